@@ -1,0 +1,68 @@
+//! What a person searches for.
+
+/// The words of a search. A restaurant is found when its name, address or description has, for each
+/// word, a word that begins with it, without regard to case and accents.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Search {
+    text: String,
+    words: Vec<String>,
+}
+
+impl Search {
+    /// The longest search text that is looked at, in characters; more is cut off.
+    const TEXT_MAX: usize = 100;
+
+    /// Reads what was typed into the search field.
+    #[must_use]
+    pub fn parse(text: &str) -> Self {
+        let text: String = text
+            .trim()
+            .chars()
+            .filter(|c| !c.is_control())
+            .take(Self::TEXT_MAX)
+            .collect();
+        let words = text
+            .split_whitespace()
+            .filter(|word| word.chars().any(char::is_alphanumeric))
+            .map(str::to_owned)
+            .collect();
+        Self { text, words }
+    }
+
+    /// What was typed, for showing it again.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The words to look for. `None`: nothing was typed, so everything is shown. An empty list:
+    /// only punctuation was typed, which nothing matches.
+    #[must_use]
+    pub fn words(&self) -> Option<&[String]> {
+        (!self.text.is_empty()).then_some(self.words.as_slice())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_split_at_blanks() {
+        let search = Search::parse("  O'Brien   pub ");
+        assert_eq!(search.text(), "O'Brien   pub");
+        assert_eq!(search.words(), Some(&["O'Brien".to_owned(), "pub".to_owned()][..]));
+    }
+
+    #[test]
+    fn nothing_and_only_punctuation_differ() {
+        assert_eq!(Search::parse("   ").words(), None);
+        assert_eq!(Search::parse("%_\"").words(), Some(&[][..]));
+    }
+
+    #[test]
+    fn control_characters_and_length_are_bounded() {
+        assert_eq!(Search::parse("a\0b").text(), "ab");
+        assert_eq!(Search::parse(&"é".repeat(1000)).text().chars().count(), 100);
+    }
+}

@@ -1,0 +1,102 @@
+//! The rules for a typed text, shared by every form.
+
+use std::collections::BTreeMap;
+
+/// What is wrong with a form: one message for each faulty field, keyed by the field's name in the
+/// form, so that a template can show it where the field is.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct FieldErrors(BTreeMap<&'static str, String>);
+
+impl FieldErrors {
+    /// Marks a field as faulty. The first message for a field stays.
+    pub fn add(&mut self, field: &'static str, message: impl Into<String>) {
+        self.0.entry(field).or_insert_with(|| message.into());
+    }
+
+    /// The message at this field, if it is faulty.
+    #[must_use]
+    pub fn get(&self, field: &str) -> Option<&str> {
+        self.0.get(field).map(String::as_str)
+    }
+
+    /// True when nothing is wrong.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// Brings a sent text into the form in which it is checked, counted and stored: browsers send line
+/// ends as CR LF whatever was typed (HTML standard, "constructing the form data set"), and
+/// surrounding blanks are nobody's intention.
+pub(super) fn normalised(text: &str) -> String {
+    text.replace("\r\n", "\n").replace('\r', "\n").trim().to_owned()
+}
+
+/// Adds a message when `text` is longer than `max` Unicode scalar values or has characters that
+/// cannot be shown or stored: control characters (PostgreSQL refuses NUL), and U+FFFD, which stands
+/// where the sent bytes were no UTF-8. Line breaks and tabs are fine where `multiline`.
+pub(super) fn check(
+    errors: &mut FieldErrors,
+    field: &'static str,
+    label: &str,
+    text: &str,
+    max: usize,
+    multiline: bool,
+) {
+    let length = text.chars().count();
+    if length > max {
+        errors.add(
+            field,
+            format!("{label} is too long: {length} characters, at most {max} are possible."),
+        );
+    }
+    if text.contains(char::REPLACEMENT_CHARACTER) {
+        errors.add(
+            field,
+            format!("{label} was not sent as UTF-8 text. Type the marked characters again."),
+        );
+    }
+    let allowed = |c: char| !c.is_control() || (multiline && matches!(c, '\n' | '\t'));
+    if !text.chars().all(allowed) {
+        errors.add(
+            field,
+            format!("{label} contains characters that cannot be shown. Remove them and send again."),
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn line_ends_count_as_one_character() {
+        assert_eq!(normalised(" a\r\nb\rc \n"), "a\nb\nc");
+    }
+
+    #[test]
+    fn limits_count_scalar_values_not_bytes() {
+        let mut errors = FieldErrors::default();
+        check(&mut errors, "f", "Name", &"é".repeat(50), 50, false);
+        check(&mut errors, "f", "Name", &"🍕".repeat(50), 50, false);
+        assert!(errors.is_empty());
+        check(&mut errors, "f", "Name", &"🍕".repeat(51), 50, false);
+        assert_eq!(
+            errors.get("f"),
+            Some("Name is too long: 51 characters, at most 50 are possible.")
+        );
+    }
+
+    #[test]
+    fn control_characters_are_refused() {
+        for bad in ["a\0b", "a\u{1b}[31mb", "a\u{7f}", "line\nbreak"] {
+            let mut errors = FieldErrors::default();
+            check(&mut errors, "f", "Name", bad, 50, false);
+            assert!(!errors.is_empty(), "{bad:?}");
+        }
+        let mut errors = FieldErrors::default();
+        check(&mut errors, "f", "Review", "line\nbreak\tand tab", 50, true);
+        assert!(errors.is_empty());
+    }
+}

@@ -1,0 +1,66 @@
+//! For the platform, not for people: is the process up, and can it do its work?
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::http::header::CACHE_CONTROL;
+use axum::response::IntoResponse;
+use serde::Serialize;
+
+use crate::app::App;
+use crate::error::chain;
+
+/// `/healthz`: the process is up.
+pub async fn healthz() -> impl IntoResponse {
+    ([(CACHE_CONTROL, "no-store")], "ok\n")
+}
+
+/// `/robots933456.txt`: the address that App Service asks for until the site answers.
+pub async fn warm_up() -> impl IntoResponse {
+    "ok\n"
+}
+
+#[derive(Serialize)]
+struct Readiness {
+    ready: bool,
+    store: Part,
+    photos: Part,
+}
+
+#[derive(Serialize)]
+struct Part {
+    ready: bool,
+    /// What is wrong; the cause stands in the log.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problem: Option<&'static str>,
+}
+
+/// `/readyz`: the store is reachable and migrated, and photos can be stored. JSON that says which is
+/// not, with 503.
+pub async fn readyz(State(app): State<App>) -> impl IntoResponse {
+    let (store, photos) = tokio::join!(app.store.ready(), app.photos.ready());
+    let store = part(store, "the store cannot be reached or is not migrated");
+    let photos = part(photos, "photos cannot be stored");
+    let ready = store.ready && photos.ready;
+    let status = if ready {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
+    (
+        status,
+        [(CACHE_CONTROL, "no-store")],
+        Json(Readiness { ready, store, photos }),
+    )
+}
+
+fn part<E: std::error::Error + 'static>(result: Result<(), E>, problem: &'static str) -> Part {
+    let problem = result.err().map(|error| {
+        tracing::warn!(cause = chain(&error), "not ready: {problem}");
+        problem
+    });
+    Part {
+        ready: problem.is_none(),
+        problem,
+    }
+}

@@ -1,0 +1,40 @@
+//! GET `/photos/<name>`: a photo or its thumbnail, streamed from the photo store.
+
+use axum::extract::State;
+use axum::http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+
+use crate::app::App;
+use crate::error::AppError;
+use crate::web::PhotoPath;
+
+/// Answers with the photo; 304 to a browser that has it.
+pub async fn get(State(app): State<App>, PhotoPath(name): PhotoPath, headers: HeaderMap) -> Result<Response, AppError> {
+    // A name never gets other content, so the name is its own validator.
+    let etag = format!("\"{name}\"");
+    let caching = [
+        (ETAG, etag.as_str()),
+        (CACHE_CONTROL, "public, max-age=31536000, immutable"),
+    ];
+    let Some(photo) = app.photos.get(&name).await? else {
+        return Err(AppError::NotFound);
+    };
+    if matches_any(&headers, &etag) {
+        return Ok((StatusCode::NOT_MODIFIED, caching).into_response());
+    }
+    let length = photo.length.to_string();
+    let content = [(CONTENT_TYPE, "image/jpeg"), (CONTENT_LENGTH, length.as_str())];
+    Ok((caching, content, photo.body).into_response())
+}
+
+/// Whether `If-None-Match` names this ETag (RFC 9110, section 13.1.2: by weak comparison).
+fn matches_any(headers: &HeaderMap, etag: &str) -> bool {
+    headers
+        .get_all(IF_NONE_MATCH)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(str::trim)
+        .any(|candidate| candidate == "*" || candidate.trim_start_matches("W/") == etag)
+}

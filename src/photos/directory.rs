@@ -1,0 +1,94 @@
+//! Photos as files in a folder, for a run with nothing but Rust.
+
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+
+use async_trait::async_trait;
+use axum::body::Body;
+use tokio::fs::{self, File};
+use tokio::io::AsyncWriteExt;
+use tokio_util::io::ReaderStream;
+
+use super::{PhotoName, PhotoStore, PhotoStoreError, ProcessedPhoto, StoredPhoto};
+
+/// A folder of photos.
+pub struct DirectoryPhotos {
+    folder: PathBuf,
+}
+
+impl DirectoryPhotos {
+    /// Uses that folder, creating it if there is none.
+    pub async fn open(folder: &Path) -> io::Result<Self> {
+        fs::create_dir_all(folder).await?;
+        Ok(Self {
+            folder: folder.to_owned(),
+        })
+    }
+
+    fn path(&self, name: &PhotoName) -> PathBuf {
+        self.folder.join(name.as_str())
+    }
+
+    /// Where a file is until it is complete.
+    fn part_path(&self, name: &PhotoName) -> PathBuf {
+        self.folder.join(format!("{name}.part"))
+    }
+
+    /// Writes a file that appears under its name complete or not at all, even across a crash.
+    async fn write(&self, name: &PhotoName, bytes: &[u8]) -> io::Result<()> {
+        let part = self.part_path(name);
+        let mut file = File::create(&part).await?;
+        file.write_all(bytes).await?;
+        file.sync_all().await?;
+        drop(file);
+        fs::rename(part, self.path(name)).await
+    }
+}
+
+#[async_trait]
+impl PhotoStore for DirectoryPhotos {
+    fn describe(&self) -> String {
+        format!("folder {}", self.folder.display())
+    }
+
+    async fn ready(&self) -> Result<(), PhotoStoreError> {
+        let probe = self.folder.join(".ready");
+        fs::write(&probe, b"").await?;
+        fs::remove_file(&probe).await.or_else(missing_is_fine)?;
+        Ok(())
+    }
+
+    async fn put(&self, name: &PhotoName, photo: &ProcessedPhoto) -> Result<(), PhotoStoreError> {
+        self.write(&name.thumbnail(), &photo.thumbnail).await?;
+        self.write(name, &photo.photo).await?;
+        Ok(())
+    }
+
+    async fn get(&self, name: &PhotoName) -> Result<Option<StoredPhoto>, PhotoStoreError> {
+        let file = match File::open(self.path(name)).await {
+            Ok(file) => file,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        let length = file.metadata().await?.len();
+        let body = Body::from_stream(ReaderStream::with_capacity(file, 64 * 1024));
+        Ok(Some(StoredPhoto { length, body }))
+    }
+
+    async fn delete(&self, name: &PhotoName) -> Result<(), PhotoStoreError> {
+        for name in [name, &name.thumbnail()] {
+            for path in [self.path(name), self.part_path(name)] {
+                fs::remove_file(path).await.or_else(missing_is_fine)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn missing_is_fine(error: io::Error) -> io::Result<()> {
+    if error.kind() == ErrorKind::NotFound {
+        Ok(())
+    } else {
+        Err(error)
+    }
+}

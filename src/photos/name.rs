@@ -1,0 +1,106 @@
+//! The name of a photo: random, so that it tells nothing and cannot be guessed.
+
+use std::fmt;
+use std::str::FromStr;
+
+use uuid::Uuid;
+
+const EXTENSION: &str = ".jpg";
+const THUMBNAIL: &str = "-thumb.jpg";
+
+/// A photo's name, `<uuid>.jpg`, or its thumbnail's, `<uuid>-thumb.jpg`. Nothing else is a name, so no
+/// path can be smuggled in.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct PhotoName(String);
+
+impl PhotoName {
+    /// A new random name.
+    #[must_use]
+    pub fn random() -> Self {
+        Self(format!("{}{EXTENSION}", Uuid::new_v4()))
+    }
+
+    /// The name as it is stored.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The name of this photo's thumbnail; a thumbnail's is its own.
+    #[must_use]
+    pub fn thumbnail(&self) -> Self {
+        if self.0.ends_with(THUMBNAIL) {
+            return self.clone();
+        }
+        Self(format!("{}{THUMBNAIL}", self.0.trim_end_matches(EXTENSION)))
+    }
+
+    /// Where the photo is on the site.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("/photos/{self}")
+    }
+
+    /// Where its thumbnail is on the site.
+    #[must_use]
+    pub fn thumbnail_url(&self) -> String {
+        self.thumbnail().url()
+    }
+}
+
+impl fmt::Display for PhotoName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for PhotoName {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let stem = text
+            .strip_suffix(THUMBNAIL)
+            .or_else(|| text.strip_suffix(EXTENSION))
+            .ok_or(())?;
+        let id = Uuid::try_parse(stem).map_err(|_| ())?;
+        // One spelling only: lower case with hyphens.
+        if id.hyphenated().encode_lower(&mut Uuid::encode_buffer()) != stem {
+            return Err(());
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read_back() {
+        let name = PhotoName::random();
+        assert_eq!(name.as_str().parse(), Ok(name.clone()));
+        assert_eq!(name.thumbnail().as_str().parse(), Ok(name.thumbnail()));
+        assert_eq!(name.thumbnail().thumbnail(), name.thumbnail());
+    }
+
+    #[test]
+    fn nothing_else_is_a_name() {
+        let id = "0b6e2b9e-0d5c-4d34-9d0f-0a4f0b0f6a01";
+        assert!(format!("{id}.jpg").parse::<PhotoName>().is_ok());
+        for bad in [
+            "",
+            ".jpg",
+            "photo.jpg",
+            "../../etc/passwd",
+            &format!("../{id}.jpg"),
+            &format!("{id}.png"),
+            &format!("{id}.jpg.part"),
+            &format!("{id}.jpg\0"),
+            &format!("{}.jpg", id.to_uppercase()),
+            &format!("{}.jpg", id.replace('-', "")),
+            &format!("{{{id}}}.jpg"),
+        ] {
+            assert!(bad.parse::<PhotoName>().is_err(), "{bad:?}");
+        }
+    }
+}

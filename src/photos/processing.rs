@@ -1,0 +1,186 @@
+//! From whatever a person sends to a photo that can be shown: decoded within bounds, upright, without
+//! metadata, at a size for the web, always JPEG.
+//!
+//! Nothing of the sent file is kept but its pixels. What is hidden in it (a GPS position, a script
+//! behind the picture) cannot reach a visitor.
+
+use std::io::Cursor;
+use std::sync::Arc;
+use std::time::Duration;
+
+use image::codecs::jpeg::JpegEncoder;
+use image::imageops::FilterType;
+use image::metadata::Orientation;
+use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits, Rgb, RgbImage};
+use tokio::sync::Semaphore;
+
+/// The longest side of a stored photo, in pixels.
+pub const PHOTO_SIDE: u32 = 2048;
+/// The longest side of a thumbnail, in pixels: 160 CSS pixels on a screen of double density.
+pub const THUMBNAIL_SIDE: u32 = 320;
+
+/// The most pixels that are decoded: above what phones send (50 megapixels), far below a bomb.
+const MAX_PIXELS: u64 = 64_000_000;
+/// The most bytes that a decoder may take for one photo.
+const MAX_DECODER_BYTES: u64 = 320 << 20;
+/// JPEG quality of the photo and of the thumbnail (1 to 100).
+const PHOTO_QUALITY: u8 = 85;
+const THUMBNAIL_QUALITY: u8 = 80;
+
+/// How long an upload waits for its turn before the person is asked to come back.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What is wrong with a sent photo.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum PhotoError {
+    /// It is no PNG, JPEG or WebP.
+    #[error("This is not a PNG, JPEG or WebP image. Choose another photo.")]
+    UnknownFormat,
+    /// It says that it is one of them, but cannot be decoded.
+    #[error("This image is damaged and cannot be read. Choose another photo.")]
+    Damaged,
+    /// It has more pixels than are decoded.
+    #[error("This image has too many pixels. Choose one with at most 64 megapixels.")]
+    TooManyPixels,
+    /// So many photos are being processed that this one did not get its turn.
+    #[error("Too many photos are being processed just now. Wait a moment, then send again.")]
+    Busy,
+}
+
+/// A photo ready to be stored.
+#[derive(Debug, Clone)]
+pub struct ProcessedPhoto {
+    /// The photo, JPEG, at most [`PHOTO_SIDE`] on its longer side.
+    pub photo: Vec<u8>,
+    /// Its thumbnail, JPEG, at most [`THUMBNAIL_SIDE`] on its longer side.
+    pub thumbnail: Vec<u8>,
+}
+
+/// Processes photos off the async threads, as many at once as there are processors, so that uploads
+/// neither block pages nor fill the memory.
+#[derive(Debug, Clone)]
+pub struct Photographer {
+    turns: Arc<Semaphore>,
+}
+
+impl Default for Photographer {
+    fn default() -> Self {
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        Self {
+            turns: Arc::new(Semaphore::new(processors)),
+        }
+    }
+}
+
+impl Photographer {
+    /// Waits for a turn and processes the photo.
+    pub async fn process(&self, sent: Vec<u8>) -> Result<ProcessedPhoto, PhotoError> {
+        // Before queueing: what is no image at all needs no turn.
+        supported_format(&sent)?;
+        let turn = tokio::time::timeout(PATIENCE, Arc::clone(&self.turns).acquire_owned())
+            .await
+            .map_err(|_| PhotoError::Busy)?
+            .expect("the semaphore is never closed");
+        let task = tokio::task::spawn_blocking(move || {
+            let result = process(&sent);
+            // The turn ends with the work, not with the request that may have been given up.
+            drop(turn);
+            result
+        });
+        task.await.unwrap_or_else(|panic| {
+            tracing::error!(%panic, "a decoder panicked");
+            Err(PhotoError::Damaged)
+        })
+    }
+}
+
+/// Decodes, scales, turns and encodes one photo on the calling thread.
+pub fn process(sent: &[u8]) -> Result<ProcessedPhoto, PhotoError> {
+    let (picture, orientation) = decode(sent)?;
+    let mut picture = flattened(within(picture, PHOTO_SIDE));
+    // Turning copies every pixel, so it comes when there are fewest.
+    picture.apply_orientation(orientation);
+    let thumbnail = if picture.width().max(picture.height()) > THUMBNAIL_SIDE {
+        picture.thumbnail(THUMBNAIL_SIDE, THUMBNAIL_SIDE)
+    } else {
+        picture.clone()
+    };
+    Ok(ProcessedPhoto {
+        photo: jpeg(&picture, PHOTO_QUALITY),
+        thumbnail: jpeg(&thumbnail, THUMBNAIL_QUALITY),
+    })
+}
+
+/// The format by the first bytes; name and declared type are not asked.
+fn supported_format(sent: &[u8]) -> Result<ImageFormat, PhotoError> {
+    match image::guess_format(sent) {
+        Ok(format @ (ImageFormat::Png | ImageFormat::Jpeg | ImageFormat::WebP)) => Ok(format),
+        _ => Err(PhotoError::UnknownFormat),
+    }
+}
+
+/// The decoded picture as the camera stored it, and how it has to be turned.
+fn decode(sent: &[u8]) -> Result<(DynamicImage, Orientation), PhotoError> {
+    let mut reader = ImageReader::with_format(Cursor::new(sent), supported_format(sent)?);
+    let mut limits = Limits::default();
+    limits.max_alloc = Some(MAX_DECODER_BYTES);
+    reader.limits(limits);
+    let mut decoder = reader.into_decoder().map_err(|error| fault(&error))?;
+    // Only the header has been read by now: a bomb ends here.
+    let (width, height) = decoder.dimensions();
+    if u64::from(width) * u64::from(height) > MAX_PIXELS || decoder.total_bytes() > MAX_DECODER_BYTES {
+        return Err(PhotoError::TooManyPixels);
+    }
+    // EXIF that cannot be read is no reason to refuse a picture.
+    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+    let picture = DynamicImage::from_decoder(decoder).map_err(|error| fault(&error))?;
+    Ok((picture, orientation))
+}
+
+fn fault(error: &ImageError) -> PhotoError {
+    match error {
+        ImageError::Limits(_) => PhotoError::TooManyPixels,
+        ImageError::Unsupported(_) => PhotoError::UnknownFormat,
+        _ => PhotoError::Damaged,
+    }
+}
+
+/// The picture with its longer side at most `side`; a smaller one stays as it is.
+fn within(picture: DynamicImage, side: u32) -> DynamicImage {
+    let longer = picture.width().max(picture.height());
+    if longer <= side {
+        return picture;
+    }
+    // Averaging down to twice the size first leaves the costly filter a small picture.
+    let picture = if longer > 2 * side {
+        picture.thumbnail(2 * side, 2 * side)
+    } else {
+        picture
+    };
+    picture.resize(side, side, FilterType::CatmullRom)
+}
+
+/// 8-bit RGB; what was transparent becomes white, as on the page behind it.
+fn flattened(picture: DynamicImage) -> DynamicImage {
+    if !picture.color().has_alpha() {
+        return DynamicImage::ImageRgb8(picture.into_rgb8());
+    }
+    let rgba = picture.into_rgba8();
+    let blend = |value: u8, alpha: u8| {
+        let (value, alpha) = (u16::from(value), u16::from(alpha));
+        u8::try_from((value * alpha + 255 * (255 - alpha) + 127) / 255).expect("at most 255")
+    };
+    let rgb = RgbImage::from_fn(rgba.width(), rgba.height(), |x, y| {
+        let [red, green, blue, alpha] = rgba.get_pixel(x, y).0;
+        Rgb([blend(red, alpha), blend(green, alpha), blend(blue, alpha)])
+    });
+    DynamicImage::ImageRgb8(rgb)
+}
+
+fn jpeg(picture: &DynamicImage, quality: u8) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    JpegEncoder::new_with_quality(&mut bytes, quality)
+        .encode_image(picture)
+        .expect("an RGB picture of at most 2048 pixels a side can be written to memory");
+    bytes
+}

@@ -1,0 +1,139 @@
+//! Every address of the site, and the layers around it.
+
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request};
+use axum::http::StatusCode;
+use axum::http::header::HeaderName;
+use axum::middleware::{from_fn_with_state, map_request};
+use axum::routing::{get, post};
+use tower::ServiceBuilder;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::CompressionLayer;
+use tower_http::csrf::CsrfLayer;
+use tower_http::limit::RequestBodyLimitLayer;
+use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, RequestId, SetRequestIdLayer};
+use tower_http::timeout::{RequestBodyDeadlineLayer, TimeoutLayer};
+use tower_http::trace::TraceLayer;
+use tracing::Span;
+
+use crate::app::App;
+use crate::config::Config;
+use crate::error::{AppError, error_pages, panicked};
+use crate::pages::{add_restaurant, add_review, assets, details, health, list, photo};
+use crate::web::security_headers;
+
+/// How long a page may take.
+const PAGE_LIMIT: Duration = Duration::from_secs(30);
+/// How long a form may take to arrive: 10 MiB over a slow mobile line.
+const UPLOAD_LIMIT: Duration = Duration::from_secs(150);
+/// How long a form may take in all; App Service gives up after about 230 seconds.
+const FORM_LIMIT: Duration = Duration::from_secs(210);
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The whole site.
+pub fn router(app: App) -> Router {
+    let pages = Router::new()
+        .route("/", get(list::get))
+        .route("/create", get(add_restaurant::get))
+        .route("/{id}", get(details::redirect))
+        .route("/{id}/", get(details::get))
+        .route("/photos/{name}", get(photo::get))
+        .route("/healthz", get(health::healthz))
+        .route("/readyz", get(health::readyz))
+        .route("/robots933456.txt", get(health::warm_up))
+        .route("/robots.txt", get(assets::robots))
+        .route("/favicon.ico", get(assets::favicon))
+        .layer(TimeoutLayer::with_status_code(
+            StatusCode::SERVICE_UNAVAILABLE,
+            PAGE_LIMIT,
+        ));
+
+    let forms = Router::new()
+        .route("/add", post(add_restaurant::post))
+        .route("/review/{id}", post(add_review::post))
+        .layer(TimeoutLayer::with_status_code(
+            StatusCode::SERVICE_UNAVAILABLE,
+            FORM_LIMIT,
+        ));
+
+    let routes = pages
+        .merge(forms)
+        .merge(assets::router())
+        .fallback(async || AppError::NotFound)
+        .with_state(app.clone());
+    apply_layers(routes, app)
+}
+
+/// The layers, from the outside in: what a request meets first stands first.
+fn apply_layers(routes: Router, app: App) -> Router {
+    let body_max = body_limit(&app.config);
+    let layers = ServiceBuilder::new()
+        // An id of our own for each request: in the log, on error pages, in the response.
+        .layer(map_request(without_foreign_request_id))
+        .layer(SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid))
+        .layer(
+            TraceLayer::new_for_http()
+                .make_span_with(request_span)
+                .on_request(())
+                .on_response(log_response)
+                .on_failure(()),
+        )
+        .layer(PropagateRequestIdLayer::new(REQUEST_ID))
+        .layer(CompressionLayer::new())
+        .layer(security_headers(&app.config))
+        // Below this line an answer may be a bare status; here it gets its page.
+        .layer(from_fn_with_state(app, error_pages))
+        .layer(CatchPanicLayer::custom(panicked))
+        // A post must come from a page of this site, or from no browser at all.
+        .layer(CsrfLayer::new())
+        .layer(RequestBodyLimitLayer::new(body_max))
+        .layer(RequestBodyDeadlineLayer::new(UPLOAD_LIMIT))
+        // The layer above limits the body; axum's own limit of 2 MB would refuse most photos.
+        .layer(DefaultBodyLimit::disable());
+    Router::new().fallback_service(routes).layer(layers)
+}
+
+/// The most bytes of one request. Up to this a form with too large a photo is still read, so that it can
+/// be shown again with all that was typed.
+fn body_limit(config: &Config) -> usize {
+    4 * config.max_upload_bytes + (1 << 20)
+}
+
+async fn without_foreign_request_id(mut request: Request) -> Request {
+    request.headers_mut().remove(REQUEST_ID);
+    request
+}
+
+/// The span of a request. Probes of the platform come every few seconds: they are logged at debug.
+fn request_span<B>(request: &axum::http::Request<B>) -> Span {
+    let id = request
+        .extensions()
+        .get::<RequestId>()
+        .and_then(|id| id.header_value().to_str().ok())
+        .unwrap_or_default();
+    let (method, path) = (request.method(), request.uri().path());
+    if matches!(path, "/healthz" | "/readyz" | "/robots933456.txt") {
+        tracing::debug_span!("request", %method, path, id)
+    } else {
+        tracing::info_span!("request", %method, path, id)
+    }
+}
+
+/// One line for each request.
+fn log_response<B>(response: &axum::http::Response<B>, latency: Duration, span: &Span) {
+    let status = response.status().as_u16();
+    let duration_ms = u64::try_from(latency.as_millis()).unwrap_or(u64::MAX);
+    if status >= 500 {
+        tracing::error!(status, duration_ms, "answered");
+    } else if span
+        .metadata()
+        .is_some_and(|metadata| *metadata.level() == tracing::Level::INFO)
+    {
+        tracing::info!(status, duration_ms, "answered");
+    } else {
+        tracing::debug!(status, duration_ms, "answered");
+    }
+}

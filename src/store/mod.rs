@@ -1,0 +1,116 @@
+//! Where restaurants and reviews live.
+//!
+//! [`Store`] is the small set of questions and changes the site needs. [`SqliteStore`] answers them
+//! from a file, for a run with nothing but Rust. Every implementation passes the same conformance
+//! suite (`tests/site/store.rs`).
+
+mod sqlite;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use time::OffsetDateTime;
+
+pub use self::sqlite::SqliteStore;
+use crate::model::{
+    Direction, ListPage, ListQuery, NewRestaurant, NewReview, Restaurant, RestaurantId, ReviewCursor, ReviewPage,
+};
+use crate::photos::PhotoName;
+use crate::web::SubmissionId;
+
+/// Restaurants on one page of the list.
+pub const RESTAURANTS_PER_PAGE: usize = 50;
+/// Reviews on one page of a restaurant.
+pub const REVIEWS_PER_PAGE: usize = 20;
+
+/// Why the store could not answer.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// It cannot be reached or cannot work now (no connection, disk full, locked, read-only). The same
+    /// request may succeed later.
+    #[error("the store is not available: {0}")]
+    Unavailable(#[source] sqlx::Error),
+    /// It answered with something that should not happen.
+    #[error("the store failed: {0}")]
+    Failed(#[source] sqlx::Error),
+    /// Its tables could not be brought to this program's version.
+    #[error("the store could not be migrated: {0}")]
+    Migration(#[from] sqlx::migrate::MigrateError),
+    /// Its tables are not of this program's version.
+    #[error("the store is not migrated: {0}")]
+    NotMigrated(String),
+}
+
+/// What became of a sent review.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AddedReview {
+    /// It is saved.
+    Added,
+    /// The same form had been sent before; that review stays the only one.
+    Repeated,
+    /// There is no such restaurant.
+    NoRestaurant,
+}
+
+/// A restaurant with its reviews and their dates, as demo data has them.
+#[derive(Debug, Clone)]
+pub struct ImportedRestaurant {
+    /// The restaurant.
+    pub restaurant: NewRestaurant,
+    /// When it was added.
+    pub created_at: OffsetDateTime,
+    /// Its reviews, each with its date and perhaps a stored photo.
+    pub reviews: Vec<(NewReview, OffsetDateTime, Option<PhotoName>)>,
+}
+
+/// Restaurants, reviews, and the names of photos that no review shows.
+#[async_trait]
+pub trait Store: Send + Sync {
+    /// What this is and where, in a few words for the start-up lines.
+    fn describe(&self) -> String;
+
+    /// Succeeds when the store can be reached and its tables are of this program's version.
+    async fn ready(&self) -> Result<(), StoreError>;
+
+    /// One page of restaurants.
+    async fn list(&self, query: &ListQuery) -> Result<ListPage, StoreError>;
+
+    /// A restaurant with one page of its reviews, newest first. `None`: there is no such restaurant.
+    async fn details(
+        &self,
+        id: RestaurantId,
+        from: Option<(Direction, ReviewCursor)>,
+    ) -> Result<Option<(Restaurant, ReviewPage)>, StoreError>;
+
+    /// Adds a restaurant. If the same submission has been saved before, that restaurant's id.
+    async fn add_restaurant(
+        &self,
+        new: &NewRestaurant,
+        submission: Option<&SubmissionId>,
+    ) -> Result<RestaurantId, StoreError>;
+
+    /// Adds a review. A photo that it names is claimed by it.
+    async fn add_review(
+        &self,
+        restaurant: RestaurantId,
+        new: &NewReview,
+        photo: Option<&PhotoName>,
+        submission: Option<&SubmissionId>,
+    ) -> Result<AddedReview, StoreError>;
+
+    /// Notes that a photo is about to be stored which no review shows yet, so that it can be found
+    /// and removed should its review never be saved.
+    async fn announce_photo(&self, photo: &PhotoName) -> Result<(), StoreError>;
+
+    /// Whether that photo was announced and no review shows it.
+    async fn is_unclaimed(&self, photo: &PhotoName) -> Result<bool, StoreError>;
+
+    /// Photos that no review has shown for at least that long; at most 100.
+    async fn unclaimed_photos(&self, for_at_least: Duration) -> Result<Vec<PhotoName>, StoreError>;
+
+    /// Forgets a photo that is no longer stored.
+    async fn forget_photo(&self, photo: &PhotoName) -> Result<(), StoreError>;
+
+    /// Adds many restaurants with their reviews, all or none.
+    async fn import(&self, restaurants: &[ImportedRestaurant]) -> Result<(), StoreError>;
+}

@@ -1,0 +1,520 @@
+//! The embedded store: one SQLite file, in WAL mode, so that readers (other processes too) never wait
+//! for the writer.
+
+use std::path::Path;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use sqlx::migrate::Migrator;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous};
+use sqlx::{AssertSqlSafe, FromRow, Row, SqlitePool};
+use time::macros::format_description;
+use time::{OffsetDateTime, PrimitiveDateTime, UtcOffset};
+
+use super::{AddedReview, ImportedRestaurant, RESTAURANTS_PER_PAGE, REVIEWS_PER_PAGE, Store, StoreError};
+use crate::model::{
+    Direction, ListCursor, ListPage, ListQuery, NewRestaurant, NewReview, Rating, RatingSummary, Restaurant,
+    RestaurantId, RestaurantSummary, Review, ReviewCursor, ReviewPage, Search, Sort, SortKey,
+};
+use crate::photos::PhotoName;
+use crate::web::SubmissionId;
+
+static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
+
+/// How long a request waits for a connection, and a connection for a lock of another process.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Connections that read at the same time.
+const READERS: u32 = 4;
+
+/// Restaurants and reviews in a SQLite file.
+pub struct SqliteStore {
+    path: String,
+    readers: SqlitePool,
+    // SQLite has one writer at a time: one connection makes writers queue in order instead of
+    // polling for the lock.
+    writer: SqlitePool,
+}
+
+impl SqliteStore {
+    /// Opens the file, creating it if there is none, and applies the migrations it lacks.
+    pub async fn open(path: &Path) -> Result<Self, StoreError> {
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            // A commit is on the disk when the person is told so.
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(PATIENCE);
+        let writer = SqlitePoolOptions::new()
+            .max_connections(1)
+            .acquire_timeout(PATIENCE)
+            .connect_with(options.clone())
+            .await?;
+        MIGRATIONS.run(&writer).await?;
+        let readers = SqlitePoolOptions::new()
+            .max_connections(READERS)
+            .acquire_timeout(PATIENCE)
+            .connect_lazy_with(options.create_if_missing(false).read_only(true));
+        Ok(Self {
+            path: path.display().to_string(),
+            readers,
+            writer,
+        })
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    fn describe(&self) -> String {
+        format!("SQLite file {}", self.path)
+    }
+
+    async fn ready(&self) -> Result<(), StoreError> {
+        let applied: Option<i64> = sqlx::query_scalar("select max(version) from _sqlx_migrations where success")
+            .fetch_one(&self.readers)
+            .await?;
+        let wanted = MIGRATIONS.iter().map(|migration| migration.version).max();
+        // A newer version is fine: another instance may already run the next release.
+        if applied < wanted {
+            return Err(StoreError::NotMigrated(format!(
+                "version {applied:?} found, {wanted:?} needed"
+            )));
+        }
+        Ok(())
+    }
+
+    async fn list(&self, query: &ListQuery) -> Result<ListPage, StoreError> {
+        let direction = query.from.as_ref().map(|(direction, _)| *direction);
+        let cursor = query.from.as_ref().map(|(_, cursor)| cursor);
+        let (text_key, number_key, count_key) = match cursor.map(|cursor| &cursor.key) {
+            Some(SortKey::Name(name)) => (Some(name.as_str()), None, None),
+            Some(SortKey::Rating { milli_stars, count }) => (None, Some(*milli_stars), Some(*count)),
+            Some(SortKey::Reviews(count)) => (None, None, Some(*count)),
+            Some(SortKey::Newest) | None => (None, None, None),
+        };
+        let rows: Vec<ListRow> = sqlx::query_as(AssertSqlSafe(list_sql(query.sort, direction, &query.search)))
+            .bind(cursor.map(|cursor| cursor.as_of))
+            .bind(i64::try_from(RESTAURANTS_PER_PAGE + 1).expect("small"))
+            .bind(match_expression(&query.search))
+            .bind(cursor.map(|cursor| cursor.id))
+            .bind(text_key)
+            .bind(number_key)
+            .bind(count_key)
+            .fetch_all(&self.readers)
+            .await?;
+        let (rows, has_before, has_after) = one_page(rows, direction, RESTAURANTS_PER_PAGE);
+        Ok(ListPage {
+            before: rows.first().filter(|_| has_before).map(|row| row.cursor(query.sort)),
+            after: rows.last().filter(|_| has_after).map(|row| row.cursor(query.sort)),
+            restaurants: rows.into_iter().map(|row| row.restaurant).collect(),
+        })
+    }
+
+    async fn details(
+        &self,
+        id: RestaurantId,
+        from: Option<(Direction, ReviewCursor)>,
+    ) -> Result<Option<(Restaurant, ReviewPage)>, StoreError> {
+        // One snapshot for both: the numbers on a page agree with its reviews.
+        let mut snapshot = self.readers.begin().await?;
+        let restaurant: Option<Restaurant> = sqlx::query_as(
+            "select id, name, street_address, description, rating_sum, review_count,
+                    rating_1, rating_2, rating_3, rating_4, rating_5
+             from restaurants where id = ?1",
+        )
+        .bind(id.0)
+        .fetch_optional(&mut *snapshot)
+        .await?;
+        let Some(restaurant) = restaurant else { return Ok(None) };
+
+        let direction = from.map(|(direction, _)| direction);
+        let sql = match direction {
+            None => {
+                "select id, user_name, rating, review_text, review_date, image_name from reviews
+                 where restaurant_id = ?1 order by review_date desc, id desc limit ?2"
+            }
+            Some(Direction::After) => {
+                "select id, user_name, rating, review_text, review_date, image_name from reviews
+                 where restaurant_id = ?1 and (review_date, id) < (?3, ?4)
+                 order by review_date desc, id desc limit ?2"
+            }
+            Some(Direction::Before) => {
+                "select id, user_name, rating, review_text, review_date, image_name from reviews
+                 where restaurant_id = ?1 and (review_date, id) > (?3, ?4)
+                 order by review_date, id limit ?2"
+            }
+        };
+        let rows: Vec<Review> = sqlx::query_as(sql)
+            .bind(id.0)
+            .bind(i64::try_from(REVIEWS_PER_PAGE + 1).expect("small"))
+            .bind(from.map(|(_, cursor)| date_text(cursor.date())))
+            .bind(from.map(|(_, cursor)| cursor.id))
+            .fetch_all(&mut *snapshot)
+            .await?;
+        let (reviews, has_before, has_after) = one_page(rows, direction, REVIEWS_PER_PAGE);
+        let page = ReviewPage {
+            before: reviews.first().filter(|_| has_before).map(ReviewCursor::of),
+            after: reviews.last().filter(|_| has_after).map(ReviewCursor::of),
+            reviews,
+        };
+        Ok(Some((restaurant, page)))
+    }
+
+    async fn add_restaurant(
+        &self,
+        new: &NewRestaurant,
+        submission: Option<&SubmissionId>,
+    ) -> Result<RestaurantId, StoreError> {
+        // The update that changes nothing makes RETURNING give the row that is already there.
+        let id = sqlx::query_scalar(
+            "insert into restaurants (name, street_address, description, submission_id) values (?1, ?2, ?3, ?4)
+             on conflict (submission_id) do update set submission_id = excluded.submission_id
+             returning id",
+        )
+        .bind(&new.name)
+        .bind(&new.street_address)
+        .bind(&new.description)
+        .bind(submission.map(SubmissionId::as_str))
+        .fetch_one(&self.writer)
+        .await?;
+        Ok(RestaurantId(id))
+    }
+
+    async fn add_review(
+        &self,
+        restaurant: RestaurantId,
+        new: &NewReview,
+        photo: Option<&PhotoName>,
+        submission: Option<&SubmissionId>,
+    ) -> Result<AddedReview, StoreError> {
+        let result = sqlx::query(
+            "insert into reviews (restaurant_id, user_name, rating, review_text, image_name, submission_id)
+             values (?1, ?2, ?3, ?4, ?5, ?6)
+             on conflict (submission_id) do nothing",
+        )
+        .bind(restaurant.0)
+        .bind(&new.user_name)
+        .bind(i64::from(new.rating.stars()))
+        .bind(&new.review_text)
+        .bind(photo.map(PhotoName::as_str))
+        .bind(submission.map(SubmissionId::as_str))
+        .execute(&self.writer)
+        .await;
+        match result {
+            Ok(done) if done.rows_affected() == 0 => Ok(AddedReview::Repeated),
+            Ok(_) => Ok(AddedReview::Added),
+            Err(sqlx::Error::Database(error)) if error.is_foreign_key_violation() => Ok(AddedReview::NoRestaurant),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn announce_photo(&self, photo: &PhotoName) -> Result<(), StoreError> {
+        sqlx::query("insert into unclaimed_photos (name) values (?1)")
+            .bind(photo.as_str())
+            .execute(&self.writer)
+            .await?;
+        Ok(())
+    }
+
+    async fn is_unclaimed(&self, photo: &PhotoName) -> Result<bool, StoreError> {
+        let unclaimed = sqlx::query_scalar("select exists (select 1 from unclaimed_photos where name = ?1)")
+            .bind(photo.as_str())
+            .fetch_one(&self.readers)
+            .await?;
+        Ok(unclaimed)
+    }
+
+    async fn unclaimed_photos(&self, for_at_least: Duration) -> Result<Vec<PhotoName>, StoreError> {
+        let names: Vec<String> =
+            sqlx::query_scalar("select name from unclaimed_photos where since <= ?1 order by since limit 100")
+                .bind(date_text(OffsetDateTime::now_utc() - for_at_least))
+                .fetch_all(&self.readers)
+                .await?;
+        Ok(names.iter().filter_map(|name| name.parse().ok()).collect())
+    }
+
+    async fn forget_photo(&self, photo: &PhotoName) -> Result<(), StoreError> {
+        sqlx::query("delete from unclaimed_photos where name = ?1")
+            .bind(photo.as_str())
+            .execute(&self.writer)
+            .await?;
+        Ok(())
+    }
+
+    async fn import(&self, restaurants: &[ImportedRestaurant]) -> Result<(), StoreError> {
+        let mut transaction = self.writer.begin().await?;
+        for imported in restaurants {
+            let new = &imported.restaurant;
+            let id: i64 = sqlx::query_scalar(
+                "insert into restaurants (name, street_address, description, created_at)
+                 values (?1, ?2, ?3, ?4) returning id",
+            )
+            .bind(&new.name)
+            .bind(&new.street_address)
+            .bind(&new.description)
+            .bind(date_text(imported.created_at))
+            .fetch_one(&mut *transaction)
+            .await?;
+            for (review, date, photo) in &imported.reviews {
+                sqlx::query(
+                    "insert into reviews (restaurant_id, user_name, rating, review_text, review_date, image_name)
+                     values (?1, ?2, ?3, ?4, ?5, ?6)",
+                )
+                .bind(id)
+                .bind(&review.user_name)
+                .bind(i64::from(review.rating.stars()))
+                .bind(&review.review_text)
+                .bind(date_text(*date))
+                .bind(photo.as_ref().map(PhotoName::as_str))
+                .execute(&mut *transaction)
+                .await?;
+            }
+        }
+        transaction.commit().await?;
+        Ok(())
+    }
+}
+
+/// The query for one page of the list. Only the fixed texts below go into it; what people type is bound:
+/// ?1 the review up to which ratings count for the order, ?2 how many rows, ?3 the search, ?4 to ?7 the
+/// cursor's id, name, average and count.
+fn list_sql(sort: Sort, direction: Option<Direction>, search: &Search) -> String {
+    let found = match search.words() {
+        None => "true",
+        Some(_) => "r.id in (select rowid from restaurants_search where restaurants_search match ?3)",
+    };
+    // The sort key, the cursor's values for it, and whether the order is ascending.
+    let (key, values, ascending): (&[&str], &str, bool) = match sort {
+        Sort::Name => (&["name", "id"], "?5, ?4", true),
+        Sort::Rating => (&["milli_stars", "review_count", "id"], "?6, ?7, ?4", false),
+        Sort::Reviews => (&["review_count", "id"], "?7, ?4", false),
+        Sort::Newest => (&["id"], "?4", false),
+    };
+    let ascending = ascending != (direction == Some(Direction::Before));
+    let (comparison, order) = if ascending { (">", "asc") } else { ("<", "desc") };
+    let beyond = match direction {
+        None => "true".to_owned(),
+        Some(_) => format!("({}) {comparison} ({values})", key.join(", ")),
+    };
+    let order_by = key
+        .iter()
+        .map(|column| format!("{column} {order}"))
+        .collect::<Vec<_>>()
+        .join(", ");
+
+    // Ratings as they were at ?1: reviews after it (`later`) are taken out again. They are few, so the
+    // rest comes from the index of the order, and the few are sorted in beside it.
+    let milli_stars = |sum: &str, count: &str| format!("case when {count} > 0 then {sum} * 1000 / {count} else 0 end");
+    let unchanged = milli_stars("review.rating_sum", "review.review_count").replace("review.", "");
+    let changed = milli_stars(
+        "(r.rating_sum - later.rating_sum)",
+        "(r.review_count - later.review_count)",
+    );
+    format!(
+        "with
+         newest (id) as (select coalesce(max(id), 0) from reviews),
+         as_of (id) as (select max(coalesce(?1, id), id - 10000) from newest),
+         later as materialized (
+             select restaurant_id, count(*) as review_count, sum(rating) as rating_sum
+             from reviews where id > (select id from as_of) group by restaurant_id
+         ),
+         page as (
+             select * from (
+                 select id, name, review_count, {unchanged} as milli_stars from restaurants r
+                 where {beyond_unchanged} and {found} and id not in (select restaurant_id from later)
+                 order by {order_unchanged} limit ?2
+             )
+             union all
+             select * from (
+                 select r.id, r.name, r.review_count - later.review_count as review_count, {changed} as milli_stars
+                 from later join restaurants r on r.id = later.restaurant_id
+                 where {found}
+             ) where {beyond}
+         )
+         select r.id, r.name, r.street_address, r.rating_sum, r.review_count,
+                page.milli_stars as milli_stars_then, page.review_count as review_count_then,
+                (select id from as_of) as as_of,
+                (select image_name from reviews
+                 where restaurant_id = r.id and image_name is not null
+                 order by review_date desc, id desc limit 1) as cover
+         from (select * from page order by {order_by} limit ?2) page join restaurants r on r.id = page.id
+         order by {order_page}",
+        // The index is on the expression, not on a column of that name.
+        beyond_unchanged = beyond.replace("milli_stars", &format!("({unchanged})")),
+        order_unchanged = order_by.replace("milli_stars", &format!("({unchanged})")),
+        order_page = key
+            .iter()
+            .map(|column| format!("page.{column} {order}"))
+            .collect::<Vec<_>>()
+            .join(", "),
+    )
+}
+
+/// The search in FTS5's query syntax: every word, quoted, as a prefix. <https://sqlite.org/fts5.html>
+fn match_expression(search: &Search) -> Option<String> {
+    let words = search.words()?;
+    if words.is_empty() {
+        // Nothing but punctuation: an empty phrase, which no row has.
+        return Some("\"\"".to_owned());
+    }
+    Some(
+        words
+            .iter()
+            .map(|word| format!("\"{}\"*", word.replace('"', "\"\"")))
+            .collect::<Vec<_>>()
+            .join(" "),
+    )
+}
+
+/// Cuts rows (read with one more than the page holds) to a page in reading order, and says whether rows
+/// come before it and after it.
+fn one_page<T>(mut rows: Vec<T>, direction: Option<Direction>, size: usize) -> (Vec<T>, bool, bool) {
+    let more = rows.len() > size;
+    rows.truncate(size);
+    match direction {
+        None => (rows, false, more),
+        Some(Direction::After) => (rows, true, more),
+        Some(Direction::Before) => {
+            rows.reverse();
+            (rows, more, true)
+        }
+    }
+}
+
+/// A time as the tables have it.
+fn date_text(date: OffsetDateTime) -> String {
+    let format = format_description!(
+        version = 2,
+        "[year]-[month]-[day] [hour]:[minute]:[second].[subsecond digits:3]"
+    );
+    date.to_offset(UtcOffset::UTC)
+        .format(format)
+        .expect("every date can be written")
+}
+
+struct ListRow {
+    restaurant: RestaurantSummary,
+    milli_stars_then: i64,
+    review_count_then: i64,
+    as_of: i64,
+}
+
+impl ListRow {
+    fn cursor(&self, sort: Sort) -> ListCursor {
+        let key = match sort {
+            Sort::Name => SortKey::Name(self.restaurant.name.clone()),
+            Sort::Rating => SortKey::Rating {
+                milli_stars: self.milli_stars_then,
+                count: self.review_count_then,
+            },
+            Sort::Reviews => SortKey::Reviews(self.review_count_then),
+            Sort::Newest => SortKey::Newest,
+        };
+        ListCursor {
+            id: self.restaurant.id.0,
+            key,
+            as_of: self.as_of,
+        }
+    }
+}
+
+impl FromRow<'_, SqliteRow> for ListRow {
+    fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
+        Ok(Self {
+            restaurant: RestaurantSummary {
+                id: RestaurantId(row.try_get("id")?),
+                name: row.try_get("name")?,
+                street_address: row.try_get("street_address")?,
+                rating: rating_summary(row)?,
+                cover: photo(row, "cover")?,
+            },
+            milli_stars_then: row.try_get("milli_stars_then")?,
+            review_count_then: row.try_get("review_count_then")?,
+            as_of: row.try_get("as_of")?,
+        })
+    }
+}
+
+impl FromRow<'_, SqliteRow> for Restaurant {
+    fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
+        Ok(Self {
+            id: RestaurantId(row.try_get("id")?),
+            name: row.try_get("name")?,
+            street_address: row.try_get("street_address")?,
+            description: row.try_get("description")?,
+            rating: rating_summary(row)?,
+            distribution: [
+                count(row, "rating_1")?,
+                count(row, "rating_2")?,
+                count(row, "rating_3")?,
+                count(row, "rating_4")?,
+                count(row, "rating_5")?,
+            ],
+        })
+    }
+}
+
+impl FromRow<'_, SqliteRow> for Review {
+    fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
+        let rating: i64 = row.try_get("rating")?;
+        let date: PrimitiveDateTime = row.try_get("review_date")?;
+        Ok(Self {
+            id: row.try_get("id")?,
+            user_name: row.try_get("user_name")?,
+            rating: Rating::new(rating).ok_or_else(|| bad_value("rating", &rating.to_string()))?,
+            review_text: row.try_get("review_text")?,
+            review_date: date.assume_utc(),
+            photo: photo(row, "image_name")?,
+        })
+    }
+}
+
+fn rating_summary(row: &SqliteRow) -> sqlx::Result<RatingSummary> {
+    Ok(RatingSummary {
+        sum: count(row, "rating_sum")?,
+        count: count(row, "review_count")?,
+    })
+}
+
+fn count(row: &SqliteRow, column: &str) -> sqlx::Result<u64> {
+    let value: i64 = row.try_get(column)?;
+    u64::try_from(value).map_err(|_| bad_value(column, &value.to_string()))
+}
+
+/// A photo's name; one that this site did not make (a row by plain SQL) shows no photo.
+fn photo(row: &SqliteRow, column: &str) -> sqlx::Result<Option<PhotoName>> {
+    let name: Option<String> = row.try_get(column)?;
+    Ok(name.and_then(|name| name.parse().ok()))
+}
+
+fn bad_value(column: &str, value: &str) -> sqlx::Error {
+    sqlx::Error::ColumnDecode {
+        index: column.to_owned(),
+        source: format!("{value} is not possible here").into(),
+    }
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        // Primary result codes, https://sqlite.org/rescode.html: BUSY, LOCKED, READONLY, IOERR, FULL,
+        // CANTOPEN, NOTADB.
+        const PASSING: [i32; 7] = [5, 6, 8, 10, 13, 14, 26];
+        let passing = match &error {
+            sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed | sqlx::Error::Io(_) => {
+                true
+            }
+            sqlx::Error::Database(database) => database
+                .code()
+                .and_then(|code| code.parse::<i32>().ok())
+                .is_some_and(|code| PASSING.contains(&(code & 0xff))),
+            _ => false,
+        };
+        if passing {
+            Self::Unavailable(error)
+        } else {
+            Self::Failed(error)
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! What pages share when they read a request or answer it.
+
+mod form;
+mod notice;
+mod page;
+mod path;
+mod security;
+mod submission;
+
+pub use self::form::{FormBody, SentPhoto};
+pub use self::notice::Notice;
+pub use self::page::{Chrome, Page};
+pub use self::path::{IdPath, PhotoPath};
+pub use self::security::security_headers;
+pub use self::submission::SubmissionId;

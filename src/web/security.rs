@@ -1,0 +1,57 @@
+//! The headers that tell a browser what this site never does.
+
+use axum::http::HeaderValue;
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY,
+    X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+};
+use axum::response::Response;
+use tower_http::set_header::HeaderMetadata;
+use tower_http::set_header::response::SetMultipleResponseHeadersLayer;
+
+use crate::config::Config;
+
+/// Everything is forbidden but what the pages use.
+const POLICY: &[&str] = &[
+    "default-src 'none'",
+    // One script and one style sheet, both files of this site; nothing inline.
+    "script-src 'self'",
+    "style-src 'self'",
+    // Photos; `data:` for Bootstrap's own small icons, `blob:` for the preview of a chosen photo.
+    "img-src 'self' data: blob:",
+    // The script sends the review form, to show the upload's progress.
+    "connect-src 'self'",
+    "form-action 'self'",
+    "base-uri 'none'",
+    "frame-ancestors 'none'",
+];
+
+/// Layer: security headers on every response, unless it brings its own.
+pub fn security_headers(config: &Config) -> SetMultipleResponseHeadersLayer<Response> {
+    let policy = HeaderValue::try_from(POLICY.join("; ")).expect("plain ASCII");
+    let mut headers: Vec<(HeaderName, HeaderValue)> = vec![
+        (CONTENT_SECURITY_POLICY, policy),
+        // A file is what it is served as.
+        (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+        (X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
+        (REFERRER_POLICY, HeaderValue::from_static("same-origin")),
+        (
+            HeaderName::from_static("cross-origin-opener-policy"),
+            HeaderValue::from_static("same-origin"),
+        ),
+        (
+            HeaderName::from_static("cross-origin-resource-policy"),
+            HeaderValue::from_static("same-origin"),
+        ),
+        (
+            HeaderName::from_static("permissions-policy"),
+            HeaderValue::from_static("camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
+        ),
+        // Pages change with every review; files and photos say otherwise themselves.
+        (CACHE_CONTROL, HeaderValue::from_static("no-cache")),
+    ];
+    if config.is_production() {
+        headers.push((STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000")));
+    }
+    SetMultipleResponseHeadersLayer::if_not_present(headers.into_iter().map(HeaderMetadata::from).collect())
+}
