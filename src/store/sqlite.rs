@@ -286,23 +286,30 @@ fn list_sql(sort: Sort, direction: Option<Direction>, search: &Search) -> String
         Some(_) => "r.id in (select rowid from restaurants_search where restaurants_search match ?3)",
     };
     // The sort key, the cursor's values for it, and whether the order is ascending.
-    let (key, values, ascending): (&[&str], &str, bool) = match sort {
-        Sort::Name => (&["name", "id"], "?5, ?4", true),
-        Sort::Rating => (&["milli_stars", "review_count", "id"], "?6, ?7, ?4", false),
-        Sort::Reviews => (&["review_count", "id"], "?7, ?4", false),
-        Sort::Newest => (&["id"], "?4", false),
+    let (key, values, ascending): (&[&str], &[&str], bool) = match sort {
+        Sort::Name => (&["name", "id"], &["?5", "?4"], true),
+        Sort::Rating => (&["milli_stars", "review_count", "id"], &["?6", "?7", "?4"], false),
+        Sort::Reviews => (&["review_count", "id"], &["?7", "?4"], false),
+        Sort::Newest => (&["id"], &["?4"], false),
     };
     let ascending = ascending != (direction == Some(Direction::Before));
     let (comparison, order) = if ascending { (">", "asc") } else { ("<", "desc") };
     let beyond = match direction {
         None => "true".to_owned(),
-        Some(_) => format!("({}) {comparison} ({values})", key.join(", ")),
+        // The first term adds nothing but a range that the index can be searched for.
+        Some(_) => format!(
+            "{} {comparison}= {} and ({}) {comparison} ({})",
+            key[0],
+            values[0],
+            key.join(", "),
+            values.join(", ")
+        ),
     };
-    let order_by = key
-        .iter()
-        .map(|column| format!("{column} {order}"))
-        .collect::<Vec<_>>()
-        .join(", ");
+    let ordered = |table: &str| {
+        let terms: Vec<_> = key.iter().map(|column| format!("{table}{column} {order}")).collect();
+        terms.join(", ")
+    };
+    let order_by = ordered("");
 
     // Ratings as they were at ?1: reviews after it (`later`) are taken out again. They are few, so the
     // rest comes from the index of the order, and the few are sorted in beside it.
@@ -318,7 +325,7 @@ fn list_sql(sort: Sort, direction: Option<Direction>, search: &Search) -> String
          as_of (id) as (select max(coalesce(?1, id), id - 10000) from newest),
          later as materialized (
              select restaurant_id, count(*) as review_count, sum(rating) as rating_sum
-             from reviews where id > (select id from as_of) group by restaurant_id
+             from reviews not indexed where id > (select id from as_of) group by restaurant_id
          ),
          page as (
              select * from (
@@ -344,11 +351,7 @@ fn list_sql(sort: Sort, direction: Option<Direction>, search: &Search) -> String
         // The index is on the expression, not on a column of that name.
         beyond_unchanged = beyond.replace("milli_stars", &format!("({unchanged})")),
         order_unchanged = order_by.replace("milli_stars", &format!("({unchanged})")),
-        order_page = key
-            .iter()
-            .map(|column| format!("page.{column} {order}"))
-            .collect::<Vec<_>>()
-            .join(", "),
+        order_page = ordered("page."),
     )
 }
 
