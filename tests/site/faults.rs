@@ -1,0 +1,246 @@
+//! The store or the photos are away: a friendly answer, nothing lost, and all is well afterwards.
+
+use std::fs;
+use std::time::Duration;
+
+use image::ImageFormat;
+use reqwest::StatusCode;
+use restaurant_review::photos::cleanup::remove_unclaimed;
+use restaurant_review::photos::{PhotoName, processing};
+
+use crate::harness::{Site, encoded, location, photo_link, red_blue, review, review_with_photo};
+
+/// Puts a file where the photo folder was, so that nothing can be stored (root may write anywhere, so
+/// permissions would not do).
+fn take_photos_away(site: &Site) {
+    fs::rename(site.photo_folder(), site.folder.path().join("photos-away")).unwrap();
+    fs::write(site.photo_folder(), "in the way").unwrap();
+}
+
+fn give_photos_back(site: &Site) {
+    fs::remove_file(site.photo_folder()).unwrap();
+    fs::rename(site.folder.path().join("photos-away"), site.photo_folder()).unwrap();
+}
+
+#[tokio::test]
+async fn photos_away() {
+    let site = Site::start().await;
+    let path = site.add_restaurant("A").await;
+    let photo = encoded(&red_blue(40, 30), ImageFormat::Png);
+    site.review(&path, review_with_photo("Ada", "5", photo.clone())).await;
+    let link = photo_link(&site.page(&path).await);
+    take_photos_away(&site);
+
+    let response = site
+        .review(&path, review_with_photo("Typed name", "4", photo.clone()))
+        .await;
+    assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert!(response.headers().contains_key("retry-after"));
+    let page = response.text().await.unwrap();
+    for part in [
+        "its photo could not be stored just now",
+        "Typed name",
+        "With a photo",
+        "must be chosen again",
+    ] {
+        assert!(page.contains(part), "{part}");
+    }
+    assert!(page.contains("(1 review)"), "the review is not half-saved");
+    assert_eq!(
+        site.get(&link).send().await.unwrap().status(),
+        StatusCode::SERVICE_UNAVAILABLE
+    );
+    let ready = site.get("/readyz").send().await.unwrap();
+    assert_eq!(ready.status(), StatusCode::SERVICE_UNAVAILABLE);
+    let body = ready.text().await.unwrap();
+    assert!(
+        body.contains(r#""store":{"ready":true},"photos":{"ready":false,"problem":"#),
+        "{body}"
+    );
+    assert_eq!(site.get("/healthz").send().await.unwrap().status(), StatusCode::OK);
+    // What needs no photo goes on.
+    assert_eq!(location(&site.review(&path, review("Bob", "3", "")).await), path);
+
+    give_photos_back(&site);
+    assert_eq!(site.get("/readyz").send().await.unwrap().status(), StatusCode::OK);
+    assert_eq!(
+        location(&site.review(&path, review_with_photo("Ada", "4", photo)).await),
+        path
+    );
+    assert_eq!(site.get(&link).send().await.unwrap().status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn store_that_cannot_be_written() {
+    let site = Site::start().await;
+    let path = site.add_restaurant("A").await;
+    let sql = site.plain_sql().await;
+    let mut other = sql.acquire().await.unwrap();
+    sqlx::query("begin immediate").execute(&mut *other).await.unwrap();
+
+    let photo = encoded(&red_blue(40, 30), ImageFormat::Png);
+    let form = [("restaurant_name", "Kept name"), ("description", "Kept description")];
+    let (restaurant, with_photo) = tokio::join!(
+        async { site.post("/add").form(&form).send().await.unwrap() },
+        site.review(&path, review_with_photo("Kept user", "4", photo)),
+    );
+    for (response, kept) in [(restaurant, "Kept description"), (with_photo, "Kept user")] {
+        assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+        let page = response.text().await.unwrap();
+        assert!(
+            page.contains("could not save it just now") && page.contains(kept),
+            "{page}"
+        );
+    }
+    assert!(site.photo_files().is_empty(), "no photo without its review");
+    site.page("/").await;
+
+    sqlx::query("rollback").execute(&mut *other).await.unwrap();
+    drop(other);
+    assert_eq!(location(&site.review(&path, review("Ada", "5", "")).await), path);
+}
+
+#[tokio::test]
+async fn store_that_fails() {
+    let site = Site::start().await;
+    let path = site.add_restaurant("A").await;
+    let sql = site.plain_sql().await;
+    sqlx::query("alter table reviews rename to reviews_away")
+        .execute(&sql)
+        .await
+        .unwrap();
+
+    let response = site.get(&path).send().await.unwrap();
+    assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    let page = response.text().await.unwrap();
+    assert!(page.contains("Something went wrong") && page.contains("For the developer"));
+    assert!(
+        !page.contains("reviews_away") && !page.contains("no such table"),
+        "the cause is for the log"
+    );
+    let response = site.review(&path, review("Kept user", "5", "Kept text")).await;
+    assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    let page = response.text().await.unwrap();
+    assert!(
+        page.contains("Kept user") && page.contains("Kept text"),
+        "the form comes without its restaurant"
+    );
+
+    sqlx::query("alter table reviews_away rename to reviews")
+        .execute(&sql)
+        .await
+        .unwrap();
+    site.page(&path).await;
+}
+
+#[tokio::test]
+async fn store_that_is_not_migrated_is_not_ready() {
+    let site = Site::start().await;
+    let sql = site.plain_sql().await;
+    sqlx::query("update _sqlx_migrations set success = false")
+        .execute(&sql)
+        .await
+        .unwrap();
+    let ready = site.get("/readyz").send().await.unwrap();
+    assert_eq!(ready.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert!(ready.text().await.unwrap().contains(r#""store":{"ready":false"#));
+}
+
+#[tokio::test]
+async fn production_tells_strangers_nothing() {
+    let production =
+        |config: &mut restaurant_review::config::Config| config.website_hostname = Some("x.example".into());
+    let site = Site::start_with(production).await;
+    let path = site.add_restaurant("A").await;
+    sqlx::query("drop table reviews")
+        .execute(&site.plain_sql().await)
+        .await
+        .unwrap();
+    let page = site.get(&path).send().await.unwrap().text().await.unwrap();
+    assert!(page.contains("Something went wrong"));
+    for detail in ["For the developer", "DATA_DIR", "sqlite", "table", "reviews"] {
+        assert!(
+            !page.to_lowercase().contains(&detail.to_lowercase()) || detail == "reviews",
+            "{detail}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_photo_whose_review_cannot_be_saved_does_not_stay() {
+    let site = Site::start().await;
+    let path = site.add_restaurant("A").await;
+    let sql = site.plain_sql().await;
+    // The photo can be announced and stored; only then the review is refused.
+    sqlx::query("create trigger no_reviews before insert on reviews begin select raise(abort, 'refused'); end")
+        .execute(&sql)
+        .await
+        .unwrap();
+    let photo = encoded(&red_blue(40, 30), ImageFormat::Png);
+    let response = site
+        .review(&path, review_with_photo("Kept user", "4", photo.clone()))
+        .await;
+    assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    assert!(response.text().await.unwrap().contains("Kept user"));
+    assert!(site.photo_files().is_empty());
+    let unclaimed: i64 = sqlx::query_scalar("select count(*) from unclaimed_photos")
+        .fetch_one(&sql)
+        .await
+        .unwrap();
+    assert_eq!(unclaimed, 0);
+
+    sqlx::query("drop trigger no_reviews").execute(&sql).await.unwrap();
+    assert_eq!(
+        location(&site.review(&path, review_with_photo("Ada", "4", photo)).await),
+        path
+    );
+    assert_eq!(site.photo_files().len(), 2);
+}
+
+#[tokio::test]
+async fn photos_that_lost_their_review_are_removed() {
+    let site = Site::start().await;
+    let path = site.add_restaurant("A").await;
+    let photo = encoded(&red_blue(40, 30), ImageFormat::Png);
+    site.review(&path, review_with_photo("Ada", "5", photo.clone())).await;
+    site.review(&path, review_with_photo("Bob", "4", photo.clone())).await;
+    // As when the process dies between the photo and its review.
+    let orphan = PhotoName::random();
+    site.app.store.announce_photo(&orphan).await.unwrap();
+    site.app
+        .photos
+        .put(&orphan, &processing::process(&photo).unwrap())
+        .await
+        .unwrap();
+    sqlx::query("delete from reviews where user_name = 'Ada'")
+        .execute(&site.plain_sql().await)
+        .await
+        .unwrap();
+    assert_eq!(site.photo_files().len(), 6);
+
+    remove_unclaimed(&site.app, Duration::from_secs(3600)).await;
+    assert_eq!(site.photo_files().len(), 6, "a photo may still get its review");
+    remove_unclaimed(&site.app, Duration::ZERO).await;
+    assert_eq!(site.photo_files().len(), 2);
+    let link = photo_link(&site.page(&path).await);
+    assert_eq!(
+        site.get(&link).send().await.unwrap().status(),
+        StatusCode::OK,
+        "Bob's photo stays"
+    );
+}
+
+#[tokio::test]
+async fn an_upload_that_breaks_off_leaves_nothing() {
+    use tokio::io::AsyncWriteExt;
+    let site = Site::start().await;
+    let path = site.add_restaurant("A").await;
+    let address = site.base.trim_start_matches("http://").to_owned();
+    let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    let head = "POST /review/1 HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=b\r\n\
+                Content-Length: 100000\r\n\r\n--b\r\nContent-Disposition: form-data; name=\"user_name\"\r\n\r\nAda\r\n";
+    stream.write_all(head.as_bytes()).await.unwrap();
+    drop(stream);
+    assert!(site.page(&path).await.contains("No reviews of this restaurant yet."));
+    assert!(site.photo_files().is_empty());
+}

@@ -1,0 +1,165 @@
+//! A running site for a test: the production router on a free port, with a data folder of its own.
+
+use std::io::Cursor;
+use std::path::PathBuf;
+
+use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
+use reqwest::header::LOCATION;
+use reqwest::multipart::{Form, Part};
+use reqwest::{Client, RequestBuilder, Response, StatusCode, redirect};
+use restaurant_review::app::App;
+use restaurant_review::config::Config;
+use restaurant_review::server;
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+
+/// A site that stops with the test.
+pub struct Site {
+    pub base: String,
+    pub client: Client,
+    pub app: App,
+    pub folder: TempDir,
+    _stop: oneshot::Sender<()>,
+}
+
+impl Site {
+    /// Starts a site with an empty store.
+    pub async fn start() -> Self {
+        Self::start_with(|_| {}).await
+    }
+
+    /// Starts a site with changed settings.
+    pub async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut config = Config::for_test(folder.path().to_owned());
+        change(&mut config);
+        let app = server::open(config).await.unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base = format!("http://{}", listener.local_addr().unwrap());
+        let (stop, stopped) = oneshot::channel::<()>();
+        tokio::spawn(server::serve_on(listener, app.clone(), async {
+            let _ = stopped.await;
+        }));
+        // Redirects are part of what is tested.
+        let client = Client::builder()
+            .redirect(redirect::Policy::none())
+            .no_proxy()
+            .build()
+            .unwrap();
+        Self {
+            base,
+            client,
+            app,
+            folder,
+            _stop: stop,
+        }
+    }
+
+    pub fn get(&self, path: &str) -> RequestBuilder {
+        self.client.get(format!("{}{path}", self.base))
+    }
+
+    pub fn post(&self, path: &str) -> RequestBuilder {
+        self.client.post(format!("{}{path}", self.base))
+    }
+
+    /// The page at that path, which must be there.
+    pub async fn page(&self, path: &str) -> String {
+        let response = self.get(path).send().await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK, "{path}");
+        response.text().await.unwrap()
+    }
+
+    /// Adds a restaurant as a script written for the Django sample would; its path, `/<id>/`.
+    pub async fn add_restaurant(&self, name: &str) -> String {
+        let form = [
+            ("restaurant_name", name),
+            ("street_address", "1 Main Street"),
+            ("description", "Nice food"),
+        ];
+        location(&self.post("/add").form(&form).send().await.unwrap())
+    }
+
+    /// Sends a review of the restaurant at that path.
+    pub async fn review(&self, restaurant: &str, form: Form) -> Response {
+        let id = restaurant.trim_matches('/');
+        self.post(&format!("/review/{id}"))
+            .multipart(form)
+            .send()
+            .await
+            .unwrap()
+    }
+
+    /// A connection of somebody else's to the same SQLite file.
+    pub async fn plain_sql(&self) -> SqlitePool {
+        let file = self.folder.path().join("restaurants.sqlite3");
+        SqlitePool::connect_with(SqliteConnectOptions::new().filename(file).foreign_keys(true))
+            .await
+            .unwrap()
+    }
+
+    /// The names of the files in the photo folder.
+    pub fn photo_files(&self) -> Vec<String> {
+        let entries = std::fs::read_dir(self.photo_folder()).unwrap();
+        entries
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect()
+    }
+
+    pub fn photo_folder(&self) -> PathBuf {
+        self.folder.path().join("photos")
+    }
+}
+
+/// Where a 303 goes.
+pub fn location(response: &Response) -> String {
+    assert_eq!(response.status(), StatusCode::SEE_OTHER);
+    response.headers()[LOCATION].to_str().unwrap().to_owned()
+}
+
+/// A review without a photo.
+pub fn review(user_name: &str, rating: &str, text: &str) -> Form {
+    Form::new()
+        .text("user_name", user_name.to_owned())
+        .text("rating", rating.to_owned())
+        .text("review_text", text.to_owned())
+}
+
+/// A review with a file in its photo field.
+pub fn review_with_photo(user_name: &str, rating: &str, file: Vec<u8>) -> Form {
+    review(user_name, rating, "With a photo").part("reviewImage", Part::bytes(file).file_name("IMG_0001.HEIC"))
+}
+
+/// A picture with a red left half and a blue right half.
+pub fn red_blue(width: u32, height: u32) -> DynamicImage {
+    DynamicImage::ImageRgb8(RgbImage::from_fn(width, height, |x, _| {
+        if x < width / 2 {
+            Rgb([220, 20, 20])
+        } else {
+            Rgb([20, 20, 220])
+        }
+    }))
+}
+
+/// A picture in a file format.
+pub fn encoded(picture: &DynamicImage, format: ImageFormat) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    picture.write_to(&mut Cursor::new(&mut bytes), format).unwrap();
+    bytes
+}
+
+/// The addresses of links in a page, unescaped, that contain `part`.
+pub fn links<'a>(page: &'a str, part: &'a str) -> impl Iterator<Item = String> + 'a {
+    page.split("href=\"")
+        .skip(1)
+        .filter_map(|rest| rest.split('"').next())
+        .map(|link| link.replace("&#38;", "&"))
+        .filter(move |link| link.contains(part))
+}
+
+/// The path of the one photo link in a page.
+pub fn photo_link(page: &str) -> String {
+    links(page, "/photos/").next().expect("the page links a photo")
+}

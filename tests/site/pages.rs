@@ -1,0 +1,350 @@
+//! What a person or a script gets from each address.
+
+use reqwest::StatusCode;
+use reqwest::header::{ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, COOKIE, LOCATION, SET_COOKIE};
+use restaurant_review::config::Config;
+
+use crate::harness::{Site, links, location, review};
+
+#[tokio::test]
+async fn an_empty_list_says_how_to_begin() {
+    let site = Site::start().await;
+    let page = site.page("/").await;
+    assert!(page.contains("No restaurants exist. Select <strong>Add new restaurant</strong> to add one."));
+}
+
+#[tokio::test]
+async fn a_script_written_for_the_sample_works() {
+    let site = Site::start().await;
+    let path = site.add_restaurant("Contoso Café").await;
+    assert_eq!(path, "/1/");
+    // As `requests.post(data=…)` and `curl -d` send it, and as a browser does.
+    let urlencoded = [("user_name", "Ada"), ("rating", "5"), ("review_text", "Great")];
+    let response = site.post("/review/1").form(&urlencoded).send().await.unwrap();
+    assert_eq!(location(&response), "/1/");
+    assert_eq!(location(&site.review(&path, review("Bob", "4", "Good")).await), "/1/");
+
+    let page = site.page("/1/").await;
+    for part in [
+        "Contoso Café",
+        "1 Main Street",
+        "Nice food",
+        "4.5 (2 reviews)",
+        "Ada",
+        "Great",
+        "Bob",
+        "Good",
+    ] {
+        assert!(page.contains(part), "{part}");
+    }
+    assert!(
+        page.find("Bob").unwrap() < page.find("Ada").unwrap(),
+        "newest review first"
+    );
+    let list = site.page("/").await;
+    assert!(list.contains("4.5 (2 reviews)") && list.contains("href=\"/1/\""));
+}
+
+#[tokio::test]
+async fn one_review_is_not_called_reviews() {
+    let site = Site::start().await;
+    let path = site.add_restaurant("A").await;
+    assert!(site.page("/").await.contains("No ratings yet"));
+    assert!(site.page(&path).await.contains("No reviews of this restaurant yet."));
+    site.review(&path, review("Ada", "3", "")).await;
+    assert!(site.page("/").await.contains("3.0 (1 review)"));
+}
+
+#[tokio::test]
+async fn an_id_without_slash_is_redirected() {
+    let site = Site::start().await;
+    let path = site.add_restaurant("A").await;
+    let response = site.get(path.trim_end_matches('/')).send().await.unwrap();
+    assert_eq!(response.status(), StatusCode::PERMANENT_REDIRECT);
+    assert_eq!(response.headers()[LOCATION], path);
+}
+
+#[tokio::test]
+async fn a_notice_is_shown_once() {
+    let site = Site::start().await;
+    let form = [("restaurant_name", "A"), ("description", "B")];
+    let response = site.post("/add").form(&form).send().await.unwrap();
+    let cookie = response.headers()[SET_COOKIE].to_str().unwrap().to_owned();
+    assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Lax"));
+    let pair = cookie.split(';').next().unwrap();
+    let shown = site.get("/1/").header(COOKIE, pair).send().await.unwrap();
+    assert!(
+        shown.headers()[SET_COOKIE].to_str().unwrap().starts_with("notice=; "),
+        "the browser forgets it"
+    );
+    assert!(shown.text().await.unwrap().contains("Restaurant added."));
+    assert!(!site.page("/1/").await.contains("Restaurant added."));
+}
+
+#[tokio::test]
+async fn search_finds_beginnings_of_words_in_all_three_texts() {
+    let site = Site::start().await;
+    for (name, address, description) in [
+        ("Café Montmartre", "1 Rue Lepic", "Croissants"),
+        ("Burger Bar", "2 Harbour Road", "Fries cut by hand"),
+        ("100% Vegan", "3 Mill Lane", "It's \"good\""),
+    ] {
+        let form = [
+            ("restaurant_name", name),
+            ("street_address", address),
+            ("description", description),
+        ];
+        location(&site.post("/add").form(&form).send().await.unwrap());
+    }
+    let found = async |q: &str| {
+        let response = site.get("/").query(&[("q", q)]).send().await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK, "{q}");
+        let page = response.text().await.unwrap();
+        let mut ids: Vec<_> = links(&page, "/")
+            .filter(|link| link.ends_with('/') && link.len() == 3)
+            .collect();
+        ids.sort();
+        ids.join(" ")
+    };
+    assert_eq!(found("cafe").await, "/1/", "without accents");
+    assert_eq!(found("LEPIC").await, "/1/", "address, without case");
+    assert_eq!(found("fri").await, "/2/", "description, beginning of a word");
+    assert_eq!(found("burger harbour").await, "/2/", "every word");
+    assert_eq!(found("burger lepic").await, "");
+    assert_eq!(found("100%").await, "/3/");
+    assert_eq!(found("it's").await, "/3/");
+    assert_eq!(found("  ").await, "/1/ /2/ /3/");
+    for odd in [
+        "%",
+        "_",
+        "\"",
+        "'",
+        "*",
+        "AND",
+        "OR NOT",
+        "name:x",
+        "(",
+        "^",
+        "-",
+        "\\",
+        "\0",
+        "; drop table restaurants",
+    ] {
+        found(odd).await;
+    }
+    assert!(
+        site.page("/?q=nothing-like-it")
+            .await
+            .contains("No restaurant matches.")
+    );
+    assert!(
+        site.page("/?q=%FF%FE").await.contains("No restaurant matches."),
+        "bytes that are no text"
+    );
+}
+
+#[tokio::test]
+async fn a_mangled_address_still_shows_restaurants() {
+    let site = Site::start().await;
+    site.add_restaurant("A").await;
+    for query in [
+        "sort=nonsense",
+        "after=",
+        "after=1",
+        "before=x.y.z",
+        "sort=rating&after=1.1.A",
+        "after=1.1.a%00b",
+        "&&&=&",
+    ] {
+        assert!(
+            site.page(&format!("/?{query}")).await.contains("href=\"/1/\""),
+            "{query}"
+        );
+    }
+    for query in [
+        "after=x",
+        "before=1",
+        "after=99999999999999999999.1",
+        "after=9223372036854775807.1",
+    ] {
+        site.page(&format!("/1/?{query}")).await;
+    }
+}
+
+#[tokio::test]
+async fn errors_have_pages_with_a_way_back_and_a_request_id() {
+    let site = Site::start().await;
+    site.add_restaurant("A").await;
+    let add_by_get = site.get("/add").send().await.unwrap();
+    assert_eq!(add_by_get.headers()[ALLOW], "POST");
+    let cross_site = site
+        .post("/add")
+        .header("Sec-Fetch-Site", "cross-site")
+        .form(&[("a", "b")])
+        .send()
+        .await
+        .unwrap();
+    let foreign_origin = site
+        .post("/review/1")
+        .header("Origin", "https://evil.example")
+        .form(&[("a", "b")]);
+    let foreign_origin = foreign_origin.send().await.unwrap();
+    let json = site
+        .post("/add")
+        .header(CONTENT_TYPE, "application/json")
+        .body("{}")
+        .send()
+        .await
+        .unwrap();
+    let cases = [
+        (site.get("/nope").send().await.unwrap(), 404),
+        (site.get("/999/").send().await.unwrap(), 404),
+        (site.get("/99999999999999999999/").send().await.unwrap(), 404),
+        (site.get("/static/nope.css").send().await.unwrap(), 404),
+        (site.get("/photos/nope.jpg").send().await.unwrap(), 404),
+        (
+            site.post("/review/999")
+                .form(&[("user_name", "A"), ("rating", "5")])
+                .send()
+                .await
+                .unwrap(),
+            404,
+        ),
+        (add_by_get, 405),
+        (cross_site, 403),
+        (foreign_origin, 403),
+        (json, 415),
+    ];
+    for (response, status) in cases {
+        let address = response.url().path().to_owned();
+        assert_eq!(response.status().as_u16(), status, "{address}");
+        assert!(
+            response.headers()[CONTENT_TYPE]
+                .to_str()
+                .unwrap()
+                .starts_with("text/html"),
+            "{address}"
+        );
+        assert!(response.headers().contains_key(CONTENT_SECURITY_POLICY), "{address}");
+        let id = response.headers()["x-request-id"].to_str().unwrap().to_owned();
+        let page = response.text().await.unwrap();
+        assert!(page.contains("Back to all restaurants"), "{address}");
+        assert!(page.contains(&id), "{address}");
+        assert!(
+            !page.contains("For the developer"),
+            "{address}: hints belong to faults of ours"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_post_of_this_site_or_of_no_browser_is_taken() {
+    let site = Site::start().await;
+    let form = [("restaurant_name", "A"), ("description", "B")];
+    let same_origin = site
+        .post("/add")
+        .header("Sec-Fetch-Site", "same-origin")
+        .form(&form)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(location(&same_origin), "/1/");
+    let origin = site
+        .post("/add")
+        .header("Origin", &site.base)
+        .form(&form)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(location(&origin), "/2/");
+    let same_site = site
+        .post("/add")
+        .header("Sec-Fetch-Site", "same-site")
+        .form(&form)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(
+        same_site.status(),
+        StatusCode::FORBIDDEN,
+        "a neighbour's page is not ours"
+    );
+}
+
+#[tokio::test]
+async fn a_request_id_is_never_the_clients() {
+    let site = Site::start().await;
+    let response = site
+        .get("/healthz")
+        .header("x-request-id", "mine")
+        .send()
+        .await
+        .unwrap();
+    assert_ne!(response.headers()["x-request-id"], "mine");
+}
+
+#[tokio::test]
+async fn the_platform_is_answered() {
+    let site = Site::start().await;
+    assert_eq!(site.page("/healthz").await, "ok\n");
+    assert_eq!(
+        site.page("/readyz").await,
+        r#"{"ready":true,"store":{"ready":true},"photos":{"ready":true}}"#
+    );
+    assert_eq!(site.page("/robots933456.txt").await, "ok\n");
+    assert!(site.page("/robots.txt").await.starts_with("User-agent: *"));
+    let icon = site.get("/favicon.ico").send().await.unwrap();
+    assert_eq!(icon.headers()[CONTENT_TYPE], "image/x-icon");
+    // The platform's probes come with an address of its own as Host.
+    let probe = site
+        .get("/healthz")
+        .header("Host", "169.254.130.2:8000")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(probe.status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn every_file_that_a_page_names_is_there() {
+    let site = Site::start().await;
+    let page = site.page("/").await;
+    let files: Vec<_> = page
+        .split(['"', '#'])
+        .filter(|part| part.starts_with("/static/"))
+        .collect();
+    assert!(files.len() >= 3, "{files:?}");
+    for file in files {
+        let response = site.get(file).send().await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK, "{file}");
+        assert_eq!(response.headers()["x-content-type-options"], "nosniff");
+    }
+}
+
+#[tokio::test]
+async fn pages_are_revalidated_and_never_framed() {
+    let site = Site::start().await;
+    let response = site.get("/").send().await.unwrap();
+    assert_eq!(response.headers()[CACHE_CONTROL], "no-cache");
+    assert_eq!(response.headers()["x-frame-options"], "DENY");
+    let policy = response.headers()[CONTENT_SECURITY_POLICY].to_str().unwrap();
+    assert!(policy.starts_with("default-src 'none'") && !policy.contains("unsafe"));
+    assert!(
+        !response.headers().contains_key("strict-transport-security"),
+        "not on a laptop"
+    );
+    let page = response.text().await.unwrap();
+    assert!(!page.contains("<style") && !page.contains(" style=") && !page.contains(" onclick="));
+
+    let production = |config: &mut Config| config.website_hostname = Some("contoso.azurewebsites.net".into());
+    let site = Site::start_with(production).await;
+    let response = site.get("/").send().await.unwrap();
+    assert!(response.headers().contains_key("strict-transport-security"));
+}
+
+#[tokio::test]
+async fn pages_are_compressed_for_who_asks() {
+    let site = Site::start().await;
+    let response = site.get("/").header("Accept-Encoding", "gzip").send().await.unwrap();
+    assert_eq!(response.headers()["content-encoding"], "gzip");
+}

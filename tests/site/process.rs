@@ -1,0 +1,388 @@
+//! The command itself: its options, its start, its end.
+
+use std::process::{Output, Stdio};
+use std::time::Duration;
+
+use reqwest::StatusCode;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines};
+use tokio::net::TcpStream;
+use tokio::process::{Child, ChildStdout, Command};
+
+use crate::harness::{Site, encoded, red_blue, review_with_photo};
+
+/// The built command, with an environment of nothing but what is given.
+fn command(arguments: &[&str], environment: &[(&str, &str)]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_restaurant-review"));
+    command
+        .args(arguments)
+        .env_clear()
+        .envs(environment.iter().copied())
+        .kill_on_drop(true);
+    // A folder without a .env file.
+    command.current_dir(env!("CARGO_TARGET_TMPDIR"));
+    command
+}
+
+async fn output(arguments: &[&str], environment: &[(&str, &str)]) -> (bool, String) {
+    let Output { status, stdout, stderr } = command(arguments, environment).output().await.unwrap();
+    (
+        status.success(),
+        String::from_utf8_lossy(&stdout).into_owned() + &String::from_utf8_lossy(&stderr),
+    )
+}
+
+/// A running site as its own process.
+pub struct Process {
+    child: Child,
+    lines: Lines<BufReader<ChildStdout>>,
+    pub base: String,
+    /// What it printed until it listened.
+    pub announced: String,
+}
+
+impl Process {
+    /// Starts the site on a free port and waits until it listens.
+    pub async fn serve(environment: &[(&str, &str)]) -> Self {
+        Self::from(command(&[], environment)).await
+    }
+
+    async fn from(mut command: Command) -> Self {
+        let mut child = command.env("PORT", "0").stdout(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut announced = String::new();
+        let base = loop {
+            let line = lines
+                .next_line()
+                .await
+                .unwrap()
+                .unwrap_or_else(|| panic!("it ended:\n{announced}"));
+            announced = announced + &line + "\n";
+            if let Some((_, url)) = line.split_once("listening on ") {
+                break url
+                    .trim_end_matches(|c: char| !c.is_ascii_digit())
+                    .replace("localhost", "127.0.0.1");
+            }
+        };
+        Self {
+            child,
+            lines,
+            base,
+            announced,
+        }
+    }
+
+    /// kill -9.
+    pub async fn kill(&mut self) {
+        self.child.kill().await.unwrap();
+    }
+
+    /// kill -TERM, or another signal.
+    fn signal(&self, signal: &str) {
+        let id = self.child.id().unwrap().to_string();
+        assert!(
+            std::process::Command::new("kill")
+                .args([signal, &id])
+                .status()
+                .unwrap()
+                .success()
+        );
+    }
+
+    /// Its exit status and what it printed since it listened.
+    async fn ended(mut self) -> (bool, String) {
+        let mut rest = String::new();
+        while let Some(line) = self.lines.next_line().await.unwrap() {
+            rest = rest + &line + "\n";
+        }
+        (self.child.wait().await.unwrap().success(), rest)
+    }
+}
+
+#[tokio::test]
+async fn help_and_version() {
+    let (ok, help) = output(&["--help"], &[]).await;
+    assert!(
+        ok && help.contains("check") && help.contains("seed") && help.contains("serve"),
+        "{help}"
+    );
+    let (ok, version) = output(&["--version"], &[]).await;
+    assert!(ok);
+    assert_eq!(version.trim(), concat!("restaurant-review ", env!("CARGO_PKG_VERSION")));
+    let (ok, _) = output(&["--nonsense"], &[]).await;
+    assert!(!ok);
+}
+
+#[tokio::test]
+async fn a_wrong_setting_stops_it_at_once() {
+    for arguments in [&[][..], &["check"], &["seed"]] {
+        let (ok, text) = output(arguments, &[("PORT", "eighty"), ("MAX_UPLOAD_BYTES", "12")]).await;
+        assert!(!ok);
+        assert!(
+            text.contains("PORT is \"eighty\", but it wants a port number from 0 to 65535."),
+            "{text}"
+        );
+        assert!(
+            text.contains("MAX_UPLOAD_BYTES is \"12\", but it wants a number of bytes"),
+            "{text}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_folder_that_cannot_be_used_is_named() {
+    for arguments in [&[][..], &["check"], &["seed"]] {
+        let (ok, text) = output(arguments, &[("DATA_DIR", "/dev/null/data")]).await;
+        assert!(!ok);
+        assert!(text.contains("DATA_DIR is \"/dev/null/data\""), "{text}");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(
+        folder.path().join("restaurants.sqlite3"),
+        "this is no database, it only has its name",
+    )
+    .unwrap();
+    let (ok, text) = output(&["check"], &[("DATA_DIR", folder.path().to_str().unwrap())]).await;
+    assert!(
+        !ok && text.contains("not reachable") && text.contains("restaurants.sqlite3"),
+        "{text}"
+    );
+}
+
+#[tokio::test]
+async fn a_port_in_use_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = Process::serve(&[("DATA_DIR", folder.path().to_str().unwrap())]).await;
+    let port = first.base.rsplit(':').next().unwrap();
+    let (ok, text) = output(&[], &[("PORT", port), ("DATA_DIR", folder.path().to_str().unwrap())]).await;
+    assert!(
+        !ok && text.contains(&format!("PORT {port}")) && text.contains("free port"),
+        "{text}"
+    );
+}
+
+#[tokio::test]
+async fn check_reports_each_part() {
+    let folder = tempfile::tempdir().unwrap();
+    let (ok, text) = output(&["check"], &[("DATA_DIR", folder.path().to_str().unwrap())]).await;
+    assert!(ok, "{text}");
+    for part in [
+        "configuration  ok",
+        "store          ok: SQLite file",
+        "photos         ok: folder",
+    ] {
+        assert!(text.contains(part), "{part} is missing in\n{text}");
+    }
+}
+
+#[tokio::test]
+async fn it_says_what_it_uses() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().to_str().unwrap();
+    let local = Process::serve(&[("DATA_DIR", data)]).await;
+    for part in [
+        "restaurants and reviews: SQLite file",
+        "photos: folder",
+        "listening on http://127.0.0.1:",
+        data,
+    ] {
+        assert!(
+            local.announced.contains(part),
+            "{part} is missing in\n{}",
+            local.announced
+        );
+    }
+    assert!(local.announced.lines().count() <= 5);
+
+    // On App Service: JSON lines, and every address of the machine.
+    let site = Process::serve(&[("DATA_DIR", data), ("WEBSITE_HOSTNAME", "contoso.azurewebsites.net")]).await;
+    assert!(
+        site.announced
+            .lines()
+            .all(|line| line.starts_with('{') && line.ends_with('}')),
+        "{}",
+        site.announced
+    );
+    assert!(site.announced.contains("listening on http://localhost:"));
+}
+
+#[tokio::test]
+async fn a_dotenv_file_is_read_and_the_environment_wins() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(
+        folder.path().join(".env"),
+        "# local\nDATA_DIR=\"from dotenv\"\nMAX_UPLOAD_BYTES=12\n",
+    )
+    .unwrap();
+    let run = async |environment: &[(&str, &str)]| {
+        let output = command(&["check"], environment)
+            .current_dir(folder.path())
+            .output()
+            .await
+            .unwrap();
+        (
+            output.status.success(),
+            String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap(),
+        )
+    };
+    let (ok, text) = run(&[]).await;
+    assert!(!ok && text.contains("MAX_UPLOAD_BYTES is \"12\""), "{text}");
+    let (ok, text) = run(&[("MAX_UPLOAD_BYTES", "1000000")]).await;
+    assert!(ok && text.contains("from dotenv/photos"), "{text}");
+    std::fs::write(folder.path().join(".env"), "SECRET=ab cd\n").unwrap();
+    let (ok, text) = run(&[]).await;
+    assert!(
+        !ok && text.contains(".env has a line that cannot be read") && !text.contains("ab cd"),
+        "{text}"
+    );
+}
+
+#[tokio::test]
+async fn data_survive_a_restart_and_another_reader() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = [("DATA_DIR", folder.path().to_str().unwrap())];
+    let (ok, text) = output(
+        &[
+            "seed",
+            "--restaurants",
+            "3",
+            "--reviews",
+            "9",
+            "--photos",
+            "2",
+            "--seed",
+            "5",
+        ],
+        &data,
+    )
+    .await;
+    assert!(
+        ok && text.contains("added 3 restaurants with 9 reviews, 2 of them with a photo"),
+        "{text}"
+    );
+    let first = Process::serve(&data).await;
+    let second = Process::serve(&data).await;
+    let read = async |base: &str| reqwest::get(format!("{base}/")).await.unwrap().text().await.unwrap();
+    let page = read(&first.base).await;
+    assert!(page.contains("reviews)") && page.contains("-thumb.jpg"));
+    assert_eq!(read(&second.base).await, page, "two at the same folder show the same");
+    for process in [first, second] {
+        process.signal("-TERM");
+        assert!(process.ended().await.0);
+    }
+    let third = Process::serve(&data).await;
+    assert_eq!(read(&third.base).await, page);
+}
+
+#[tokio::test]
+async fn the_same_seed_makes_the_same_restaurants() {
+    let list = async |seed: &str| {
+        let folder = tempfile::tempdir().unwrap();
+        let data = [("DATA_DIR", folder.path().to_str().unwrap())];
+        assert!(
+            output(
+                &[
+                    "seed",
+                    "--restaurants",
+                    "20",
+                    "--reviews",
+                    "60",
+                    "--photos",
+                    "0",
+                    "--seed",
+                    seed
+                ],
+                &data
+            )
+            .await
+            .0
+        );
+        let process = Process::serve(&data).await;
+        reqwest::get(format!("{}/?sort=rating", process.base))
+            .await
+            .unwrap()
+            .text()
+            .await
+            .unwrap()
+    };
+    assert_eq!(list("7").await, list("7").await);
+    assert_ne!(list("7").await, list("8").await);
+}
+
+/// Begins a request and leaves its body unfinished.
+async fn unfinished_request(base: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(base.trim_start_matches("http://")).await.unwrap();
+    let body = "restaurant_name=Late&description=d";
+    let head = format!(
+        "POST /add HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\nExpect: 100-continue\r\n\r\n",
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    // The server asks for the body: the request is in flight.
+    let mut answer = [0; 25];
+    stream.read_exact(&mut answer).await.unwrap();
+    assert!(answer.starts_with(b"HTTP/1.1 100 Continue"));
+    stream
+}
+
+#[tokio::test]
+async fn a_stop_finishes_what_is_in_flight() {
+    for signal in ["-TERM", "-INT"] {
+        let folder = tempfile::tempdir().unwrap();
+        let process = Process::serve(&[("DATA_DIR", folder.path().to_str().unwrap())]).await;
+        let mut stream = unfinished_request(&process.base).await;
+        process.signal(signal);
+        // It no longer listens, but answers the one it has.
+        while TcpStream::connect(process.base.trim_start_matches("http://"))
+            .await
+            .is_ok()
+        {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        stream.write_all(b"restaurant_name=Late&description=d").await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 303"), "{answer}");
+        let (ok, log) = process.ended().await;
+        assert!(ok && log.contains("stopped"), "{log}");
+    }
+}
+
+#[tokio::test]
+async fn a_stop_does_not_wait_for_ever() {
+    let folder = tempfile::tempdir().unwrap();
+    let environment = [
+        ("DATA_DIR", folder.path().to_str().unwrap()),
+        ("SHUTDOWN_GRACE_SECONDS", "1"),
+    ];
+    let process = Process::serve(&environment).await;
+    let _stream = unfinished_request(&process.base).await;
+    process.signal("-TERM");
+    let (ok, log) = process.ended().await;
+    assert!(
+        ok && log.contains("stopped after 1 seconds with requests in flight"),
+        "{log}"
+    );
+}
+
+/// A person who closes the page right after sending has still sent the review.
+#[tokio::test]
+async fn a_change_goes_on_without_its_request() {
+    let site = Site::start().await;
+    let path = site.add_restaurant("A").await;
+    let photo = encoded(&red_blue(3000, 2000), image::ImageFormat::Jpeg);
+    for patience in [1, 20, 60] {
+        let send = site.review(&path, review_with_photo("Ada", "5", photo.clone()));
+        let _ = tokio::time::timeout(Duration::from_millis(patience), send).await;
+    }
+    site.app.changes.close();
+    site.app.changes.wait().await;
+    // However far each came: never a photo without a review, never a review without its photo.
+    let page = site.page(&path).await;
+    let reviews = page.matches("class=\"review\"").count();
+    assert_eq!(page.matches("-thumb.jpg").count(), reviews);
+    assert_eq!(site.photo_files().len(), 2 * reviews);
+    assert_eq!(
+        reqwest::get(format!("{}/healthz", site.base)).await.unwrap().status(),
+        StatusCode::OK
+    );
+}

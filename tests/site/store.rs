@@ -1,0 +1,408 @@
+//! What every store must do. The suite knows only the trait; each implementation is opened by one line
+//! in `stores`.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+use restaurant_review::model::{
+    Direction, ListQuery, NewRestaurant, NewReview, Rating, RatingSummary, RestaurantId, ReviewCursor, Search, Sort,
+};
+use restaurant_review::photos::PhotoName;
+use restaurant_review::store::{
+    AddedReview, ImportedRestaurant, RESTAURANTS_PER_PAGE, REVIEWS_PER_PAGE, SqliteStore, Store,
+};
+use restaurant_review::web::SubmissionId;
+use tempfile::TempDir;
+use time::OffsetDateTime;
+
+/// A fresh, empty store and what keeps it alive.
+async fn sqlite() -> (TempDir, Box<dyn Store>) {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(&folder.path().join("test.sqlite3")).await.unwrap();
+    (folder, Box::new(store))
+}
+
+fn restaurant(name: &str) -> NewRestaurant {
+    NewRestaurant {
+        name: name.into(),
+        street_address: "1 Main Street".into(),
+        description: "Nice food".into(),
+    }
+}
+
+fn review(stars: i64) -> NewReview {
+    NewReview {
+        user_name: "Ada".into(),
+        rating: Rating::new(stars).unwrap(),
+        review_text: format!("{stars} stars"),
+    }
+}
+
+async fn add_review(store: &dyn Store, id: RestaurantId, stars: i64) {
+    assert_eq!(
+        store.add_review(id, &review(stars), None, None).await.unwrap(),
+        AddedReview::Added
+    );
+}
+
+#[tokio::test]
+async fn a_restaurant_is_read_as_it_was_added() {
+    let (_folder, store) = sqlite().await;
+    store.ready().await.unwrap();
+    let id = store
+        .add_restaurant(&restaurant("Café 🍕 'quoted'"), None)
+        .await
+        .unwrap();
+    let (read, page) = store.details(id, None).await.unwrap().unwrap();
+    assert_eq!((read.id, read.name.as_str()), (id, "Café 🍕 'quoted'"));
+    assert_eq!(
+        (read.street_address.as_str(), read.description.as_str()),
+        ("1 Main Street", "Nice food")
+    );
+    assert_eq!(read.rating, RatingSummary::default());
+    assert!(page.reviews.is_empty() && page.before.is_none() && page.after.is_none());
+    assert!(store.details(RestaurantId(id.0 + 1), None).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn reviews_change_the_aggregates_of_their_restaurant_alone() {
+    let (_folder, store) = sqlite().await;
+    let first = store.add_restaurant(&restaurant("First"), None).await.unwrap();
+    let second = store.add_restaurant(&restaurant("Second"), None).await.unwrap();
+    for stars in [5, 4, 4, 1] {
+        add_review(&*store, first, stars).await;
+    }
+    let (read, page) = store.details(first, None).await.unwrap().unwrap();
+    assert_eq!(read.rating, RatingSummary { sum: 14, count: 4 });
+    assert_eq!(read.distribution, [1, 0, 0, 2, 1]);
+    let stars: Vec<_> = page.reviews.iter().map(|review| review.rating.stars()).collect();
+    assert_eq!(stars, [1, 4, 4, 5], "newest first");
+    let age = OffsetDateTime::now_utc() - page.reviews[0].review_date;
+    assert!(age.unsigned_abs() < Duration::from_secs(600), "dated now: {age}");
+    assert_eq!(
+        store.details(second, None).await.unwrap().unwrap().0.rating,
+        RatingSummary::default()
+    );
+}
+
+#[tokio::test]
+async fn a_review_of_no_restaurant_is_not_saved() {
+    let (_folder, store) = sqlite().await;
+    let result = store.add_review(RestaurantId(7), &review(5), None, None).await.unwrap();
+    assert_eq!(result, AddedReview::NoRestaurant);
+}
+
+#[tokio::test]
+async fn a_repeated_submission_is_recognised() {
+    let (_folder, store) = sqlite().await;
+    let submission = SubmissionId::of("form", &[b"contents"]);
+    let id = store
+        .add_restaurant(&restaurant("Once"), submission.as_ref())
+        .await
+        .unwrap();
+    assert_eq!(
+        store
+            .add_restaurant(&restaurant("Once"), submission.as_ref())
+            .await
+            .unwrap(),
+        id
+    );
+    assert_ne!(store.add_restaurant(&restaurant("Once"), None).await.unwrap(), id);
+    let add = || store.add_review(id, &NEW, None, submission.as_ref());
+    static NEW: std::sync::LazyLock<NewReview> = std::sync::LazyLock::new(|| review(5));
+    assert_eq!(add().await.unwrap(), AddedReview::Added);
+    assert_eq!(add().await.unwrap(), AddedReview::Repeated);
+    assert_eq!(store.details(id, None).await.unwrap().unwrap().0.rating.count, 1);
+}
+
+#[tokio::test]
+async fn concurrent_changes_are_all_counted() {
+    let (_folder, store) = sqlite().await;
+    let store = std::sync::Arc::new(store);
+    let id = store.add_restaurant(&restaurant("Busy"), None).await.unwrap();
+    let tasks: Vec<_> = (0..100)
+        .map(|index| {
+            let store = store.clone();
+            tokio::spawn(async move { add_review(&**store, id, 1 + index % 5).await })
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap();
+    }
+    let (read, _) = store.details(id, None).await.unwrap().unwrap();
+    assert_eq!(read.rating, RatingSummary { sum: 300, count: 100 });
+    assert_eq!(read.distribution, [20; 5]);
+}
+
+#[tokio::test]
+async fn a_photo_is_unclaimed_until_its_review_is_saved() {
+    let (_folder, store) = sqlite().await;
+    let id = store.add_restaurant(&restaurant("A"), None).await.unwrap();
+    let photo = PhotoName::random();
+    assert!(!store.is_unclaimed(&photo).await.unwrap());
+    store.announce_photo(&photo).await.unwrap();
+    assert!(store.is_unclaimed(&photo).await.unwrap());
+    assert_eq!(store.unclaimed_photos(Duration::ZERO).await.unwrap(), [photo.clone()]);
+    assert!(
+        store
+            .unclaimed_photos(Duration::from_secs(600))
+            .await
+            .unwrap()
+            .is_empty()
+    );
+
+    store.add_review(id, &review(5), Some(&photo), None).await.unwrap();
+    assert!(store.unclaimed_photos(Duration::ZERO).await.unwrap().is_empty());
+    let (_, page) = store.details(id, None).await.unwrap().unwrap();
+    assert_eq!(page.reviews[0].photo, Some(photo.clone()));
+
+    let other = PhotoName::random();
+    store.announce_photo(&other).await.unwrap();
+    store.forget_photo(&other).await.unwrap();
+    assert!(!store.is_unclaimed(&other).await.unwrap());
+}
+
+#[tokio::test]
+async fn the_cover_is_the_newest_photo() {
+    let (_folder, store) = sqlite().await;
+    let id = store.add_restaurant(&restaurant("A"), None).await.unwrap();
+    let (older, newer) = (PhotoName::random(), PhotoName::random());
+    store.add_review(id, &review(5), Some(&older), None).await.unwrap();
+    store.add_review(id, &review(5), Some(&newer), None).await.unwrap();
+    add_review(&*store, id, 5).await;
+    let page = store.list(&ListQuery::default()).await.unwrap();
+    assert_eq!(page.restaurants[0].cover, Some(newer));
+}
+
+/// All ids of a list, page by page, with something happening between pages.
+async fn walk(
+    store: &dyn Store,
+    sort: Sort,
+    search: &str,
+    direction: Direction,
+    mut between: impl AsyncFnMut(usize),
+) -> Vec<i64> {
+    let mut query = ListQuery {
+        search: Search::parse(search),
+        sort,
+        from: None,
+    };
+    let mut ids = Vec::new();
+    if direction == Direction::Before {
+        // From the end: first walk there.
+        while let Some(cursor) = store.list(&query).await.unwrap().after {
+            query.from = Some((Direction::After, cursor));
+        }
+        let last = store.list(&query).await.unwrap();
+        ids.extend(last.restaurants.iter().rev().map(|row| row.id.0));
+        match last.before {
+            Some(cursor) => query.from = Some((Direction::Before, cursor)),
+            None => return ids,
+        }
+    }
+    for pages in 1.. {
+        let page = store.list(&query).await.unwrap();
+        assert!(page.restaurants.len() <= RESTAURANTS_PER_PAGE);
+        let mut rows: Vec<_> = page.restaurants.iter().map(|row| row.id.0).collect();
+        let next = match direction {
+            Direction::After => page.after,
+            Direction::Before => {
+                rows.reverse();
+                page.before
+            }
+        };
+        ids.extend(rows);
+        between(pages).await;
+        match next {
+            Some(cursor) => query.from = Some((direction, cursor)),
+            None => return ids,
+        }
+    }
+    unreachable!()
+}
+
+/// Fills a store with restaurants that have so many reviews of so many stars.
+async fn filled(store: &dyn Store, reviews: &[(u8, u8)]) {
+    let imported: Vec<_> = reviews
+        .iter()
+        .enumerate()
+        .map(|(index, (count, stars))| ImportedRestaurant {
+            // Names repeat and differ in case: the order must still be total.
+            restaurant: restaurant(["Bistro", "bistro", "Café", "Diner"][index % 4]),
+            created_at: OffsetDateTime::now_utc(),
+            reviews: vec![(review(i64::from(*stars)), OffsetDateTime::now_utc(), None); usize::from(*count)],
+        })
+        .collect();
+    store.import(&imported).await.unwrap();
+}
+
+/// Paging shows every restaurant exactly once, in order, forwards and backwards.
+#[test]
+fn paging_shows_each_once_in_order() {
+    let mut runner = TestRunner::new(Config {
+        cases: 12,
+        ..Config::default()
+    });
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runner
+        .run(&vec((0..4u8, 1..6u8), 0..170), |restaurants| {
+            runtime.block_on(async {
+                let (_folder, store) = sqlite().await;
+                filled(&*store, &restaurants).await;
+                for sort in Sort::ALL {
+                    let forwards = walk(&*store, sort, "", Direction::After, async |_| {}).await;
+                    let all: BTreeSet<_> = forwards.iter().copied().collect();
+                    assert_eq!(forwards.len(), restaurants.len(), "{sort:?}");
+                    assert_eq!(all.len(), restaurants.len(), "{sort:?}: each once");
+                    let mut backwards = walk(&*store, sort, "", Direction::Before, async |_| {}).await;
+                    backwards.reverse();
+                    assert_eq!(forwards, backwards, "{sort:?}");
+                    let key = |id: &i64| {
+                        let (count, stars) = restaurants[usize::try_from(*id - 1).unwrap()];
+                        let name = ["bistro", "bistro", "café", "diner"][usize::try_from(*id - 1).unwrap() % 4];
+                        let stars = if count > 0 { stars } else { 0 };
+                        match sort {
+                            Sort::Name => (name, 0, 0, *id),
+                            Sort::Rating => ("", 5 - stars, 255 - count, -*id),
+                            Sort::Reviews => ("", 255 - count, 0, -*id),
+                            Sort::Newest => ("", 0, 0, -*id),
+                        }
+                    };
+                    assert!(forwards.is_sorted_by_key(key), "{sort:?}");
+                }
+                Ok(())
+            })
+        })
+        .unwrap();
+}
+
+/// While someone pages, others add restaurants and reviews: everything that was there at the start is
+/// still shown exactly once, and nothing twice.
+#[test]
+fn paging_is_not_disturbed_by_what_is_added_meanwhile() {
+    let mut runner = TestRunner::new(Config {
+        cases: 12,
+        ..Config::default()
+    });
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let change = prop_oneof![
+        // A review of that many stars for that restaurant (modulo their number).
+        (any::<u16>(), 1..6u8).prop_map(|(index, stars)| (Some(index), stars)),
+        (1..6u8).prop_map(|stars| (None, stars)),
+    ];
+    let strategy = (
+        vec((0..4u8, 1..6u8), 101..200),
+        vec(vec(change, 0..30), 1..5),
+        any::<bool>(),
+    );
+    runner
+        .run(&strategy, |(restaurants, changes, backwards)| {
+            runtime.block_on(async {
+                for sort in Sort::ALL {
+                    let (_folder, store) = sqlite().await;
+                    filled(&*store, &restaurants).await;
+                    let count = restaurants.len();
+                    let direction = if backwards { Direction::Before } else { Direction::After };
+                    let shown = walk(&*store, sort, "", direction, async |pages| {
+                        for (index, stars) in changes.get(pages - 1).into_iter().flatten() {
+                            let id = match index {
+                                Some(index) => RestaurantId(i64::from(*index) % i64::try_from(count).unwrap() + 1),
+                                None => store
+                                    .add_restaurant(&restaurant("Added meanwhile"), None)
+                                    .await
+                                    .unwrap(),
+                            };
+                            add_review(&*store, id, i64::from(*stars)).await;
+                        }
+                    })
+                    .await;
+                    let each: BTreeSet<_> = shown.iter().copied().collect();
+                    assert_eq!(each.len(), shown.len(), "{sort:?}: nothing twice");
+                    for id in 1..=i64::try_from(count).unwrap() {
+                        assert!(each.contains(&id), "{sort:?}: {id} was skipped");
+                    }
+                }
+                Ok(())
+            })
+        })
+        .unwrap();
+}
+
+#[tokio::test]
+async fn a_search_is_paged_like_the_whole_list() {
+    let (_folder, store) = sqlite().await;
+    filled(&*store, &[(1, 3); 250]).await;
+    for sort in Sort::ALL {
+        let found = walk(&*store, sort, "BISTRO", Direction::After, async |_| {}).await;
+        let each: BTreeSet<_> = found.iter().copied().collect();
+        assert_eq!((found.len(), each.len()), (126, 126), "{sort:?}");
+    }
+}
+
+/// Reviews of one restaurant, page by page, with many of the same date.
+#[tokio::test]
+async fn reviews_are_paged_each_once_newest_first() {
+    let (_folder, store) = sqlite().await;
+    let start = OffsetDateTime::from_unix_timestamp(1_700_000_000).unwrap();
+    let reviews: Vec<_> = (0..95i64)
+        .map(|index| {
+            (
+                review(1 + index % 5),
+                start + time::Duration::milliseconds((index * 37) % 10),
+                None,
+            )
+        })
+        .collect();
+    let imported = ImportedRestaurant {
+        restaurant: restaurant("A"),
+        created_at: start,
+        reviews,
+    };
+    store.import(&[imported]).await.unwrap();
+    let read =
+        async |from: Option<(Direction, ReviewCursor)>| store.details(RestaurantId(1), from).await.unwrap().unwrap().1;
+
+    let mut page = read(None).await;
+    assert!(page.before.is_none());
+    let mut shown = page.reviews.clone();
+    let mut pages = vec![page.reviews.clone()];
+    while let Some(cursor) = page.after {
+        add_review(&*store, RestaurantId(1), 5).await; // meanwhile
+        page = read(Some((Direction::After, cursor))).await;
+        assert!(page.reviews.len() <= REVIEWS_PER_PAGE);
+        shown.extend(page.reviews.clone());
+        pages.push(page.reviews.clone());
+    }
+    assert_eq!(shown.len(), 95);
+    assert!(
+        shown.is_sorted_by(|a, b| (a.review_date, a.id) > (b.review_date, b.id)),
+        "newest first, each once"
+    );
+    pages.pop();
+    while let Some(cursor) = page.before
+        && let Some(expected) = pages.pop()
+    {
+        page = read(Some((Direction::Before, cursor))).await;
+        assert_eq!(page.reviews, expected);
+    }
+    assert!(pages.is_empty());
+}
+
+#[tokio::test]
+async fn an_import_is_saved_whole_or_not_at_all() {
+    let (_folder, store) = sqlite().await;
+    let good = ImportedRestaurant {
+        restaurant: restaurant("Good"),
+        created_at: OffsetDateTime::now_utc(),
+        reviews: vec![(review(5), OffsetDateTime::now_utc(), None)],
+    };
+    let bad = ImportedRestaurant {
+        restaurant: restaurant(&"x".repeat(51)),
+        ..good.clone()
+    };
+    store.import(&[good, bad]).await.unwrap_err();
+    assert!(store.list(&ListQuery::default()).await.unwrap().restaurants.is_empty());
+}
