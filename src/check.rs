@@ -1,30 +1,30 @@
 //! `restaurant-review check`: is everything there that the site needs?
 
-use std::error::Error;
-
 use crate::config::Config;
 use crate::error::chain;
-use crate::server;
+use crate::server::{StartError, open_photos, open_store};
 
 /// Prints one line for each dependency; true when all can be reached.
-pub async fn run(config: Config) -> bool {
+pub async fn run(config: &Config) -> bool {
     println!("configuration  ok");
-    let app = match server::open(config).await {
-        Ok(app) => app,
-        Err(error) => {
-            println!("data           not reachable: {error}");
-            return false;
-        }
+    let store = async {
+        let store = open_store(config).await?;
+        store.ready().await.map_err(|error| StartError(chain(&error)))?;
+        Ok(store.describe())
     };
-    let store = report("store", &app.store.describe(), app.store.ready().await);
-    let photos = report("photos", &app.photos.describe(), app.photos.ready().await);
-    store && photos
+    let photos = async {
+        let photos = open_photos(config).await?;
+        photos.ready().await.map_err(|error| StartError(chain(&error)))?;
+        Ok(photos.describe())
+    };
+    // Both are always reported.
+    report("store", &store.await) & report("photos", &photos.await)
 }
 
-fn report<E: Error + 'static>(part: &str, what: &str, result: Result<(), E>) -> bool {
-    match &result {
-        Ok(()) => println!("{part:<14} ok: {what}"),
-        Err(error) => println!("{part:<14} not reachable: {what}: {}", chain(error)),
+fn report(part: &str, result: &Result<String, StartError>) -> bool {
+    match result {
+        Ok(what) => println!("{part:<14} reachable: {what}"),
+        Err(error) => println!("{part:<14} not reachable: {error}"),
     }
     result.is_ok()
 }

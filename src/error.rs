@@ -7,6 +7,7 @@ use std::error::Error;
 use std::fmt::Write as _;
 
 use askama::Template;
+use axum::Extension;
 use axum::extract::{Request, State};
 use axum::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
@@ -114,6 +115,10 @@ pub fn chain(error: &(dyn Error + 'static)) -> String {
 }
 
 /// The answer to a panic in a handler.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the signature that `CatchPanicLayer` wants"
+)]
 pub fn panicked(panic: Box<dyn std::any::Any + Send + 'static>) -> Response {
     let message = panic
         .downcast_ref::<String>()
@@ -131,14 +136,29 @@ struct ErrorPage {
     status: u16,
     title: &'static str,
     advice: String,
-    request_id: String,
-    hints: bool,
 }
 
-/// Layer: gives every error without content of its own a page in the site's look.
-pub async fn error_pages(State(app): State<App>, request: Request, next: Next) -> Response {
-    let request_id = request.extensions().get::<RequestId>().cloned();
-    let response = next.run(request).await;
+/// Layer: gives every error without content of its own a page in the site's look, and says when to come
+/// back.
+pub async fn error_pages(
+    State(app): State<App>,
+    Extension(request_id): Extension<RequestId>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let mut response = with_page(&app, &request_id, next.run(request).await);
+    if matches!(
+        response.status(),
+        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE
+    ) {
+        response
+            .headers_mut()
+            .insert(RETRY_AFTER, HeaderValue::from_static("10"));
+    }
+    response
+}
+
+fn with_page(app: &App, request_id: &RequestId, response: Response) -> Response {
     let status = response.status();
     let is_error = status.is_client_error() || status.is_server_error();
     let is_rendered = response
@@ -151,24 +171,17 @@ pub async fn error_pages(State(app): State<App>, request: Request, next: Next) -
 
     let (title, advice) = wording(status);
     let page = ErrorPage {
-        chrome: Chrome::default(),
+        chrome: Chrome::of_fault(&app.config, request_id, status),
         status: status.as_u16(),
         title,
         advice: response
             .extensions()
             .get::<Advice>()
             .map_or_else(|| advice.to_owned(), |advice| advice.0.clone()),
-        request_id: request_id
-            .and_then(|id| id.header_value().to_str().map(str::to_owned).ok())
-            .unwrap_or_default(),
-        hints: status.is_server_error() && !app.config.is_production(),
     };
     let mut headers = HeaderMap::new();
     if let Some(methods) = response.headers().get(ALLOW) {
         headers.insert(ALLOW, methods.clone());
-    }
-    if matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
-        headers.insert(RETRY_AFTER, HeaderValue::from_static("10"));
     }
     (status, headers, Page(page)).into_response()
 }

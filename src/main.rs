@@ -56,7 +56,7 @@ async fn run(command: Command, config: Config) -> ExitCode {
             server::serve(config).await
         }
         Command::Check => {
-            return if check::run(config).await {
+            return if check::run(&config).await {
                 ExitCode::SUCCESS
             } else {
                 ExitCode::FAILURE

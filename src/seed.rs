@@ -184,7 +184,7 @@ pub async fn run(config: Config, options: &Options) -> Result<(), StartError> {
         let mut imported = restaurant(&mut rng, reviews);
         for (_, _, photo) in &mut imported.reviews {
             if rng.usize(0..reviews_left) < photos_left {
-                let name = PhotoName::random();
+                let name = PhotoName::from_seeded(&mut rng);
                 let picture = app
                     .photographer
                     .process(draw(&mut rng))
@@ -263,7 +263,7 @@ fn restaurant(rng: &mut Rng, reviews: usize) -> ImportedRestaurant {
 
 /// A review of a restaurant that pleases by that much, 0 to 1.
 fn review(rng: &mut Rng, charm: f64) -> NewReview {
-    let luck = (rng.f64() + rng.f64()) / 2.0;
+    let luck = rng.f64().midpoint(rng.f64());
     let stars = match charm * 0.6 + luck * 0.4 {
         ..0.2 => 1,
         ..0.35 => 2,

@@ -6,15 +6,14 @@ use std::io;
 use std::path::Path;
 
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 
 use crate::app::App;
 use crate::config::Config;
 use crate::error::chain;
-use crate::photos::{DirectoryPhotos, cleanup};
+use crate::photos::{DirectoryPhotos, PhotoStore, cleanup};
 use crate::routes::router;
-use crate::store::SqliteStore;
+use crate::store::{SqliteStore, Store};
 
 /// Why the site could not start, in words for the person who started it.
 #[derive(Debug, thiserror::Error)]
@@ -23,15 +22,33 @@ pub struct StartError(pub String);
 
 /// Opens what the configuration names.
 pub async fn open(config: Config) -> Result<App, StartError> {
-    let photo_folder = config.data_dir.join("photos");
-    let photos = DirectoryPhotos::open(&photo_folder)
-        .await
-        .map_err(|error| unusable(&config, &photo_folder, &error))?;
+    let photos = open_photos(&config).await?;
+    let store = open_store(&config).await?;
+    Ok(App::new(config, store, photos))
+}
+
+/// Opens the place for restaurants and reviews, creating and migrating it where that is needed.
+pub async fn open_store(config: &Config) -> Result<Box<dyn Store>, StartError> {
     let file = config.data_dir.join("restaurants.sqlite3");
-    let store = SqliteStore::open(&file)
-        .await
-        .map_err(|error| unusable(&config, &file, &error))?;
-    Ok(App::new(config, Box::new(store), Box::new(photos)))
+    let opened = async {
+        tokio::fs::create_dir_all(&config.data_dir)
+            .await
+            .map_err(sqlx::Error::Io)?;
+        SqliteStore::open(&file).await
+    };
+    match opened.await {
+        Ok(store) => Ok(Box::new(store)),
+        Err(error) => Err(unusable(config, &file, &error)),
+    }
+}
+
+/// Opens the place for photos, creating it where there is none.
+pub async fn open_photos(config: &Config) -> Result<Box<dyn PhotoStore>, StartError> {
+    let folder = config.data_dir.join("photos");
+    match DirectoryPhotos::open(&folder).await {
+        Ok(photos) => Ok(Box::new(photos)),
+        Err(error) => Err(unusable(config, &folder, &error)),
+    }
 }
 
 fn unusable(config: &Config, path: &Path, error: &(dyn Error + 'static)) -> StartError {
@@ -114,12 +131,21 @@ pub async fn serve_on(
     Ok(())
 }
 
-/// Done when the process is told to stop.
+/// Done when the process is told to stop: Ctrl-C, and SIGTERM where there are signals.
 async fn stop_signal() {
-    let mut terminate = signal(SignalKind::terminate()).expect("a signal handler can be installed");
-    let mut interrupt = signal(SignalKind::interrupt()).expect("a signal handler can be installed");
+    let interrupt = async {
+        tokio::signal::ctrl_c().await.expect("Ctrl-C can be listened for");
+    };
+    #[cfg(unix)]
+    let terminate = async {
+        let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
+            .expect("a signal handler can be installed");
+        terminate.recv().await;
+    };
+    #[cfg(not(unix))]
+    let terminate = std::future::pending::<()>();
     tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+        () = interrupt => {}
+        () = terminate => {}
     }
 }

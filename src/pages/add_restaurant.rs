@@ -1,9 +1,11 @@
 //! GET `/create`: the form for a new restaurant; POST `/add`: what it sends.
 
 use askama::Template;
+use axum::Extension;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
+use tower_http::request_id::RequestId;
 
 use crate::app::App;
 use crate::error::AppError;
@@ -33,7 +35,11 @@ pub async fn get() -> Response {
 }
 
 /// Adds the restaurant and goes to its page, or shows the form again with what is wrong.
-pub async fn post(State(app): State<App>, request: Request) -> Result<Response, AppError> {
+pub async fn post(
+    State(app): State<App>,
+    Extension(request_id): Extension<RequestId>,
+    request: Request,
+) -> Result<Response, AppError> {
     let mut body = FormBody::read(&app, request, "").await?;
     let form_id = body.take(SubmissionId::FIELD);
     let typed = RestaurantForm {
@@ -43,7 +49,7 @@ pub async fn post(State(app): State<App>, request: Request) -> Result<Response, 
     };
     let again = |status: StatusCode, typed, form_id, errors, problem| {
         let page = CreateTemplate {
-            chrome: Chrome::default(),
+            chrome: Chrome::of_fault(&app.config, &request_id, status),
             form_id,
             typed,
             errors,

@@ -1,10 +1,12 @@
 //! POST `/review/<id>`: adds a review, perhaps with a photo.
 
 use askama::Template;
+use axum::Extension;
 use axum::extract::{Request, State};
-use axum::http::header::{LOCATION, RETRY_AFTER};
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::StatusCode;
+use axum::http::header::LOCATION;
 use axum::response::{IntoResponse, Redirect, Response};
+use tower_http::request_id::RequestId;
 
 use crate::app::App;
 use crate::error::AppError;
@@ -23,7 +25,12 @@ struct ReviewAgainTemplate {
 }
 
 /// Adds the review and goes back to the restaurant, or shows the form again with what is wrong.
-pub async fn post(State(app): State<App>, IdPath(id): IdPath, request: Request) -> Result<Response, AppError> {
+pub async fn post(
+    State(app): State<App>,
+    IdPath(id): IdPath,
+    Extension(request_id): Extension<RequestId>,
+    request: Request,
+) -> Result<Response, AppError> {
     // The page's script sends the form itself, to show the upload's progress, and follows no redirect.
     let by_script = request.headers().contains_key("x-requested-with");
     let mut body = FormBody::read(&app, request, "reviewImage").await?;
@@ -43,7 +50,7 @@ pub async fn post(State(app): State<App>, IdPath(id): IdPath, request: Request) 
         Err(fault) => {
             form.errors = fault.errors;
             form.problem = Some(fault.problem);
-            return again(&app, fault.status, form).await;
+            return again(&app, &request_id, fault.status, form).await;
         }
     };
 
@@ -69,7 +76,7 @@ pub async fn post(State(app): State<App>, IdPath(id): IdPath, request: Request) 
         Err((error, problem)) => {
             error.log();
             form.problem = Some(problem.to_owned());
-            again(&app, error.status(), form).await
+            again(&app, &request_id, error.status(), form).await
         }
     }
 }
@@ -163,16 +170,16 @@ async fn save(
 }
 
 /// The form again, with all that was typed: on the restaurant's page, or alone when that cannot be read.
-async fn again(app: &App, status: StatusCode, form: ReviewFormView) -> Result<Response, AppError> {
-    let mut headers = HeaderMap::new();
-    if matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
-        headers.insert(RETRY_AFTER, HeaderValue::from_static("10"));
-    }
-    let chrome = Chrome::default();
+async fn again(
+    app: &App,
+    request_id: &RequestId,
+    status: StatusCode,
+    form: ReviewFormView,
+) -> Result<Response, AppError> {
+    let chrome = Chrome::of_fault(&app.config, request_id, status);
     match app.store.details(form.restaurant_id, None).await {
         Ok(Some((restaurant, page))) => Ok((
             status,
-            headers,
             Page(DetailsTemplate {
                 chrome,
                 restaurant,
@@ -184,7 +191,7 @@ async fn again(app: &App, status: StatusCode, form: ReviewFormView) -> Result<Re
         Ok(None) => Err(AppError::NotFound),
         Err(error) => {
             tracing::warn!(%error, "the form is shown without its restaurant");
-            Ok((status, headers, Page(ReviewAgainTemplate { chrome, form })).into_response())
+            Ok((status, Page(ReviewAgainTemplate { chrome, form })).into_response())
         }
     }
 }

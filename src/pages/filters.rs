@@ -1,5 +1,12 @@
 //! Formats for the templates; askama finds them by this module's name.
 
+#![expect(
+    clippy::inline_always,
+    clippy::unnecessary_wraps,
+    clippy::unused_self,
+    reason = "the form that askama gives every filter"
+)]
+
 use askama::{Result, Values};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;

@@ -10,9 +10,9 @@ use crate::app::App;
 use crate::photos::PhotoName;
 
 /// How often to look.
-const INTERVAL: Duration = Duration::from_secs(10 * 60);
+const INTERVAL: Duration = Duration::from_mins(10);
 /// A photo without a review for that long is nobody's: a request ends long before.
-const UNCLAIMED_FOR: Duration = Duration::from_secs(60 * 60);
+const UNCLAIMED_FOR: Duration = Duration::from_hours(1);
 
 /// Cleans up at start and then from time to time, until the task is dropped.
 pub async fn run(app: App) {

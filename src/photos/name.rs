@@ -20,6 +20,13 @@ impl PhotoName {
         Self(format!("{}{EXTENSION}", Uuid::new_v4()))
     }
 
+    /// The name that a seeded generator gives, for demo data that are the same every time.
+    #[must_use]
+    pub fn from_seeded(rng: &mut fastrand::Rng) -> Self {
+        let id = uuid::Builder::from_random_bytes(rng.u128(..).to_be_bytes()).into_uuid();
+        Self(format!("{id}{EXTENSION}"))
+    }
+
     /// The name as it is stored.
     #[must_use]
     pub fn as_str(&self) -> &str {

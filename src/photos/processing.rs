@@ -12,6 +12,7 @@ use image::codecs::jpeg::JpegEncoder;
 use image::imageops::FilterType;
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits, Rgb, RgbImage};
+use moxcms::{ColorProfile, Layout, TransformOptions};
 use tokio::sync::Semaphore;
 
 /// The longest side of a stored photo, in pixels.
@@ -96,9 +97,14 @@ impl Photographer {
 
 /// Decodes, scales, turns and encodes one photo on the calling thread.
 pub fn process(sent: &[u8]) -> Result<ProcessedPhoto, PhotoError> {
-    let (picture, orientation) = decode(sent)?;
-    let mut picture = flattened(within(picture, PHOTO_SIDE));
-    // Turning copies every pixel, so it comes when there are fewest.
+    let Decoded {
+        picture,
+        orientation,
+        colour_profile,
+    } = decode(sent)?;
+    // What touches every pixel comes when there are fewest.
+    let picture = in_srgb(flattened(within(picture, PHOTO_SIDE)), colour_profile.as_deref());
+    let mut picture = DynamicImage::ImageRgb8(picture);
     picture.apply_orientation(orientation);
     let thumbnail = if picture.width().max(picture.height()) > THUMBNAIL_SIDE {
         picture.thumbnail(THUMBNAIL_SIDE, THUMBNAIL_SIDE)
@@ -119,8 +125,16 @@ fn supported_format(sent: &[u8]) -> Result<ImageFormat, PhotoError> {
     }
 }
 
-/// The decoded picture as the camera stored it, and how it has to be turned.
-fn decode(sent: &[u8]) -> Result<(DynamicImage, Orientation), PhotoError> {
+struct Decoded {
+    /// As the camera stored it.
+    picture: DynamicImage,
+    /// How it has to be turned.
+    orientation: Orientation,
+    /// What its numbers mean as colours (ICC); without one, sRGB.
+    colour_profile: Option<Vec<u8>>,
+}
+
+fn decode(sent: &[u8]) -> Result<Decoded, PhotoError> {
     let mut reader = ImageReader::with_format(Cursor::new(sent), supported_format(sent)?);
     let mut limits = Limits::default();
     limits.max_alloc = Some(MAX_DECODER_BYTES);
@@ -131,10 +145,15 @@ fn decode(sent: &[u8]) -> Result<(DynamicImage, Orientation), PhotoError> {
     if u64::from(width) * u64::from(height) > MAX_PIXELS || decoder.total_bytes() > MAX_DECODER_BYTES {
         return Err(PhotoError::TooManyPixels);
     }
-    // EXIF that cannot be read is no reason to refuse a picture.
+    // Metadata that cannot be read is no reason to refuse a picture.
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+    let colour_profile = decoder.icc_profile().ok().flatten();
     let picture = DynamicImage::from_decoder(decoder).map_err(|error| fault(&error))?;
-    Ok((picture, orientation))
+    Ok(Decoded {
+        picture,
+        orientation,
+        colour_profile,
+    })
 }
 
 fn fault(error: &ImageError) -> PhotoError {
@@ -151,30 +170,55 @@ fn within(picture: DynamicImage, side: u32) -> DynamicImage {
     if longer <= side {
         return picture;
     }
+    let scaled = |length: u32| {
+        let rounded = (u64::from(length) * u64::from(side) + u64::from(longer) / 2) / u64::from(longer);
+        u32::try_from(rounded).expect("at most `side`").max(1)
+    };
+    let (width, height) = (scaled(picture.width()), scaled(picture.height()));
     // Averaging down to twice the size first leaves the costly filter a small picture.
     let picture = if longer > 2 * side {
-        picture.thumbnail(2 * side, 2 * side)
+        picture.thumbnail_exact(2 * width, 2 * height)
     } else {
         picture
     };
-    picture.resize(side, side, FilterType::CatmullRom)
+    picture.resize_exact(width, height, FilterType::CatmullRom)
 }
 
 /// 8-bit RGB; what was transparent becomes white, as on the page behind it.
-fn flattened(picture: DynamicImage) -> DynamicImage {
+fn flattened(picture: DynamicImage) -> RgbImage {
     if !picture.color().has_alpha() {
-        return DynamicImage::ImageRgb8(picture.into_rgb8());
+        return picture.into_rgb8();
     }
     let rgba = picture.into_rgba8();
     let blend = |value: u8, alpha: u8| {
         let (value, alpha) = (u16::from(value), u16::from(alpha));
         u8::try_from((value * alpha + 255 * (255 - alpha) + 127) / 255).expect("at most 255")
     };
-    let rgb = RgbImage::from_fn(rgba.width(), rgba.height(), |x, y| {
+    RgbImage::from_fn(rgba.width(), rgba.height(), |x, y| {
         let [red, green, blue, alpha] = rgba.get_pixel(x, y).0;
         Rgb([blend(red, alpha), blend(green, alpha), blend(blue, alpha)])
-    });
-    DynamicImage::ImageRgb8(rgb)
+    })
+}
+
+/// The same colours in sRGB, which is what a browser takes a picture without a profile for. Phones take
+/// photos in the wider Display P3; with the profile merely dropped they would look pale.
+fn in_srgb(picture: RgbImage, profile: Option<&[u8]>) -> RgbImage {
+    let converted = || {
+        let profile = ColorProfile::new_from_slice(profile?).ok()?;
+        let to_srgb = profile
+            .create_transform_8bit(
+                Layout::Rgb,
+                &ColorProfile::new_srgb(),
+                Layout::Rgb,
+                TransformOptions::default(),
+            )
+            .ok()?;
+        let mut converted = RgbImage::new(picture.width(), picture.height());
+        to_srgb.transform(&picture, &mut converted).ok()?;
+        Some(converted)
+    };
+    // A profile that is damaged, or for another kind of picture (grey, CMYK), says nothing about these pixels.
+    converted().unwrap_or(picture)
 }
 
 fn jpeg(picture: &DynamicImage, quality: u8) -> Vec<u8> {

@@ -1,19 +1,32 @@
 //! How a page becomes a response.
 
 use askama::Template;
-use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, IntoResponseParts, Response};
+use tower_http::request_id::RequestId;
 
 use super::Notice;
+use crate::config::Config;
 use crate::error::AppError;
 use crate::pages::assets::asset;
 
 /// What every page has around its content (`templates/base.html`).
-#[derive(Debug, Default, Clone, Copy)]
+#[derive(Debug, Default, Clone)]
 pub struct Chrome {
     /// The message of the page before, if it left one.
     pub notice: Option<Notice>,
+    /// What helps to find the cause, on a page that says that something went wrong.
+    pub fault: Option<Fault>,
+}
+
+/// What helps to find the cause of an error (`templates/fault.html`).
+#[derive(Debug, Clone)]
+pub struct Fault {
+    /// The request's id, as in the log.
+    pub request_id: String,
+    /// Whether to show the developer what usually is the cause.
+    pub hints: bool,
 }
 
 impl Chrome {
@@ -21,12 +34,24 @@ impl Chrome {
     #[must_use]
     pub fn of(headers: &HeaderMap) -> (Self, impl IntoResponseParts + use<>) {
         let notice = Notice::from_headers(headers);
-        (Self { notice }, notice.map(|_| Notice::shown()))
+        (Self { notice, fault: None }, notice.map(|_| Notice::shown()))
+    }
+
+    /// The chrome of a page that says what went wrong with the request of that id. The hints are for
+    /// faults of ours, on a machine that is not in production.
+    #[must_use]
+    pub fn of_fault(config: &Config, request_id: &RequestId, status: StatusCode) -> Self {
+        Self {
+            notice: None,
+            fault: Some(Fault {
+                request_id: request_id.header_value().to_str().unwrap_or_default().to_owned(),
+                hints: status.is_server_error() && !config.is_production(),
+            }),
+        }
     }
 
     /// The address of a file of `static/`, with its hash in it.
     #[must_use]
-    #[expect(clippy::unused_self, reason = "called on `chrome` in the templates")]
     pub fn asset(&self, path: &str) -> &'static str {
         asset(path)
     }

@@ -218,7 +218,7 @@ async fn photos_that_lost_their_review_are_removed() {
         .unwrap();
     assert_eq!(site.photo_files().len(), 6);
 
-    remove_unclaimed(&site.app, Duration::from_secs(3600)).await;
+    remove_unclaimed(&site.app, Duration::from_hours(1)).await;
     assert_eq!(site.photo_files().len(), 6, "a photo may still get its review");
     remove_unclaimed(&site.app, Duration::ZERO).await;
     assert_eq!(site.photo_files().len(), 2);

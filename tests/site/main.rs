@@ -1,5 +1,7 @@
 //! Tests of the site through its real router over a real socket, of its store, and of its process.
 
+#![expect(clippy::unwrap_used, reason = "a test ends where something is not as it should be")]
+
 mod crash;
 mod faults;
 mod forms;

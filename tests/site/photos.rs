@@ -145,6 +145,33 @@ fn large_photos_are_scaled_small_ones_are_not() {
     assert_eq!(size(&line), ((PHOTO_SIDE, 1), (THUMBNAIL_SIDE, 1)));
 }
 
+/// Phones take photos in Display P3: the same numbers are a stronger colour there than in sRGB.
+#[test]
+fn colours_keep_their_look_without_their_profile() {
+    let profile = moxcms::ColorProfile::new_display_p3().encode().unwrap();
+    let flat = DynamicImage::ImageRgb8(image::RgbImage::from_pixel(40, 30, image::Rgb([100, 180, 100])));
+    let mut sent = Vec::new();
+    let mut encoder = JpegEncoder::new_with_quality(&mut sent, 95);
+    encoder.set_icc_profile(profile).unwrap();
+    encoder.encode_image(&flat).unwrap();
+    let photo = process(&sent).unwrap().photo;
+    let [red, green, blue, _] = decoded(&photo).get_pixel(20, 15).0;
+    // Display P3 (100, 180, 100) in sRGB, by the matrices of CSS Color 4: (65, 182, 90).
+    let near = |value: u8, wanted: u8| value.abs_diff(wanted) <= 4;
+    assert!(
+        near(red, 65) && near(green, 182) && near(blue, 90),
+        "{red} {green} {blue}"
+    );
+    assert!(!contains(&photo, b"ICC_PROFILE"));
+
+    let mut damaged = Vec::new();
+    let mut encoder = JpegEncoder::new_with_quality(&mut damaged, 95);
+    encoder.set_icc_profile(b"no profile".to_vec()).unwrap();
+    encoder.encode_image(&flat).unwrap();
+    let [red, ..] = decoded(&process(&damaged).unwrap().photo).get_pixel(20, 15).0;
+    assert!(near(red, 100), "{red}");
+}
+
 #[test]
 fn transparency_becomes_white() {
     let clear = DynamicImage::ImageRgba8(RgbaImage::from_pixel(10, 10, Rgba([0, 0, 0, 0])));
@@ -215,6 +242,13 @@ fn a_bomb_is_refused_by_its_header() {
 
 #[test]
 fn a_bomb_takes_no_memory() {
+    // In a process of its own: the other tests need memory too.
+    if std::env::var_os("ALONE").is_none() {
+        let this = ["--exact", "photos::a_bomb_takes_no_memory"];
+        let mut command = std::process::Command::new(std::env::current_exe().unwrap());
+        assert!(command.args(this).env("ALONE", "1").status().unwrap().success());
+        return;
+    }
     // The same picture within the limits needs 150 MB for its pixels; the refused one must not begin.
     let before = peak_memory_kib();
     for _ in 0..50 {

@@ -167,8 +167,8 @@ async fn check_reports_each_part() {
     assert!(ok, "{text}");
     for part in [
         "configuration  ok",
-        "store          ok: SQLite file",
-        "photos         ok: folder",
+        "store          reachable: SQLite file",
+        "photos         reachable: folder",
     ] {
         assert!(text.contains(part), "{part} is missing in\n{text}");
     }
