@@ -1,1 +1,195 @@
+// What a script makes better; every page works without it.
+//
+// On a restaurant's page the form for a new review opens in a dialog, shows the chosen photo, and sends
+// itself in the background, so that the progress of the upload can be seen and nothing is lost if the
+// connection breaks: neither what was typed nor the chosen photo.
+"use strict";
 
+const section = document.querySelector("#new-review");
+if (section) {
+  reviewDialog(section);
+}
+document.querySelectorAll("[data-max]").forEach(countCharacters);
+
+function reviewDialog(section) {
+  const dialog = document.createElement("dialog");
+  dialog.className = "review-dialog";
+  dialog.setAttribute("aria-labelledby", "new-review-heading");
+  section.before(dialog);
+  dialog.append(section);
+  enhance(section);
+
+  const open = () => {
+    dialog.showModal();
+    focusFirst(dialog);
+  };
+  document.querySelector("#add-review")?.addEventListener("click", (event) => {
+    event.preventDefault();
+    open();
+  });
+  if (section.hasAttribute("data-problem") || location.hash === "#new-review") {
+    open();
+  }
+}
+
+/** Gives the form in that section, as the server sent it, what only a script can do. */
+function enhance(section) {
+  const dialog = section.closest("dialog");
+  const form = section.querySelector("form");
+  const file = form.querySelector("[type=file]");
+  const cancel = form.querySelector("#cancel-review");
+
+  const close = document.createElement("button");
+  close.type = "button";
+  close.className = "btn-close";
+  close.setAttribute("aria-label", "Close");
+  close.addEventListener("click", () => dialog.close());
+  section.prepend(close);
+  cancel.addEventListener("click", (event) => {
+    event.preventDefault();
+    dialog.close();
+  });
+
+  const preview = document.createElement("img");
+  preview.className = "preview";
+  preview.alt = "The chosen photo";
+  const showChosen = () => {
+    URL.revokeObjectURL(preview.src);
+    preview.remove();
+    const [photo] = file.files;
+    form.querySelector("#choose-again")?.remove();
+    fieldProblem(file, photo && photo.size > Number(file.dataset.maxBytes) ? "Image too big, try again." : null);
+    if (photo) {
+      preview.src = URL.createObjectURL(photo);
+      file.after(preview);
+    }
+  };
+  // Something else than a picture has no preview; the server says what is wrong with it.
+  preview.addEventListener("error", () => preview.remove());
+  file.addEventListener("change", showChosen);
+  if (file.files.length > 0) {
+    showChosen();
+  }
+
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    if (file.files.length > 0 && file.files[0].size > Number(file.dataset.maxBytes)) {
+      file.focus();
+    } else {
+      send(section, form, file);
+    }
+  });
+}
+
+function send(section, form, file) {
+  const request = new XMLHttpRequest();
+  const button = form.querySelector("[type=submit]");
+  const upload = document.createElement("div");
+  upload.className = "upload";
+  const bar = document.createElement("progress");
+  bar.setAttribute("aria-label", "Upload");
+  const text = document.createElement("p");
+  text.setAttribute("role", "status");
+  upload.append(bar, text);
+  form.querySelector(".form-actions").before(upload);
+  text.textContent = "Sending…";
+  button.disabled = true;
+
+  request.upload.addEventListener("progress", (event) => {
+    if (event.lengthComputable) {
+      bar.value = event.loaded / event.total;
+      text.textContent = event.loaded < event.total ? `Sending… ${Math.floor(100 * bar.value)} %` : "Saving…";
+    }
+  });
+  request.addEventListener("loadend", () => {
+    upload.remove();
+    button.disabled = false;
+  });
+  request.addEventListener("load", () => {
+    if (request.status === 201) {
+      // A fragment alone would not load the page anew.
+      location.replace(request.getResponseHeader("Location"));
+      return;
+    }
+    const answer = new DOMParser().parseFromString(request.responseText, "text/html");
+    const again = answer.querySelector("#new-review");
+    if (again) {
+      showAgain(section, document.adoptNode(again), file);
+    } else {
+      const title = answer.querySelector("h1")?.textContent ?? `Error ${request.status}`;
+      problem(form, `${title}. ${answer.querySelector(".lead")?.textContent ?? "Try again."}`);
+    }
+  });
+  request.addEventListener("error", () => {
+    problem(form, "The review could not be sent. Check your connection, then send it again: nothing you typed is lost.");
+  });
+  request.open("POST", form.action);
+  request.setRequestHeader("X-Requested-With", "XMLHttpRequest");
+  request.send(new FormData(form));
+}
+
+/** Shows the form as the server answered it, with the photo that is still chosen here. */
+function showAgain(section, again, file) {
+  section.replaceWith(again);
+  // A photo that the server refused must be another one.
+  const fresh = again.querySelector("[type=file]");
+  if (!fresh.hasAttribute("aria-invalid")) {
+    fresh.files = file.files;
+  }
+  enhance(again);
+  again.querySelectorAll("[data-max]").forEach(countCharacters);
+  again.scrollIntoView();
+  focusFirst(again);
+}
+
+/** Puts the cursor where there is something to do: in the first faulty field, else in the first. */
+function focusFirst(section) {
+  const field = section.querySelector("[aria-invalid]") ?? section.querySelector("#user_name");
+  (field.querySelector("input") ?? field).focus();
+}
+
+/** Says above the form why it was not sent. */
+function problem(form, message) {
+  form.parentElement.querySelector("[role=alert]")?.remove();
+  const alert = document.createElement("p");
+  alert.className = "alert alert-danger";
+  alert.setAttribute("role", "alert");
+  alert.textContent = message;
+  form.before(alert);
+  alert.scrollIntoView();
+}
+
+/** Says at a field what is wrong with it, as the server's pages do; `null`: nothing is. */
+function fieldProblem(field, message) {
+  document.getElementById(`${field.id}-error`)?.remove();
+  field.classList.toggle("is-invalid", message !== null);
+  field.setAttribute("aria-describedby", `${field.id}-help`);
+  field.removeAttribute("aria-invalid");
+  if (message !== null) {
+    const text = document.createElement("p");
+    text.className = "invalid-feedback";
+    text.id = `${field.id}-error`;
+    text.textContent = message;
+    document.getElementById(`${field.id}-help`).before(text);
+    field.setAttribute("aria-describedby", `${field.id}-error ${field.id}-help`);
+    field.setAttribute("aria-invalid", "true");
+  }
+}
+
+/** Counts at a field, once it fills up, as the server counts: Unicode scalar values without outer blanks. */
+function countCharacters(field) {
+  const max = Number(field.dataset.max);
+  const help = document.getElementById(`${field.id}-help`);
+  const plain = help.textContent;
+  const count = () => {
+    const length = [...field.value.trim()].length;
+    help.classList.toggle("too-long", length > max);
+    if (length > max) {
+      help.textContent = `${length - max} of ${length} characters too many.`;
+    } else {
+      help.textContent = length > 0.8 * max ? `${length} of ${max} characters.` : plain;
+    }
+  };
+  field.addEventListener("input", count);
+  count();
+}

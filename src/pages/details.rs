@@ -53,6 +53,14 @@ impl ReviewFormView {
         self.typed.rating.trim() == stars.to_string()
     }
 
+    /// What the photo field takes.
+    pub(super) fn photo_help(&self) -> String {
+        format!(
+            "Optional. PNG, JPEG or WebP, at most {}. Its location and other hidden data are removed.",
+            self.max_upload()
+        )
+    }
+
     /// The largest photo, in words.
     pub(super) fn max_upload(&self) -> String {
         let bytes = self.max_upload_bytes;
