@@ -1,0 +1,153 @@
+// Every page, in every state, light and dark, wide and narrow: no violation of WCAG level A and AA
+// (axe-core), valid HTML (the Nu checker), and nothing wider than the screen.
+
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { startBrowser, startSite, withPage } from "./site.mjs";
+
+const require = createRequire(import.meta.url);
+const axe = require.resolve("axe-core/axe.min.js");
+const nuChecker = join(require.resolve("vnu-jar/package.json"), "../build/dist/vnu.jar");
+
+const submit = (page) => page.locator("main [type=submit]").last().click();
+const takeAway = (site) => rmSync(join(site.folder, "photos"), { recursive: true });
+
+/** Each state of each page: how to get there, and the status of the page that is then shown. */
+const STATES = {
+  "list": { open: (page) => page.goto("/") },
+  "list-second-page": { open: (page) => page.goto("/?sort=rating").then(() => page.getByRole("link", { name: "Next", exact: true }).click()) },
+  "list-search": { open: (page) => page.goto("/?q=caf%C3%A9&sort=newest") },
+  "list-nothing-found": { open: (page) => page.goto("/?q=nothing+like+it") },
+  "list-empty": { empty: true, open: (page) => page.goto("/") },
+  "details": { open: (page) => page.goto("/?sort=reviews").then(() => page.locator(".restaurant .btn").first().click()) },
+  "details-second-page": {
+    open: async (page) => {
+      await page.goto("/?sort=reviews");
+      await page.locator(".restaurant .btn").first().click();
+      await page.getByRole("link", { name: "Older" }).click();
+    },
+  },
+  "details-no-reviews": {
+    empty: true,
+    open: async (page) => {
+      await page.goto("/create");
+      await page.getByLabel("Name").fill("W".repeat(50));
+      await page.getByLabel("Description").fill("W".repeat(250));
+      await submit(page);
+      await page.getByText("Restaurant added.").waitFor();
+    },
+  },
+  "review-form": { open: (page) => page.goto("/1/#new-review").then(() => page.locator("#add-review").evaluate((link) => document.querySelector("dialog[open]") ?? link.click())) },
+  "review-form-errors": {
+    script: false,
+    open: async (page) => {
+      await page.goto("/1/#new-review");
+      await page.setInputFiles("#reviewImage", { name: "a.png", mimeType: "image/png", buffer: Buffer.from("no photo") });
+      await page.locator("#review_text").fill("x".repeat(501));
+      await submit(page);
+      await page.locator("#rating-error").waitFor();
+    },
+  },
+  "review-form-errors-dialog": {
+    open: async (page) => {
+      await page.goto("/1/");
+      await page.locator("#add-review").click();
+      await submit(page);
+      await page.locator("#rating-error").waitFor();
+    },
+  },
+  "review-form-photo-refused": {
+    script: false,
+    open: async (page) => {
+      await page.goto("/1/#new-review");
+      await page.locator("#user_name").fill("Ada");
+      await page.locator("label[for=rating-3]").click();
+      await page.setInputFiles("#reviewImage", { name: "a.png", mimeType: "image/png", buffer: Buffer.from("no photo") });
+      await submit(page);
+      await page.locator("#reviewImage-error").waitFor();
+    },
+  },
+  "create": { open: (page) => page.goto("/create") },
+  "create-errors": {
+    open: async (page) => {
+      await page.goto("/create");
+      await page.getByLabel("Street Address").fill("x".repeat(60));
+      await submit(page);
+      await page.locator("#description-error").waitFor();
+    },
+  },
+  "not-found": { open: (page) => page.goto("/no-such-page") },
+  "method-not-allowed": { open: (page) => page.goto("/add") },
+  "unavailable": {
+    empty: true,
+    before: takeAway,
+    open: async (page) => page.goto("/photos/0b6e2b9e-0d5c-4d34-9d0f-0a4f0b0f6a01.jpg"),
+  },
+};
+
+const LOOKS = {
+  "wide": { viewport: { width: 1280, height: 900 } },
+  "narrow-dark": { viewport: { width: 320, height: 700 }, colorScheme: "dark" },
+};
+
+let browser, full, html;
+before(async () => {
+  browser = await startBrowser();
+  full = await startSite();
+  full.seed(120, 1200, 40);
+  html = mkdtempSync(join(tmpdir(), "html-"));
+});
+after(async () => {
+  await browser.close();
+  await full.stop();
+  rmSync(html, { recursive: true });
+});
+
+for (const [state, { open, empty, before: prepare, script = true }] of Object.entries(STATES)) {
+  for (const [look, options] of Object.entries(LOOKS)) {
+    test(`${state}, ${look}`, async () => {
+      const site = empty ? await startSite() : full;
+      prepare?.(site);
+      await withPage(browser, site, `${state} ${look}`, options, async (page) => {
+        // axe itself needs JavaScript, so without means without ours.
+        if (!script) await page.route("**/app.*.js", (route) => route.abort());
+        page.on("response", async (response) => {
+          const isPage = response.headers()["content-type"]?.startsWith("text/html");
+          // As the server sent it: what a script or the browser makes of it is not the checker's business.
+          if (isPage) writeFileSync(join(html, `${state}-${response.status()}.html`), await response.body().catch(() => ""));
+        });
+        await open(page);
+        await page.waitForLoadState("networkidle");
+        const width = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
+        assert.ok(width[0] <= width[1], `the page is ${width[0]} pixels wide on a screen of ${width[1]}`);
+        await assertAccessible(page);
+      });
+      if (empty) await site.stop();
+    });
+  }
+}
+
+/** No violation of WCAG 2.0, 2.1 or 2.2, level A or AA. */
+async function assertAccessible(page) {
+  // Evaluated from outside, so that the page's content security policy stays as it is.
+  await page.evaluate(require("node:fs").readFileSync(axe, "utf8"));
+  const results = await page.evaluate(() =>
+    axe.run({ runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] }),
+  );
+  assert.ok(results.passes.length > 5, "axe looked at the page");
+  const violations = results.violations.map(({ id, help, nodes }) => `${id}: ${help}\n  ${nodes.map((node) => node.html).join("\n  ")}`);
+  assert.deepEqual(violations, []);
+}
+
+test("every page is valid HTML", () => {
+  const files = readdirSync(html).filter((file) => !file.endsWith("-303.html"));
+  assert.ok(files.length >= Object.keys(STATES).length, files.join(" "));
+  const checked = spawnSync("java", ["-jar", nuChecker, "--Werror", "--stdout", "--filterpattern", ".*not all browsers.*", ...files], { cwd: html, encoding: "utf8" });
+  assert.equal(checked.stdout + checked.stderr, "");
+  assert.equal(checked.status, 0);
+});
