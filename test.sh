@@ -1,0 +1,77 @@
+#!/usr/bin/env bash
+# Runs every test: ./test.sh. On Debian and Ubuntu, as root, it installs what is missing; elsewhere it
+# says what to install. How long each part took stands at the end.
+set -euo pipefail
+cd "$(dirname "$0")"
+
+# --- What the tests need -------------------------------------------------------------------------
+
+# Command, Debian package, and what it is for.
+needs=(
+  "cc gcc a C compiler for SQLite"
+  "npm npm Bootstrap, the browser's driver, axe-core and the HTML checker"
+  "java default-jre-headless the HTML checker"
+  "chromium chromium the browser tests"
+)
+
+missing=()
+for need in "${needs[@]}"; do
+  read -r command package purpose <<<"$need"
+  command -v "$command" >/dev/null || missing+=("$package")
+done
+if ((${#missing[@]})); then
+  if [[ $(id -u) == 0 ]] && command -v apt-get >/dev/null; then
+    echo "Installing ${missing[*]}"
+    export DEBIAN_FRONTEND=noninteractive
+    apt-get update -qq
+    apt-get install -y -qq "${missing[@]}" >/dev/null
+  else
+    echo "The tests need more than is installed here. On Debian or Ubuntu: sudo apt-get install ${missing[*]}" >&2
+    for need in "${needs[@]}"; do
+      read -r command package purpose <<<"$need"
+      command -v "$command" >/dev/null || echo "  $command (Debian package $package): $purpose" >&2
+    done
+    exit 1
+  fi
+fi
+for component in fmt clippy; do
+  if ! cargo "$component" --version >/dev/null 2>&1; then
+    echo "The tests need cargo $component: rustup component add rustfmt clippy" >&2
+    exit 1
+  fi
+done
+node_version=$(node --version)
+if ! node -e 'const [major, minor] = process.versions.node.split(".").map(Number); process.exit(major > 20 || (major === 20 && minor >= 19) ? 0 : 1)'; then
+  echo "The tests need Node.js 20.19 or newer; here is $node_version. See https://nodejs.org/en/download" >&2
+  exit 1
+fi
+
+# --- The parts -------------------------------------------------------------------------------------
+
+times=()
+part() {
+  local name=$1 start=$SECONDS
+  shift
+  printf '\n== %s\n' "$name"
+  if ! "$@"; then
+    printf '\nFAILED: %s (after %d s): %s\n' "$name" $((SECONDS - start)) "$*" >&2
+    exit 1
+  fi
+  times+=("$(printf '%5d s  %s' $((SECONDS - start)) "$name")")
+}
+
+export CHROMIUM=${CHROMIUM:-$(command -v chromium)}
+rm -rf test-output
+
+part "format" cargo fmt --check
+part "lints" cargo clippy --workspace --all-targets -- -D warnings
+part "documentation" env RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
+part "build" cargo build --workspace
+part "Rust tests" cargo test --workspace
+part "npm packages" npm ci --prefix assets --no-progress
+part "vendored files are what their packages make" npm run --silent check --prefix assets
+part "npm packages of the browser tests" npm ci --prefix tests/browser --no-progress
+part "browser tests" npm run --silent test --prefix tests/browser
+
+printf '\nEverything passed in %d s:\n' "$SECONDS"
+printf '%s\n' "${times[@]}"
