@@ -137,3 +137,69 @@ fn log_response<B>(response: &axum::http::Response<B>, latency: Duration, span: 
         tracing::debug!(status, duration_ms, "answered");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::body::{Body, to_bytes};
+    use axum::http::header::{CONTENT_SECURITY_POLICY, RETRY_AFTER};
+    use tower::ServiceExt as _;
+
+    use super::*;
+    use crate::server;
+
+    type Handler = fn() -> Result<&'static str, AppError>;
+
+    /// What the layers make of what a handler does.
+    async fn answer(handler: Handler) -> (StatusCode, axum::http::HeaderMap, String) {
+        let folder = tempfile::tempdir().unwrap();
+        let app = server::open(Config::for_test(folder.path().to_owned())).await.unwrap();
+        let routes = Router::new().route("/", get(async move || handler()));
+        let request = Request::get("/").body(Body::empty()).unwrap();
+        let response = apply_layers(routes, app).oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let page = String::from_utf8(to_bytes(body, usize::MAX).await.unwrap().to_vec()).unwrap();
+        assert!(parts.headers.contains_key(CONTENT_SECURITY_POLICY));
+        let id = parts.headers[REQUEST_ID].to_str().unwrap();
+        assert!(page.contains(id) && page.contains("Back to all restaurants"), "{page}");
+        (parts.status, parts.headers, page)
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_a_page() {
+        let (status, _, page) = answer(|| panic!("a secret of ours")).await;
+        assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR);
+        assert!(page.contains("Something went wrong") && !page.contains("a secret of ours"));
+    }
+
+    #[tokio::test]
+    async fn every_error_is_a_page() {
+        let cases: [(Handler, u16, &str); 8] = [
+            (|| Err(AppError::BadRequest("Do it so.".into())), 400, "Do it so."),
+            (|| Err(AppError::NotFound), 404, "Page not found"),
+            (|| Err(AppError::RequestTimeout), 408, "That took too long"),
+            (|| Err(AppError::PayloadTooLarge), 413, "Too much data"),
+            (|| Err(AppError::UnsupportedMediaType), 415, "Not a form"),
+            (|| Err(AppError::TooManyRequests), 429, "Too many requests"),
+            (
+                || Err(AppError::Internal(std::io::Error::other("a secret of ours").into())),
+                500,
+                "Something went wrong",
+            ),
+            (
+                || Err(AppError::Unavailable(std::io::Error::other("a secret of ours").into())),
+                503,
+                "Back in a moment",
+            ),
+        ];
+        for (handler, wanted, title) in cases {
+            let (status, headers, page) = answer(handler).await;
+            assert_eq!(status.as_u16(), wanted);
+            assert!(page.contains(title) && !page.contains("a secret of ours"), "{page}");
+            assert_eq!(
+                headers.contains_key(RETRY_AFTER),
+                matches!(wanted, 429 | 503),
+                "{wanted}"
+            );
+        }
+    }
+}

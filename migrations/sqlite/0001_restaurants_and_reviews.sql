@@ -86,6 +86,27 @@ begin
     delete from unclaimed_photos where name = new.image_name;
 end;
 
+-- INSERT OR REPLACE takes the old row away without its trigger; what it counted would stay counted.
+create trigger reviews_not_replaced before insert on reviews
+when exists (select 1 from reviews where id = new.id)
+begin
+    select raise(abort, 'there is a review of this id: change it by UPDATE');
+end;
+
+-- Whatever a new restaurant says of its own reviews, they are counted.
+create trigger restaurants_counted after insert on restaurants
+when new.review_count <> 0 or new.rating_sum <> 0 or exists (select 1 from reviews where restaurant_id = new.id)
+  or (new.rating_1, new.rating_2, new.rating_3, new.rating_4, new.rating_5) <> (0, 0, 0, 0, 0)
+begin
+    update restaurants set (rating_sum, review_count, rating_1, rating_2, rating_3, rating_4, rating_5) = (
+        select coalesce(sum(rating), 0), count(*),
+               count(*) filter (where rating = 1), count(*) filter (where rating = 2),
+               count(*) filter (where rating = 3), count(*) filter (where rating = 4),
+               count(*) filter (where rating = 5)
+        from reviews where restaurant_id = new.id
+    ) where id = new.id;
+end;
+
 create trigger reviews_deleted after delete on reviews
 begin
     update restaurants set

@@ -106,6 +106,8 @@ async fn aggregates_follow_every_kind_of_change() {
         "delete from reviews where user_name = 'd'",
         "insert into reviews (restaurant_id, user_name, rating) select restaurant_id, user_name, rating from reviews",
         "delete from restaurants where id = 3",
+        "insert into restaurants (name, rating_sum, review_count, rating_5) values ('Boast', 500, 100, 100)",
+        "insert or replace into restaurants (id, name) values (2, 'Replaced')",
         "delete from reviews",
     ] {
         sqlx::query(change).execute(&sql).await.unwrap();
@@ -118,6 +120,10 @@ async fn what_breaks_the_rules_is_refused_by_the_tables() {
     let site = Site::start().await;
     site.add_restaurant("A").await;
     let sql = site.plain_sql().await;
+    sqlx::query("insert into reviews (restaurant_id, user_name, rating) values (1, 'a', 5)")
+        .execute(&sql)
+        .await
+        .unwrap();
     for wrong in [
         "insert into restaurants (name) values ('')",
         "insert into restaurants (name) values ('xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx')",
@@ -126,6 +132,7 @@ async fn what_breaks_the_rules_is_refused_by_the_tables() {
         "insert into reviews (restaurant_id, user_name, rating) values (1, '', 5)",
         "insert into reviews (restaurant_id, user_name, rating) values (99, 'a', 5)",
         "insert into reviews (restaurant_id, user_name, rating, review_date) values (1, 'a', 5, 'yesterday')",
+        "insert or replace into reviews (id, restaurant_id, user_name, rating) select id, 1, 'b', 1 from reviews",
     ] {
         sqlx::query(wrong).execute(&sql).await.expect_err(wrong);
     }
