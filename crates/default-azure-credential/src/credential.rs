@@ -32,7 +32,7 @@ use crate::options::{DefaultAzureCredentialOptions, Settings};
 /// - Concurrent calls for the same scopes share one fetch.
 ///
 /// Order, names and variables are those of the other Azure SDKs:
-/// <https://learn.microsoft.com/azure/developer/python/sdk/authentication/credential-chains#defaultazurecredential-overview>.
+/// <https://learn.microsoft.com/azure/developer/python/sdk/authentication/credential-chains>.
 pub struct DefaultAzureCredential {
     chain: Arc<Chain>,
     flights: Flights,
