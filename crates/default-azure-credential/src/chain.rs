@@ -4,10 +4,12 @@ use std::sync::{Arc, OnceLock};
 
 use async_lock::Mutex;
 use azure_core::credentials::{AccessToken, TokenCredential, TokenRequestOptions};
+use azure_core::http::{ClientMethodOptions, Context};
 
 use crate::error::{Attempt, DefaultAzureCredentialError, Failure};
 use crate::flight::Outcome;
 use crate::kind::Kind;
+use crate::last_answer::LastAnswer;
 use crate::options::Settings;
 use crate::sources::{self, developer_tools, environment, managed_identity, workload_identity};
 use crate::within::within;
@@ -48,20 +50,20 @@ impl Chain {
     }
 
     /// A token of the first credential that has one.
-    pub async fn token(&self, scopes: &[&str], options: &TokenRequestOptions<'static>) -> Outcome {
+    pub async fn token(&self, scopes: &[&str], context: &Context<'static>) -> Outcome {
         if let Some(index) = self.remembered.get() {
-            return self.ask_remembered(*index, scopes, options).await;
+            return self.ask_remembered(*index, scopes, context).await;
         }
         let walk = self.walk.lock().await;
         if let Some(index) = self.remembered.get() {
             drop(walk);
-            return self.ask_remembered(*index, scopes, options).await;
+            return self.ask_remembered(*index, scopes, context).await;
         }
 
         let mut attempts = Vec::new();
         for (index, link) in self.links.iter().enumerate() {
             let name = link.kind.name();
-            match self.ask(link, scopes, options).await {
+            match self.ask(link, scopes, context).await {
                 Ok(token) => {
                     tracing::info!("DefaultAzureCredential uses {name}");
                     self.remembered.get_or_init(|| index);
@@ -82,9 +84,9 @@ impl Chain {
     }
 
     /// Once a credential has given a token it is available, so whatever it says is final.
-    async fn ask_remembered(&self, index: usize, scopes: &[&str], options: &TokenRequestOptions<'static>) -> Outcome {
+    async fn ask_remembered(&self, index: usize, scopes: &[&str], context: &Context<'static>) -> Outcome {
         let link = &self.links[index];
-        self.ask(link, scopes, options).await.map_err(|failure| {
+        self.ask(link, scopes, context).await.map_err(|failure| {
             let failure = Failure {
                 refused: true,
                 ..failure
@@ -93,12 +95,7 @@ impl Chain {
         })
     }
 
-    async fn ask(
-        &self,
-        link: &Link,
-        scopes: &[&str],
-        options: &TokenRequestOptions<'static>,
-    ) -> Result<AccessToken, Failure> {
+    async fn ask(&self, link: &Link, scopes: &[&str], context: &Context<'static>) -> Result<AccessToken, Failure> {
         let credential = if let Some(credential) = link.credential.get() {
             credential
         } else {
@@ -106,14 +103,28 @@ impl Chain {
             link.credential.get_or_init(|| credential)
         };
         let limit = self.settings.token_timeout;
-        match within(limit, credential.get_token(scopes, Some(options.clone()))).await {
+        let last_answer = LastAnswer::default();
+        let options = TokenRequestOptions {
+            method_options: ClientMethodOptions {
+                context: context.clone().with_value(last_answer.clone()),
+            },
+        };
+        match within(limit, credential.get_token(scopes, Some(options))).await {
             Some(Ok(token)) => Ok(token),
             Some(Err(error)) => Err(self.failure(link.kind, &error)),
-            None => Err(Failure {
-                refused: !link.kind.is_developer_tool(),
-                reason: format!("no token within {} ms, retries included", limit.whole_milliseconds()),
-                status: None,
-            }),
+            None => {
+                let status = last_answer.status();
+                let last = status.map(|status| format!("; the last answer was HTTP {}", u16::from(status)));
+                Err(Failure {
+                    refused: !link.kind.is_developer_tool(),
+                    reason: format!(
+                        "no token within {} ms{}",
+                        limit.whole_milliseconds(),
+                        last.unwrap_or_default()
+                    ),
+                    status,
+                })
+            }
         }
     }
 

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use azure_core::credentials::{AccessToken, TokenCredential, TokenRequestOptions};
 use azure_core::error::{Error, ErrorKind};
-use azure_core::http::ClientMethodOptions;
 use futures_util::FutureExt as _;
 
 use crate::chain::Chain;
@@ -109,10 +108,7 @@ impl TokenCredential for DefaultAzureCredential {
             let context = options.unwrap_or_default().method_options.context.into_owned();
             async move {
                 let scopes: Vec<&str> = scopes.iter().map(String::as_str).collect();
-                let options = TokenRequestOptions {
-                    method_options: ClientMethodOptions { context },
-                };
-                chain.token(&scopes, &options).await
+                chain.token(&scopes, &context).await
             }
             .boxed()
         });

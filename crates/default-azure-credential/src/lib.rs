@@ -7,6 +7,7 @@ mod error;
 mod flight;
 mod imds;
 mod kind;
+mod last_answer;
 mod options;
 mod sources;
 mod within;

@@ -10,6 +10,7 @@ use azure_core::time::Duration;
 use azure_identity::Executor;
 
 use crate::describe::Secrets;
+use crate::last_answer::NoteAnswer;
 
 /// Finds the value of an environment variable.
 pub type EnvLookup = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
@@ -154,9 +155,9 @@ impl Settings {
 
     /// The options of a credential that speaks HTTP.
     pub fn client_options(&self) -> ClientOptions {
-        ClientOptions {
-            transport: Some(self.transport()),
-            ..self.client_options.clone()
-        }
+        let mut options = self.client_options.clone();
+        options.transport = Some(self.transport());
+        options.per_try_policies.push(Arc::new(NoteAnswer));
+        options
     }
 }

@@ -15,7 +15,7 @@ const NAMED: [(&str, &str); 1] = [("AZURE_TOKEN_CREDENTIALS", "AzureCliCredentia
 const OTHER_SCOPE: &str = "https://vault.azure.net/.default";
 
 /// A run that takes long enough for all calls of a test to begin.
-const SLOW: Duration = Duration::from_millis(300);
+const SLOW: Duration = Duration::from_secs(2);
 
 async fn get(credential: &DefaultAzureCredential, scope: &str) -> Result<String, String> {
     match credential.get_token(&[scope], None).await {
