@@ -34,3 +34,42 @@ impl Flights {
         fetch
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fails() -> Fetch {
+        std::future::ready(Err(DefaultAzureCredentialError::new(Vec::new()))).boxed()
+    }
+
+    fn scopes(scope: &str) -> Vec<String> {
+        vec![scope.to_owned()]
+    }
+
+    #[test]
+    fn a_fetch_that_is_over_is_not_joined_though_somebody_still_holds_it() {
+        let flights = Flights::default();
+        let first = flights.join(scopes("a"), |_| fails());
+        let joined = flights.join(scopes("a"), |_| unreachable!("it is under way"));
+        assert!(first.now_or_never().is_some());
+
+        let mut started = false;
+        drop(flights.join(scopes("a"), |_| {
+            started = true;
+            fails()
+        }));
+        assert!(started);
+        drop(joined);
+    }
+
+    #[test]
+    fn nothing_is_kept_of_a_fetch_that_is_over() {
+        let flights = Flights::default();
+        for scope in ["a", "b", "c"] {
+            let fetch = flights.join(scopes(scope), |_| fails());
+            assert_eq!(flights.0.lock().unwrap().len(), 1);
+            drop(fetch);
+        }
+    }
+}

@@ -1,5 +1,5 @@
-//! The identity endpoint of App Service, which the official credential finds in the process's
-//! environment. `az` is on the path and logged in, and must not run.
+//! The identity endpoint of App Service and its like, which the official credential finds in the
+//! process's environment. `az` is on the path and logged in, so a chain that goes too far shows.
 
 use std::time::{Duration, Instant};
 
@@ -285,6 +285,24 @@ async fn cloud_shell_moves_on_to_its_login() {
     let path = folder.path().to_str().unwrap();
     let outcome = run(&[("MSI_ENDPOINT", "http://localhost:50342/oauth2/token"), ("PATH", path)]).await;
     assert_eq!(outcome.token, "token of az");
+}
+
+/// With the client of a real program, which heeds the proxy of the environment.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_proxy_that_has_no_way_to_imds_moves_on() {
+    let proxy = Server::start(|_, _| answer(504, "<html>no way</html>")).await;
+    let folder = logged_in();
+    let path = folder.path().to_str().unwrap();
+    let outcome = run(&[("HTTP_PROXY", &format!("http://{}", proxy.address)), ("PATH", path)]).await;
+    assert_eq!(outcome.token, "token of az", "{outcome:?}");
+    let seen = proxy.seen();
+    assert_eq!(seen.len(), 1);
+    assert!(
+        seen[0]
+            .line
+            .starts_with("GET http://169.254.169.254/metadata/identity/")
+    );
 }
 
 #[cfg(unix)]
