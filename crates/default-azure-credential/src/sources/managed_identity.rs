@@ -3,8 +3,10 @@
 use std::env;
 use std::sync::Arc;
 
+use azure_core::Value;
 use azure_core::credentials::TokenCredential;
 use azure_core::http::StatusCode;
+use azure_core::json::from_json;
 use azure_identity::{ManagedIdentityCredential, ManagedIdentityCredentialOptions, UserAssignedId};
 
 use super::refusal;
@@ -64,11 +66,14 @@ pub(crate) fn failure(settings: &Settings, error: &azure_core::Error) -> Failure
         Some(id) => format!("user-assigned, client id {id}, from AZURE_CLIENT_ID"),
         None => "system-assigned, because AZURE_CLIENT_ID is not set".to_owned(),
     };
+    // A virtual machine without an identity of its own still has IMDS, which says so by this code. A
+    // bad scope has another. With AZURE_CLIENT_ID somebody expects that identity to be there.
+    let body = description.body.as_deref().unwrap_or_default();
+    let is_invalid_request = from_json::<_, Value>(body).is_ok_and(|body| body["error"] == "invalid_request");
+    let has_no_identity = is_invalid_request && client_id.is_none() && !is_set(IDENTITY_ENDPOINT);
     let said = description.body.map(|body| format!("; the endpoint says: {body}"));
     Failure {
-        // A virtual machine without an identity of its own still has IMDS, which says so by 400.
-        // With AZURE_CLIENT_ID somebody expects that identity to be there.
-        refused: client_id.is_some() || is_set(IDENTITY_ENDPOINT),
+        refused: !has_no_identity,
         reason: format!("{} ({which}){}", description.text, said.unwrap_or_default()),
         status: description.status,
     }

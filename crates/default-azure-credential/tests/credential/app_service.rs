@@ -274,6 +274,11 @@ async fn an_endpoint_without_its_header_stops() {
 async fn a_platform_that_is_not_supported_stops() {
     let outcome = run_with("http://127.0.0.1:9/", &[("IDENTITY_SERVER_THUMBPRINT", "t")]).await;
     assert_eq!(refusal(&outcome), "Service Fabric managed identity isn't supported");
+    let arc = [
+        ("IDENTITY_ENDPOINT", "http://127.0.0.1:9/"),
+        ("IMDS_ENDPOINT", "http://127.0.0.1:9/"),
+    ];
+    assert_eq!(refusal(&run(&arc).await), "Azure Arc managed identity isn't supported");
     let outcome = run(&[("MSI_ENDPOINT", "http://127.0.0.1:9/"), ("MSI_SECRET", "s")]).await;
     assert_eq!(refusal(&outcome), "Azure ML managed identity isn't supported");
 }

@@ -126,6 +126,22 @@ async fn a_machine_without_an_identity_moves_on() {
 }
 
 #[tokio::test]
+async fn a_scope_that_does_not_exist_stops() {
+    for body in [
+        r#"{"error":"invalid_resource","error_description":"AADSTS500011: not found"}"#,
+        "no JSON",
+        "",
+    ] {
+        let server = imds(move |_, _| answer(400, body)).await;
+        let tools = Tools::logged_in();
+        let credential = DefaultAzureCredential::with_options(options(&[], server.transport(), &tools)).unwrap();
+        let error = failure(&credential).await;
+        assert!(refusal(&error, "ManagedIdentityCredential").ends_with(body));
+        assert_eq!(tools.runs(), [""; 0]);
+    }
+}
+
+#[tokio::test]
 async fn an_identity_that_was_asked_for_by_its_id_stops() {
     let server = imds(|_, _| answer(400, NO_IDENTITY)).await;
     let tools = Tools::logged_in();

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use azure_core::http::{AsyncRawResponse, HttpClient, Request, Transport, new_http_client};
+use azure_core::http::{AsyncRawResponse, HttpClient, Request, Transport};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
@@ -173,7 +173,7 @@ fn detour(address: SocketAddr, bound: Option<Arc<TcpSocket>>) -> Transport {
     Transport::new(Arc::new(Detour {
         address,
         _bound: bound,
-        client: new_http_client(None),
+        client: reqwest::Client::builder().no_proxy().build().unwrap(),
     }))
 }
 
@@ -181,7 +181,7 @@ fn detour(address: SocketAddr, bound: Option<Arc<TcpSocket>>) -> Transport {
 struct Detour {
     address: SocketAddr,
     _bound: Option<Arc<TcpSocket>>,
-    client: Arc<dyn HttpClient>,
+    client: reqwest::Client,
 }
 
 #[async_trait::async_trait]
