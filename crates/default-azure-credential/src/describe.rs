@@ -1,0 +1,200 @@
+//! Puts the errors of the official credentials into words, without secrets.
+//!
+//! Such an error may quote what an endpoint answered: a token in a shape that could not be read, or
+//! the request's own secret sent back. Its `Debug` form holds the whole answer.
+
+use std::error::Error;
+use std::fmt;
+
+use azure_core::error::ErrorKind;
+use azure_core::http::{StatusCode, Url};
+
+const HIDDEN: &str = "[hidden]";
+
+/// Longest text that is taken from an answer. Entra's descriptions take some 400 characters.
+const MAX_CHARS: usize = 1000;
+
+/// What an error says, with its secrets hidden.
+pub(crate) struct Description {
+    pub text: String,
+    /// The status of the HTTP answer behind it.
+    pub status: Option<StatusCode>,
+    /// That answer's body, where the text does not have it.
+    pub body: Option<String>,
+}
+
+/// The secrets that are known beforehand.
+#[derive(Clone, Default)]
+pub(crate) struct Secrets(Vec<String>);
+
+impl fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secrets")
+    }
+}
+
+impl Secrets {
+    /// Secrets to hide, both as they are and as a form sends them.
+    pub fn new<'a>(secrets: impl IntoIterator<Item = &'a str>) -> Self {
+        let secrets = secrets.into_iter().filter(|secret| !secret.is_empty());
+        let forms = secrets.flat_map(|secret| {
+            let sent = Url::parse_with_params("http://localhost/", [("", secret)]).ok();
+            let sent = sent.and_then(|url| url.query()?.strip_prefix('=').map(str::to_owned));
+            [Some(secret.to_owned()), sent].into_iter().flatten()
+        });
+        Self(forms.collect())
+    }
+
+    /// One line of `text`, of bounded length, with the known secrets and all that looks like a
+    /// token hidden.
+    pub fn hide(&self, text: &str) -> String {
+        let mut text = text.to_owned();
+        for secret in &self.0 {
+            text = text.replace(secret, HIDDEN);
+        }
+        let line = text.split_whitespace().map(hide_tokens).collect::<Vec<_>>().join(" ");
+        match line.char_indices().nth(MAX_CHARS) {
+            Some((end, _)) => format!("{}...", &line[..end]),
+            None => line,
+        }
+    }
+
+    /// What `error` and its causes say.
+    pub fn describe(&self, error: &azure_core::Error) -> Description {
+        // The outermost error repeats the one inside it, with the credential's name, which an
+        // attempt has already.
+        let inner = error.downcast_ref::<azure_core::Error>().unwrap_or(error);
+        let causes = || std::iter::successors(Some(inner as &(dyn Error + 'static)), cause);
+
+        let mut unreadable = false;
+        let mut answer = None;
+        for error in causes().filter_map(|error| error.downcast_ref::<azure_core::Error>()) {
+            match error.kind() {
+                ErrorKind::DataConversion => unreadable = true,
+                ErrorKind::HttpResponse {
+                    status, raw_response, ..
+                } => answer = Some((*status, raw_response)),
+                _ => {}
+            }
+        }
+
+        let mut text = String::new();
+        for cause in causes() {
+            let mut message = cause.to_string();
+            if unreadable {
+                message = hide_quoted(&message);
+            }
+            // Many errors repeat their cause in their own message.
+            let message = self.hide(&message);
+            if text.contains(&message) {
+                continue;
+            }
+            if !text.is_empty() {
+                text.push_str(": ");
+            }
+            text.push_str(&message);
+        }
+        if unreadable {
+            text = format!("the answer is not a token in the form that was expected: {text}");
+        }
+
+        let status = answer.map(|(status, _)| status);
+        if let Some(status) = status {
+            text = format!("HTTP {}: {text}", u16::from(status));
+        }
+        let body = answer
+            .and_then(|(_, response)| response.as_ref())
+            .map(|response| self.hide(&String::from_utf8_lossy(response.body())))
+            .filter(|body| !body.is_empty() && !text.contains(body));
+        Description { text, status, body }
+    }
+}
+
+fn cause<'a>(error: &&'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
+    (**error).source()
+}
+
+/// Hides what a parser quotes. Only it knows what it found in the place of a string, a number or an
+/// object, and that may be the token.
+fn hide_quoted(message: &str) -> String {
+    match (message.find('"'), message.rfind('"')) {
+        (Some(first), Some(last)) if first < last => {
+            format!("{}{HIDDEN}{}", &message[..first], &message[last + 1..])
+        }
+        _ => message.to_owned(),
+    }
+}
+
+/// Hides JSON Web Tokens: base64 of `{"`, which is `eyJ`, and more.
+fn hide_tokens(word: &str) -> String {
+    let is_token_char = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '=');
+    let mut shown = String::new();
+    let mut rest = word;
+    while let Some(start) = rest.find("eyJ") {
+        let (before, token) = rest.split_at(start);
+        let end = token.find(|c| !is_token_char(c)).unwrap_or(token.len());
+        shown.push_str(before);
+        shown.push_str(if end < 20 { &token[..end] } else { HIDDEN });
+        rest = &token[end..];
+    }
+    shown + rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn known_secrets_are_hidden_as_they_are_and_as_a_form_sends_them() {
+        let secrets = Secrets::new(["a~b c", ""]);
+        let text = secrets.hide("secret a~b c, sent client_secret=a%7Eb+c&x=1");
+        assert_eq!(text, "secret [hidden], sent client_secret=[hidden]&x=1");
+        assert_eq!(format!("{secrets:?}"), "Secrets");
+    }
+
+    #[test]
+    fn tokens_are_hidden_wherever_they_stand() {
+        let token = "eyJ0eXAiOiJKV1QifQ.eyJhdWQiOiJ4In0.c2lnbmF0dXJl";
+        let secrets = Secrets::default();
+        assert_eq!(
+            secrets.hide(&format!("Bearer {token}\n{{\"access_token\":\"{token}\"}}")),
+            "Bearer [hidden] {\"access_token\":\"[hidden]\"}"
+        );
+        assert_eq!(secrets.hide("eyJ is short"), "eyJ is short");
+    }
+
+    #[test]
+    fn long_answers_are_cut_after_their_secrets_are_hidden() {
+        let secret = "s".repeat(MAX_CHARS);
+        let text = format!("{}{secret}", "é".repeat(MAX_CHARS - 2));
+        let shown = Secrets::new([secret.as_str()]).hide(&text);
+        assert_eq!(shown, format!("{}[h...", "é".repeat(MAX_CHARS - 2)));
+    }
+
+    #[test]
+    fn what_a_parser_quotes_is_hidden() {
+        let error = azure_core::json::from_json::<_, u32>(r#""it's \"opaque\" but secret""#).unwrap_err();
+        assert!(
+            error.to_string().contains("secret"),
+            "the test needs an error that quotes"
+        );
+        let error = azure_core::Error::with_error(ErrorKind::Credential, error, "outer");
+        let description = Secrets::default().describe(&error);
+        assert_eq!(
+            description.text,
+            "the answer is not a token in the form that was expected: \
+             invalid type: string [hidden], expected u32 at line 1 column 28"
+        );
+        assert!(description.status.is_none() && description.body.is_none());
+    }
+
+    #[test]
+    fn causes_are_told_once() {
+        let lowest = std::io::Error::other("connection refused");
+        let inner = azure_core::Error::with_error(ErrorKind::Io, lowest, "cannot send");
+        let inner = inner.with_context("cannot send, even after retries");
+        let outer = azure_core::Error::with_error(ErrorKind::Credential, inner, "X authentication failed.");
+        let description = Secrets::default().describe(&outer);
+        assert_eq!(description.text, "cannot send, even after retries: connection refused");
+    }
+}

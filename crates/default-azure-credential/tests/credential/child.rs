@@ -1,0 +1,94 @@
+//! The credential in a process of its own, for what is read from the process's environment.
+//!
+//! This test program runs itself again, with one test that is otherwise ignored.
+
+use std::env;
+use std::ffi::OsString;
+use std::process::Stdio;
+
+use azure_core::credentials::TokenCredential;
+use azure_core::http::ClientOptions;
+use azure_core::time::Duration;
+use default_azure_credential::{DefaultAzureCredential, DefaultAzureCredentialError, DefaultAzureCredentialOptions};
+use tokio::process::Command;
+
+use crate::harness::{SCOPE, quick_retries};
+
+/// Sets the limit for one token in the child, in milliseconds.
+pub const TOKEN_TIMEOUT: &str = "TEST_TOKEN_TIMEOUT";
+
+/// What the child found.
+#[derive(Debug, Default, PartialEq)]
+pub struct Outcome {
+    pub token: String,
+    pub expires_on: String,
+    /// The error's text.
+    pub error: String,
+    /// The credential that refused, and its HTTP status.
+    pub refused: String,
+    pub status: String,
+    /// All that the child wrote, the error's `Debug` form included.
+    pub output: String,
+}
+
+/// Runs the credential with these variables and no others.
+pub async fn run(variables: &[(&str, &str)]) -> Outcome {
+    let mut command = Command::new(env::current_exe().unwrap());
+    command
+        .args(["--exact", "child::child", "--ignored", "--nocapture", "--quiet"])
+        .env_clear()
+        // Windows needs it to open a socket.
+        .envs(env::var_os("SYSTEMROOT").map(|root| (OsString::from("SYSTEMROOT"), root)))
+        .envs(variables.iter().copied())
+        .stdin(Stdio::null())
+        .kill_on_drop(true);
+    let output = command.output().await.unwrap();
+    let stdout = String::from_utf8(output.stdout).unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{stdout}\n{stderr}");
+    let line = |name: &str| {
+        let found = stdout
+            .lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
+        found.unwrap_or_default().to_owned()
+    };
+    Outcome {
+        token: line("token"),
+        expires_on: line("expires_on"),
+        error: line("error"),
+        refused: line("refused"),
+        status: line("status"),
+        output: format!("{stdout}{stderr}"),
+    }
+}
+
+#[tokio::test]
+#[ignore = "a part of other tests, which run it in a process of its own"]
+async fn child() {
+    let limit = env::var(TOKEN_TIMEOUT).map_or(60_000, |limit| limit.parse().unwrap());
+    let credential = DefaultAzureCredential::with_options(DefaultAzureCredentialOptions {
+        client_options: ClientOptions {
+            retry: quick_retries(),
+            ..Default::default()
+        },
+        token_timeout: Duration::milliseconds(limit),
+        ..Default::default()
+    })
+    .unwrap();
+    println!("\ncredential={credential:?}");
+    match credential.get_token(&[SCOPE], None).await {
+        Ok(token) => {
+            println!("token={}", token.token.secret());
+            println!("expires_on={}", token.expires_on.unix_timestamp());
+        }
+        Err(error) => {
+            let inner = error.downcast_ref::<DefaultAzureCredentialError>().unwrap();
+            println!("error={}", error.to_string().replace('\n', " "));
+            println!("debug={error:?}");
+            if let Some(attempt) = inner.refused() {
+                println!("refused={}", attempt.credential());
+                println!("status={}", attempt.status().map_or(0, u16::from));
+            }
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! Concurrent calls, and calls that are given up.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use azure_core::credentials::TokenCredential;
+use default_azure_credential::DefaultAzureCredential;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use crate::harness::{SCOPE, offline, token};
+use crate::tools::{Run, Tools};
+
+const NAMED: [(&str, &str); 1] = [("AZURE_TOKEN_CREDENTIALS", "AzureCliCredential")];
+const OTHER_SCOPE: &str = "https://vault.azure.net/.default";
+
+/// A run that takes long enough for all calls of a test to begin.
+const SLOW: Duration = Duration::from_secs(2);
+
+async fn get(credential: &DefaultAzureCredential, scope: &str) -> Result<String, String> {
+    match credential.get_token(&[scope], None).await {
+        Ok(token) => Ok(token.token.secret().to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// What `count` calls at once end with.
+async fn at_once(credential: &Arc<DefaultAzureCredential>, count: usize) -> Vec<Result<String, String>> {
+    let mut calls = JoinSet::new();
+    for _ in 0..count {
+        let credential = Arc::clone(credential);
+        calls.spawn(async move { get(&credential, SCOPE).await });
+    }
+    calls.join_all().await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn calls_at_once_fetch_once() {
+    let tools = Tools::logged_in();
+    tools.set_az(Run::az_token("token of az").after(SLOW));
+    let credential = offline(&NAMED, &tools);
+    let all = at_once(&credential, 50).await;
+    assert_eq!(all, vec![Ok("token of az".to_owned()); 50]);
+    assert_eq!(tools.runs(), ["az"]);
+
+    // Also when the credential is a remembered one.
+    let all = at_once(&credential, 50).await;
+    assert_eq!(all, vec![Ok("token of az".to_owned()); 50]);
+    assert_eq!(tools.runs(), ["az", "az"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn calls_at_once_fail_once() {
+    let tools = Tools::none();
+    tools.set_az(Run::failing(1, "ERROR: not logged in").after(SLOW));
+    let all = at_once(&offline(&NAMED, &tools), 50).await;
+    assert_eq!(all.len(), 50);
+    for outcome in all {
+        assert!(outcome.unwrap_err().contains("ERROR: not logged in"));
+    }
+    assert_eq!(tools.runs(), ["az"]);
+}
+
+#[tokio::test]
+async fn a_call_after_the_fetch_makes_its_own() {
+    let tools = Tools::logged_in();
+    let credential = offline(&NAMED, &tools);
+    token(&credential).await;
+    tools.set_az(Run::az_token("newer token"));
+    assert_eq!(token(&credential).await, "newer token");
+}
+
+#[tokio::test]
+async fn other_scopes_are_another_fetch() {
+    let tools = Tools::logged_in();
+    tools.set_az(Run::az_token("token of az").after(SLOW));
+    let credential = offline(&NAMED, &tools);
+    let (one, other) = tokio::join!(get(&credential, SCOPE), get(&credential, OTHER_SCOPE));
+    assert!(one.is_ok() && other.is_ok());
+    assert_eq!(tools.runs(), ["az", "az"]);
+}
+
+#[tokio::test]
+async fn a_caller_that_gives_up_leaves_the_fetch_to_the_others() {
+    let tools = Tools::logged_in();
+    tools.set_az(Run::az_token("token of az").after(SLOW));
+    let credential = offline(&NAMED, &tools);
+    let first = {
+        let credential = Arc::clone(&credential);
+        tokio::spawn(async move { get(&credential, SCOPE).await })
+    };
+    while tools.runs().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    let second = {
+        let credential = Arc::clone(&credential);
+        tokio::spawn(async move { get(&credential, SCOPE).await })
+    };
+    tokio::task::yield_now().await;
+    first.abort();
+    let outcome = timeout(Duration::from_mins(1), second).await.expect("not wedged");
+    assert_eq!(outcome.unwrap(), Ok("token of az".to_owned()));
+    assert_eq!(tools.runs(), ["az"]);
+}
+
+#[tokio::test]
+async fn when_all_give_up_the_next_call_starts_anew() {
+    let tools = Tools::logged_in();
+    tools.set_az(Run::az_token("never").after(Duration::from_mins(10)));
+    let credential = offline(&NAMED, &tools);
+    let given_up = timeout(Duration::from_millis(100), get(&credential, SCOPE)).await;
+    assert!(given_up.is_err());
+    tools.set_az(Run::az_token("token of az"));
+    let outcome = timeout(Duration::from_mins(1), get(&credential, SCOPE)).await;
+    assert_eq!(outcome.expect("not wedged"), Ok("token of az".to_owned()));
+}
+
+#[tokio::test]
+async fn a_walk_that_is_given_up_lets_other_scopes_walk() {
+    let tools = Tools::logged_in();
+    tools.set_az(Run::az_token("never").after(Duration::from_mins(10)));
+    let credential = offline(&NAMED, &tools);
+    let walking = {
+        let credential = Arc::clone(&credential);
+        tokio::spawn(async move { get(&credential, SCOPE).await })
+    };
+    while tools.runs().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    tools.set_az(Run::az_token("token of az"));
+    let waiting = {
+        let credential = Arc::clone(&credential);
+        tokio::spawn(async move { get(&credential, OTHER_SCOPE).await })
+    };
+    tokio::task::yield_now().await;
+    assert_eq!(tools.runs(), ["az"], "one walk at a time");
+    walking.abort();
+    let outcome = timeout(Duration::from_mins(1), waiting).await.expect("not wedged");
+    assert_eq!(outcome.unwrap(), Ok("token of az".to_owned()));
+}

@@ -1,0 +1,14 @@
+//! The chain as an application sees it, against endpoints on loopback.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails where it stands")]
+
+mod app_service;
+mod chain;
+mod child;
+mod concurrency;
+mod developer_tools;
+mod environment;
+mod harness;
+mod imds;
+mod server;
+mod tools;
+mod workload_identity;
