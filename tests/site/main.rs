@@ -11,4 +11,5 @@ mod pages;
 mod photos;
 mod plain_sql;
 mod process;
+mod rig;
 mod store;

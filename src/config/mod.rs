@@ -1,10 +1,18 @@
 //! Every environment variable that the site reads, in one place.
 
+mod database;
+mod reader;
+mod storage;
+
 use std::fmt;
 use std::net::IpAddr;
 use std::path::PathBuf;
-use std::str::FromStr;
 use std::time::Duration;
+
+pub use self::database::{DatabaseConfig, SslMode};
+use self::reader::Reader;
+pub use self::reader::Secret;
+pub use self::storage::StorageConfig;
 
 /// How the site is set up. Read once at start.
 #[derive(Debug, Clone)]
@@ -22,6 +30,10 @@ pub struct Config {
     pub max_upload_bytes: usize,
     /// `SHUTDOWN_GRACE_SECONDS`: how long a stop waits for what is in flight. Default 10 seconds.
     pub shutdown_grace: Duration,
+    /// PostgreSQL, when `DBHOST` is set; otherwise SQLite in `DATA_DIR`.
+    pub database: Option<DatabaseConfig>,
+    /// Blob Storage, when `STORAGE_ACCOUNT_NAME` is set; otherwise a folder in `DATA_DIR`.
+    pub storage: Option<StorageConfig>,
     /// `RUST_LOG`: which log lines are written, such as `debug` or `info,sqlx=debug`. Default `info`.
     pub log_filter: tracing_subscriber::filter::Targets,
 }
@@ -70,49 +82,42 @@ impl Config {
                 .map(|value| value.trim().to_owned())
                 .filter(|value| !value.is_empty())
         };
-        let mut or_default = Reader { get: &get, errors };
+        let mut reader = Reader { get: &get, errors };
 
         let website_hostname = get("WEBSITE_HOSTNAME");
         let everywhere = IpAddr::from([0, 0, 0, 0]);
         let here = IpAddr::from([127, 0, 0, 1]);
-        let config = Self {
-            host: or_default.parse(
+        Self {
+            host: reader.parse(
                 "HOST",
                 "an IP address to listen on, such as 127.0.0.1 or 0.0.0.0",
                 if website_hostname.is_some() { everywhere } else { here },
                 |_| true,
             ),
-            port: or_default.parse("PORT", "a port number from 0 to 65535", 8000, |_| true),
-            data_dir: or_default.parse("DATA_DIR", "a folder", PathBuf::from("data"), |_| true),
-            max_upload_bytes: or_default.parse(
+            port: reader.parse("PORT", "a port number from 0 to 65535", 8000, |_| true),
+            data_dir: reader.parse("DATA_DIR", "a folder", PathBuf::from("data"), |_| true),
+            max_upload_bytes: reader.parse(
                 "MAX_UPLOAD_BYTES",
                 "a number of bytes from 65536 (64 KiB) to 104857600 (100 MiB)",
                 10 << 20,
                 |bytes| Self::UPLOAD_RANGE.contains(bytes),
             ),
-            shutdown_grace: Duration::from_secs(or_default.parse(
+            shutdown_grace: Duration::from_secs(reader.parse(
                 "SHUTDOWN_GRACE_SECONDS",
                 "a whole number of seconds from 0 to 600",
                 10,
                 |seconds| (0..=600).contains(seconds),
             )),
-            log_filter: or_default.parse(
+            log_filter: reader.parse(
                 "RUST_LOG",
                 "a level (error, warn, info, debug, trace, off) or target=level pairs, separated by commas",
                 tracing_subscriber::filter::Targets::new().with_default(tracing::Level::INFO),
                 |_| true,
             ),
+            database: DatabaseConfig::read(&mut reader, website_hostname.is_some()),
+            storage: StorageConfig::read(&mut reader),
             website_hostname,
-        };
-        // Better no start than restaurants in a place where nobody looks for them.
-        for name in ["DBHOST", "STORAGE_ACCOUNT_NAME"] {
-            if get(name).is_some() {
-                errors.push(format!(
-                    "{name} is set, but this version keeps its data in DATA_DIR alone (SQLite and a folder). Unset {name}."
-                ));
-            }
         }
-        config
     }
 
     /// True on App Service.
@@ -128,25 +133,6 @@ impl Config {
         config.data_dir = data_dir;
         config.port = 0;
         config
-    }
-}
-
-struct Reader<'a, G> {
-    get: &'a G,
-    errors: &'a mut Vec<String>,
-}
-
-impl<G: Fn(&str) -> Option<String>> Reader<'_, G> {
-    /// The variable's value; `default` when it is not set or wrong, and then an error as well.
-    fn parse<T: FromStr>(&mut self, name: &str, wants: &str, default: T, valid: impl Fn(&T) -> bool) -> T {
-        let Some(text) = (self.get)(name) else { return default };
-        match text.parse() {
-            Ok(value) if valid(&value) => value,
-            _ => {
-                self.errors.push(format!("{name} is {text:?}, but it wants {wants}."));
-                default
-            }
-        }
     }
 }
 
@@ -199,14 +185,111 @@ mod tests {
             ("SHUTDOWN_GRACE_SECONDS", "-1"),
             ("RUST_LOG", "site=loud"),
             ("DBHOST", "server"),
+            ("DBSSLMODE", "sometimes"),
+            ("STORAGE_ACCOUNT_NAME", "http://127.0.0.1:10000/devstoreaccount1"),
+            ("STORAGE_CONTAINER_NAME", "Photos"),
+            ("PHOTOS_BASE_URL", "photos"),
         ])
         .unwrap_err();
-        assert_eq!(errors.len(), 6, "{errors:#?}");
+        assert_eq!(errors.len(), 11, "{errors:#?}");
         assert_eq!(
             errors[1],
             "PORT is \"eighty\", but it wants a port number from 0 to 65535."
         );
         assert!(errors[2].starts_with("MAX_UPLOAD_BYTES is \"10\", but it wants a number of bytes"));
-        assert!(errors[5].contains("Unset DBHOST"));
+        assert!(errors[5].starts_with("DBHOST is set, but DBNAME is not."));
+    }
+
+    #[test]
+    fn a_database_signs_in_by_token_unless_it_has_a_password() {
+        let settings = [
+            ("DBHOST", "contoso-db"),
+            ("DBNAME", "restaurant"),
+            ("DBUSER", "web-identity"),
+        ];
+        let database = read(&settings).unwrap().database.unwrap();
+        assert_eq!((database.host.as_str(), database.port), ("contoso-db", 5432));
+        assert_eq!(
+            (database.name.as_str(), database.user.as_str()),
+            ("restaurant", "web-identity")
+        );
+        assert_eq!((database.password, database.ssl_mode), (None, SslMode::VerifyFull));
+
+        let hostname = ("WEBSITE_HOSTNAME", "contoso.azurewebsites.net");
+        let in_azure = read(&[&settings[..], &[hostname]].concat()).unwrap().database.unwrap();
+        assert_eq!(in_azure.host, "contoso-db.postgres.database.azure.com");
+
+        let unverified = ("DBSSLMODE", "require");
+        let errors = read(&[&settings[..], &[unverified]].concat()).unwrap_err();
+        assert!(errors[0].contains("an Entra token is sent to it"), "{errors:?}");
+        let local = read(&[&settings[..], &[unverified, ("DBPASS", "local only")]].concat()).unwrap();
+        assert!(!format!("{local:?}").contains("local only"));
+    }
+
+    #[test]
+    fn an_account_is_a_name_or_a_url() {
+        let account = |value| read(&[("STORAGE_ACCOUNT_NAME", value)]).map(|config| config.storage.unwrap());
+        let by_name = account("contoso").unwrap();
+        assert_eq!(by_name.account_url.as_str(), "https://contoso.blob.core.windows.net/");
+        assert_eq!(by_name.container, "photos");
+        let azurite = account("https://127.0.0.1:10000/devstoreaccount1/").unwrap();
+        assert_eq!(azurite.account_url.as_str(), "https://127.0.0.1:10000/devstoreaccount1");
+        for wrong in [
+            "Contoso",
+            "ab",
+            "http://contoso.blob.core.windows.net",
+            "https://",
+            "https://a/?sig=1",
+        ] {
+            assert!(account(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn service_connectors_names_are_understood_and_a_conflict_is_named() {
+        let config = read(&[
+            ("AZURE_POSTGRESQL_HOST", "contoso-db.postgres.database.azure.com"),
+            ("AZURE_POSTGRESQL_NAME", "restaurant"),
+            ("AZURE_POSTGRESQL_USER", "aad_web"),
+            ("AZURE_POSTGRESQL_CLIENTID", "5a5a"),
+            (
+                "AZURE_STORAGEBLOB_RESOURCEENDPOINT",
+                "https://contoso.blob.core.windows.net/",
+            ),
+            ("STORAGE_ACCOUNT_NAME", "contoso"),
+        ])
+        .unwrap();
+        let database = config.database.unwrap();
+        assert_eq!(database.user, "aad_web");
+        assert_eq!(database.client_id.as_deref(), Some("5a5a"));
+        assert_eq!(
+            config.storage.unwrap().account_url.as_str(),
+            "https://contoso.blob.core.windows.net/"
+        );
+
+        let errors = read(&[
+            ("DBHOST", "a"),
+            ("AZURE_POSTGRESQL_HOST", "b"),
+            ("DBNAME", "n"),
+            ("DBUSER", "u"),
+            ("AZURE_CLIENT_ID", "1"),
+            ("AZURE_STORAGEBLOB_CLIENTID", "2"),
+            ("STORAGE_ACCOUNT_NAME", "contoso"),
+        ])
+        .unwrap_err();
+        assert_eq!(errors.len(), 2, "{errors:?}");
+        assert!(errors[0].starts_with("DBHOST and AZURE_POSTGRESQL_HOST are both set"));
+        assert!(errors[1].starts_with("AZURE_CLIENT_ID and AZURE_STORAGEBLOB_CLIENTID are both set"));
+    }
+
+    #[test]
+    fn half_a_setting_is_none() {
+        let errors = read(&[
+            ("DBNAME", "restaurant"),
+            ("PHOTOS_BASE_URL", "https://cdn.example/photos"),
+        ])
+        .unwrap_err();
+        assert!(errors[0].starts_with("DBNAME is set, but DBHOST is not."));
+        assert!(errors[1].starts_with("PHOTOS_BASE_URL is set, but STORAGE_ACCOUNT_NAME is not"));
     }
 }

@@ -1,0 +1,143 @@
+//! Where PostgreSQL is, and how to sign in.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use super::reader::{Reader, Secret};
+
+/// The PostgreSQL server that keeps restaurants and reviews.
+#[derive(Debug, Clone)]
+pub struct DatabaseConfig {
+    /// `DBHOST`: the server. On App Service a bare name gets `.postgres.database.azure.com`.
+    pub host: String,
+    /// `DBPORT`: its port. Default 5432.
+    pub port: u16,
+    /// `DBNAME`: the database.
+    pub name: String,
+    /// `DBUSER`: the role to sign in as; with Entra, the role made for the managed identity.
+    pub user: String,
+    /// `DBPASS`: the role's password, for a local server. Without one, an Entra token is the password.
+    pub password: Option<Secret>,
+    /// `DBSSLMODE`: how the connection is secured. Default `verify-full`.
+    pub ssl_mode: SslMode,
+    /// `PGSSLROOTCERT`: a file with the certificates to trust (PEM), in place of the platform's.
+    pub root_certificates: Option<PathBuf>,
+    /// `AZURE_POSTGRESQL_CLIENTID`: the client id of the managed identity for the database, where it is
+    /// not the one of `AZURE_CLIENT_ID`.
+    pub client_id: Option<String>,
+}
+
+/// How a connection to PostgreSQL is secured, by libpq's names.
+/// <https://www.postgresql.org/docs/current/libpq-ssl.html>
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SslMode {
+    /// Not at all.
+    Disable,
+    /// Encrypted if the server offers it.
+    Prefer,
+    /// Encrypted, with whoever answers.
+    Require,
+    /// Encrypted, with a server that has a certificate of a trusted authority.
+    VerifyCa,
+    /// Encrypted, with a server whose certificate is for its name.
+    VerifyFull,
+}
+
+impl SslMode {
+    /// Whether it is certain who reads what is sent.
+    #[must_use]
+    pub fn is_verified(self) -> bool {
+        matches!(self, Self::VerifyCa | Self::VerifyFull)
+    }
+}
+
+impl std::str::FromStr for SslMode {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        match text {
+            "disable" => Ok(Self::Disable),
+            "prefer" => Ok(Self::Prefer),
+            "require" => Ok(Self::Require),
+            "verify-ca" => Ok(Self::VerifyCa),
+            "verify-full" => Ok(Self::VerifyFull),
+            _ => Err(()),
+        }
+    }
+}
+
+impl DatabaseConfig {
+    /// Reads the settings; `None` without `DBHOST` (or Service Connector's name for it).
+    pub(super) fn read<G: Fn(&str) -> Option<String>>(
+        reader: &mut Reader<'_, G>,
+        on_app_service: bool,
+    ) -> Option<Self> {
+        let host = reader.one_of(&["DBHOST", "AZURE_POSTGRESQL_HOST"]);
+        let name = reader.one_of(&["DBNAME", "AZURE_POSTGRESQL_NAME", "AZURE_POSTGRESQL_DATABASE"]);
+        let user = reader.one_of(&["DBUSER", "AZURE_POSTGRESQL_USER", "AZURE_POSTGRESQL_USERNAME"]);
+        let Some((host_variable, host)) = host else {
+            for (variable, _) in [name, user].into_iter().flatten() {
+                reader.fault(format!(
+                    "{variable} is set, but DBHOST is not. Set DBHOST to the PostgreSQL server, or unset {variable}."
+                ));
+            }
+            return None;
+        };
+        let wants_host = "a server's name, such as contoso-db or contoso-db.postgres.database.azure.com";
+        if !host.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._:".contains(&b)) {
+            reader.fault(format!("{host_variable} is {host:?}, but it wants {wants_host}."));
+        }
+        let mut required = |value: Option<(&'static str, String)>, variable: &str, wants: &str| {
+            if value.is_none() {
+                reader.fault(format!(
+                    "{host_variable} is set, but {variable} is not. It wants {wants}."
+                ));
+            }
+            value.map(|(_, value)| value).unwrap_or_default()
+        };
+        let name = required(name, "DBNAME", "the name of the database");
+        let user = required(user, "DBUSER", "the role to sign in as");
+
+        let password = reader
+            .one_of(&["DBPASS", "AZURE_POSTGRESQL_PASSWORD"])
+            .map(|(_, password)| Secret::new(password));
+        let ssl_mode = reader.parse(
+            "DBSSLMODE",
+            "disable, prefer, require, verify-ca or verify-full",
+            SslMode::VerifyFull,
+            |_| true,
+        );
+        if password.is_none() && !ssl_mode.is_verified() {
+            reader.fault(
+                "DBSSLMODE does not verify the server, but without DBPASS an Entra token is sent to it. \
+                 Set DBSSLMODE to verify-full (or verify-ca), or set DBPASS for a local server."
+                    .to_owned(),
+            );
+        }
+        Some(Self {
+            host: full_name(host, on_app_service),
+            port: reader.parse_one_of(
+                &["DBPORT", "AZURE_POSTGRESQL_PORT"],
+                "a port number from 1 to 65535",
+                5432,
+                |port| *port > 0,
+            ),
+            name,
+            user,
+            password,
+            ssl_mode,
+            root_certificates: reader.readable_file("PGSSLROOTCERT"),
+            client_id: reader.client_id("AZURE_POSTGRESQL_CLIENTID"),
+        })
+    }
+}
+
+/// The server's name in DNS: in Azure, as in the sample, the bare name is enough.
+fn full_name(host: String, on_app_service: bool) -> String {
+    let is_bare = !host.contains('.') && host.parse::<IpAddr>().is_err() && host != "localhost";
+    if is_bare && on_app_service {
+        host + ".postgres.database.azure.com"
+    } else {
+        host
+    }
+}

@@ -1,0 +1,5 @@
+//! The real parts that the site works with in Azure, started by the tests on free loopback ports.
+
+mod ca;
+
+pub use self::ca::{Authority, Certificate};
