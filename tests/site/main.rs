@@ -10,6 +10,7 @@ mod hostile;
 mod pages;
 mod photos;
 mod plain_sql;
+mod postgres;
 mod process;
 mod rig;
 mod store;
