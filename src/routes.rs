@@ -141,7 +141,7 @@ fn log_response<B>(response: &axum::http::Response<B>, latency: Duration, span: 
 #[cfg(test)]
 mod tests {
     use axum::body::{Body, to_bytes};
-    use axum::http::header::{CONTENT_SECURITY_POLICY, RETRY_AFTER};
+    use axum::http::header::{CONTENT_SECURITY_POLICY, REFRESH, RETRY_AFTER};
     use tower::ServiceExt as _;
 
     use super::*;
@@ -200,6 +200,7 @@ mod tests {
                 matches!(wanted, 429 | 503),
                 "{wanted}"
             );
+            assert_eq!(headers.contains_key(REFRESH), wanted == 503, "{wanted}");
         }
     }
 }

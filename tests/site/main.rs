@@ -12,4 +12,5 @@ mod photos;
 mod plain_sql;
 mod process;
 mod rig;
+mod start_sh;
 mod store;
