@@ -145,14 +145,15 @@ mod tests {
     use tower::ServiceExt as _;
 
     use super::*;
-    use crate::server;
 
     type Handler = fn() -> Result<&'static str, AppError>;
 
     /// What the layers make of what a handler does.
     async fn answer(handler: Handler) -> (StatusCode, axum::http::HeaderMap, String) {
         let folder = tempfile::tempdir().unwrap();
-        let app = server::open(Config::for_test(folder.path().to_owned())).await.unwrap();
+        let app = crate::open::open(Config::for_test(folder.path().to_owned()))
+            .await
+            .unwrap();
         let routes = Router::new().route("/", get(async move || handler()));
         let request = Request::get("/").body(Body::empty()).unwrap();
         let response = apply_layers(routes, app).oneshot(request).await.unwrap();

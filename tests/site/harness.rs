@@ -9,7 +9,7 @@ use reqwest::multipart::{Form, Part};
 use reqwest::{Client, RequestBuilder, Response, StatusCode, redirect};
 use restaurant_review::app::App;
 use restaurant_review::config::Config;
-use restaurant_review::server;
+use restaurant_review::{open, server};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -35,7 +35,7 @@ impl Site {
         let folder = tempfile::tempdir().unwrap();
         let mut config = Config::for_test(folder.path().to_owned());
         change(&mut config);
-        let app = server::open(config).await.unwrap();
+        let app = open::open(config).await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         let (stop, stopped) = oneshot::channel::<()>();
