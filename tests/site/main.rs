@@ -7,6 +7,7 @@ mod faults;
 mod forms;
 mod harness;
 mod hostile;
+mod managed_identity;
 mod pages;
 mod photos;
 mod plain_sql;

@@ -1,5 +1,9 @@
 //! The real parts that the site works with in Azure, started by the tests on free loopback ports.
 
 mod ca;
+mod identity;
+mod server;
+mod token;
 
 pub use self::ca::{Authority, Certificate};
+pub use self::identity::{Behaviour, IdentityEndpoint};
