@@ -244,7 +244,10 @@ async fn token(
         }
         Behaviour::Hangs => pending().await,
     }
-    if headers.get("x-identity-header").map(|value| value.as_bytes()) != Some(shared.header.as_bytes()) {
+    if headers
+        .get("x-identity-header")
+        .is_none_or(|value| *value != shared.header)
+    {
         return error(StatusCode::UNAUTHORIZED, "X-IDENTITY-HEADER is missing or wrong.");
     }
     if query.get("api-version").map(String::as_str) != Some("2019-08-01") {

@@ -2,8 +2,11 @@
 
 mod ca;
 mod identity;
+mod judge;
 mod server;
 mod token;
 
 pub use self::ca::{Authority, Certificate};
 pub use self::identity::{Behaviour, IdentityEndpoint};
+pub use self::judge::{Judge, POSTGRES};
+pub use self::token::now;
