@@ -6,11 +6,13 @@
 use std::error::Error;
 use std::path::Path;
 
+use azure_core::http::ClientOptions;
+
 use crate::app::App;
 use crate::azure::{KeptToken, POSTGRES_SCOPE, credential};
 use crate::config::{Config, DatabaseConfig};
 use crate::error::chain;
-use crate::photos::{DirectoryPhotos, PhotoStore};
+use crate::photos::{BlobPhotos, DirectoryPhotos, PhotoStore};
 use crate::store::{PostgresStore, SignIn, SqliteStore, Store};
 
 /// Why the site could not start, in words for the person who started it.
@@ -56,8 +58,14 @@ fn sign_in(database: &DatabaseConfig) -> Result<SignIn, StartError> {
     Ok(SignIn::Token(KeptToken::start(Box::new(make), POSTGRES_SCOPE)))
 }
 
-/// Opens the place for photos, a folder, made where there is none.
+/// Opens the place for photos: Blob Storage, or a folder, made where there is none.
 pub async fn open_photos(config: &Config) -> Result<Box<dyn PhotoStore>, StartError> {
+    if let Some(storage) = &config.storage {
+        let credential = credential(storage.client_id.as_deref()).map_err(|error| StartError(chain(&error)))?;
+        let photos = BlobPhotos::open(storage, credential, ClientOptions::default())
+            .map_err(|error| StartError(chain(&error)))?;
+        return Ok(Box::new(photos));
+    }
     let folder = config.data_dir.join("photos");
     match DirectoryPhotos::open(&folder).await {
         Ok(photos) => Ok(Box::new(photos)),
