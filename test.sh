@@ -12,6 +12,7 @@ needs=(
   "npm npm Bootstrap, the browser's driver, axe-core and the HTML checker"
   "java default-jre-headless the HTML checker"
   "chromium chromium the browser tests"
+  "pg_ctlcluster postgresql the tests of signing in to PostgreSQL"
 )
 
 missing=()

@@ -3,14 +3,17 @@
 #![expect(clippy::unwrap_used, reason = "a test ends where something is not as it should be")]
 
 mod crash;
+mod entra;
 mod faults;
 mod forms;
 mod harness;
 mod hostile;
+mod managed_identity;
 mod pages;
 mod photos;
 mod plain_sql;
 mod postgres;
 mod process;
 mod rig;
+mod start_sh;
 mod store;

@@ -1,6 +1,13 @@
 //! The real parts that the site works with in Azure, started by the tests on free loopback ports.
 
 mod ca;
+mod identity;
+mod judge;
 pub mod postgres;
+mod server;
+mod token;
 
 pub use self::ca::{Authority, Certificate};
+pub use self::identity::{Behaviour, IdentityEndpoint};
+pub use self::judge::{Judge, POSTGRES};
+pub use self::token::now;
