@@ -70,7 +70,10 @@ impl AppError {
 impl From<StoreError> for AppError {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Unavailable(_) | StoreError::NotMigrated(_) => Self::Unavailable(error.into()),
+            StoreError::Unavailable(_)
+            | StoreError::NotMigrated(_)
+            | StoreError::NoToken(_)
+            | StoreError::MissingGrant { .. } => Self::Unavailable(error.into()),
             StoreError::Failed(_) | StoreError::Migration(_) => Self::Internal(error.into()),
         }
     }

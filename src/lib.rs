@@ -7,10 +7,12 @@
 //! 3. [`pages`]: one file a page, the handler beside its template.
 //! 4. [`model`]: restaurants, reviews, and how a form becomes one of them.
 //! 5. [`store`]: where restaurants and reviews live; [`photos`]: where photos live.
-//! 6. [`error`] and [`web`]: what pages share: error pages, forms, notices.
-//! 7. [`server`]: listening and stopping.
+//! 6. [`azure`]: signing in without a password.
+//! 7. [`error`] and [`web`]: what pages share: error pages, forms, notices.
+//! 8. [`server`]: listening and stopping.
 
 pub mod app;
+pub mod azure;
 pub mod check;
 pub mod config;
 pub mod error;

@@ -95,10 +95,38 @@ pub struct ListCursor {
     pub id: i64,
     /// Its sort key there.
     pub key: SortKey,
-    /// The newest review when the first page was read. Later reviews are left out of the order (not
-    /// of what is shown), so that a restaurant reviewed between two pages keeps its place and is
+    /// The reviews that were there when the first page was read. Later ones are left out of the order
+    /// (not of what is shown), so that a restaurant reviewed between two pages keeps its place and is
     /// neither skipped nor shown twice.
-    pub as_of: i64,
+    pub as_of: AsOf,
+}
+
+/// A moment, by the reviews that were saved then. Each store counts in numbers of its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AsOf {
+    /// The newest of them.
+    pub newest: i64,
+    /// Older ones that were just being saved, and not there yet.
+    pub pending: Vec<i64>,
+}
+
+impl AsOf {
+    /// How many may be pending: a cursor has to fit into an address.
+    pub const PENDING_MAX: usize = 100;
+
+    fn parse(text: &str) -> Option<Self> {
+        let mut numbers = text.split('~').map(str::parse);
+        let newest = numbers.next()?.ok()?;
+        let pending = numbers.collect::<Result<Vec<_>, _>>().ok()?;
+        (pending.len() <= Self::PENDING_MAX).then_some(Self { newest, pending })
+    }
+}
+
+impl fmt::Display for AsOf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.newest)?;
+        self.pending.iter().try_for_each(|number| write!(f, "~{number}"))
+    }
 }
 
 impl ListCursor {
@@ -108,7 +136,7 @@ impl ListCursor {
     pub fn parse(sort: Sort, text: &str) -> Option<Self> {
         let mut parts = text.splitn(3, '.');
         let id = parts.next()?.parse().ok()?;
-        let as_of = parts.next()?.parse().ok()?;
+        let as_of = AsOf::parse(parts.next()?)?;
         let key = parts.next()?;
         let key = match sort {
             Sort::Name if !key.is_empty() && !key.contains('\0') => SortKey::Name(key.to_owned()),
@@ -232,7 +260,12 @@ mod tests {
             any::<i64>().prop_map(|count| (Sort::Reviews, SortKey::Reviews(count))),
             Just((Sort::Newest, SortKey::Newest)),
         ];
-        (key, any::<i64>(), any::<i64>()).prop_map(|((sort, key), id, as_of)| (sort, ListCursor { id, key, as_of }))
+        let as_of = (
+            any::<i64>(),
+            proptest::collection::vec(any::<i64>(), 0..=AsOf::PENDING_MAX),
+        )
+            .prop_map(|(newest, pending)| AsOf { newest, pending });
+        (key, any::<i64>(), as_of).prop_map(|((sort, key), id, as_of)| (sort, ListCursor { id, key, as_of }))
     }
 
     proptest! {

@@ -1,9 +1,11 @@
 //! Where restaurants and reviews live.
 //!
-//! [`Store`] is the small set of questions and changes the site needs. [`SqliteStore`] answers them
-//! from a file, for a run with nothing but Rust. Every implementation passes the same conformance
-//! suite (`tests/site/store.rs`).
+//! [`Store`] is the small set of questions and changes the site needs. [`PostgresStore`] answers them in
+//! Azure, and wherever `DBHOST` names a server; [`SqliteStore`] from a file, for a run with nothing but
+//! Rust. Both pass the same conformance suite (`tests/site/store.rs`).
 
+mod error;
+mod postgres;
 mod sqlite;
 
 use std::time::Duration;
@@ -11,6 +13,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use time::OffsetDateTime;
 
+pub use self::error::StoreError;
+pub use self::postgres::{PostgresStore, SignIn};
 pub use self::sqlite::SqliteStore;
 use crate::model::{
     Direction, ListPage, ListQuery, NewRestaurant, NewReview, Restaurant, RestaurantId, ReviewCursor, ReviewPage,
@@ -22,24 +26,6 @@ use crate::web::SubmissionId;
 pub const RESTAURANTS_PER_PAGE: usize = 50;
 /// Reviews on one page of a restaurant.
 pub const REVIEWS_PER_PAGE: usize = 20;
-
-/// Why the store could not answer.
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    /// It cannot be reached or cannot work now (no connection, disk full, locked, read-only). The same
-    /// request may succeed later.
-    #[error("the store is not available: {0}")]
-    Unavailable(#[source] sqlx::Error),
-    /// It answered with something that should not happen.
-    #[error("the store failed: {0}")]
-    Failed(#[source] sqlx::Error),
-    /// Its tables could not be brought to this program's version.
-    #[error("the store could not be migrated: {0}")]
-    Migration(#[from] sqlx::migrate::MigrateError),
-    /// Its tables are not of this program's version.
-    #[error("the store is not migrated: {0}")]
-    NotMigrated(String),
-}
 
 /// What became of a sent review.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,6 +57,10 @@ pub trait Store: Send + Sync {
 
     /// Succeeds when the store can be reached and its tables are of this program's version.
     async fn ready(&self) -> Result<(), StoreError>;
+
+    /// Brings the store's tables to this program's version, whichever of many instances comes first. Called
+    /// at start, again and again until it succeeds; what is asked before is not answered.
+    async fn prepare(&self) -> Result<(), StoreError>;
 
     /// One page of restaurants.
     async fn list(&self, query: &ListQuery) -> Result<ListPage, StoreError>;
@@ -113,4 +103,26 @@ pub trait Store: Send + Sync {
 
     /// Adds many restaurants with their reviews, all or none.
     async fn import(&self, restaurants: &[ImportedRestaurant]) -> Result<(), StoreError>;
+}
+
+/// Cuts rows (read with one more than the page holds) to a page in reading order, and says whether rows
+/// come before it and after it.
+fn one_page<T>(mut rows: Vec<T>, direction: Option<Direction>, size: usize) -> (Vec<T>, bool, bool) {
+    let more = rows.len() > size;
+    rows.truncate(size);
+    match direction {
+        None => (rows, false, more),
+        Some(Direction::After) => (rows, true, more),
+        Some(Direction::Before) => {
+            rows.reverse();
+            (rows, more, true)
+        }
+    }
+}
+
+fn bad_value(column: &str, value: &str) -> sqlx::Error {
+    sqlx::Error::ColumnDecode {
+        index: column.to_owned(),
+        source: format!("{value} is not possible here").into(),
+    }
 }

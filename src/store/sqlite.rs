@@ -13,7 +13,9 @@ use sqlx::{AssertSqlSafe, FromRow, Row, SqlitePool};
 use time::macros::format_description;
 use time::{OffsetDateTime, PrimitiveDateTime, UtcOffset};
 
-use super::{AddedReview, ImportedRestaurant, RESTAURANTS_PER_PAGE, REVIEWS_PER_PAGE, Store, StoreError};
+use super::{
+    AddedReview, ImportedRestaurant, RESTAURANTS_PER_PAGE, REVIEWS_PER_PAGE, Store, StoreError, bad_value, one_page,
+};
 use crate::model::{
     Direction, ListPage, ListQuery, NewRestaurant, NewReview, Rating, RatingSummary, Restaurant, RestaurantId, Review,
     ReviewCursor, ReviewPage, SortKey,
@@ -87,6 +89,11 @@ impl Store for SqliteStore {
         Ok(())
     }
 
+    /// Nothing is left to do: [`SqliteStore::open`] migrates, since a file that cannot be is no store.
+    async fn prepare(&self) -> Result<(), StoreError> {
+        self.ready().await
+    }
+
     async fn list(&self, query: &ListQuery) -> Result<ListPage, StoreError> {
         let direction = query.from.as_ref().map(|(direction, _)| *direction);
         let cursor = query.from.as_ref().map(|(_, cursor)| cursor);
@@ -97,7 +104,7 @@ impl Store for SqliteStore {
             Some(SortKey::Newest) | None => (None, None, None),
         };
         let rows: Vec<list::Row> = sqlx::query_as(AssertSqlSafe(list::sql(query.sort, direction, &query.search)))
-            .bind(cursor.map(|cursor| cursor.as_of))
+            .bind(cursor.map(|cursor| cursor.as_of.newest))
             .bind(i64::try_from(RESTAURANTS_PER_PAGE + 1).expect("small"))
             .bind(list::match_expression(&query.search))
             .bind(cursor.map(|cursor| cursor.id))
@@ -279,21 +286,6 @@ impl Store for SqliteStore {
     }
 }
 
-/// Cuts rows (read with one more than the page holds) to a page in reading order, and says whether rows
-/// come before it and after it.
-fn one_page<T>(mut rows: Vec<T>, direction: Option<Direction>, size: usize) -> (Vec<T>, bool, bool) {
-    let more = rows.len() > size;
-    rows.truncate(size);
-    match direction {
-        None => (rows, false, more),
-        Some(Direction::After) => (rows, true, more),
-        Some(Direction::Before) => {
-            rows.reverse();
-            (rows, more, true)
-        }
-    }
-}
-
 /// A time as the tables have it.
 fn date_text(date: OffsetDateTime) -> String {
     let format = format_description!(
@@ -355,34 +347,4 @@ fn count(row: &SqliteRow, column: &str) -> sqlx::Result<u64> {
 fn photo(row: &SqliteRow, column: &str) -> sqlx::Result<Option<PhotoName>> {
     let name: Option<String> = row.try_get(column)?;
     Ok(name.and_then(|name| name.parse().ok()))
-}
-
-fn bad_value(column: &str, value: &str) -> sqlx::Error {
-    sqlx::Error::ColumnDecode {
-        index: column.to_owned(),
-        source: format!("{value} is not possible here").into(),
-    }
-}
-
-impl From<sqlx::Error> for StoreError {
-    fn from(error: sqlx::Error) -> Self {
-        // Primary result codes, https://sqlite.org/rescode.html: BUSY, LOCKED, READONLY, IOERR, FULL,
-        // CANTOPEN, NOTADB.
-        const PASSING: [i32; 7] = [5, 6, 8, 10, 13, 14, 26];
-        let passing = match &error {
-            sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed | sqlx::Error::Io(_) => {
-                true
-            }
-            sqlx::Error::Database(database) => database
-                .code()
-                .and_then(|code| code.parse::<i32>().ok())
-                .is_some_and(|code| PASSING.contains(&(code & 0xff))),
-            _ => false,
-        };
-        if passing {
-            Self::Unavailable(error)
-        } else {
-            Self::Failed(error)
-        }
-    }
 }

@@ -1,5 +1,4 @@
-//! What every store must do. The suite knows only the trait; each implementation is opened by one line
-//! in `stores`.
+//! What every store must do. The suite knows only the trait; `fresh` opens each implementation.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -12,17 +11,98 @@ use restaurant_review::model::{
 };
 use restaurant_review::photos::PhotoName;
 use restaurant_review::store::{
-    AddedReview, ImportedRestaurant, RESTAURANTS_PER_PAGE, REVIEWS_PER_PAGE, SqliteStore, Store,
+    AddedReview, ImportedRestaurant, PostgresStore, RESTAURANTS_PER_PAGE, REVIEWS_PER_PAGE, SignIn, SqliteStore, Store,
 };
 use restaurant_review::web::SubmissionId;
 use tempfile::TempDir;
 use time::OffsetDateTime;
 
-/// A fresh, empty store and what keeps it alive.
-async fn sqlite() -> (TempDir, Box<dyn Store>) {
-    let folder = tempfile::tempdir().unwrap();
-    let store = SqliteStore::open(&folder.path().join("test.sqlite3")).await.unwrap();
-    (folder, Box::new(store))
+use crate::rig::postgres::{self, Database};
+
+/// The stores that there are.
+#[derive(Clone, Copy)]
+enum Kind {
+    Sqlite,
+    Postgres,
+}
+
+impl Kind {
+    /// How many random cases are tried. A database of PostgreSQL's takes its time to create.
+    fn cases(self) -> Config {
+        let cases = match self {
+            Self::Sqlite => 12,
+            Self::Postgres => 4,
+        };
+        Config {
+            cases,
+            ..Config::default()
+        }
+    }
+}
+
+/// What keeps a store alive.
+enum Guard {
+    Folder(#[expect(dead_code, reason = "removed when it is dropped")] TempDir),
+    Database(#[expect(dead_code, reason = "tells of a failure when it is dropped")] Database<'static>),
+}
+
+/// A fresh, empty store.
+async fn fresh(kind: Kind) -> (Guard, Box<dyn Store>) {
+    let (guard, store): (_, Box<dyn Store>) = match kind {
+        Kind::Sqlite => {
+            let folder = tempfile::tempdir().unwrap();
+            let store = SqliteStore::open(&folder.path().join("test.sqlite3")).await.unwrap();
+            (Guard::Folder(folder), Box::new(store))
+        }
+        Kind::Postgres => {
+            let database = Database::new(postgres::shared()).await;
+            let store = PostgresStore::open(&database.config, SignIn::Password).unwrap();
+            (Guard::Database(database), Box::new(store))
+        }
+    };
+    store.prepare().await.unwrap();
+    (guard, store)
+}
+
+/// Makes each function a test of every store. (One that is left out is dead code, which the compiler
+/// notices.)
+macro_rules! on_every_store {
+    ([$($store:ident $kind:expr),+] $tests:tt) => {
+        $(mod $store {
+            use super::Kind;
+            on_every_store!(@ $kind, $tests);
+        })+
+    };
+    (@ $kind:expr, { async $($name:ident)+, blocking $($blocking:ident)+ }) => {
+        $(#[tokio::test]
+        async fn $name() {
+            super::$name($kind).await;
+        })+
+        $(#[test]
+        fn $blocking() {
+            super::$blocking($kind);
+        })+
+    };
+}
+
+on_every_store! {
+    [sqlite Kind::Sqlite, postgresql Kind::Postgres]
+    {
+        async
+            a_restaurant_is_read_as_it_was_added
+            reviews_change_the_aggregates_of_their_restaurant_alone
+            a_review_of_no_restaurant_is_not_saved
+            a_repeated_submission_is_recognised
+            concurrent_changes_are_all_counted
+            a_photo_is_unclaimed_until_its_review_is_saved
+            the_cover_is_the_newest_photo
+            a_search_is_paged_like_the_whole_list
+            reviews_are_paged_each_once_newest_first
+            an_import_is_saved_whole_or_not_at_all,
+        blocking
+            paging_shows_each_once_in_order
+            paging_is_not_disturbed_by_what_is_added_meanwhile
+    }
 }
 
 fn restaurant(name: &str) -> NewRestaurant {
@@ -48,9 +128,8 @@ async fn add_review(store: &dyn Store, id: RestaurantId, stars: i64) {
     );
 }
 
-#[tokio::test]
-async fn a_restaurant_is_read_as_it_was_added() {
-    let (_folder, store) = sqlite().await;
+async fn a_restaurant_is_read_as_it_was_added(kind: Kind) {
+    let (_guard, store) = fresh(kind).await;
     store.ready().await.unwrap();
     let id = store
         .add_restaurant(&restaurant("Café 🍕 'quoted'"), None)
@@ -67,9 +146,8 @@ async fn a_restaurant_is_read_as_it_was_added() {
     assert!(store.details(RestaurantId(id.0 + 1), None).await.unwrap().is_none());
 }
 
-#[tokio::test]
-async fn reviews_change_the_aggregates_of_their_restaurant_alone() {
-    let (_folder, store) = sqlite().await;
+async fn reviews_change_the_aggregates_of_their_restaurant_alone(kind: Kind) {
+    let (_guard, store) = fresh(kind).await;
     let first = store.add_restaurant(&restaurant("First"), None).await.unwrap();
     let second = store.add_restaurant(&restaurant("Second"), None).await.unwrap();
     for stars in [5, 4, 4, 1] {
@@ -88,16 +166,14 @@ async fn reviews_change_the_aggregates_of_their_restaurant_alone() {
     );
 }
 
-#[tokio::test]
-async fn a_review_of_no_restaurant_is_not_saved() {
-    let (_folder, store) = sqlite().await;
+async fn a_review_of_no_restaurant_is_not_saved(kind: Kind) {
+    let (_guard, store) = fresh(kind).await;
     let result = store.add_review(RestaurantId(7), &review(5), None, None).await.unwrap();
     assert_eq!(result, AddedReview::NoRestaurant);
 }
 
-#[tokio::test]
-async fn a_repeated_submission_is_recognised() {
-    let (_folder, store) = sqlite().await;
+async fn a_repeated_submission_is_recognised(kind: Kind) {
+    let (_guard, store) = fresh(kind).await;
     let submission = SubmissionId::of("form", &[b"contents"]);
     let id = store
         .add_restaurant(&restaurant("Once"), submission.as_ref())
@@ -118,9 +194,8 @@ async fn a_repeated_submission_is_recognised() {
     assert_eq!(store.details(id, None).await.unwrap().unwrap().0.rating.count, 1);
 }
 
-#[tokio::test]
-async fn concurrent_changes_are_all_counted() {
-    let (_folder, store) = sqlite().await;
+async fn concurrent_changes_are_all_counted(kind: Kind) {
+    let (_guard, store) = fresh(kind).await;
     let store = std::sync::Arc::new(store);
     let id = store.add_restaurant(&restaurant("Busy"), None).await.unwrap();
     let tasks: Vec<_> = (0..100)
@@ -137,9 +212,8 @@ async fn concurrent_changes_are_all_counted() {
     assert_eq!(read.distribution, [20; 5]);
 }
 
-#[tokio::test]
-async fn a_photo_is_unclaimed_until_its_review_is_saved() {
-    let (_folder, store) = sqlite().await;
+async fn a_photo_is_unclaimed_until_its_review_is_saved(kind: Kind) {
+    let (_guard, store) = fresh(kind).await;
     let id = store.add_restaurant(&restaurant("A"), None).await.unwrap();
     let photo = PhotoName::random();
     assert!(!store.is_unclaimed(&photo).await.unwrap());
@@ -168,9 +242,8 @@ async fn a_photo_is_unclaimed_until_its_review_is_saved() {
     assert!(!store.is_unclaimed(&other).await.unwrap());
 }
 
-#[tokio::test]
-async fn the_cover_is_the_newest_photo() {
-    let (_folder, store) = sqlite().await;
+async fn the_cover_is_the_newest_photo(kind: Kind) {
+    let (_guard, store) = fresh(kind).await;
     let id = store.add_restaurant(&restaurant("A"), None).await.unwrap();
     let (older, newer) = (PhotoName::random(), PhotoName::random());
     store.add_review(id, &review(5), Some(&older), None).await.unwrap();
@@ -243,17 +316,13 @@ async fn filled(store: &dyn Store, reviews: &[(u8, u8)]) {
 }
 
 /// Paging shows every restaurant exactly once, in order, forwards and backwards.
-#[test]
-fn paging_shows_each_once_in_order() {
-    let mut runner = TestRunner::new(Config {
-        cases: 12,
-        ..Config::default()
-    });
+fn paging_shows_each_once_in_order(kind: Kind) {
+    let mut runner = TestRunner::new(kind.cases());
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runner
         .run(&vec((0..4u8, 1..6u8), 0..170), |restaurants| {
             runtime.block_on(async {
-                let (_folder, store) = sqlite().await;
+                let (_guard, store) = fresh(kind).await;
                 filled(&*store, &restaurants).await;
                 for sort in Sort::ALL {
                     let forwards = walk(&*store, sort, "", Direction::After, async |_| {}).await;
@@ -284,12 +353,8 @@ fn paging_shows_each_once_in_order() {
 
 /// While someone pages, others add restaurants and reviews: everything that was there at the start is
 /// still shown exactly once, and nothing twice.
-#[test]
-fn paging_is_not_disturbed_by_what_is_added_meanwhile() {
-    let mut runner = TestRunner::new(Config {
-        cases: 12,
-        ..Config::default()
-    });
+fn paging_is_not_disturbed_by_what_is_added_meanwhile(kind: Kind) {
+    let mut runner = TestRunner::new(kind.cases());
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let change = prop_oneof![
         // A review of that many stars for that restaurant (modulo their number).
@@ -305,7 +370,7 @@ fn paging_is_not_disturbed_by_what_is_added_meanwhile() {
         .run(&strategy, |(restaurants, changes, backwards)| {
             runtime.block_on(async {
                 for sort in Sort::ALL {
-                    let (_folder, store) = sqlite().await;
+                    let (_guard, store) = fresh(kind).await;
                     filled(&*store, &restaurants).await;
                     let count = restaurants.len();
                     let direction = if backwards { Direction::Before } else { Direction::After };
@@ -334,9 +399,8 @@ fn paging_is_not_disturbed_by_what_is_added_meanwhile() {
         .unwrap();
 }
 
-#[tokio::test]
-async fn a_search_is_paged_like_the_whole_list() {
-    let (_folder, store) = sqlite().await;
+async fn a_search_is_paged_like_the_whole_list(kind: Kind) {
+    let (_guard, store) = fresh(kind).await;
     filled(&*store, &[(1, 3); 250]).await;
     for sort in Sort::ALL {
         let found = walk(&*store, sort, "BISTRO", Direction::After, async |_| {}).await;
@@ -346,9 +410,8 @@ async fn a_search_is_paged_like_the_whole_list() {
 }
 
 /// Reviews of one restaurant, page by page, with many of the same date.
-#[tokio::test]
-async fn reviews_are_paged_each_once_newest_first() {
-    let (_folder, store) = sqlite().await;
+async fn reviews_are_paged_each_once_newest_first(kind: Kind) {
+    let (_guard, store) = fresh(kind).await;
     let start = OffsetDateTime::from_unix_timestamp(1_700_000_000).unwrap();
     let reviews: Vec<_> = (0..95i64)
         .map(|index| {
@@ -394,9 +457,8 @@ async fn reviews_are_paged_each_once_newest_first() {
     assert!(pages.is_empty());
 }
 
-#[tokio::test]
-async fn an_import_is_saved_whole_or_not_at_all() {
-    let (_folder, store) = sqlite().await;
+async fn an_import_is_saved_whole_or_not_at_all(kind: Kind) {
+    let (_guard, store) = fresh(kind).await;
     let good = ImportedRestaurant {
         restaurant: restaurant("Good"),
         created_at: OffsetDateTime::now_utc(),

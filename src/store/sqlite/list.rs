@@ -4,7 +4,7 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{FromRow, Row as _};
 
 use super::{photo, rating_summary};
-use crate::model::{Direction, ListCursor, RestaurantId, RestaurantSummary, Search, Sort, SortKey};
+use crate::model::{AsOf, Direction, ListCursor, RestaurantId, RestaurantSummary, Search, Sort, SortKey};
 
 /// The query for one page of the list. Only the fixed texts below go into it; what people type is bound:
 /// ?1 the review up to which ratings count for the order, ?2 how many rows, ?3 the search, ?4 to ?7 the
@@ -122,7 +122,11 @@ impl Row {
         ListCursor {
             id: self.restaurant.id.0,
             key,
-            as_of: self.as_of,
+            as_of: AsOf {
+                newest: self.as_of,
+                // One writer at a time: reviews are there in the order of their ids.
+                pending: Vec::new(),
+            },
         }
     }
 }

@@ -3,6 +3,7 @@
 mod ca;
 mod identity;
 mod judge;
+pub mod postgres;
 mod server;
 mod token;
 

@@ -1,0 +1,354 @@
+//! A token that is kept valid.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use azure_core::credentials::{TokenCredential, TokenRequestOptions};
+use tokio::sync::{Notify, watch};
+use tokio::time::{Duration, Instant, timeout};
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::config::Secret;
+use crate::error::chain;
+
+/// How long a request waits for a token that is on its way.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// The share of a token's remaining life after which a newer one is asked for, in percent. A random one of
+/// these, so that many instances do not all ask at once. (Long before the end azure_identity answers from
+/// its own cache, at no cost; within its last five minutes it asks the platform.)
+const REFRESH_AFTER: std::ops::Range<u32> = 65..80;
+/// The pause after the first failure, doubled after each further one, and its bound.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+/// A server that refuses a token gets a new one, but not more often than that: a role that does not exist
+/// would otherwise have the identity endpoint asked at every connection.
+const BETWEEN_REFUSALS: Duration = Duration::from_secs(10);
+
+/// Makes the credential: at first, and anew when a server refused the token that it keeps.
+pub type MakeCredential = Box<dyn Fn() -> azure_core::Result<Arc<dyn TokenCredential>> + Send + Sync>;
+
+/// Why there is no valid token.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("there is no valid token: {0}")]
+pub struct TokenError(String);
+
+/// A token that is refreshed ahead of its expiry, by a task that ends with this value.
+///
+/// While a refresh fails, the last token stays in use for as long as it is valid.
+pub struct KeptToken {
+    shared: Arc<Shared>,
+    _task: AbortOnDropHandle<()>,
+}
+
+struct Shared {
+    state: watch::Sender<State>,
+    /// Wakes the task because a server refused the token.
+    refused: Notify,
+    /// When that last happened, in milliseconds since `start`, plus one; 0: never.
+    refused_at: AtomicU64,
+    start: Instant,
+}
+
+#[derive(Clone, Default)]
+struct State {
+    token: Option<(Secret, Instant)>,
+    /// Why the last refresh failed.
+    problem: Option<String>,
+    /// How many times a token was asked for.
+    fetches: u64,
+    /// Whether one is asked for because a server refused the last.
+    is_renewing: bool,
+}
+
+impl State {
+    fn valid(&self) -> Option<&Secret> {
+        let (token, valid_until) = self.token.as_ref()?;
+        (*valid_until > Instant::now()).then_some(token)
+    }
+
+    fn fetched(&mut self) {
+        self.fetches += 1;
+        self.is_renewing = false;
+    }
+
+    fn get(&self) -> Result<Secret, TokenError> {
+        self.valid().cloned().ok_or_else(|| {
+            let problem = self.problem.as_deref();
+            TokenError(problem.unwrap_or("none came in time").to_owned())
+        })
+    }
+}
+
+impl KeptToken {
+    /// Begins to keep a token for that scope. Must be called within a tokio runtime.
+    #[must_use]
+    pub fn start(make: MakeCredential, scope: &'static str) -> Arc<Self> {
+        let shared = Arc::new(Shared {
+            state: watch::Sender::default(),
+            refused: Notify::new(),
+            refused_at: AtomicU64::new(0),
+            start: Instant::now(),
+        });
+        let task = tokio::spawn(keep(Arc::clone(&shared), make, scope));
+        Arc::new(Self {
+            shared,
+            _task: AbortOnDropHandle::new(task),
+        })
+    }
+
+    /// A valid token. Waits a little for the first one; when the last try failed and no token is valid any
+    /// more, that is the answer at once.
+    pub async fn get(&self) -> Result<Secret, TokenError> {
+        let mut state = self.shared.state.subscribe();
+        let known = |state: &State| state.valid().is_some() || state.problem.is_some();
+        match timeout(PATIENCE, state.wait_for(known)).await {
+            Ok(Ok(state)) => state.get(),
+            _ => self.shared.state.borrow().get(),
+        }
+    }
+
+    /// Another token in place of one that the server refused: fetched once, for all who ask.
+    pub async fn refuse(&self, refused: &Secret) -> Result<Secret, TokenError> {
+        let mut state = self.shared.state.subscribe();
+        let fetches = {
+            let now = state.borrow();
+            match now.valid() {
+                Some(token) if token != refused => return Ok(token.clone()),
+                _ => now.fetches,
+            }
+        };
+        let mut is_on_its_way = false;
+        self.shared.state.send_modify(|state| {
+            is_on_its_way = state.is_renewing || state.fetches > fetches;
+            if !is_on_its_way && self.shared.may_renew() {
+                state.is_renewing = true;
+                is_on_its_way = true;
+                self.shared.refused.notify_one();
+            }
+        });
+        if !is_on_its_way {
+            return Err(TokenError("the server refused it, and a newer one as well".into()));
+        }
+        match timeout(PATIENCE, state.wait_for(|state| state.fetches > fetches)).await {
+            Ok(Ok(state)) => state.get(),
+            _ => Err(TokenError(
+                "the server refused it, and no newer one came in time".into(),
+            )),
+        }
+    }
+
+    /// Why the last refresh failed, if it did.
+    #[must_use]
+    pub fn problem(&self) -> Option<String> {
+        self.shared.state.borrow().problem.clone()
+    }
+}
+
+impl Shared {
+    /// Whether it is long enough since a token was last fetched for a refusal; if so, it counts as one.
+    fn may_renew(&self) -> bool {
+        let now = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX) + 1;
+        let between = u64::try_from(BETWEEN_REFUSALS.as_millis()).expect("small");
+        self.refused_at
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |last| {
+                (last == 0 || now >= last + between).then_some(now)
+            })
+            .is_ok()
+    }
+}
+
+/// Fetches tokens for ever.
+async fn keep(shared: Arc<Shared>, make: MakeCredential, scope: &'static str) {
+    let mut credential = None;
+    let mut pause = FIRST_PAUSE;
+    loop {
+        let fetched = fetch(&make, &mut credential, scope).await;
+        let wait = match fetched {
+            Ok((token, lifetime)) => {
+                pause = FIRST_PAUSE;
+                shared.state.send_modify(|state| {
+                    if state.problem.take().is_some() {
+                        tracing::info!(scope, "tokens are to be had again");
+                    }
+                    state.token = Some((token, Instant::now() + lifetime));
+                    state.fetched();
+                });
+                (lifetime * fastrand::u32(REFRESH_AFTER) / 100).max(FIRST_PAUSE)
+            }
+            Err(problem) => {
+                shared.state.send_modify(|state| {
+                    let left = state
+                        .token
+                        .as_ref()
+                        .map(|(_, until)| until.duration_since(Instant::now()));
+                    tracing::warn!(
+                        scope,
+                        cause = problem,
+                        last_token_valid_seconds = left.map_or(0, |left| left.as_secs()),
+                        "no token could be fetched; trying again"
+                    );
+                    state.problem = Some(problem);
+                    state.fetched();
+                });
+                let wait = pause.mul_f64(0.5 + fastrand::f64());
+                pause = (pause * 2).min(LONGEST_PAUSE);
+                wait
+            }
+        };
+        tokio::select! {
+            () = tokio::time::sleep(wait) => {}
+            () = shared.refused.notified() => {
+                tracing::warn!(scope, "the server refused the token; fetching another");
+                // The credential would answer with the same token from its cache.
+                credential = None;
+                pause = FIRST_PAUSE;
+            }
+        }
+    }
+}
+
+/// A token and how long it is valid.
+async fn fetch(
+    make: &MakeCredential,
+    credential: &mut Option<Arc<dyn TokenCredential>>,
+    scope: &str,
+) -> Result<(Secret, Duration), String> {
+    let credential = match credential {
+        Some(credential) => credential,
+        None => credential.insert(make().map_err(|error| chain(&error))?),
+    };
+    let options = Some(TokenRequestOptions::default());
+    let token = credential
+        .get_token(&[scope], options)
+        .await
+        .map_err(|error| chain(&error))?;
+    let lifetime = token.expires_on - azure_core::time::OffsetDateTime::now_utc();
+    match Duration::try_from(lifetime) {
+        Ok(lifetime) if !lifetime.is_zero() => Ok((Secret::new(token.token.secret().to_owned()), lifetime)),
+        _ => Err("the token that came had expired: is this machine's clock right?".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+    use std::sync::atomic::AtomicUsize;
+
+    use azure_core::credentials::AccessToken;
+    use azure_core::time::OffsetDateTime;
+
+    use super::*;
+
+    /// An identity endpoint in a few lines: numbered tokens, or an error while `away`.
+    #[derive(Debug, Default)]
+    struct Numbered {
+        lifetime: Mutex<Duration>,
+        away: Mutex<bool>,
+        given: AtomicUsize,
+        asked: AtomicUsize,
+        made: AtomicUsize,
+    }
+
+    #[async_trait::async_trait]
+    impl TokenCredential for Numbered {
+        async fn get_token(&self, _: &[&str], _: Option<TokenRequestOptions<'_>>) -> azure_core::Result<AccessToken> {
+            self.asked.fetch_add(1, Ordering::SeqCst);
+            if *self.away.lock().unwrap() {
+                let kind = azure_core::error::ErrorKind::Credential;
+                return Err(azure_core::Error::with_message(kind, "the endpoint is away"));
+            }
+            let number = self.given.fetch_add(1, Ordering::SeqCst) + 1;
+            let expires_on = OffsetDateTime::now_utc() + *self.lifetime.lock().unwrap();
+            Ok(AccessToken::new(format!("token {number}"), expires_on))
+        }
+    }
+
+    fn keep(lifetime: Duration) -> (Arc<Numbered>, Arc<KeptToken>) {
+        let numbered = Arc::new(Numbered {
+            lifetime: Mutex::new(lifetime),
+            ..Numbered::default()
+        });
+        let credential = Arc::clone(&numbered);
+        let make: MakeCredential = Box::new(move || {
+            credential.made.fetch_add(1, Ordering::SeqCst);
+            let credential: Arc<dyn TokenCredential> = credential.clone();
+            Ok(credential)
+        });
+        (numbered, KeptToken::start(make, "scope"))
+    }
+
+    fn text(token: Result<Secret, TokenError>) -> String {
+        token.unwrap().expose().to_owned()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_token_is_refreshed_ahead_of_its_expiry() {
+        let (numbered, kept) = keep(Duration::from_secs(20));
+        assert_eq!(text(kept.get().await), "token 1");
+        // Any time in ten minutes: there is a valid token, and it is asked for about every fifteen seconds.
+        for _ in 0..600 {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            kept.get().await.unwrap();
+        }
+        let given = numbered.given.load(Ordering::SeqCst);
+        assert!((600 / 16..=600 / 12).contains(&given), "{given}");
+        assert_eq!(numbered.made.load(Ordering::SeqCst), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_last_token_serves_while_the_endpoint_is_away() {
+        let (numbered, kept) = keep(Duration::from_secs(3600));
+        assert_eq!(text(kept.get().await), "token 1");
+        *numbered.away.lock().unwrap() = true;
+        tokio::time::sleep(Duration::from_secs(3500)).await;
+        assert_eq!(text(kept.get().await), "token 1");
+        assert!(kept.problem().unwrap().contains("the endpoint is away"));
+        let asked = numbered.asked.load(Ordering::SeqCst);
+        assert!(asked < 60, "with pauses that grow: {asked}");
+
+        tokio::time::sleep(Duration::from_secs(200)).await;
+        let error = kept.get().await.unwrap_err().to_string();
+        assert!(error.contains("the endpoint is away"), "{error}");
+
+        *numbered.away.lock().unwrap() = false;
+        tokio::time::sleep(LONGEST_PAUSE * 2).await;
+        assert_eq!(text(kept.get().await), "token 2");
+        assert_eq!(kept.problem(), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_refused_token_is_replaced_once_for_all() {
+        let (numbered, kept) = keep(Duration::from_secs(3600));
+        let refused = kept.get().await.unwrap();
+        let (first, second) = tokio::join!(kept.refuse(&refused), kept.refuse(&refused));
+        assert_eq!(
+            (text(first), text(second)),
+            ("token 2".to_owned(), "token 2".to_owned())
+        );
+        assert_eq!(text(kept.refuse(&refused).await), "token 2");
+        assert_eq!(numbered.given.load(Ordering::SeqCst), 2);
+        assert_eq!(numbered.made.load(Ordering::SeqCst), 2, "past the credential's cache");
+
+        // The new one is refused as well: no third one before a while.
+        let newer = kept.get().await.unwrap();
+        assert!(kept.refuse(&newer).await.is_err());
+        tokio::time::sleep(BETWEEN_REFUSALS).await;
+        assert_eq!(text(kept.refuse(&newer).await), "token 3");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_expired_token_is_none() {
+        let (_, kept) = keep(Duration::ZERO);
+        let error = kept.get().await.unwrap_err().to_string();
+        assert!(error.contains("had expired"), "{error}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nothing_shows_the_token() {
+        let (_, kept) = keep(Duration::from_secs(60));
+        let token = kept.get().await.unwrap();
+        assert!(!format!("{token:?}").contains("token 1"));
+        let error = kept.refuse(&token).await.err();
+        assert!(!format!("{error:?}").contains("token 1"));
+    }
+}
