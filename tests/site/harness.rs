@@ -10,6 +10,7 @@ use reqwest::{Client, RequestBuilder, Response, StatusCode, redirect};
 use restaurant_review::app::App;
 use restaurant_review::config::Config;
 use restaurant_review::server;
+use restaurant_review::store::Store;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -36,6 +37,18 @@ impl Site {
         let mut config = Config::for_test(folder.path().to_owned());
         change(&mut config);
         let app = server::open(config).await.unwrap();
+        Self::serve(app, folder).await
+    }
+
+    /// Starts a site on a store that is already there.
+    pub async fn start_on(store: Box<dyn Store>) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let config = Config::for_test(folder.path().to_owned());
+        let photos = server::open_photos(&config).await.unwrap();
+        Self::serve(App::new(config, store, photos), folder).await
+    }
+
+    async fn serve(app: App, folder: TempDir) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         let (stop, stopped) = oneshot::channel::<()>();

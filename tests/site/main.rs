@@ -12,6 +12,7 @@ mod managed_identity;
 mod pages;
 mod photos;
 mod plain_sql;
+mod postgres;
 mod process;
 mod rig;
 mod store;

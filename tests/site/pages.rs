@@ -5,6 +5,7 @@ use reqwest::header::{ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYP
 use restaurant_review::config::Config;
 
 use crate::harness::{Site, links, location, review};
+use crate::postgres::on_postgres;
 
 #[tokio::test]
 async fn an_empty_list_says_how_to_begin() {
@@ -83,7 +84,12 @@ async fn a_notice_is_shown_once() {
 
 #[tokio::test]
 async fn search_finds_beginnings_of_words_in_all_three_texts() {
-    let site = Site::start().await;
+    search_finds(Site::start().await).await;
+    let (_database, site) = on_postgres().await;
+    search_finds(site).await;
+}
+
+async fn search_finds(site: Site) {
     for (name, address, description) in [
         ("Café Montmartre", "1 Rue Lepic", "Croissants"),
         ("Burger Bar", "2 Harbour Road", "Fries cut by hand"),

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use sqlx::error::DatabaseError;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions, PgSslMode};
 use sqlx::{ConnectOptions, Postgres};
@@ -40,6 +41,9 @@ pub(super) struct Database {
 impl Database {
     /// Takes note of the settings; nothing is connected to yet.
     pub(super) fn new(config: &DatabaseConfig, sign_in: SignIn) -> Self {
+        // For verify-ca, sqlx asks for the process's provider, and ends the process when there are two to
+        // choose from. An error says that one is chosen.
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let options = options(config);
         let pool = PgPoolOptions::new()
             .max_connections(CONNECTIONS)
@@ -112,7 +116,7 @@ async fn within<T>(connecting: impl Future<Output = sqlx::Result<T>>) -> sqlx::R
 /// Whether the server did not accept the role and password: `invalid_password`, or
 /// `invalid_authorization_specification`.
 fn is_refusal(error: &sqlx::Error) -> bool {
-    let code = error.as_database_error().and_then(|database| database.code());
+    let code = error.as_database_error().and_then(DatabaseError::code);
     matches!(code.as_deref(), Some("28P01" | "28000"))
 }
 

@@ -7,6 +7,7 @@ mod list;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use sqlx::error::DatabaseError;
 use sqlx::migrate::Migrator;
 use sqlx::{Connection, PgConnection};
 use time::OffsetDateTime;
@@ -368,7 +369,7 @@ async fn add_reviews(
 
 /// `insufficient_privilege`; or `invalid_schema_name`, when there is no schema that the role may use.
 fn is_missing_privilege(error: &sqlx::Error) -> bool {
-    let code = error.as_database_error().and_then(|database| database.code());
+    let code = error.as_database_error().and_then(DatabaseError::code);
     matches!(code.as_deref(), Some("42501" | "3F000"))
 }
 

@@ -19,7 +19,7 @@ use super::Authority;
 const HOST: &str = "127.0.0.1";
 const ADMIN_PASSWORD: &str = "admin of the tests";
 
-/// A PostgreSQL server on a free port, with its data in a temporary folder. It ends with this value, and
+/// A PostgreSQL server on a free port, with its data in a temporary folder. It ends with this value, or
 /// with the test process, however that ends.
 pub struct Server {
     pub authority: Authority,
@@ -54,11 +54,19 @@ impl Server {
         if is_root {
             run(Command::new("chown").args(["-R", "postgres:"]).arg(&folder));
         }
-        // Takes the server and its folder away when its input ends: at the latest with this process.
-        let watch = as_server(is_root, Path::new("sh"))
+        // Takes the server and its files away when its input ends: at the latest with this process.
+        let mut stop = as_server(is_root, &binaries().join("pg_ctl"));
+        stop.arg("-D")
+            .arg(folder.join("data"))
+            .args(["-m", "immediate", "stop"]);
+        let watch = Command::new("sh")
             .arg("-c")
-            .arg("cat; \"$0/pg_ctl\" -D \"$1/data\" -m immediate stop; rm -rf \"$1\"")
-            .args([&binaries(), &folder])
+            .arg("cat; folder=$1 authority=$2; shift 2; \"$@\"; rm -rf \"$folder\" \"$authority\"")
+            .arg("watch")
+            .arg(&folder)
+            .arg(authority.file().parent().unwrap())
+            .arg(stop.get_program())
+            .args(stop.get_args())
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
