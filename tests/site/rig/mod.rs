@@ -7,7 +7,7 @@ pub mod postgres;
 mod server;
 mod token;
 
-pub use self::ca::{Authority, Certificate};
+pub use self::ca::Authority;
 pub use self::identity::{Behaviour, IdentityEndpoint};
 pub use self::judge::{Judge, POSTGRES};
 pub use self::token::now;
