@@ -11,9 +11,9 @@ use futures_util::StreamExt;
 use image::ImageFormat;
 use reqwest::StatusCode;
 use reqwest::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
-use restaurant_review::config::Config;
+use restaurant_review::config::{Config, StorageConfig};
 use restaurant_review::error::chain;
-use restaurant_review::photos::{PhotoName, PhotoStore, ProcessedPhoto};
+use restaurant_review::photos::{BlobPhotos, PhotoName, PhotoStore, ProcessedPhoto};
 
 use crate::harness::{Site, encoded, photo_link, red_blue, review_with_photo};
 use crate::rig::{Authority, Azurite, TestCredential};
@@ -125,6 +125,32 @@ async fn an_untrusted_certificate_is_said_within_seconds() {
     assert!(text.contains("the certificate of 127.0.0.1 is not trusted"), "{text}");
     assert!(text.contains("SSL_CERT_FILE"), "{text}");
     assert!(begun.elapsed() < Duration::from_secs(20));
+}
+
+#[tokio::test]
+async fn an_authority_in_ssl_cert_file_is_trusted() {
+    // The store as the site opens it, in a process of its own: this one has another environment.
+    if let Ok(account_url) = std::env::var("ALONE") {
+        let config = StorageConfig {
+            account_url: account_url.parse().unwrap(),
+            container: std::env::var("CONTAINER").unwrap(),
+            photos_base_url: None,
+            client_id: None,
+        };
+        let credential = Arc::new(TestCredential::for_storage());
+        let photos = BlobPhotos::open(&config, credential, ClientOptions::default()).unwrap();
+        photos.ready().await.unwrap();
+        return;
+    }
+    let container = Azurite::shared().await.container().await;
+    let status = tokio::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "blobs::an_authority_in_ssl_cert_file_is_trusted"])
+        .env("ALONE", container.azurite.account_url())
+        .env("CONTAINER", &container.config.container)
+        .env("SSL_CERT_FILE", container.azurite.root_file())
+        .env("NO_PROXY", "127.0.0.1")
+        .status();
+    assert!(status.await.unwrap().success());
 }
 
 #[tokio::test]

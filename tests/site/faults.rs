@@ -69,6 +69,20 @@ async fn photos_away(site: Site) {
     assert_eq!(location(&site.review(&path, review("Bob", "3", "")).await), path);
 
     site.give_photos_back().await;
+    remove_unclaimed(&site.app, Duration::ZERO).await;
+    assert!(
+        site.app
+            .store
+            .unclaimed_photos(Duration::ZERO)
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    assert_eq!(
+        site.stored_photos().await.len(),
+        2,
+        "nothing stays of the upload that failed"
+    );
     assert_eq!(site.get("/readyz").send().await.unwrap().status(), StatusCode::OK);
     assert_eq!(
         location(&site.review(&path, review_with_photo("Ada", "4", photo)).await),

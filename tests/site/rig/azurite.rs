@@ -25,6 +25,8 @@ pub struct Azurite {
     certificate: Certificate,
     folder: TempDir,
     port: u16,
+    /// It is never dropped, so its files go with the process.
+    is_static: bool,
     process: Mutex<Option<Child>>,
 }
 
@@ -32,17 +34,22 @@ impl Azurite {
     /// The one that most tests share, each with a container of its own: it takes seconds to start.
     pub async fn shared() -> Arc<Self> {
         static SHARED: OnceCell<Arc<Azurite>> = OnceCell::const_new();
-        SHARED.get_or_init(Self::start).await.clone()
+        SHARED.get_or_init(|| Self::start_as(true)).await.clone()
     }
 
     /// One of a test's own, that it may stop.
     pub async fn start() -> Arc<Self> {
+        Self::start_as(false).await
+    }
+
+    async fn start_as(is_static: bool) -> Arc<Self> {
         let authority = Authority::new();
         let mut azurite = Self {
             certificate: authority.issue(&["127.0.0.1"]),
             authority,
             folder: tempfile::tempdir().unwrap(),
             port: 0,
+            is_static,
             process: Mutex::new(None),
         };
         azurite.port = azurite.run(0).await;
@@ -73,11 +80,18 @@ impl Azurite {
         let before = fs::metadata(&log).map_or(0, |log| log.len());
         let output = File::options().create(true).append(true).open(&log).unwrap();
         // The shell ends Azurite when its input ends: by `end`, or with this process however that ends.
-        let script = "\"$@\" & azurite=$!; read -r _; kill $azurite; \
-                      for _ in 1 2 3 4 5 6 7 8 9 10; do kill -0 $azurite 2>/dev/null || exit 0; sleep 0.3; done; \
-                      kill -9 $azurite";
+        let script = "remove=$1; also=$2; shift 2; \"$@\" & azurite=$!; read -r _; kill $azurite; \
+                      for _ in 1 2 3 4 5 6 7 8 9 10; do kill -0 $azurite 2>/dev/null || break; sleep 0.3; done; \
+                      kill -9 $azurite 2>/dev/null; rm -rf \"$remove\" \"$also\"";
+        let none = Path::new("");
+        let (remove, also) = match self.root_file().parent() {
+            Some(authority) if self.is_static => (self.folder.path(), authority.to_owned()),
+            _ => (none, none.to_owned()),
+        };
         let process = Command::new("sh")
-            .args(["-c", script, "sh", "node"])
+            .args(["-c", script, "sh"])
+            .args([remove, &also])
+            .arg("node")
             .arg(program)
             .args(["--blobHost", "127.0.0.1", "--blobPort", &port.to_string()])
             .args(["--oauth", "basic", "--disableTelemetry"])
