@@ -276,7 +276,7 @@ async fn a_token_that_is_refused_is_told_from_a_blob_that_is_refused() {
             self.0.fetch_add(1, Ordering::Relaxed);
             let kind = ErrorKind::HttpResponse {
                 status: StatusCode::NotFound,
-                error_code: Some("BlobNotFound".to_owned()),
+                error_code: None,
                 raw_response: None,
             };
             let cause = azure_core::Error::with_message(kind, format!("not assigned, {TOKEN}"));

@@ -38,6 +38,11 @@ pub fn shared() -> &'static Server {
 
 impl Server {
     pub fn start() -> Self {
+        Self::start_admitting("hostssl all all 127.0.0.1/32 password")
+    }
+
+    /// A server that lets others than the administrator in as this line of `pg_hba.conf` says.
+    pub fn start_admitting(line: &str) -> Self {
         let folder = tempfile::tempdir().unwrap().keep();
         let is_root = fs::metadata(&folder).unwrap().uid() == 0;
         let authority = Authority::new();
@@ -83,7 +88,8 @@ impl Server {
             .arg(format!("--pwfile={}", server.folder.join("password").display()))
             .args(["--username=admin", "--auth=scram-sha-256"])
             .args(["--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"]));
-        fs::write(data.join("pg_hba.conf"), "hostssl all all 127.0.0.1/32 password\n").unwrap();
+        let lines = format!("hostssl all admin 127.0.0.1/32 password\n{line}\n");
+        fs::write(data.join("pg_hba.conf"), lines).unwrap();
         let mut settings = fs::OpenOptions::new()
             .append(true)
             .open(data.join("postgresql.conf"))
