@@ -297,7 +297,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_last_token_serves_while_the_endpoint_is_away() {
-        let (numbered, kept) = keep(Duration::from_secs(3600));
+        let (numbered, kept) = keep(Duration::from_hours(1));
         assert_eq!(text(kept.get().await), "token 1");
         *numbered.away.lock().unwrap() = true;
         tokio::time::sleep(Duration::from_secs(3500)).await;
@@ -318,7 +318,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_refused_token_is_replaced_once_for_all() {
-        let (numbered, kept) = keep(Duration::from_secs(3600));
+        let (numbered, kept) = keep(Duration::from_hours(1));
         let refused = kept.get().await.unwrap();
         let (first, second) = tokio::join!(kept.refuse(&refused), kept.refuse(&refused));
         assert_eq!(
@@ -345,7 +345,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn nothing_shows_the_token() {
-        let (_, kept) = keep(Duration::from_secs(60));
+        let (_, kept) = keep(Duration::from_mins(1));
         let token = kept.get().await.unwrap();
         assert!(!format!("{token:?}").contains("token 1"));
         let error = kept.refuse(&token).await.err();

@@ -20,7 +20,7 @@ pub struct DatabaseConfig {
     pub password: Option<Secret>,
     /// `DBSSLMODE`: how the connection is secured. Default `verify-full`.
     pub ssl_mode: SslMode,
-    /// `PGSSLROOTCERT`: a file with the certificates to trust (PEM), in place of the platform's.
+    /// `PGSSLROOTCERT`: a file with certificates to trust (PEM), beside the platform's.
     pub root_certificates: Option<PathBuf>,
     /// `AZURE_POSTGRESQL_CLIENTID`: the client id of the managed identity for the database, where it is
     /// not the one of `AZURE_CLIENT_ID`.
