@@ -8,7 +8,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::task::TaskTracker;
 
 use crate::config::Config;
-use crate::photos::{PhotoStore, Photographer};
+use crate::photos::{PhotoStore, PhotoUrls, Photographer};
 use crate::store::Store;
 
 /// How many forms with photos are read at the same time: at most that many times `MAX_UPLOAD_BYTES` of
@@ -29,6 +29,8 @@ pub struct Parts {
     pub store: Box<dyn Store>,
     /// Photos.
     pub photos: Box<dyn PhotoStore>,
+    /// Where browsers find the photos.
+    pub photo_urls: PhotoUrls,
     /// Turns what is sent into photos.
     pub photographer: Photographer,
     /// Turns for forms with photos, which are held in memory until they are processed.
@@ -43,6 +45,7 @@ impl App {
     #[must_use]
     pub fn new(config: Config, store: Box<dyn Store>, photos: Box<dyn PhotoStore>) -> Self {
         Self(Arc::new(Parts {
+            photo_urls: PhotoUrls::of(&config),
             config,
             store,
             photos,

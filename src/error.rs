@@ -9,8 +9,8 @@ use std::fmt::Write as _;
 use askama::Template;
 use axum::Extension;
 use axum::extract::{Request, State};
-use axum::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::header::{ALLOW, CONTENT_TYPE, REFRESH, RETRY_AFTER};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use tower_http::request_id::RequestId;
@@ -149,6 +149,7 @@ pub async fn error_pages(
     request: Request,
     next: Next,
 ) -> Response {
+    let is_get = request.method() == Method::GET;
     let mut response = with_page(&app, &request_id, next.run(request).await);
     if matches!(
         response.status(),
@@ -157,6 +158,10 @@ pub async fn error_pages(
         response
             .headers_mut()
             .insert(RETRY_AFTER, HeaderValue::from_static("10"));
+    }
+    // A page that will be there in a moment comes by itself; a form is sent again by its sender alone.
+    if is_get && response.status() == StatusCode::SERVICE_UNAVAILABLE {
+        response.headers_mut().insert(REFRESH, HeaderValue::from_static("10"));
     }
     response
 }
@@ -226,7 +231,7 @@ fn wording(status: StatusCode) -> (&'static str, &'static str) {
         ),
         StatusCode::SERVICE_UNAVAILABLE => (
             "Back in a moment",
-            "Something this site needs does not answer just now. Nothing is lost; try again in a few seconds.",
+            "Something this site needs does not answer just now. Nothing is lost; this page tries again by itself.",
         ),
         status if status.is_server_error() => (
             "Something went wrong",

@@ -9,7 +9,7 @@
 //! 5. [`store`]: where restaurants and reviews live; [`photos`]: where photos live.
 //! 6. [`azure`]: signing in without a password.
 //! 7. [`error`] and [`web`]: what pages share: error pages, forms, notices.
-//! 8. [`server`]: listening and stopping.
+//! 8. [`open`] and [`server`]: opening all of that, listening, stopping.
 
 pub mod app;
 pub mod azure;
@@ -18,6 +18,7 @@ pub mod config;
 pub mod error;
 pub mod logging;
 pub mod model;
+pub mod open;
 pub mod pages;
 pub mod photos;
 pub mod routes;

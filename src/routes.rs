@@ -141,18 +141,19 @@ fn log_response<B>(response: &axum::http::Response<B>, latency: Duration, span: 
 #[cfg(test)]
 mod tests {
     use axum::body::{Body, to_bytes};
-    use axum::http::header::{CONTENT_SECURITY_POLICY, RETRY_AFTER};
+    use axum::http::header::{CONTENT_SECURITY_POLICY, REFRESH, RETRY_AFTER};
     use tower::ServiceExt as _;
 
     use super::*;
-    use crate::server;
 
     type Handler = fn() -> Result<&'static str, AppError>;
 
     /// What the layers make of what a handler does.
     async fn answer(handler: Handler) -> (StatusCode, axum::http::HeaderMap, String) {
         let folder = tempfile::tempdir().unwrap();
-        let app = server::open(Config::for_test(folder.path().to_owned())).await.unwrap();
+        let app = crate::open::open(Config::for_test(folder.path().to_owned()))
+            .await
+            .unwrap();
         let routes = Router::new().route("/", get(async move || handler()));
         let request = Request::get("/").body(Body::empty()).unwrap();
         let response = apply_layers(routes, app).oneshot(request).await.unwrap();
@@ -200,6 +201,7 @@ mod tests {
                 matches!(wanted, 429 | 503),
                 "{wanted}"
             );
+            assert_eq!(headers.contains_key(REFRESH), wanted == 503, "{wanted}");
         }
     }
 }

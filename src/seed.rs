@@ -9,8 +9,8 @@ use time::Duration;
 use crate::config::Config;
 use crate::error::chain;
 use crate::model::{NewRestaurant, NewReview, Rating};
+use crate::open::{StartError, open};
 use crate::photos::PhotoName;
-use crate::server::{StartError, open};
 use crate::store::ImportedRestaurant;
 
 /// How much demo data to make.
@@ -172,6 +172,10 @@ pub async fn run(config: Config, options: &Options) -> Result<(), StartError> {
         ));
     }
     let app = open(config).await?;
+    app.store
+        .prepare()
+        .await
+        .map_err(|error| StartError(format!("The store is not ready: {}.", chain(&error))))?;
     let failed = |error: &(dyn std::error::Error + 'static)| {
         StartError(format!("The demo data could not be saved: {}.", chain(error)))
     };

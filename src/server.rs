@@ -1,9 +1,8 @@
 //! Listening, and stopping without cutting anyone off.
 
-use std::error::Error;
 use std::future::{Future, IntoFuture};
 use std::io;
-use std::path::Path;
+use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -11,54 +10,13 @@ use tokio::sync::oneshot;
 use crate::app::App;
 use crate::config::Config;
 use crate::error::chain;
-use crate::photos::{DirectoryPhotos, PhotoStore, cleanup};
+use crate::open::{StartError, open};
+use crate::photos::cleanup;
 use crate::routes::router;
-use crate::store::{SqliteStore, Store};
 
-/// Why the site could not start, in words for the person who started it.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct StartError(pub String);
-
-/// Opens what the configuration names.
-pub async fn open(config: Config) -> Result<App, StartError> {
-    let photos = open_photos(&config).await?;
-    let store = open_store(&config).await?;
-    Ok(App::new(config, store, photos))
-}
-
-/// Opens the place for restaurants and reviews, creating and migrating it where that is needed.
-pub async fn open_store(config: &Config) -> Result<Box<dyn Store>, StartError> {
-    let file = config.data_dir.join("restaurants.sqlite3");
-    let opened = async {
-        tokio::fs::create_dir_all(&config.data_dir)
-            .await
-            .map_err(sqlx::Error::Io)?;
-        SqliteStore::open(&file).await
-    };
-    match opened.await {
-        Ok(store) => Ok(Box::new(store)),
-        Err(error) => Err(unusable(config, &file, &error)),
-    }
-}
-
-/// Opens the place for photos, creating it where there is none.
-pub async fn open_photos(config: &Config) -> Result<Box<dyn PhotoStore>, StartError> {
-    let folder = config.data_dir.join("photos");
-    match DirectoryPhotos::open(&folder).await {
-        Ok(photos) => Ok(Box::new(photos)),
-        Err(error) => Err(unusable(config, &folder, &error)),
-    }
-}
-
-fn unusable(config: &Config, path: &Path, error: &(dyn Error + 'static)) -> StartError {
-    StartError(format!(
-        "DATA_DIR is \"{}\", but {} cannot be used: {}. It wants a folder that this program may write to.",
-        config.data_dir.display(),
-        path.display(),
-        chain(error),
-    ))
-}
+/// The pause after the first failure to bring the store up, doubled after each further one, and its bound.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 
 /// Serves until the process is told to stop (SIGTERM, or Ctrl-C).
 pub async fn serve(config: Config) -> Result<(), StartError> {
@@ -99,7 +57,7 @@ pub async fn serve_on(
     app: App,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
-    let clean_up = tokio::spawn(cleanup::run(app.clone()));
+    let background = tokio::spawn(come_up(app.clone()));
     let (stopping, stopped) = oneshot::channel();
     let server = axum::serve(listener, router(app.clone())).with_graceful_shutdown(async move {
         stop.await;
@@ -127,8 +85,30 @@ pub async fn serve_on(
             tracing::warn!("stopped after {} seconds with requests in flight", app.config.shutdown_grace.as_secs());
         }
     }
-    clean_up.abort();
+    background.abort();
     Ok(())
+}
+
+/// Brings the store to this program's version, as soon as it can be reached; then keeps the photos tidy. Until
+/// then every page says that it will be there in a moment, so neither App Service's start-up probe nor a
+/// database that is away stops the process.
+async fn come_up(app: App) {
+    let mut pause = FIRST_PAUSE;
+    let mut reported = String::new();
+    while let Err(error) = app.store.prepare().await {
+        let cause = chain(&error);
+        if cause != reported {
+            tracing::error!(cause, "the store is not ready; trying until it is");
+            reported = cause;
+        }
+        // A random part, so that many instances do not all come at once.
+        tokio::time::sleep(pause.mul_f64(0.5 + fastrand::f64())).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+    if !reported.is_empty() {
+        tracing::info!("the store is ready");
+    }
+    cleanup::run(app).await;
 }
 
 /// Done when the process is told to stop: Ctrl-C, and SIGTERM where there are signals.

@@ -14,12 +14,12 @@ use crate::error::chain;
 /// How long a request waits for a token that is on its way.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// The share of a token's remaining life after which a newer one is asked for, in percent. A random one of
-/// these, so that many instances do not all ask at once. (Long before the end azure_identity answers from
+/// these, so that many instances do not all ask at once. (Long before the end `azure_identity` answers from
 /// its own cache, at no cost; within its last five minutes it asks the platform.)
 const REFRESH_AFTER: std::ops::Range<u32> = 65..80;
 /// The pause after the first failure, doubled after each further one, and its bound.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 /// A server that refuses a token gets a new one, but not more often than that: a role that does not exist
 /// would otherwise have the identity endpoint asked at every connection.
 const BETWEEN_REFUSALS: Duration = Duration::from_secs(10);

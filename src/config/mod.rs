@@ -120,6 +120,12 @@ impl Config {
         }
     }
 
+    /// `PHOTOS_BASE_URL`: where browsers find the photos, when that is not this site.
+    #[must_use]
+    pub fn photos_base_url(&self) -> Option<&url::Url> {
+        self.storage.as_ref()?.photos_base_url.as_ref()
+    }
+
     /// True on App Service.
     #[must_use]
     pub fn is_production(&self) -> bool {

@@ -156,7 +156,11 @@ async fn save(
             .await
             .map_err(|error| (error.into(), NOT_SAVED))?;
         if let Err(error) = app.photos.put(name, &photo).await {
-            cleanup::discard(&app, name).await;
+            // Behind the answer: a store that is away would hold it up once more.
+            let (app, name) = (app.clone(), name.clone());
+            app.changes
+                .clone()
+                .spawn(async move { cleanup::discard(&app, &name).await });
             return Err((error.into(), NO_PHOTO));
         }
     }
@@ -182,6 +186,7 @@ async fn again(
             status,
             Page(DetailsTemplate {
                 chrome,
+                photo_urls: app.photo_urls.clone(),
                 restaurant,
                 page,
                 form,

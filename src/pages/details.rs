@@ -9,6 +9,7 @@ use crate::app::App;
 use crate::error::AppError;
 use crate::model::{Direction, FieldErrors, Restaurant, RestaurantId, ReviewCursor, ReviewForm, ReviewPage};
 use crate::pages::filters;
+use crate::photos::PhotoUrls;
 use crate::web::{Chrome, IdPath, Page, SubmissionId};
 
 /// The page of a restaurant.
@@ -16,6 +17,7 @@ use crate::web::{Chrome, IdPath, Page, SubmissionId};
 #[template(path = "details.html")]
 pub(super) struct DetailsTemplate {
     pub(super) chrome: Chrome,
+    pub(super) photo_urls: PhotoUrls,
     pub(super) restaurant: Restaurant,
     pub(super) page: ReviewPage,
     pub(super) form: ReviewFormView,
@@ -100,6 +102,7 @@ pub async fn get(
         notice_shown,
         Page(DetailsTemplate {
             chrome,
+            photo_urls: app.photo_urls.clone(),
             restaurant,
             page,
             form,

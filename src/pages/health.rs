@@ -33,14 +33,21 @@ struct Part {
     /// What is wrong; the cause stands in the log.
     #[serde(skip_serializing_if = "Option::is_none")]
     problem: Option<&'static str>,
+    /// What will be wrong if it stays so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    warning: Option<&'static str>,
 }
 
 /// `/readyz`: the store is reachable and migrated, and photos can be stored. JSON that says which is
 /// not, with 503.
 pub async fn readyz(State(app): State<App>) -> impl IntoResponse {
     let (store, photos) = tokio::join!(app.store.ready(), app.photos.ready());
-    let store = part(store, "the store cannot be reached or is not migrated");
-    let photos = part(photos, "photos cannot be stored");
+    let store = part(
+        store,
+        "the store cannot be reached or is not migrated",
+        app.store.warning(),
+    );
+    let photos = part(photos, "photos cannot be stored", None);
     let ready = store.ready && photos.ready;
     let status = if ready {
         StatusCode::OK
@@ -54,7 +61,11 @@ pub async fn readyz(State(app): State<App>) -> impl IntoResponse {
     )
 }
 
-fn part<E: std::error::Error + 'static>(result: Result<(), E>, problem: &'static str) -> Part {
+fn part<E: std::error::Error + 'static>(
+    result: Result<(), E>,
+    problem: &'static str,
+    warning: Option<&'static str>,
+) -> Part {
     let problem = result.err().map(|error| {
         tracing::warn!(cause = chain(&error), "not ready: {problem}");
         problem
@@ -62,5 +73,6 @@ fn part<E: std::error::Error + 'static>(result: Result<(), E>, problem: &'static
     Part {
         ready: problem.is_none(),
         problem,
+        warning,
     }
 }

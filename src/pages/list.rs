@@ -9,12 +9,14 @@ use crate::app::App;
 use crate::error::AppError;
 use crate::model::{Direction, ListCursor, ListPage, ListQuery, Search, Sort};
 use crate::pages::filters;
+use crate::photos::PhotoUrls;
 use crate::web::{Chrome, Page};
 
 #[derive(Template)]
 #[template(path = "list.html")]
 struct ListTemplate {
     chrome: Chrome,
+    photo_urls: PhotoUrls,
     query: ListQuery,
     page: ListPage,
 }
@@ -24,7 +26,17 @@ pub async fn get(State(app): State<App>, RawQuery(query): RawQuery, headers: Hea
     let query = parse(query.as_deref().unwrap_or_default());
     let page = app.store.list(&query).await?;
     let (chrome, notice_shown) = Chrome::of(&headers);
-    Ok((notice_shown, Page(ListTemplate { chrome, query, page })).into_response())
+    let photo_urls = app.photo_urls.clone();
+    Ok((
+        notice_shown,
+        Page(ListTemplate {
+            chrome,
+            photo_urls,
+            query,
+            page,
+        }),
+    )
+        .into_response())
 }
 
 /// Reads `q`, `sort`, `after` and `before`. What makes no sense is left out: a mangled address still

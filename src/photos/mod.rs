@@ -1,18 +1,22 @@
 //! Photos: decoded and cleaned by [`processing`], kept by a [`PhotoStore`].
 
+mod blob;
 pub mod cleanup;
 mod directory;
 mod name;
 pub mod processing;
+mod urls;
 
 use std::io;
 
 use async_trait::async_trait;
 use axum::body::Body;
 
+pub use self::blob::{BlobError, BlobPhotos};
 pub use self::directory::DirectoryPhotos;
 pub use self::name::PhotoName;
 pub use self::processing::{PhotoError, Photographer, ProcessedPhoto};
+pub use self::urls::PhotoUrls;
 
 /// Why the photo store could not answer.
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +24,9 @@ pub enum PhotoStoreError {
     /// The folder or the disk under it does not do its work now.
     #[error("the photo store is not available: {0}")]
     Unavailable(#[from] io::Error),
+    /// Blob Storage refuses or cannot be reached; the text says which role or command is missing.
+    #[error("the photo store is not available: {0}")]
+    Blob(#[from] BlobError),
 }
 
 /// A stored photo on its way to a browser.

@@ -41,18 +41,6 @@ impl PhotoName {
         }
         Self(format!("{}{THUMBNAIL}", self.0.trim_end_matches(EXTENSION)))
     }
-
-    /// Where the photo is on the site.
-    #[must_use]
-    pub fn url(&self) -> String {
-        format!("/photos/{self}")
-    }
-
-    /// Where its thumbnail is on the site.
-    #[must_use]
-    pub fn thumbnail_url(&self) -> String {
-        self.thumbnail().url()
-    }
 }
 
 impl fmt::Display for PhotoName {

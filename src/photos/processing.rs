@@ -8,6 +8,7 @@ use std::io::Cursor;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::body::Bytes;
 use image::codecs::jpeg::JpegEncoder;
 use image::imageops::FilterType;
 use image::metadata::Orientation;
@@ -52,9 +53,9 @@ pub enum PhotoError {
 #[derive(Debug, Clone)]
 pub struct ProcessedPhoto {
     /// The photo, JPEG, at most [`PHOTO_SIDE`] on its longer side.
-    pub photo: Vec<u8>,
+    pub photo: Bytes,
     /// Its thumbnail, JPEG, at most [`THUMBNAIL_SIDE`] on its longer side.
-    pub thumbnail: Vec<u8>,
+    pub thumbnail: Bytes,
 }
 
 /// Processes photos off the async threads, as many at once as there are processors, so that uploads
@@ -112,8 +113,8 @@ pub fn process(sent: &[u8]) -> Result<ProcessedPhoto, PhotoError> {
         picture.clone()
     };
     Ok(ProcessedPhoto {
-        photo: jpeg(&picture, PHOTO_QUALITY),
-        thumbnail: jpeg(&thumbnail, THUMBNAIL_QUALITY),
+        photo: jpeg(&picture, PHOTO_QUALITY).into(),
+        thumbnail: jpeg(&thumbnail, THUMBNAIL_QUALITY).into(),
     })
 }
 

@@ -62,6 +62,11 @@ pub trait Store: Send + Sync {
     /// at start, again and again until it succeeds; what is asked before is not answered.
     async fn prepare(&self) -> Result<(), StoreError>;
 
+    /// What does not hinder it yet but will, in words for who looks at `/readyz`.
+    fn warning(&self) -> Option<&'static str> {
+        None
+    }
+
     /// One page of restaurants.
     async fn list(&self, query: &ListQuery) -> Result<ListPage, StoreError>;
 

@@ -18,6 +18,7 @@ const POLICY: &[&str] = &[
     "script-src 'self'",
     "style-src 'self'",
     // Photos; `data:` for Bootstrap's own small icons, `blob:` for the preview of a chosen photo.
+    // With PHOTOS_BASE_URL, its origin too.
     "img-src 'self' data: blob:",
     // The script sends the review form, to show the upload's progress.
     "connect-src 'self'",
@@ -28,7 +29,12 @@ const POLICY: &[&str] = &[
 
 /// Layer: security headers on every response, unless it brings its own.
 pub fn security_headers(config: &Config) -> SetMultipleResponseHeadersLayer<Response> {
-    let policy = HeaderValue::try_from(POLICY.join("; ")).expect("plain ASCII");
+    let mut policy = POLICY.join("; ");
+    if let Some(url) = config.photos_base_url() {
+        let origin = url.origin().ascii_serialization();
+        policy = policy.replace("img-src 'self'", &format!("img-src 'self' {origin}"));
+    }
+    let policy = HeaderValue::try_from(policy).expect("plain ASCII");
     let mut headers: Vec<(HeaderName, HeaderValue)> = vec![
         (CONTENT_SECURITY_POLICY, policy),
         // A file is what it is served as.

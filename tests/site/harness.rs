@@ -9,8 +9,8 @@ use reqwest::multipart::{Form, Part};
 use reqwest::{Client, RequestBuilder, Response, StatusCode, redirect};
 use restaurant_review::app::App;
 use restaurant_review::config::Config;
-use restaurant_review::server;
 use restaurant_review::store::Store;
+use restaurant_review::{open, server};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -36,7 +36,7 @@ impl Site {
         let folder = tempfile::tempdir().unwrap();
         let mut config = Config::for_test(folder.path().to_owned());
         change(&mut config);
-        let app = server::open(config).await.unwrap();
+        let app = open::open(config).await.unwrap();
         Self::serve(app, folder).await
     }
 
@@ -44,7 +44,7 @@ impl Site {
     pub async fn start_on(store: Box<dyn Store>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let config = Config::for_test(folder.path().to_owned());
-        let photos = server::open_photos(&config).await.unwrap();
+        let photos = open::open_photos(&config).await.unwrap();
         Self::serve(App::new(config, store, photos), folder).await
     }
 

@@ -15,4 +15,5 @@ mod plain_sql;
 mod postgres;
 mod process;
 mod rig;
+mod start_sh;
 mod store;

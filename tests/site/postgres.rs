@@ -442,6 +442,10 @@ async fn many_stores_prepare_at_once() {
 #[tokio::test]
 async fn before_it_is_migrated_the_site_is_back_in_a_moment() {
     let database = Database::new(shared()).await;
+    let user = &database.config.user;
+    database
+        .admin(&format!("revoke create on schema public from \"{user}\""))
+        .await;
     let site = Site::start_on(Box::new(store(&database.config))).await;
     for path in ["/", "/?q=x", "/1/", "/readyz"] {
         let response = site.get(path).send().await.unwrap();
@@ -450,6 +454,9 @@ async fn before_it_is_migrated_the_site_is_back_in_a_moment() {
     let form = [("restaurant_name", "A"), ("description", "B")];
     let response = site.post("/add").form(&form).send().await.unwrap();
     assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+    database
+        .admin(&format!("grant create on schema public to \"{user}\""))
+        .await;
     site.app.store.prepare().await.unwrap();
     assert_eq!(site.get("/readyz").send().await.unwrap().status(), StatusCode::OK);
     site.add_restaurant("A").await;

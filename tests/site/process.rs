@@ -46,7 +46,7 @@ impl Process {
         Self::from(command(&[], environment)).await
     }
 
-    async fn from(mut command: Command) -> Self {
+    pub async fn from(mut command: Command) -> Self {
         let mut child = command.env("PORT", "0").stdout(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let mut announced = String::new();
@@ -77,7 +77,7 @@ impl Process {
     }
 
     /// kill -TERM, or another signal.
-    fn signal(&self, signal: &str) {
+    pub fn signal(&self, signal: &str) {
         let id = self.child.id().unwrap().to_string();
         assert!(
             std::process::Command::new("kill")
@@ -89,7 +89,7 @@ impl Process {
     }
 
     /// Its exit status and what it printed since it listened.
-    async fn ended(mut self) -> (bool, String) {
+    pub async fn ended(mut self) -> (bool, String) {
         let mut rest = String::new();
         while let Some(line) = self.lines.next_line().await.unwrap() {
             rest = rest + &line + "\n";

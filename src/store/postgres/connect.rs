@@ -95,6 +95,11 @@ impl Database {
         }
     }
 
+    /// Whether tokens are needed, and the last refresh failed.
+    pub(super) fn lacks_new_tokens(&self) -> bool {
+        matches!(&self.sign_in, SignIn::Token(kept) if kept.problem().is_some())
+    }
+
     /// Opens the pool's next connections with that token.
     fn use_token(&self, token: &Secret) {
         let mut current = self.token.lock().unwrap_or_else(PoisonError::into_inner);

@@ -109,6 +109,12 @@ impl Store for PostgresStore {
         is_migrated(&mut *self.database.acquire().await?).await
     }
 
+    fn warning(&self) -> Option<&'static str> {
+        self.database
+            .lacks_new_tokens()
+            .then_some("the token cannot be refreshed; the last one is used while it is valid")
+    }
+
     async fn prepare(&self) -> Result<(), StoreError> {
         let mut connection = self
             .database

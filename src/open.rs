@@ -1,0 +1,83 @@
+//! Opens what the configuration names: where restaurants and reviews are, and where photos are.
+//!
+//! What lies on this machine is opened at once, and a fault in it stops the start. What lies elsewhere is only
+//! noted; [`crate::server`] serves while it comes up.
+
+use std::error::Error;
+use std::path::Path;
+
+use azure_core::http::ClientOptions;
+
+use crate::app::App;
+use crate::azure::{KeptToken, POSTGRES_SCOPE, credential};
+use crate::config::{Config, DatabaseConfig};
+use crate::error::chain;
+use crate::photos::{BlobPhotos, DirectoryPhotos, PhotoStore};
+use crate::store::{PostgresStore, SignIn, SqliteStore, Store};
+
+/// Why the site could not start, in words for the person who started it.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct StartError(pub String);
+
+/// Opens all of it.
+pub async fn open(config: Config) -> Result<App, StartError> {
+    let photos = open_photos(&config).await?;
+    let store = open_store(&config).await?;
+    Ok(App::new(config, store, photos))
+}
+
+/// Opens the place for restaurants and reviews: PostgreSQL, or an SQLite file, made where there is none.
+pub async fn open_store(config: &Config) -> Result<Box<dyn Store>, StartError> {
+    if let Some(database) = &config.database {
+        let store = PostgresStore::open(database, sign_in(database)?).map_err(|error| StartError(chain(&error)))?;
+        return Ok(Box::new(store));
+    }
+    let file = config.data_dir.join("restaurants.sqlite3");
+    let opened = async {
+        tokio::fs::create_dir_all(&config.data_dir)
+            .await
+            .map_err(sqlx::Error::Io)?;
+        SqliteStore::open(&file).await
+    };
+    match opened.await {
+        Ok(store) => Ok(Box::new(store)),
+        Err(error) => Err(unusable(config, &file, &error)),
+    }
+}
+
+/// By the password of the settings, or by tokens.
+fn sign_in(database: &DatabaseConfig) -> Result<SignIn, StartError> {
+    if database.password.is_some() {
+        return Ok(SignIn::Password);
+    }
+    let client_id = database.client_id.clone();
+    let make = move || credential(client_id.as_deref());
+    // A setting that no credential can be made of is a fault now, not at the first token.
+    make().map_err(|error| StartError(chain(&error)))?;
+    Ok(SignIn::Token(KeptToken::start(Box::new(make), POSTGRES_SCOPE)))
+}
+
+/// Opens the place for photos: Blob Storage, or a folder, made where there is none.
+pub async fn open_photos(config: &Config) -> Result<Box<dyn PhotoStore>, StartError> {
+    if let Some(storage) = &config.storage {
+        let credential = credential(storage.client_id.as_deref()).map_err(|error| StartError(chain(&error)))?;
+        let photos = BlobPhotos::open(storage, credential, ClientOptions::default())
+            .map_err(|error| StartError(chain(&error)))?;
+        return Ok(Box::new(photos));
+    }
+    let folder = config.data_dir.join("photos");
+    match DirectoryPhotos::open(&folder).await {
+        Ok(photos) => Ok(Box::new(photos)),
+        Err(error) => Err(unusable(config, &folder, &error)),
+    }
+}
+
+fn unusable(config: &Config, path: &Path, error: &(dyn Error + 'static)) -> StartError {
+    StartError(format!(
+        "DATA_DIR is \"{}\", but {} cannot be used: {}. It wants a folder that this program may write to.",
+        config.data_dir.display(),
+        path.display(),
+        chain(error),
+    ))
+}

@@ -1,0 +1,259 @@
+//! What went wrong with Blob Storage, in words for whoever set it up: each fault names the role or the command
+//! that is missing. No text holds a token: answers of others are quoted without their long words.
+
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use azure_core::credentials::{AccessToken, TokenCredential, TokenRequestOptions};
+use azure_core::error::ErrorKind;
+use azure_core::http::headers::HeaderName;
+use azure_storage_blob::StorageError;
+use azure_storage_blob::models::StorageErrorCode;
+use url::{Host, Url};
+
+use crate::config::StorageConfig;
+use crate::error::chain;
+use crate::photos::PhotoName;
+
+/// Why Blob Storage did not do what it was asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct BlobError(String);
+
+/// The container, in texts.
+#[derive(Debug, Clone)]
+pub(super) struct Place {
+    account_url: Url,
+    container: String,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let url = self.account_url.as_str().trim_end_matches('/');
+        write!(f, "Blob Storage {url}, container {}", self.container)
+    }
+}
+
+impl Place {
+    pub(super) fn of(config: &StorageConfig) -> Self {
+        Self {
+            account_url: config.account_url.clone(),
+            container: config.container.clone(),
+        }
+    }
+
+    pub(super) fn container_url(&self) -> Url {
+        let mut url = self.account_url.clone();
+        url.path_segments_mut()
+            .expect("an https URL has a path")
+            .pop_if_empty()
+            .push(&self.container);
+        url
+    }
+
+    fn error(&self, what: impl fmt::Display) -> BlobError {
+        BlobError(format!("{self}: {what}"))
+    }
+
+    /// A set-up that cannot work.
+    pub(super) fn unusable(&self, error: &(dyn Error + 'static)) -> BlobError {
+        self.error(format_args!("it cannot be used: {}", without_secrets(&chain(error))))
+    }
+
+    /// No answer in time.
+    pub(super) fn silent(&self, limit: Duration) -> BlobError {
+        self.error(format_args!(
+            "no answer within {} seconds. Is the account's network open to this site? {}",
+            limit.as_secs(),
+            self.show_network()
+        ))
+    }
+
+    /// A blob of a photo's name that is none.
+    pub(super) fn no_photo(&self, name: &PhotoName) -> BlobError {
+        self.error(format_args!("{name} is larger than any photo of this site"))
+    }
+
+    /// A download that ended before its end.
+    pub(super) fn broken_off(&self, error: &(dyn Error + 'static)) -> BlobError {
+        self.error(without_secrets(&chain(error)))
+    }
+
+    /// What an error of the SDK means.
+    pub(super) fn fault(&self, error: azure_core::Error) -> BlobError {
+        match error.kind() {
+            ErrorKind::HttpResponse { .. } => self.refused(error),
+            ErrorKind::Credential => {
+                let cause = cause_of::<NoToken>(&error).map_or_else(|| chain(&error), ToString::to_string);
+                self.error(format_args!(
+                    "there is no Entra token for it: {}. In Azure, give the site an identity (az webapp identity \
+                     assign) and set AZURE_CLIENT_ID to its client id; on a machine of your own, run: az login",
+                    without_secrets(&cause)
+                ))
+            }
+            _ => self.unreachable(&error),
+        }
+    }
+
+    /// An answer that says no.
+    fn refused(&self, error: azure_core::Error) -> BlobError {
+        let status = error.http_status().map_or(0, u16::from);
+        let code = code_of(&error).unwrap_or_default();
+        // `None`: an answer that is not Blob Storage's own, such as a proxy's page.
+        let answer = StorageError::try_from(error).ok();
+        let detail = answer.as_ref().and_then(|answer| {
+            let text = answer.authentication_error_detail.as_ref()?;
+            Some(format!(" ({})", without_secrets(text)))
+        });
+        let detail = detail.unwrap_or_default();
+        let request = answer
+            .and_then(|answer| answer.request_id)
+            .map(|id| format!(", request {}", without_secrets(&id)));
+        let answered = format!(
+            "{status} {}{}",
+            without_secrets(&code),
+            request.as_deref().unwrap_or_default()
+        );
+
+        let (account, container) = (self.account(), &self.container);
+        let advice = match code.as_str() {
+            "AuthorizationPermissionMismatch" | "InsufficientAccountPermissions" => format!(
+                "its identity lacks a role. Grant it: az role assignment create --role \"Storage Blob Data \
+                 Contributor\" --assignee <client id of the identity> --scope $(az storage account show {account} \
+                 --query id --output tsv). It can take ten minutes until a new role works"
+            ),
+            "ContainerNotFound" => format!(
+                "there is no such container. Create it: az storage container create --name {container} {account} \
+                 --auth-mode login"
+            ),
+            "AuthenticationFailed" | "InvalidAuthenticationInfo" => format!(
+                "the Entra token is not accepted{detail}. Account and identity must be of one tenant (az account \
+                 show --query tenantId), and this machine's clock right"
+            ),
+            "PublicAccessNotPermitted" | "NoAuthenticationInformation" => format!(
+                "no token arrived there, and the account allows no anonymous access. Something on the way, such as a \
+                 proxy, drops the header Authorization. The account's switch: az storage account show {account} \
+                 --query allowBlobPublicAccess"
+            ),
+            "AuthorizationFailure" | "AuthorizationSourceIPMismatch" => format!(
+                "the account's network rules do not let this site in. See them: {}",
+                self.show_network()
+            ),
+            "AccountIsDisabled" => format!(
+                "the account is disabled, as by a subscription that ended. See its state: az storage account show \
+                 {account} --query statusOfPrimary, and its subscription's: az account list --query \
+                 \"[].{{name:name, state:state}}\""
+            ),
+            _ => "it refuses".to_owned(),
+        };
+        self.error(format_args!("{advice}. It answered {answered}"))
+    }
+
+    /// No answer at all.
+    fn unreachable(&self, error: &azure_core::Error) -> BlobError {
+        let cause = without_secrets(&chain(error));
+        let host = self.account_url.host_str().unwrap_or_default();
+        // The causes are the resolver's and the TLS library's own, which the HTTP client hands on as texts.
+        if cause.contains("dns error") {
+            self.error(format_args!(
+                "the name {host} cannot be resolved. Is STORAGE_ACCOUNT_NAME right (az storage account list --query \
+                 \"[].name\")? With a private endpoint, its DNS zone must be linked to the site's network. The \
+                 cause: {cause}"
+            ))
+        } else if cause.contains("invalid peer certificate") {
+            self.error(format_args!(
+                "the certificate of {host} is not trusted, so no token is sent. Should it be, as with Azurite, set \
+                 SSL_CERT_FILE to a PEM file with the certificate of its authority. The cause: {cause}"
+            ))
+        } else {
+            self.error(format_args!("it cannot be reached: {cause}"))
+        }
+    }
+
+    fn show_network(&self) -> String {
+        format!(
+            "az storage account show {} --query \"{{access:publicNetworkAccess, rules:networkRuleSet}}\"",
+            self.account()
+        )
+    }
+
+    /// The account as an option of the Azure CLI.
+    fn account(&self) -> String {
+        let name = match self.account_url.host() {
+            Some(Host::Domain(domain)) if domain.contains(".blob.") => domain.split('.').next(),
+            // Azurite, by address: the account is the first part of the path.
+            _ => self.account_url.path_segments().and_then(|mut path| path.next()),
+        };
+        let name = name.filter(|name| !name.is_empty()).unwrap_or("<account>");
+        format!("--account-name {name}")
+    }
+}
+
+/// Whether the service answered with that code.
+pub(super) fn has_code(error: &azure_core::Error, code: &StorageErrorCode) -> bool {
+    code_of(error).as_deref() == Some(code.as_ref())
+}
+
+/// The service's code for what went wrong, such as `ContainerNotFound`.
+fn code_of(error: &azure_core::Error) -> Option<String> {
+    let ErrorKind::HttpResponse {
+        error_code,
+        raw_response,
+        ..
+    } = error.kind()
+    else {
+        return None;
+    };
+    raw_response
+        .as_ref()
+        .and_then(|response| {
+            response
+                .headers()
+                .get_optional_string(&HeaderName::from_static("x-ms-error-code"))
+        })
+        .or_else(|| error_code.clone())
+}
+
+/// The first cause of that type.
+fn cause_of<E: Error + 'static>(error: &azure_core::Error) -> Option<&E> {
+    std::iter::successors(Some(error as &(dyn Error + 'static)), |error| (*error).source())
+        .find_map(|error| error.downcast_ref())
+}
+
+/// A text of others in one line. A token is one long word of letters and digits, so no such word stays.
+fn without_secrets(text: &str) -> String {
+    /// Longer than any code, request id or host name.
+    const LONGEST: usize = 80;
+    let words = text.split_whitespace().map(|word| {
+        let is_long = word
+            .split(|c: char| !c.is_ascii_alphanumeric() && !"-_.+=".contains(c))
+            .any(|part| part.len() > LONGEST);
+        if is_long { "[removed]" } else { word }
+    });
+    words.collect::<Vec<_>>().join(" ")
+}
+
+/// Why there is no token.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct NoToken(String);
+
+/// A credential whose errors can be told from the service's, whatever it asked for its token. The SDK does not
+/// repeat such a call; the credentials do so themselves.
+#[derive(Debug)]
+pub(super) struct NamedCredential(pub(super) Arc<dyn TokenCredential>);
+
+#[async_trait]
+impl TokenCredential for NamedCredential {
+    async fn get_token(
+        &self,
+        scopes: &[&str],
+        options: Option<TokenRequestOptions<'_>>,
+    ) -> azure_core::Result<AccessToken> {
+        let token = self.0.get_token(scopes, options).await;
+        token.map_err(|error| azure_core::Error::new(ErrorKind::Credential, NoToken(chain(&error))))
+    }
+}

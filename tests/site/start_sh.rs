@@ -1,0 +1,123 @@
+//! `start.sh`, as App Service runs it.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use tempfile::TempDir;
+use tokio::process::Command;
+
+use crate::process::Process;
+
+/// A folder as it is deployed: the start script and the site, with these permissions.
+fn deployed(script: u32, site: u32) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let put = |from: &Path, name: &str, mode: u32| {
+        let to = folder.path().join(name);
+        std::fs::copy(from, &to).unwrap();
+        std::fs::set_permissions(&to, PermissionsExt::from_mode(mode)).unwrap();
+    };
+    put(
+        &Path::new(env!("CARGO_MANIFEST_DIR")).join("start.sh"),
+        "start.sh",
+        script,
+    );
+    put(
+        Path::new(env!("CARGO_BIN_EXE_restaurant-review")),
+        "restaurant-review",
+        site,
+    );
+    folder
+}
+
+/// Runs a startup command as App Service does: by a shell, in the app's folder, which is on PATH.
+fn startup(command: &str, folder: &Path, path: &str) -> Command {
+    let mut shell = Command::new("/bin/sh");
+    shell.args(["-c", command]).current_dir(folder).env_clear();
+    shell.env("PATH", format!("{path}:{}", folder.display()));
+    shell.env("DATA_DIR", folder.join("data"));
+    shell.kill_on_drop(true);
+    shell
+}
+
+const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
+
+/// The site answers, and ends in good order when the process that was started gets SIGTERM.
+async fn assert_serves_and_stops(command: Command) {
+    let site = Process::from(command).await;
+    let health = reqwest::get(format!("{}/healthz", site.base)).await.unwrap();
+    assert!(health.status().is_success());
+    site.signal("-TERM");
+    let (ok, log) = site.ended().await;
+    assert!(ok && log.contains("stopped"), "{log}");
+}
+
+#[tokio::test]
+async fn the_deployed_site_gets_the_signals() {
+    let folder = deployed(0o755, 0o755);
+    assert_serves_and_stops(startup("exec ./start.sh", folder.path(), PATH)).await;
+    assert_serves_and_stops(startup("exec start.sh", folder.path(), PATH)).await;
+    // From elsewhere, and through a folder with a blank in its name.
+    let blank = folder.path().join("a b");
+    std::fs::create_dir(&blank).unwrap();
+    for file in ["start.sh", "restaurant-review"] {
+        std::fs::rename(folder.path().join(file), blank.join(file)).unwrap();
+    }
+    assert_serves_and_stops(startup("exec 'a b/start.sh'", folder.path(), PATH)).await;
+}
+
+#[tokio::test]
+async fn lost_run_bits_are_given_back() {
+    let folder = deployed(0o644, 0o644);
+    assert_serves_and_stops(startup("exec sh start.sh", folder.path(), PATH)).await;
+    let mode = std::fs::metadata(folder.path().join("restaurant-review"))
+        .unwrap()
+        .permissions()
+        .mode();
+    assert_ne!(mode & 0o100, 0);
+}
+
+/// Puts a program of that name before the real one on PATH.
+fn stand_in(folder: &Path, name: &str, script: &str) -> String {
+    let bin = folder.join("bin");
+    std::fs::create_dir_all(&bin).unwrap();
+    std::fs::write(bin.join(name), format!("#!/bin/sh\n{script}\n")).unwrap();
+    std::fs::set_permissions(bin.join(name), PermissionsExt::from_mode(0o755)).unwrap();
+    format!("{}:{PATH}", bin.display())
+}
+
+#[tokio::test]
+async fn a_read_only_package_without_run_bits_is_run_from_a_copy() {
+    let folder = deployed(0o644, 0o644);
+    // Root may change any file that is not on a read-only mount, so the refusal is played.
+    let app = folder.path().display();
+    let path = stand_in(
+        folder.path(),
+        "chmod",
+        &format!("case $2 in ./*|{app}/*) exit 1;; esac\nexec /bin/chmod \"$@\""),
+    );
+    assert_serves_and_stops(startup("exec sh start.sh", folder.path(), &path)).await;
+    let mode = std::fs::metadata(folder.path().join("restaurant-review"))
+        .unwrap()
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o111, 0);
+}
+
+#[tokio::test]
+async fn a_checkout_is_built_first() {
+    let folder = deployed(0o755, 0o755);
+    std::fs::create_dir_all(folder.path().join("target/release")).unwrap();
+    std::fs::write(folder.path().join("Cargo.toml"), "").unwrap();
+    std::fs::rename(folder.path().join("restaurant-review"), folder.path().join("built")).unwrap();
+    let build = "[ \"$*\" = \"build --release --locked\" ] && cp built target/release/restaurant-review";
+    let path = stand_in(folder.path(), "cargo", build);
+    assert_serves_and_stops(startup("exec ./start.sh", folder.path(), &path)).await;
+}
+
+#[test]
+fn line_ends_are_pinned() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    assert!(!std::fs::read_to_string(folder.join("start.sh")).unwrap().contains('\r'));
+    let attributes = std::fs::read_to_string(folder.join(".gitattributes")).unwrap();
+    assert!(attributes.lines().any(|line| line == "* text=auto eol=lf"));
+}
