@@ -113,17 +113,6 @@ impl Server {
         panic!("PostgreSQL does not start: {}", server.log());
     }
 
-    /// Lets roles in by these lines of pg_hba.conf; the administrator keeps the password.
-    pub fn set_hba(&self, lines: &str) {
-        let file = self.folder.join("data/pg_hba.conf");
-        fs::write(file, format!("hostssl all admin {HOST}/32 password\n{lines}\n")).unwrap();
-        run(self
-            .command("pg_ctl")
-            .arg("-D")
-            .arg(self.folder.join("data"))
-            .arg("reload"));
-    }
-
     /// Stops the server as a restart does: connections are cut.
     pub fn stop(&self) {
         run(self
