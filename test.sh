@@ -6,19 +6,24 @@ cd "$(dirname "$0")"
 
 # --- What the tests need -------------------------------------------------------------------------
 
-# Command, Debian package, and what it is for.
+# Command (or a file, for what is not on the PATH), Debian package, and what it is for.
 needs=(
   "cc gcc a C compiler for SQLite"
   "npm npm Bootstrap, Azurite, the browser's driver, axe-core and the HTML checker"
   "java default-jre-headless the HTML checker"
   "chromium chromium the browser tests"
-  "pg_ctlcluster postgresql the tests of signing in to PostgreSQL"
+  "/usr/lib/postgresql/*/bin/initdb postgresql the store in PostgreSQL"
 )
+
+# Whether there is such a command, or a file that the pattern fits.
+has() {
+  command -v "$1" >/dev/null || compgen -G "$1" >/dev/null
+}
 
 missing=()
 for need in "${needs[@]}"; do
   read -r command package purpose <<<"$need"
-  command -v "$command" >/dev/null || missing+=("$package")
+  has "$command" || missing+=("$package")
 done
 if ((${#missing[@]})); then
   if [[ $(id -u) == 0 ]] && command -v apt-get >/dev/null; then
@@ -30,7 +35,7 @@ if ((${#missing[@]})); then
     echo "The tests need more than is installed here. On Debian or Ubuntu: sudo apt-get install ${missing[*]}" >&2
     for need in "${needs[@]}"; do
       read -r command package purpose <<<"$need"
-      command -v "$command" >/dev/null || echo "  $command (Debian package $package): $purpose" >&2
+      has "$command" || echo "  $command (Debian package $package): $purpose" >&2
     done
     exit 1
   fi
@@ -69,6 +74,7 @@ part "lints" cargo clippy --workspace --all-targets -- -D warnings
 part "documentation" env RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
 part "build" cargo build --workspace
 part "npm packages of Azurite" npm ci --prefix tests/azurite --no-progress
+part "queries are checked against the tables" migrations/prepare.sh --check
 part "Rust tests" cargo test --workspace
 part "npm packages" npm ci --prefix assets --no-progress
 part "vendored files are what their packages make" npm run --silent check --prefix assets
