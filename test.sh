@@ -9,7 +9,7 @@ cd "$(dirname "$0")"
 # Command (or a file, for what is not on the PATH), Debian package, and what it is for.
 needs=(
   "cc gcc a C compiler for SQLite"
-  "npm npm Bootstrap, the browser's driver, axe-core and the HTML checker"
+  "npm npm Bootstrap, Azurite, the browser's driver, axe-core and the HTML checker"
   "java default-jre-headless the HTML checker"
   "chromium chromium the browser tests"
   "/usr/lib/postgresql/*/bin/initdb postgresql the store in PostgreSQL"
@@ -73,6 +73,7 @@ part "format" cargo fmt --check
 part "lints" cargo clippy --workspace --all-targets -- -D warnings
 part "documentation" env RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
 part "build" cargo build --workspace
+part "npm packages of Azurite" npm ci --prefix tests/azurite --no-progress
 part "queries are checked against the tables" migrations/prepare.sh --check
 part "Rust tests" cargo test --workspace
 part "npm packages" npm ci --prefix assets --no-progress

@@ -156,11 +156,8 @@ async fn save(
             .await
             .map_err(|error| (error.into(), NOT_SAVED))?;
         if let Err(error) = app.photos.put(name, &photo).await {
-            // Behind the answer: a store that is away would hold it up once more.
-            let (app, name) = (app.clone(), name.clone());
-            app.changes
-                .clone()
-                .spawn(async move { cleanup::discard(&app, &name).await });
+            // What may be stored of it is left to the clean-up: a store that does not answer would hold up the
+            // person once more, and an upload that was given up can still arrive there.
             return Err((error.into(), NO_PHOTO));
         }
     }

@@ -192,6 +192,8 @@ fn transport() -> reqwest::Result<Transport> {
     let client = reqwest::Client::builder()
         .connect_timeout(CONNECT_LIMIT)
         .redirect(reqwest::redirect::Policy::none())
+        .no_gzip()
+        .no_deflate()
         .build()?;
     Ok(Transport::new(Arc::new(client)))
 }

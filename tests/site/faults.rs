@@ -1,41 +1,48 @@
 //! The store or the photos are away: a friendly answer, nothing lost, and all is well afterwards.
 
-use std::fs;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use image::ImageFormat;
 use reqwest::StatusCode;
 use restaurant_review::photos::cleanup::remove_unclaimed;
 use restaurant_review::photos::{PhotoName, processing};
 
-use crate::harness::{Site, encoded, location, photo_link, red_blue, review, review_with_photo};
+use crate::harness::{
+    Site, encoded, location, over_both_photo_stores, photo_link, red_blue, review, review_with_photo,
+};
+use crate::rig::Azurite;
 
-/// Puts a file where the photo folder was, so that nothing can be stored (root may write anywhere, so
-/// permissions would not do).
-fn take_photos_away(site: &Site) {
-    fs::rename(site.photo_folder(), site.folder.path().join("photos-away")).unwrap();
-    fs::write(site.photo_folder(), "in the way").unwrap();
-}
+over_both_photo_stores!(
+    store_that_cannot_be_written,
+    a_photo_whose_review_cannot_be_saved_does_not_stay,
+    photos_that_lost_their_review_are_removed,
+);
 
-fn give_photos_back(site: &Site) {
-    fs::remove_file(site.photo_folder()).unwrap();
-    fs::rename(site.folder.path().join("photos-away"), site.photo_folder()).unwrap();
+#[tokio::test]
+async fn photos_in_a_folder_away() {
+    photos_away(Site::start().await).await;
 }
 
 #[tokio::test]
-async fn photos_away() {
-    let site = Site::start().await;
+async fn photos_in_blob_storage_away() {
+    let container = Azurite::start().await.container().await;
+    photos_away(Site::start_in(|_| {}, Some(container)).await).await;
+}
+
+async fn photos_away(site: Site) {
     let path = site.add_restaurant("A").await;
     let photo = encoded(&red_blue(40, 30), ImageFormat::Png);
     site.review(&path, review_with_photo("Ada", "5", photo.clone())).await;
     let link = photo_link(&site.page(&path).await);
-    take_photos_away(&site);
+    site.take_photos_away().await;
 
+    let begun = Instant::now();
     let response = site
         .review(&path, review_with_photo("Typed name", "4", photo.clone()))
         .await;
     assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert!(response.headers().contains_key("retry-after"));
+    assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
     let page = response.text().await.unwrap();
     for part in [
         "its photo could not be stored just now",
@@ -61,7 +68,21 @@ async fn photos_away() {
     // What needs no photo goes on.
     assert_eq!(location(&site.review(&path, review("Bob", "3", "")).await), path);
 
-    give_photos_back(&site);
+    site.give_photos_back().await;
+    remove_unclaimed(&site.app, Duration::ZERO).await;
+    assert!(
+        site.app
+            .store
+            .unclaimed_photos(Duration::ZERO)
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    assert_eq!(
+        site.stored_photos().await.len(),
+        2,
+        "nothing stays of the upload that failed"
+    );
     assert_eq!(site.get("/readyz").send().await.unwrap().status(), StatusCode::OK);
     assert_eq!(
         location(&site.review(&path, review_with_photo("Ada", "4", photo)).await),
@@ -70,9 +91,7 @@ async fn photos_away() {
     assert_eq!(site.get(&link).send().await.unwrap().status(), StatusCode::OK);
 }
 
-#[tokio::test]
-async fn store_that_cannot_be_written() {
-    let site = Site::start().await;
+async fn store_that_cannot_be_written(site: Site) {
     let path = site.add_restaurant("A").await;
     let sql = site.plain_sql().await;
     let mut other = sql.acquire().await.unwrap();
@@ -92,7 +111,7 @@ async fn store_that_cannot_be_written() {
             "{page}"
         );
     }
-    assert!(site.photo_files().is_empty(), "no photo without its review");
+    assert!(site.stored_photos().await.is_empty(), "no photo without its review");
     site.page("/").await;
 
     sqlx::query("rollback").execute(&mut *other).await.unwrap();
@@ -166,9 +185,7 @@ async fn production_tells_strangers_nothing() {
     }
 }
 
-#[tokio::test]
-async fn a_photo_whose_review_cannot_be_saved_does_not_stay() {
-    let site = Site::start().await;
+async fn a_photo_whose_review_cannot_be_saved_does_not_stay(site: Site) {
     let path = site.add_restaurant("A").await;
     let sql = site.plain_sql().await;
     // The photo can be announced and stored; only then the review is refused.
@@ -182,7 +199,7 @@ async fn a_photo_whose_review_cannot_be_saved_does_not_stay() {
         .await;
     assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
     assert!(response.text().await.unwrap().contains("Kept user"));
-    assert!(site.photo_files().is_empty());
+    assert!(site.stored_photos().await.is_empty());
     let unclaimed: i64 = sqlx::query_scalar("select count(*) from unclaimed_photos")
         .fetch_one(&sql)
         .await
@@ -194,12 +211,10 @@ async fn a_photo_whose_review_cannot_be_saved_does_not_stay() {
         location(&site.review(&path, review_with_photo("Ada", "4", photo)).await),
         path
     );
-    assert_eq!(site.photo_files().len(), 2);
+    assert_eq!(site.stored_photos().await.len(), 2);
 }
 
-#[tokio::test]
-async fn photos_that_lost_their_review_are_removed() {
-    let site = Site::start().await;
+async fn photos_that_lost_their_review_are_removed(site: Site) {
     let path = site.add_restaurant("A").await;
     let photo = encoded(&red_blue(40, 30), ImageFormat::Png);
     site.review(&path, review_with_photo("Ada", "5", photo.clone())).await;
@@ -216,12 +231,12 @@ async fn photos_that_lost_their_review_are_removed() {
         .execute(&site.plain_sql().await)
         .await
         .unwrap();
-    assert_eq!(site.photo_files().len(), 6);
+    assert_eq!(site.stored_photos().await.len(), 6);
 
     remove_unclaimed(&site.app, Duration::from_hours(1)).await;
-    assert_eq!(site.photo_files().len(), 6, "a photo may still get its review");
+    assert_eq!(site.stored_photos().await.len(), 6, "a photo may still get its review");
     remove_unclaimed(&site.app, Duration::ZERO).await;
-    assert_eq!(site.photo_files().len(), 2);
+    assert_eq!(site.stored_photos().await.len(), 2);
     let link = photo_link(&site.page(&path).await);
     assert_eq!(
         site.get(&link).send().await.unwrap().status(),

@@ -4,7 +4,9 @@ use proptest::prelude::*;
 use reqwest::{Response, StatusCode};
 use restaurant_review::model::{RestaurantForm, ReviewForm};
 
-use crate::harness::{Site, encoded, location, red_blue, review, review_with_photo};
+use crate::harness::{Site, encoded, location, over_both_photo_stores, red_blue, review, review_with_photo};
+
+over_both_photo_stores!(the_same_form_sent_twice_is_saved_once);
 
 async fn refused(response: Response, status: StatusCode, parts: &[&str]) -> String {
     assert_eq!(response.status(), status);
@@ -140,9 +142,7 @@ async fn a_photo_that_must_be_chosen_again_is_named() {
     assert!(site.photo_files().is_empty());
 }
 
-#[tokio::test]
-async fn the_same_form_sent_twice_is_saved_once() {
-    let site = Site::start().await;
+async fn the_same_form_sent_twice_is_saved_once(site: Site) {
     let id = "0b6e2b9e-0d5c-4d34-9d0f-0a4f0b0f6a01";
     let form = [("restaurant_name", "Once"), ("description", "d"), ("form_id", id)];
     let (first, second) = tokio::join!(
@@ -162,7 +162,7 @@ async fn the_same_form_sent_twice_is_saved_once() {
     assert_eq!(location(&second), "/1/");
     assert!(site.page("/1/").await.contains("5.0 (1 review)"));
     assert_eq!(
-        site.photo_files().len(),
+        site.stored_photos().await.len(),
         2,
         "one photo with its thumbnail: the second copy did not stay"
     );

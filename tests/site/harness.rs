@@ -9,6 +9,7 @@ use reqwest::multipart::{Form, Part};
 use reqwest::{Client, RequestBuilder, Response, StatusCode, redirect};
 use restaurant_review::app::App;
 use restaurant_review::config::Config;
+use restaurant_review::photos::PhotoStore;
 use restaurant_review::store::Store;
 use restaurant_review::{open, server};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
@@ -16,12 +17,16 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
+use crate::rig::{Azurite, Container};
+
 /// A site that stops with the test.
 pub struct Site {
     pub base: String,
     pub client: Client,
     pub app: App,
     pub folder: TempDir,
+    /// Where its photos are, when that is not the folder.
+    pub container: Option<Container>,
     _stop: oneshot::Sender<()>,
 }
 
@@ -33,11 +38,39 @@ impl Site {
 
     /// Starts a site with changed settings.
     pub async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
+        Self::start_in(change, None).await
+    }
+
+    /// Starts a site with an empty store and its photos in Blob Storage.
+    pub async fn start_on_blobs() -> Self {
+        let container = Azurite::shared().await.container().await;
+        Self::start_in(|_| {}, Some(container)).await
+    }
+
+    /// Starts a site with changed settings; its photos in that container, where there is one.
+    pub async fn start_in(change: impl FnOnce(&mut Config), container: Option<Container>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut config = Config::for_test(folder.path().to_owned());
+        if let Some(container) = &container {
+            config.storage = Some(container.config.clone());
+        }
         change(&mut config);
-        let app = open::open(config).await.unwrap();
-        Self::serve(app, folder).await
+        let photos: Box<dyn PhotoStore> = match &container {
+            None => open::open_photos(&config).await.unwrap(),
+            Some(container) => Box::new(container.photos()),
+        };
+        let store = open::open_store(&config).await.unwrap();
+        let mut site = Self::serve(App::new(config, store, photos), folder).await;
+        site.container = container;
+        site
+    }
+
+    /// Starts a site over that photo store.
+    pub async fn start_over(photos: Box<dyn PhotoStore>) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let config = Config::for_test(folder.path().to_owned());
+        let store = open::open_store(&config).await.unwrap();
+        Self::serve(App::new(config, store, photos), folder).await
     }
 
     /// Starts a site on a store that is already there.
@@ -69,6 +102,7 @@ impl Site {
             client,
             app,
             folder,
+            container: None,
             _stop: stop,
         }
     }
@@ -116,6 +150,37 @@ impl Site {
             .unwrap()
     }
 
+    /// The names of the stored photos and thumbnails, wherever they are.
+    pub async fn stored_photos(&self) -> Vec<String> {
+        match &self.container {
+            None => self.photo_files(),
+            Some(container) => container.names().await,
+        }
+    }
+
+    /// Takes the photo store away, so that nothing can be stored or read.
+    pub async fn take_photos_away(&self) {
+        match &self.container {
+            // A file where the folder was: root may write anywhere, so permissions would not do.
+            None => {
+                std::fs::rename(self.photo_folder(), self.folder.path().join("photos-away")).unwrap();
+                std::fs::write(self.photo_folder(), "in the way").unwrap();
+            }
+            Some(container) => container.azurite.stop().await,
+        }
+    }
+
+    /// Gives it back.
+    pub async fn give_photos_back(&self) {
+        match &self.container {
+            None => {
+                std::fs::remove_file(self.photo_folder()).unwrap();
+                std::fs::rename(self.folder.path().join("photos-away"), self.photo_folder()).unwrap();
+            }
+            Some(container) => container.azurite.start_again().await,
+        }
+    }
+
     /// The names of the files in the photo folder.
     pub fn photo_files(&self) -> Vec<String> {
         let entries = std::fs::read_dir(self.photo_folder()).unwrap();
@@ -128,6 +193,26 @@ impl Site {
         self.folder.path().join("photos")
     }
 }
+
+/// Makes each of these tests, which take a [`Site`], one over either photo store.
+macro_rules! over_both_photo_stores {
+    ($($test:ident),* $(,)?) => {
+        $(mod $test {
+            use crate::harness::Site;
+
+            #[tokio::test]
+            async fn in_a_folder() {
+                super::$test(Site::start().await).await;
+            }
+
+            #[tokio::test]
+            async fn in_blob_storage() {
+                super::$test(Site::start_on_blobs().await).await;
+            }
+        })*
+    };
+}
+pub(crate) use over_both_photo_stores;
 
 /// Where a 303 goes.
 pub fn location(response: &Response) -> String {

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test ends where something is not as it should be")]
 
+mod blobs;
 mod crash;
 mod entra;
 mod faults;
@@ -10,6 +11,7 @@ mod harness;
 mod hostile;
 mod managed_identity;
 mod pages;
+mod passwordless;
 mod photos;
 mod plain_sql;
 mod postgres;

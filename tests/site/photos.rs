@@ -9,7 +9,9 @@ use reqwest::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ETAG, IF_NONE
 use restaurant_review::photos::processing::{PHOTO_SIDE, THUMBNAIL_SIDE, process};
 use restaurant_review::photos::{PhotoError, Photographer};
 
-use crate::harness::{Site, encoded, location, photo_link, red_blue, review_with_photo};
+use crate::harness::{Site, encoded, location, over_both_photo_stores, photo_link, red_blue, review_with_photo};
+
+over_both_photo_stores!(every_format_becomes_a_jpeg_that_caches_keep);
 
 /// EXIF with an orientation (tag 0x0112) and a GPS latitude reference (tag 0x8825 and below).
 fn exif(orientation: u8) -> Vec<u8> {
@@ -43,9 +45,7 @@ fn is_red(picture: &DynamicImage, x: u32, y: u32) -> bool {
     red > 150 && blue < 100
 }
 
-#[tokio::test]
-async fn every_format_becomes_a_jpeg_that_caches_keep() {
-    let site = Site::start().await;
+async fn every_format_becomes_a_jpeg_that_caches_keep(site: Site) {
     let path = site.add_restaurant("A").await;
     let lossy_webp = include_bytes!("fixtures/lossy.webp").to_vec();
     let picture = red_blue(400, 300);

@@ -87,7 +87,9 @@ impl Place {
         match error.kind() {
             ErrorKind::HttpResponse { .. } => self.refused(error),
             ErrorKind::Credential => {
-                let cause = cause_of::<NoToken>(&error).map_or_else(|| chain(&error), ToString::to_string);
+                let cause = causes(&error)
+                    .find_map(|cause| cause.downcast_ref::<NoToken>())
+                    .map_or_else(|| chain(&error), ToString::to_string);
                 self.error(format_args!(
                     "there is no Entra token for it: {}. In Azure, give the site an identity (az webapp identity \
                      assign) and set AZURE_CLIENT_ID to its client id; on a machine of your own, run: az login",
@@ -112,11 +114,7 @@ impl Place {
         let request = answer
             .and_then(|answer| answer.request_id)
             .map(|id| format!(", request {}", without_secrets(&id)));
-        let answered = format!(
-            "{status} {}{}",
-            without_secrets(&code),
-            request.as_deref().unwrap_or_default()
-        );
+        let answered = format!("{status} {}{}", without_secrets(&code), request.unwrap_or_default());
 
         let (account, container) = (self.account(), &self.container);
         let advice = match code.as_str() {
@@ -154,7 +152,9 @@ impl Place {
 
     /// No answer at all.
     fn unreachable(&self, error: &azure_core::Error) -> BlobError {
-        let cause = without_secrets(&chain(error));
+        // The SDK's own words, about its retries, say nothing to whom this is for.
+        let cause = causes(error).find(|cause| !cause.is::<azure_core::Error>());
+        let cause = without_secrets(&chain(cause.unwrap_or(error)));
         let host = self.account_url.host_str().unwrap_or_default();
         // The causes are the resolver's and the TLS library's own, which the HTTP client hands on as texts.
         if cause.contains("dns error") {
@@ -167,6 +167,11 @@ impl Place {
             self.error(format_args!(
                 "the certificate of {host} is not trusted, so no token is sent. Should it be, as with Azurite, set \
                  SSL_CERT_FILE to a PEM file with the certificate of its authority. The cause: {cause}"
+            ))
+        } else if cause.contains("timed out") {
+            self.error(format_args!(
+                "it cannot be reached: {cause}. Is the account's network open to this site? {}",
+                self.show_network()
             ))
         } else {
             self.error(format_args!("it cannot be reached: {cause}"))
@@ -199,28 +204,16 @@ pub(super) fn has_code(error: &azure_core::Error, code: &StorageErrorCode) -> bo
 
 /// The service's code for what went wrong, such as `ContainerNotFound`.
 fn code_of(error: &azure_core::Error) -> Option<String> {
-    let ErrorKind::HttpResponse {
-        error_code,
-        raw_response,
-        ..
-    } = error.kind()
-    else {
+    let ErrorKind::HttpResponse { raw_response, .. } = error.kind() else {
         return None;
     };
-    raw_response
-        .as_ref()
-        .and_then(|response| {
-            response
-                .headers()
-                .get_optional_string(&HeaderName::from_static("x-ms-error-code"))
-        })
-        .or_else(|| error_code.clone())
+    let headers = raw_response.as_ref()?.headers();
+    headers.get_optional_string(&HeaderName::from_static("x-ms-error-code"))
 }
 
-/// The first cause of that type.
-fn cause_of<E: Error + 'static>(error: &azure_core::Error) -> Option<&E> {
+/// An error and its causes.
+fn causes(error: &azure_core::Error) -> impl Iterator<Item = &(dyn Error + 'static)> {
     std::iter::successors(Some(error as &(dyn Error + 'static)), |error| (*error).source())
-        .find_map(|error| error.downcast_ref())
 }
 
 /// A text of others in one line. A token is one long word of letters and digits, so no such word stays.

@@ -1,5 +1,6 @@
 //! The real parts that the site works with in Azure, started by the tests on free loopback ports.
 
+mod azurite;
 mod ca;
 mod identity;
 mod judge;
@@ -7,6 +8,7 @@ pub mod postgres;
 mod server;
 mod token;
 
+pub use self::azurite::{Azurite, Container, TestCredential};
 pub use self::ca::Authority;
 pub use self::identity::{Behaviour, IdentityEndpoint};
 pub use self::judge::{Judge, POSTGRES};

@@ -1,0 +1,275 @@
+//! Photos in Blob Storage, as Azurite serves them: what is stored, how it travels, what each refusal says.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use azure_core::Bytes;
+use azure_core::http::{AsyncRawResponse, ClientOptions, HttpClient, Request, Transport};
+use futures_util::StreamExt;
+use image::ImageFormat;
+use reqwest::StatusCode;
+use reqwest::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
+use restaurant_review::config::{Config, StorageConfig};
+use restaurant_review::error::chain;
+use restaurant_review::photos::{BlobPhotos, PhotoName, PhotoStore, ProcessedPhoto};
+
+use crate::harness::{Site, encoded, photo_link, red_blue, review_with_photo};
+use crate::rig::{Authority, Azurite, TestCredential};
+
+fn photo(content: &'static [u8]) -> ProcessedPhoto {
+    ProcessedPhoto {
+        photo: content.into(),
+        thumbnail: b"small"[..].into(),
+    }
+}
+
+/// What a photo store says it cannot do.
+async fn fault(photos: &dyn PhotoStore) -> String {
+    let text = chain(&photos.ready().await.unwrap_err());
+    assert!(!text.contains("eyJ"), "{text} holds a token");
+    text
+}
+
+#[tokio::test]
+async fn a_blob_says_what_it_is_and_never_changes() {
+    let container = Azurite::shared().await.container().await;
+    let photos = container.photos();
+    let name = PhotoName::random();
+    photos.put(&name, &photo(b"the photo")).await.unwrap();
+    photos.put(&name, &photo(b"another")).await.unwrap();
+
+    for (name, content) in [(&name, &b"the photo"[..]), (&name.thumbnail(), b"small")] {
+        let stored = photos.get(name).await.unwrap().unwrap();
+        assert_eq!(stored.length, content.len() as u64);
+        let body = axum::body::to_bytes(stored.body, usize::MAX).await.unwrap();
+        assert_eq!(body, content, "the first content of a name stays");
+        let blob = container
+            .client
+            .blob_client(name.as_str())
+            .download(None)
+            .await
+            .unwrap();
+        assert_eq!(blob.properties.content_type.as_deref(), Some("image/jpeg"));
+        let caching = blob.properties.cache_control;
+        assert_eq!(caching.as_deref(), Some("public, max-age=31536000, immutable"));
+    }
+
+    photos.delete(&name).await.unwrap();
+    assert!(container.names().await.is_empty());
+    assert!(photos.get(&name).await.unwrap().is_none());
+    photos.delete(&name).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_private_container_is_read_by_the_site_alone() {
+    let site = Site::start_on_blobs().await;
+    let container = site.container.as_ref().unwrap();
+    let path = site.add_restaurant("A").await;
+    let picture = encoded(&red_blue(40, 30), ImageFormat::Png);
+    site.review(&path, review_with_photo("Ada", "5", picture)).await;
+    let link = photo_link(&site.page(&path).await);
+    let photo = site.get(&link).send().await.unwrap();
+    assert_eq!(photo.status(), StatusCode::OK);
+    assert_eq!(photo.headers()[CONTENT_TYPE], "image/jpeg");
+
+    let name = link.strip_prefix("/photos/").unwrap().parse().unwrap();
+    let stranger = container
+        .azurite
+        .http_client()
+        .get(container.url(&name))
+        .send()
+        .await
+        .unwrap();
+    assert!(stranger.status().is_client_error(), "{}", stranger.status());
+}
+
+#[tokio::test]
+async fn a_missing_container_is_named_with_its_command() {
+    let container = Azurite::shared().await.missing_container();
+    let photos = container.photos();
+    let name = &container.config.container;
+    let command = format!("az storage container create --name {name} --account-name devstoreaccount1");
+    let text = fault(&photos).await;
+    assert!(text.contains(&command), "{text}");
+    for error in [
+        photos.get(&PhotoName::random()).await.err().unwrap(),
+        photos.put(&PhotoName::random(), &photo(b"x")).await.unwrap_err(),
+        photos.delete(&PhotoName::random()).await.unwrap_err(),
+    ] {
+        assert!(error.to_string().contains(&command), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_token_for_something_else_is_refused() {
+    let container = Azurite::shared().await.container().await;
+    let credential = TestCredential::for_audience("https://ossrdbms-aad.database.windows.net");
+    let text = fault(&container.photos_as(credential, container.azurite.options())).await;
+    assert!(text.contains("the Entra token is not accepted"), "{text}");
+    container.photos().ready().await.unwrap();
+}
+
+#[tokio::test]
+async fn an_untrusted_certificate_is_said_within_seconds() {
+    let container = Azurite::shared().await.container().await;
+    let other = reqwest::Certificate::from_pem(&std::fs::read(Authority::new().file()).unwrap()).unwrap();
+    let client = reqwest::Client::builder().tls_certs_only([other]).no_proxy();
+    let options = ClientOptions {
+        transport: Some(Transport::new(Arc::new(client.build().unwrap()))),
+        ..ClientOptions::default()
+    };
+    let begun = Instant::now();
+    let text = fault(&container.photos_as(TestCredential::for_storage(), options)).await;
+    assert!(text.contains("the certificate of 127.0.0.1 is not trusted"), "{text}");
+    assert!(text.contains("SSL_CERT_FILE"), "{text}");
+    assert!(begun.elapsed() < Duration::from_secs(20));
+}
+
+#[tokio::test]
+async fn an_authority_in_ssl_cert_file_is_trusted() {
+    // The store as the site opens it, in a process of its own: this one has another environment.
+    if let Ok(account_url) = std::env::var("ALONE") {
+        let config = StorageConfig {
+            account_url: account_url.parse().unwrap(),
+            container: std::env::var("CONTAINER").unwrap(),
+            photos_base_url: None,
+            client_id: None,
+        };
+        let credential = Arc::new(TestCredential::for_storage());
+        let photos = BlobPhotos::open(&config, credential, ClientOptions::default()).unwrap();
+        photos.ready().await.unwrap();
+        return;
+    }
+    let container = Azurite::shared().await.container().await;
+    let status = tokio::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "blobs::an_authority_in_ssl_cert_file_is_trusted"])
+        .env("ALONE", container.azurite.account_url())
+        .env("CONTAINER", &container.config.container)
+        .env("SSL_CERT_FILE", container.azurite.root_file())
+        .env("NO_PROXY", "127.0.0.1")
+        .status();
+    assert!(status.await.unwrap().success());
+}
+
+#[tokio::test]
+async fn a_service_that_says_nothing_is_given_up_within_seconds() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut container = Azurite::shared().await.missing_container();
+    let url = format!("https://{}/devstoreaccount1", listener.local_addr().unwrap());
+    container.config.account_url = url.parse().unwrap();
+    let credential = Arc::new(TestCredential::for_storage());
+    // The site's own HTTP client, with its time limits.
+    let photos = BlobPhotos::open(&container.config, credential, ClientOptions::default()).unwrap();
+    let begun = Instant::now();
+    let text = fault(&photos).await;
+    assert!(
+        text.contains("cannot be reached") || text.contains("no answer"),
+        "{text}"
+    );
+    assert!(begun.elapsed() < Duration::from_secs(20));
+}
+
+#[tokio::test]
+async fn an_account_that_does_not_exist_is_said_within_seconds() {
+    let mut container = Azurite::shared().await.missing_container();
+    container.config.account_url = "https://contoso.blob.core.windows.invalid".parse().unwrap();
+    let begun = Instant::now();
+    let text = fault(&container.photos()).await;
+    assert!(
+        text.contains("the name contoso.blob.core.windows.invalid cannot be resolved"),
+        "{text}"
+    );
+    assert!(begun.elapsed() < Duration::from_secs(20));
+}
+
+/// A client that counts what it has read.
+#[derive(Debug)]
+struct Counting {
+    client: reqwest::Client,
+    read: Arc<AtomicUsize>,
+}
+
+#[async_trait]
+impl HttpClient for Counting {
+    async fn execute_request(&self, request: &Request) -> azure_core::Result<AsyncRawResponse> {
+        let (status, headers, body) = self.client.execute_request(request).await?.deconstruct();
+        let read = self.read.clone();
+        let body = body.inspect(move |bytes| {
+            let length = bytes.as_ref().map_or(0, azure_core::Bytes::len);
+            read.fetch_add(length, Ordering::Relaxed);
+        });
+        Ok(AsyncRawResponse::new(status, headers, Box::pin(body)))
+    }
+}
+
+#[tokio::test]
+async fn a_large_photo_is_streamed() {
+    const LENGTH: usize = 48 << 20;
+    let container = Azurite::shared().await.container().await;
+    let name = PhotoName::random();
+    let content: Bytes = (0..LENGTH).map(|index| u8::try_from(index % 251).unwrap()).collect();
+    let blob = container.client.blob_client(name.as_str());
+    blob.upload(content.clone().into(), None).await.unwrap();
+
+    let read = Arc::new(AtomicUsize::new(0));
+    let counting = Counting {
+        client: container.azurite.http_client(),
+        read: read.clone(),
+    };
+    let options = ClientOptions {
+        transport: Some(Transport::new(Arc::new(counting))),
+        ..ClientOptions::default()
+    };
+    let photos = container.photos_as(TestCredential::for_storage(), options);
+    let site = Site::start_over(Box::new(photos)).await;
+
+    let mut response = site.get(&format!("/photos/{name}")).send().await.unwrap();
+    assert_eq!(response.headers()[CONTENT_LENGTH], LENGTH.to_string());
+    let first = response.chunk().await.unwrap().unwrap();
+    // A browser that reads no further: what is on its way fills the sockets, and no more is fetched.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let fetched = read.load(Ordering::Relaxed);
+    assert!(fetched < LENGTH / 2, "{fetched} bytes were fetched that nobody reads");
+    let mut received = first.to_vec();
+    while let Some(bytes) = response.chunk().await.unwrap() {
+        received.extend(bytes);
+    }
+    assert!(received == content);
+}
+
+#[tokio::test]
+async fn a_base_url_leads_browsers_to_the_photos_themselves() {
+    let container = Azurite::shared().await.container().await;
+    let base = "https://photos.example.com:8443/restaurant/";
+    let direct = |config: &mut Config| config.storage.as_mut().unwrap().photos_base_url = Some(base.parse().unwrap());
+    let site = Site::start_in(direct, Some(container)).await;
+    let path = site.add_restaurant("A").await;
+    let picture = encoded(&red_blue(40, 30), ImageFormat::Png);
+    site.review(&path, review_with_photo("Ada", "5", picture)).await;
+
+    let details = site.get(&path).send().await.unwrap();
+    let policy = details.headers()[CONTENT_SECURITY_POLICY].to_str().unwrap().to_owned();
+    assert!(
+        policy.contains("img-src 'self' https://photos.example.com:8443 data: blob:;"),
+        "{policy}"
+    );
+    let names = site.stored_photos().await;
+    let details = details.text().await.unwrap();
+    for name in &names {
+        assert!(
+            details.contains(&format!("\"{base}{name}\"")),
+            "{name} is not in {details}"
+        );
+    }
+    let list = site.page("/").await;
+    assert!(
+        list.contains(&format!("src=\"{base}")) && !list.contains("\"/photos/"),
+        "{list}"
+    );
+    // The old addresses still work, for links that are out there.
+    let photo = site.get(&format!("/photos/{}", names[0])).send().await.unwrap();
+    assert_eq!(photo.status(), StatusCode::OK);
+    assert_eq!(photo.headers()[CACHE_CONTROL], "public, max-age=31536000, immutable");
+}
