@@ -73,13 +73,13 @@ part "format" cargo fmt --check
 part "lints" cargo clippy --workspace --all-targets -- -D warnings
 part "documentation" env RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
 part "build" cargo build --workspace
+part "npm packages of the browser tests" npm ci --prefix tests/browser --no-progress
 part "npm packages of Azurite" npm ci --prefix tests/azurite --no-progress
 part "queries are checked against the tables" migrations/prepare.sh --check
 part "npm packages of Azurite" npm ci --prefix tests/azurite --no-progress
 part "Rust tests" cargo test --workspace
 part "npm packages" npm ci --prefix assets --no-progress
 part "vendored files are what their packages make" npm run --silent check --prefix assets
-part "npm packages of the browser tests" npm ci --prefix tests/browser --no-progress
 part "browser tests" npm run --silent test --prefix tests/browser
 
 printf '\nEverything passed in %d s:\n' "$SECONDS"

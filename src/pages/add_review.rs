@@ -73,12 +73,27 @@ pub async fn post(
             Ok((Notice::ReviewAdded, Redirect::to(&id.url())).into_response())
         }
         Ok(AddedReview::NoRestaurant) => Err(AppError::NotFound),
-        Err((error, problem)) => {
+        Err(NotSaved::Store(error)) => {
             error.log();
+            let problem = "Review not added: the site could not save it just now. Send it again in a moment.";
+            form.problem = Some(problem.to_owned());
+            // The restaurant is not read: a store that is away would hold up the person once more.
+            Ok(alone(&app, &request_id, error.status(), form))
+        }
+        Err(NotSaved::Photo(error)) => {
+            error.log();
+            let problem = "Review not added: its photo could not be stored just now. Send it again in a moment, or \
+                           without the photo.";
             form.problem = Some(problem.to_owned());
             again(&app, &request_id, error.status(), form).await
         }
     }
+}
+
+/// Which of the two stores failed.
+enum NotSaved {
+    Store(AppError),
+    Photo(AppError),
 }
 
 /// What is wrong with a sent review.
@@ -143,22 +158,18 @@ async fn save(
     new: NewReview,
     photo: Option<ProcessedPhoto>,
     submission: Option<SubmissionId>,
-) -> Result<AddedReview, (AppError, &'static str)> {
-    const NOT_SAVED: &str = "Review not added: the site could not save it just now. Send it again in a moment.";
-    const NO_PHOTO: &str =
-        "Review not added: its photo could not be stored just now. Send it again in a moment, or without the photo.";
-
+) -> Result<AddedReview, NotSaved> {
     let mut name = None;
     if let Some(photo) = photo {
         let name = name.insert(PhotoName::random());
         app.store
             .announce_photo(name)
             .await
-            .map_err(|error| (error.into(), NOT_SAVED))?;
+            .map_err(|error| NotSaved::Store(error.into()))?;
         if let Err(error) = app.photos.put(name, &photo).await {
             // What may be stored of it is left to the clean-up: a store that does not answer would hold up the
             // person once more, and an upload that was given up can still arrive there.
-            return Err((error.into(), NO_PHOTO));
+            return Err(NotSaved::Photo(error.into()));
         }
     }
     let result = app.store.add_review(id, &new, name.as_ref(), submission.as_ref()).await;
@@ -167,7 +178,7 @@ async fn save(
     {
         cleanup::discard_if_unclaimed(&app, &name).await;
     }
-    result.map_err(|error| (error.into(), NOT_SAVED))
+    result.map_err(|error| NotSaved::Store(error.into()))
 }
 
 /// The form again, with all that was typed: on the restaurant's page, or alone when that cannot be read.
@@ -177,12 +188,11 @@ async fn again(
     status: StatusCode,
     form: ReviewFormView,
 ) -> Result<Response, AppError> {
-    let chrome = Chrome::of_fault(&app.config, request_id, status);
     match app.store.details(form.restaurant_id, None).await {
         Ok(Some((restaurant, page))) => Ok((
             status,
             Page(DetailsTemplate {
-                chrome,
+                chrome: Chrome::of_fault(&app.config, request_id, status),
                 photo_urls: app.photo_urls.clone(),
                 restaurant,
                 page,
@@ -193,7 +203,13 @@ async fn again(
         Ok(None) => Err(AppError::NotFound),
         Err(error) => {
             tracing::warn!(%error, "the form is shown without its restaurant");
-            Ok((status, Page(ReviewAgainTemplate { chrome, form })).into_response())
+            Ok(alone(app, request_id, status, form))
         }
     }
+}
+
+/// The form again, without its restaurant.
+fn alone(app: &App, request_id: &RequestId, status: StatusCode, form: ReviewFormView) -> Response {
+    let chrome = Chrome::of_fault(&app.config, request_id, status);
+    (status, Page(ReviewAgainTemplate { chrome, form })).into_response()
 }

@@ -17,8 +17,9 @@ const output = join(root, "test-output");
 /** Starts a site; `settings` are environment variables. */
 export async function startSite(settings = {}) {
   const folder = mkdtempSync(join(tmpdir(), "restaurant-review-"));
-  // Nothing of the caller's environment decides what is tested.
-  const env = { PORT: "0", DATA_DIR: folder, ...settings };
+  // Nothing of the caller's environment decides what is tested, but SITE_SETTINGS: variables of the site as a
+  // JSON object, for the same story over other stores.
+  const env = { PORT: "0", DATA_DIR: folder, ...JSON.parse(process.env.SITE_SETTINGS ?? "{}"), ...settings };
   const child = spawn(command, [], { cwd: folder, env, stdio: ["ignore", "pipe", "inherit"] });
   const ended = new Promise((resolve) => child.once("exit", resolve));
   const log = [];
