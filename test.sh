@@ -73,6 +73,7 @@ part "format" cargo fmt --check
 part "lints" cargo clippy --workspace --all-targets -- -D warnings
 part "documentation" env RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
 part "build" cargo build --workspace
+part "npm packages of Azurite" npm ci --prefix tests/azurite --no-progress
 part "queries are checked against the tables" migrations/prepare.sh --check
 part "npm packages of Azurite" npm ci --prefix tests/azurite --no-progress
 part "Rust tests" cargo test --workspace

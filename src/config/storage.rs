@@ -48,7 +48,9 @@ impl StorageConfig {
             Url::parse("https://invalid").expect("a URL")
         });
         let photos_base_url = base_url.and_then(|(variable, text)| {
-            let url = without_slash(&text).filter(|url| matches!(url.scheme(), "https" | "http"));
+            let url = without_slash(&text).filter(|url| {
+                matches!(url.scheme(), "https" | "http") && url.query().is_none() && url.fragment().is_none()
+            });
             if url.is_none() {
                 reader.fault(format!(
                     "{variable} is {text:?}, but it wants the https URL under which the photos lie, such as \

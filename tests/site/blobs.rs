@@ -154,6 +154,24 @@ async fn an_authority_in_ssl_cert_file_is_trusted() {
 }
 
 #[tokio::test]
+async fn a_service_that_says_nothing_is_given_up_within_seconds() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut container = Azurite::shared().await.missing_container();
+    let url = format!("https://{}/devstoreaccount1", listener.local_addr().unwrap());
+    container.config.account_url = url.parse().unwrap();
+    let credential = Arc::new(TestCredential::for_storage());
+    // The site's own HTTP client, with its time limits.
+    let photos = BlobPhotos::open(&container.config, credential, ClientOptions::default()).unwrap();
+    let begun = Instant::now();
+    let text = fault(&photos).await;
+    assert!(
+        text.contains("cannot be reached") || text.contains("no answer"),
+        "{text}"
+    );
+    assert!(begun.elapsed() < Duration::from_secs(20));
+}
+
+#[tokio::test]
 async fn an_account_that_does_not_exist_is_said_within_seconds() {
     let mut container = Azurite::shared().await.missing_container();
     container.config.account_url = "https://contoso.blob.core.windows.invalid".parse().unwrap();

@@ -11,6 +11,7 @@ mod harness;
 mod hostile;
 mod managed_identity;
 mod pages;
+mod passwordless;
 mod photos;
 mod plain_sql;
 mod postgres;

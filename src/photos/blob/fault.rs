@@ -168,6 +168,11 @@ impl Place {
                 "the certificate of {host} is not trusted, so no token is sent. Should it be, as with Azurite, set \
                  SSL_CERT_FILE to a PEM file with the certificate of its authority. The cause: {cause}"
             ))
+        } else if cause.contains("timed out") {
+            self.error(format_args!(
+                "it cannot be reached: {cause}. Is the account's network open to this site? {}",
+                self.show_network()
+            ))
         } else {
             self.error(format_args!("it cannot be reached: {cause}"))
         }

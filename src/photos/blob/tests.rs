@@ -186,6 +186,8 @@ async fn what_cannot_be_reached_says_why() {
     );
     let text = fault_of(connect("invalid peer certificate: UnknownIssuer")).await;
     assert!(text.contains("SSL_CERT_FILE"), "{text}");
+    let text = fault_of(connect("operation timed out")).await;
+    assert!(text.contains("networkRuleSet"), "{text}");
     let text = fault_of(connect("Connection refused (os error 111)")).await;
     assert!(
         text.contains("it cannot be reached: ") && text.contains("refused"),

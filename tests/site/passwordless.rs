@@ -1,0 +1,548 @@
+//! The site as it is in Azure, with no password anywhere: PostgreSQL and Blob Storage by tokens of its identity.
+
+use std::path::Path;
+use std::process::Stdio;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use image::ImageFormat;
+use reqwest::multipart::Form;
+use reqwest::{Client, Response, StatusCode, redirect};
+use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
+use tokio::process::{Child, Command};
+
+use crate::harness::{encoded, location, photo_link, red_blue, review, review_with_photo};
+use crate::rig::postgres::{Database, Server};
+use crate::rig::{Authority, Azurite, Container, IdentityEndpoint, Judge};
+
+/// What the site works with on App Service.
+struct Cloud {
+    identity: IdentityEndpoint,
+    judge: Judge,
+    server: Server,
+    container: Container,
+}
+
+impl Cloud {
+    async fn start() -> Self {
+        let identity = IdentityEndpoint::start();
+        let judge = Judge::start(&identity);
+        let server = Server::start_admitting(&judge.hba_line());
+        let container = Azurite::start().await.container().await;
+        Self {
+            identity,
+            judge,
+            server,
+            container,
+        }
+    }
+
+    /// A database whose one role is the identity's.
+    async fn database(&self) -> Database<'_> {
+        let database = Database::new(&self.server).await;
+        self.judge.bind_role(&database.config.user, self.identity.object_id());
+        database
+    }
+
+    /// The settings of the site, as App Service and its owner give them.
+    fn environment(&self, database: &Database<'_>) -> Vec<(&'static str, String)> {
+        let path = |path: &Path| path.display().to_string();
+        let mut environment = vec![
+            ("WEBSITE_HOSTNAME", "contoso.azurewebsites.net".to_owned()),
+            ("HOST", "127.0.0.1".to_owned()),
+            ("PORT", "0".to_owned()),
+            ("DBHOST", database.config.host.clone()),
+            ("DBPORT", database.config.port.to_string()),
+            ("DBNAME", database.config.name.clone()),
+            ("DBUSER", database.config.user.clone()),
+            ("PGSSLROOTCERT", path(&self.server.authority.file())),
+            ("STORAGE_ACCOUNT_NAME", self.container.azurite.account_url()),
+            ("STORAGE_CONTAINER_NAME", self.container.config.container.clone()),
+            ("SSL_CERT_FILE", path(&self.container.azurite.root_file())),
+        ];
+        environment.extend(self.identity.environment());
+        environment
+    }
+
+    async fn site(&self, database: &Database<'_>) -> Running {
+        Running::start(&self.environment(database)).await
+    }
+}
+
+/// The settings, with one of them changed.
+fn with(mut environment: Vec<(&'static str, String)>, name: &str, value: &str) -> Vec<(&'static str, String)> {
+    let setting = environment.iter_mut().find(|(known, _)| *known == name).unwrap();
+    setting.1 = value.to_owned();
+    environment
+}
+
+fn command(environment: &[(&str, String)]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_restaurant-review"));
+    command
+        .env_clear()
+        .envs(environment.iter().map(|(name, value)| (*name, value)));
+    command.current_dir(env!("CARGO_TARGET_TMPDIR")).kill_on_drop(true);
+    command
+}
+
+/// What `restaurant-review check` says, and whether all is well.
+async fn check(environment: &[(&str, String)]) -> (bool, String) {
+    let output = command(environment).arg("check").output().await.unwrap();
+    let text = [output.stdout, output.stderr].concat();
+    (output.status.success(), String::from_utf8(text).unwrap())
+}
+
+/// A running site, with all that it ever said.
+struct Running {
+    base: String,
+    client: Client,
+    said: Arc<Mutex<String>>,
+    _process: Child,
+}
+
+impl Running {
+    async fn start(environment: &[(&str, String)]) -> Self {
+        let mut command = command(environment);
+        let mut process = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let said = Arc::new(Mutex::new(String::new()));
+        note(process.stdout.take().unwrap(), said.clone());
+        note(process.stderr.take().unwrap(), said.clone());
+        let base = patiently("the site listens", async || {
+            let said = said.lock().unwrap();
+            let (_, address) = said
+                .split_once("listening on http://localhost:")
+                .or_else(|| said.split_once("listening on http://"))?;
+            Some(address.split('"').next().unwrap().to_owned())
+        })
+        .await;
+        let client = Client::builder()
+            .redirect(redirect::Policy::none())
+            .no_proxy()
+            .build()
+            .unwrap();
+        Self {
+            base: format!("http://{base}"),
+            client,
+            said,
+            _process: process,
+        }
+    }
+
+    async fn get(&self, path: &str) -> Response {
+        self.client.get(format!("{}{path}", self.base)).send().await.unwrap()
+    }
+
+    async fn page(&self, path: &str) -> String {
+        let response = self.get(path).await;
+        assert_eq!(response.status(), StatusCode::OK, "{path}: {}", self.log());
+        response.text().await.unwrap()
+    }
+
+    async fn review(&self, restaurant: &str, form: Form) -> Response {
+        let url = format!("{}/review/{}", self.base, restaurant.trim_matches('/'));
+        self.client.post(url).multipart(form).send().await.unwrap()
+    }
+
+    async fn add_restaurant(&self) -> String {
+        let form = [("restaurant_name", "Contoso Café"), ("description", "Coffee")];
+        let response = self
+            .client
+            .post(format!("{}/add", self.base))
+            .form(&form)
+            .send()
+            .await
+            .unwrap();
+        location(&response)
+    }
+
+    /// Waits until `/readyz` answers so, with that word in it; the answer.
+    async fn readiness(&self, status: StatusCode, word: &str) -> String {
+        patiently(&format!("/readyz says {status} and {word}"), async || {
+            let response = self.get("/readyz").await;
+            let answered = response.status();
+            let text = response.text().await.unwrap();
+            (answered == status && text.contains(word)).then_some(text)
+        })
+        .await
+    }
+
+    async fn ready(&self) {
+        self.readiness(StatusCode::OK, "\"ready\":true").await;
+    }
+
+    fn log(&self) -> String {
+        self.said.lock().unwrap().clone()
+    }
+}
+
+/// Adds what is read to `said`, for as long as it comes.
+fn note(from: impl AsyncRead + Send + Unpin + 'static, said: Arc<Mutex<String>>) {
+    tokio::spawn(async move {
+        let mut lines = BufReader::new(from).lines();
+        while let Ok(Some(line)) = lines.next_line().await {
+            let mut said = said.lock().unwrap();
+            said.push_str(&line);
+            said.push('\n');
+        }
+    });
+}
+
+/// What is looked for, as soon as it is there. The limit only ends a test that has failed.
+async fn patiently<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    let begun = Instant::now();
+    loop {
+        if let Some(found) = look().await {
+            return found;
+        }
+        assert!(
+            begun.elapsed() < Duration::from_mins(2),
+            "in two minutes it did not come to pass that {what}"
+        );
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+fn photo() -> Vec<u8> {
+    encoded(&red_blue(400, 300), ImageFormat::Png)
+}
+
+#[tokio::test]
+async fn the_whole_way_without_a_password() {
+    let cloud = Cloud::start().await;
+    let database = cloud.database().await;
+    let environment = cloud.environment(&database);
+    let (ok, text) = check(&environment).await;
+    assert!(
+        ok && text.contains("signed in as") && text.contains("with an Entra token"),
+        "{text}"
+    );
+    assert!(
+        text.contains("store          reachable: PostgreSQL") && text.contains("photos         reachable: "),
+        "{text}"
+    );
+
+    let site = Running::start(&environment).await;
+    site.ready().await;
+    let path = site.add_restaurant().await;
+    assert_eq!(
+        location(&site.review(&path, review_with_photo("Ada", "5", photo())).await),
+        path
+    );
+    let page = site.page(&path).await;
+    assert!(page.contains("5.0 (1 review)"));
+    let link = photo_link(&page);
+    let sent = site.get(&link).await;
+    assert_eq!(
+        (sent.status(), sent.headers()["content-type"].to_str().unwrap()),
+        (StatusCode::OK, "image/jpeg")
+    );
+    let jpeg = image::load_from_memory(&sent.bytes().await.unwrap()).unwrap();
+    assert_eq!((jpeg.width(), jpeg.height()), (400, 300));
+    assert!(site.page("/").await.contains("-thumb.jpg"));
+    // Another instance, which knows nothing but the settings, shows the same.
+    let second = cloud.site(&database).await;
+    second.ready().await;
+    assert_eq!(second.page("/").await, site.page("/").await);
+
+    let identity = &cloud.identity;
+    assert!(identity.tokens().len() >= 2, "tokens for both services were asked for");
+    let errors = site.page("/healthz").await + &site.get("/nope").await.text().await.unwrap();
+    let readiness = site.readiness(StatusCode::OK, "ready").await;
+    for text in [
+        text,
+        site.log(),
+        second.log(),
+        page,
+        errors,
+        readiness,
+        cloud.server.log(),
+    ] {
+        identity.assert_no_secret_in(&text);
+    }
+}
+
+/// Seconds for which [`tokens_that_live_twenty_seconds`] goes on; `PASSWORDLESS_SECONDS` for longer.
+fn seconds() -> u64 {
+    std::env::var("PASSWORDLESS_SECONDS").map_or(65, |seconds| seconds.parse().unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tokens_that_live_twenty_seconds() {
+    let cloud = Cloud::start().await;
+    cloud.identity.set_lifetime(20);
+    let database = cloud.database().await;
+    let site = cloud.site(&database).await;
+    site.ready().await;
+    let path = site.add_restaurant().await;
+
+    let begun = Instant::now();
+    let (mut requests, mut reviews) = (0, 0);
+    while begun.elapsed() < Duration::from_secs(seconds()) {
+        // Many at once want connections, and every third round a photo wants a token of its own.
+        let pages = (0..12).map(|_| site.get("/"));
+        for response in futures_util::future::join_all(pages).await {
+            assert_eq!(response.status(), StatusCode::OK, "{}", site.log());
+            requests += 1;
+        }
+        let form = if reviews % 3 == 0 {
+            review_with_photo("Ada", "4", photo())
+        } else {
+            review("Ada", "4", "")
+        };
+        assert_eq!(
+            site.review(&path, form).await.status(),
+            StatusCode::SEE_OTHER,
+            "{}",
+            site.log()
+        );
+        (requests, reviews) = (requests + 1, reviews + 1);
+        // The server ends every connection while nobody uses one: the next ones sign in anew.
+        database
+            .admin(
+                "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'restaurant-review'",
+            )
+            .await;
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    assert!(site.page(&path).await.contains(&format!("4.0 ({reviews} reviews)")));
+    let verdicts = cloud.judge.verdicts();
+    let refused = verdicts.iter().filter(|verdict| verdict.refusal.is_some()).count();
+    let tokens = cloud.identity.tokens().len();
+    println!(
+        "{requests} requests in {} s, {} sign-ins with tokens that live 20 s, {tokens} tokens issued: 0 requests failed, \
+         {refused} sign-ins refused",
+        begun.elapsed().as_secs(),
+        verdicts.len(),
+    );
+    assert_eq!(refused, 0);
+    assert!(
+        u64::try_from(verdicts.len()).unwrap() > seconds() / 2,
+        "connections were opened all the time"
+    );
+    assert!(u64::try_from(tokens).unwrap() >= seconds() / 20, "{tokens} tokens");
+    cloud.identity.assert_no_secret_in(&site.log());
+}
+
+#[tokio::test]
+async fn the_last_token_serves_while_no_new_one_is_to_be_had() {
+    let cloud = Cloud::start().await;
+    cloud.identity.set_lifetime(40);
+    let database = cloud.database().await;
+    let site = cloud.site(&database).await;
+    site.ready().await;
+    let path = site.add_restaurant().await;
+    cloud.identity.stop();
+    // A refresh fails; the site goes on, and says so.
+    let text = site.readiness(StatusCode::OK, "warning").await;
+    assert!(text.contains("the token cannot be refreshed"), "{text}");
+    assert_eq!(location(&site.review(&path, review("Ada", "5", "")).await), path);
+    assert!(
+        site.log().contains("no token could be fetched; trying again"),
+        "{}",
+        site.log()
+    );
+    // With the endpoint the warning goes, without a restart.
+    cloud.identity.start_again();
+    patiently("the warning goes", async || {
+        let text = site.get("/readyz").await.text().await.unwrap();
+        (!text.contains("warning")).then_some(())
+    })
+    .await;
+    assert!(site.log().contains("tokens are to be had again"));
+    site.page(&path).await;
+    cloud.identity.assert_no_secret_in(&site.log());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_restarts_under_load() {
+    let cloud = Cloud::start().await;
+    let database = cloud.database().await;
+    let site = cloud.site(&database).await;
+    site.ready().await;
+    let path = site.add_restaurant().await;
+
+    let (mut saved, mut away) = (0, 0);
+    let mut downtime = None;
+    for round in 0..60 {
+        if round == 15 {
+            cloud.server.stop();
+        }
+        if round == 40 {
+            cloud.server.start_again();
+            downtime = Some(Instant::now());
+        }
+        let forms = (0..4).map(|_| site.review(&path, review("Typed name", "4", "")));
+        for response in futures_util::future::join_all(forms).await {
+            match response.status() {
+                StatusCode::SEE_OTHER => {
+                    saved += 1;
+                    if let Some(since) = downtime.take() {
+                        println!(
+                            "PostgreSQL started: the first review was saved {} ms later",
+                            since.elapsed().as_millis()
+                        );
+                    }
+                }
+                StatusCode::SERVICE_UNAVAILABLE => {
+                    away += 1;
+                    let page = response.text().await.unwrap();
+                    assert!(
+                        page.contains("Typed name") && page.contains("could not save it just now"),
+                        "{page}"
+                    );
+                }
+                other => panic!("{other}: {}", site.log()),
+            }
+        }
+    }
+    assert!(away > 0 && saved >= 4 * 15, "{saved} saved, {away} not");
+    site.ready().await;
+    // What the site said was saved is there, and no more than that and what was being sent as it went away.
+    let page = site.page(&path).await;
+    let count: usize = page
+        .split("4.0 (")
+        .nth(1)
+        .unwrap()
+        .split(' ')
+        .next()
+        .unwrap()
+        .parse()
+        .unwrap();
+    assert!(
+        (saved..=saved + away).contains(&count),
+        "{saved} saved, {away} not, {count} there"
+    );
+    let (cause, health) = (site.log(), site.get("/healthz").await.status());
+    assert!(cause.contains("something the site needs is away"), "{cause}");
+    assert_eq!(health, StatusCode::OK);
+    cloud.identity.assert_no_secret_in(&cause);
+}
+
+#[tokio::test]
+async fn a_storage_that_is_away_for_a_while() {
+    let cloud = Cloud::start().await;
+    let database = cloud.database().await;
+    let site = cloud.site(&database).await;
+    site.ready().await;
+    let path = site.add_restaurant().await;
+    site.review(&path, review_with_photo("Ada", "5", photo())).await;
+    let link = photo_link(&site.page(&path).await);
+
+    cloud.container.azurite.stop().await;
+    let refused = site.review(&path, review_with_photo("Typed name", "4", photo())).await;
+    assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
+    let page = refused.text().await.unwrap();
+    assert!(
+        page.contains("Typed name") && page.contains("its photo could not be stored just now"),
+        "{page}"
+    );
+    assert_eq!(site.get(&link).await.status(), StatusCode::SERVICE_UNAVAILABLE);
+    site.readiness(StatusCode::SERVICE_UNAVAILABLE, "photos cannot be stored")
+        .await;
+    assert_eq!(
+        location(&site.review(&path, review("Bob", "3", "")).await),
+        path,
+        "what needs no photo goes on"
+    );
+
+    cloud.container.azurite.start_again().await;
+    let since = Instant::now();
+    site.ready().await;
+    assert_eq!(site.get(&link).await.status(), StatusCode::OK);
+    println!(
+        "Azurite started: the first photo was read {} ms later",
+        since.elapsed().as_millis()
+    );
+    assert_eq!(
+        location(&site.review(&path, review_with_photo("Ada", "4", photo())).await),
+        path
+    );
+    assert!(site.page(&path).await.contains("(3 reviews)"));
+    cloud.identity.assert_no_secret_in(&site.log());
+}
+
+#[tokio::test]
+async fn what_is_set_up_wrong_is_named() {
+    let cloud = Cloud::start().await;
+    let database = cloud.database().await;
+    let environment = cloud.environment(&database);
+    let stranger = Authority::new().file().display().to_string();
+    let other = Authority::new();
+    let other = other.file().display().to_string();
+    assert_ne!(stranger, other);
+
+    // Each: the setting, its wrong value, and what the log and `check` say of it.
+    for (name, value, named) in [
+        ("AZURE_CLIENT_ID", "11111111-2222-3333-4444-555555555555", "identity"),
+        ("DBUSER", "nobody-knows", "nobody-knows"),
+        ("PGSSLROOTCERT", other.as_str(), "certificate"),
+    ] {
+        let judged = cloud.judge.verdicts().len();
+        let wrong = with(environment.clone(), name, value);
+        let site = Running::start(&wrong).await;
+        let readiness = site
+            .readiness(StatusCode::SERVICE_UNAVAILABLE, "the store cannot be reached")
+            .await;
+        patiently("the log names it", async || {
+            site.log().contains("the store is not ready").then_some(())
+        })
+        .await;
+        let page = site.get("/").await;
+        assert_eq!(page.status(), StatusCode::SERVICE_UNAVAILABLE, "{name}");
+        assert!(
+            page.headers().contains_key("refresh"),
+            "{name}: the page asks again by itself"
+        );
+        let page = page.text().await.unwrap();
+        assert!(
+            page.contains("Back in a moment") && !page.contains("developer"),
+            "{page}"
+        );
+        assert_eq!(site.get("/healthz").await.status(), StatusCode::OK, "{name}");
+        assert_eq!(site.get("/robots933456.txt").await.status(), StatusCode::OK, "{name}");
+        let (ok, text) = check(&wrong).await;
+        assert!(!ok && text.contains("store          not reachable"), "{name}: {text}");
+        for text in [site.log(), text] {
+            assert!(
+                text.to_lowercase().contains(named),
+                "{name}: {named} is missing in\n{text}"
+            );
+            cloud.identity.assert_no_secret_in(&text);
+        }
+        cloud.identity.assert_no_secret_in(&(page + &readiness));
+        if name == "PGSSLROOTCERT" {
+            assert_eq!(
+                cloud.judge.verdicts().len(),
+                judged,
+                "no token went over a connection that is not verified"
+            );
+        }
+    }
+
+    // A role that may not create tables: the log has the command that lets it.
+    database
+        .admin(&format!(
+            "revoke create on schema public from \"{}\"",
+            database.config.user
+        ))
+        .await;
+    let site = cloud.site(&database).await;
+    let grant = format!(
+        "GRANT USAGE, CREATE ON SCHEMA \\\"public\\\" TO \\\"{}\\\"",
+        database.config.user
+    );
+    patiently("the log names the grant", async || {
+        let log = site.log().replace("\\\"", "\"");
+        log.contains(&grant.replace("\\\"", "\"")).then_some(())
+    })
+    .await;
+    // Once it may, the site comes up by itself.
+    database
+        .admin(&format!(
+            "grant create on schema public to \"{}\"",
+            database.config.user
+        ))
+        .await;
+    site.ready().await;
+    site.add_restaurant().await;
+}
