@@ -120,6 +120,8 @@ async fn aggregates_follow_every_kind_of_change() {
         "truncate reviews",
         "insert into reviews (restaurant_id, user_name, rating) values (1, 'a', 5)",
         "delete from reviews",
+        "insert into reviews (restaurant_id, user_name, rating) values (1, 'a', 5), (2, 'a', 4)",
+        "truncate restaurants cascade",
     ] {
         sql.execute(change).await.unwrap();
         assert_recounted(&mut sql).await;

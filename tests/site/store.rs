@@ -98,7 +98,8 @@ on_every_store! {
             the_cover_is_the_newest_photo
             a_search_is_paged_like_the_whole_list
             reviews_are_paged_each_once_newest_first
-            an_import_is_saved_whole_or_not_at_all,
+            an_import_is_saved_whole_or_not_at_all
+            the_longest_texts_of_any_script_are_kept_and_found,
         blocking
             paging_shows_each_once_in_order
             paging_is_not_disturbed_by_what_is_added_meanwhile
@@ -470,4 +471,32 @@ async fn an_import_is_saved_whole_or_not_at_all(kind: Kind) {
     };
     store.import(&[good, bad]).await.unwrap_err();
     assert!(store.list(&ListQuery::default()).await.unwrap().restaurants.is_empty());
+}
+
+async fn the_longest_texts_of_any_script_are_kept_and_found(kind: Kind) {
+    let (_guard, store) = fresh(kind).await;
+    // Letters, among them such as take many bytes or fall apart into several characters; then symbols.
+    for character in ["x", "é", "Ж", "각", "が", "寿", "ệ", "𐐀", "क़", "🍕", "𝅘𝅥𝅮"] {
+        let fill = |length: usize| character.chars().cycle().take(length).collect::<String>();
+        let new = NewRestaurant {
+            name: fill(50),
+            street_address: fill(50),
+            description: fill(250),
+        };
+        let id = store.add_restaurant(&new, None).await.unwrap();
+        let (read, _) = store.details(id, None).await.unwrap().unwrap();
+        assert_eq!(
+            (read.name, read.street_address, read.description),
+            (new.name.clone(), new.street_address, new.description)
+        );
+        let search = Search::parse(&new.name);
+        if search.words().is_some_and(|words| !words.is_empty()) {
+            let query = ListQuery {
+                search,
+                ..ListQuery::default()
+            };
+            let page = store.list(&query).await.unwrap();
+            assert!(page.restaurants.iter().any(|row| row.id == id), "{character}");
+        }
+    }
 }

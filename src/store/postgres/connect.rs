@@ -8,9 +8,9 @@ use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions, PgSslMode};
 use sqlx::{ConnectOptions, Postgres};
 
-use super::super::StoreError;
 use crate::azure::KeptToken;
 use crate::config::{DatabaseConfig, Secret, SslMode};
+use crate::store::StoreError;
 
 /// Connections of one instance. A small server in Azure has 35 for all of them.
 const CONNECTIONS: u32 = 10;

@@ -10,10 +10,11 @@
 
 use sqlx::PgConnection;
 
-use super::photo;
+use super::{count, photo};
 use crate::model::{
     AsOf, Direction, ListCursor, ListQuery, RatingSummary, RestaurantId, RestaurantSummary, Sort, SortKey,
 };
+use crate::store::bad_value;
 
 /// A row of the list, with its place in the order as it was at the cursor's moment.
 pub(super) struct Row {
@@ -42,7 +43,7 @@ impl Row {
         };
         let as_of = match as_of {
             Some(as_of) => as_of.clone(),
-            None => now(&self.snapshot).ok_or_else(|| super::super::bad_value("snapshot", &self.snapshot))?,
+            None => now(&self.snapshot).ok_or_else(|| bad_value("snapshot", &self.snapshot))?,
         };
         Ok(ListCursor {
             id: self.id,
@@ -57,8 +58,8 @@ impl Row {
             name: self.name,
             street_address: self.street_address,
             rating: RatingSummary {
-                sum: super::count("rating_sum", self.rating_sum)?,
-                count: super::count("review_count", self.review_count)?,
+                sum: count("rating_sum", self.rating_sum)?,
+                count: count("review_count", self.review_count)?,
             },
             cover: photo(self.cover),
         })
@@ -196,5 +197,31 @@ pub(super) async fn page(connection: &mut PgConnection, query: &ListQuery, limit
             connection, "id" ">" "$5", "id",
             newest, pending, search, limit, id
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_snapshot_is_read_as_postgresql_writes_it() {
+        let (newest, pending) = (19, vec![10, 14]);
+        assert_eq!(now("10:20:10,14"), Some(AsOf { newest, pending }));
+        let (newest, pending) = (9, Vec::new());
+        assert_eq!(now("10:10:"), Some(AsOf { newest, pending }));
+        assert_eq!(now("10:20"), None);
+    }
+
+    #[test]
+    fn with_many_transactions_under_way_the_moment_is_before_the_oldest() {
+        let ids: Vec<_> = (10..=110).map(|id: i64| id.to_string()).collect();
+        assert_eq!(
+            now(&format!("10:200:{}", ids.join(","))),
+            Some(AsOf {
+                newest: 9,
+                pending: Vec::new()
+            })
+        );
     }
 }
