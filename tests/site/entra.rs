@@ -1,9 +1,7 @@
 //! A real PostgreSQL that lets nobody in but by an Entra token, with the rig's judge behind it.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use restaurant_review::azure::{KeptToken, POSTGRES_SCOPE};
-use restaurant_review::store::{PostgresStore, SignIn, Store};
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
 use sqlx::{Connection, Executor, query_scalar};
 
@@ -176,53 +174,4 @@ async fn a_token_goes_over_verified_tls_alone() {
         .unwrap_err();
     assert!(error.to_string().contains("certificate"), "{error}");
     assert_eq!(entra.judge.verdicts(), []);
-}
-
-/// Every session is ended again and again, so that each question needs a token that is valid then.
-#[tokio::test]
-async fn the_store_signs_in_across_expiries_and_a_lost_endpoint() {
-    let entra = Entra::start();
-    let database = entra.database().await;
-    entra.identity.set_lifetime(4);
-    let credential = entra.identity.credential();
-    let kept = KeptToken::start(Box::new(move || Ok(credential.clone())), POSTGRES_SCOPE);
-    let store = PostgresStore::open(&database.config, SignIn::Token(kept.clone())).unwrap();
-    store.prepare().await.unwrap();
-    let end_sessions = format!(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{}'",
-        database.config.user
-    );
-    let serve = async || {
-        database.admin(&end_sessions).await;
-        store.ready().await.unwrap();
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    };
-    let serve_for = async |seconds| {
-        let until = Instant::now() + Duration::from_secs(seconds);
-        while Instant::now() < until {
-            serve().await;
-        }
-    };
-    serve_for(9).await;
-    let known = entra.identity.tokens().len();
-    assert!(known >= 3, "{known} tokens");
-
-    // While the endpoint is away the last token serves, until it is back.
-    entra.identity.set_lifetime(14);
-    while entra.identity.tokens().len() == known {
-        serve().await;
-    }
-    entra.identity.stop();
-    while kept.problem().is_none() {
-        serve().await;
-    }
-    entra.identity.start_again();
-    while kept.problem().is_some() {
-        serve().await;
-    }
-    serve_for(1).await;
-    assert_eq!(entra.identity.tokens().len(), known + 2);
-    let verdicts = entra.judge.verdicts();
-    assert!(verdicts.len() > 50 && verdicts.iter().all(|verdict| verdict.refusal.is_none()));
-    entra.identity.assert_no_secret_in(&database.server.log());
 }

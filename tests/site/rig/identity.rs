@@ -2,22 +2,15 @@
 //! <https://learn.microsoft.com/azure/app-service/overview-managed-identity#rest-endpoint-reference>
 
 use std::collections::HashMap;
-use std::fmt;
 use std::future::pending;
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 
-use async_trait::async_trait;
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
-use azure_core::credentials::{AccessToken, TokenCredential, TokenRequestOptions};
-use azure_core::error::{Error, ErrorKind};
-use azure_core::time::OffsetDateTime;
-use reqwest::Client;
-use serde::Deserialize;
 use serde_json::json;
 use uuid::Uuid;
 
@@ -93,17 +86,6 @@ impl IdentityEndpoint {
             ("IDENTITY_HEADER", self.header().to_owned()),
             ("AZURE_CLIENT_ID", self.client_id().to_owned()),
         ]
-    }
-
-    /// A credential that asks this endpoint at every call: where the SDK's own reads the environment, which
-    /// all tests of this process share.
-    pub fn credential(&self) -> Arc<dyn TokenCredential> {
-        Arc::new(Credential {
-            url: self.url(),
-            header: self.header().to_owned(),
-            client_id: self.client_id().to_owned(),
-            client: Client::builder().no_proxy().build().unwrap(),
-        })
     }
 
     pub fn url(&self) -> String {
@@ -235,47 +217,6 @@ impl Shared {
             _ => false,
         };
         one && named.next().is_none()
-    }
-}
-
-struct Credential {
-    url: String,
-    header: String,
-    client_id: String,
-    client: Client,
-}
-
-impl fmt::Debug for Credential {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Credential")
-    }
-}
-
-#[async_trait]
-impl TokenCredential for Credential {
-    async fn get_token(&self, scopes: &[&str], _: Option<TokenRequestOptions<'_>>) -> azure_core::Result<AccessToken> {
-        #[derive(Deserialize)]
-        struct Answer {
-            access_token: String,
-            expires_on: String,
-        }
-        let failed = |error: reqwest::Error| Error::new(ErrorKind::Credential, error);
-        let resource = scopes[0].trim_end_matches("/.default");
-        let query = [
-            ("api-version", "2019-08-01"),
-            ("resource", resource),
-            ("client_id", &self.client_id),
-        ];
-        let request = self.client.get(&self.url).query(&query);
-        let response = request
-            .header("X-IDENTITY-HEADER", &self.header)
-            .send()
-            .await
-            .and_then(reqwest::Response::error_for_status)
-            .map_err(failed)?;
-        let answer: Answer = serde_json::from_slice(&response.bytes().await.map_err(failed)?)?;
-        let expires_on = OffsetDateTime::from_unix_timestamp(answer.expires_on.parse().unwrap()).unwrap();
-        Ok(AccessToken::new(answer.access_token, expires_on))
     }
 }
 

@@ -122,9 +122,17 @@ impl Server {
             .args(["-m", "fast", "-w", "stop"]));
     }
 
+    /// kill -9 of the server.
+    pub fn kill(&self) {
+        let file = fs::read_to_string(self.folder.join("data/postmaster.pid")).unwrap();
+        run(Command::new("kill").args(["-9", file.lines().next().unwrap()]));
+    }
+
     /// Starts it on the port that it had.
     pub fn start_again(&self) {
-        assert!(self.try_start_again(), "PostgreSQL does not start: {}", self.log());
+        // After kill -9 the processes that it had are not gone at once.
+        let started = (0..20).any(|_| self.try_start_again());
+        assert!(started, "PostgreSQL does not start: {}", self.log());
     }
 
     fn try_start_again(&self) -> bool {
