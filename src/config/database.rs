@@ -132,6 +132,22 @@ impl DatabaseConfig {
     }
 }
 
+/// What Service Connector's connection string (libpq's `key=value` form, as it is for Go and "none") says for one of
+/// its own variables. Its `sslmode=require` is not taken: the server is always verified unless `DBSSLMODE` says otherwise.
+pub(super) fn from_connection_string(variable: &str, text: &str) -> Option<String> {
+    let key = match variable {
+        "AZURE_POSTGRESQL_HOST" => "host",
+        "AZURE_POSTGRESQL_PORT" => "port",
+        "AZURE_POSTGRESQL_NAME" => "dbname",
+        "AZURE_POSTGRESQL_USER" => "user",
+        "AZURE_POSTGRESQL_PASSWORD" => "password",
+        _ => return None,
+    };
+    let mut pairs = text.split_whitespace().filter_map(|pair| pair.split_once('='));
+    let (_, value) = pairs.find(|(name, _)| *name == key)?;
+    Some(value.trim_matches('\'').to_owned())
+}
+
 /// The server's name in DNS: in Azure, as in the sample, the bare name is enough.
 fn full_name(host: String, on_app_service: bool) -> String {
     let is_bare = !host.contains('.') && host.parse::<IpAddr>().is_err() && host != "localhost";

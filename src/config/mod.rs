@@ -79,6 +79,7 @@ impl Config {
         // An empty value counts as none: that is how a setting is cleared in a portal or a .env file.
         let get = |name: &str| {
             lookup(name)
+                .or_else(|| database::from_connection_string(name, &lookup("AZURE_POSTGRESQL_CONNECTIONSTRING")?))
                 .map(|value| value.trim().to_owned())
                 .filter(|value| !value.is_empty())
         };
@@ -267,6 +268,17 @@ mod tests {
         .unwrap();
         let database = config.database.unwrap();
         assert_eq!(database.user, "aad_web");
+        let string =
+            "dbname=restaurant host=contoso-db.postgres.database.azure.com port=5433 sslmode=require user='aad_web'";
+        let by_string = read(&[("AZURE_POSTGRESQL_CONNECTIONSTRING", string)])
+            .unwrap()
+            .database
+            .unwrap();
+        assert_eq!(
+            (by_string.host, by_string.name, by_string.user),
+            (database.host, database.name, database.user)
+        );
+        assert_eq!((by_string.port, by_string.ssl_mode), (5433, SslMode::VerifyFull));
         assert_eq!(database.client_id.as_deref(), Some("5a5a"));
         assert_eq!(
             config.storage.unwrap().account_url.as_str(),
