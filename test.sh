@@ -76,7 +76,6 @@ part "build" cargo build --workspace
 part "npm packages of the browser tests" npm ci --prefix tests/browser --no-progress
 part "npm packages of Azurite" npm ci --prefix tests/azurite --no-progress
 part "queries are checked against the tables" migrations/prepare.sh --check
-part "npm packages of Azurite" npm ci --prefix tests/azurite --no-progress
 part "Rust tests" cargo test --workspace
 part "npm packages" npm ci --prefix assets --no-progress
 part "vendored files are what their packages make" npm run --silent check --prefix assets

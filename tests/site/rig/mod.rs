@@ -2,6 +2,7 @@
 
 mod azurite;
 mod ca;
+pub mod cloud;
 mod identity;
 mod judge;
 pub mod postgres;

@@ -1,0 +1,202 @@
+//! The site as a process, and all that it works with on App Service.
+
+use std::path::Path;
+use std::process::Stdio;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use reqwest::multipart::Form;
+use reqwest::{Client, Response, StatusCode, redirect};
+use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
+use tokio::process::{Child, Command};
+
+use super::postgres::{Database, Server};
+use super::{Azurite, Container, IdentityEndpoint, Judge};
+use crate::harness::location;
+
+/// What the site works with on App Service.
+pub struct Cloud {
+    pub identity: IdentityEndpoint,
+    pub judge: Judge,
+    pub server: Server,
+    pub container: Container,
+}
+
+impl Cloud {
+    pub async fn start() -> Self {
+        let identity = IdentityEndpoint::start();
+        let judge = Judge::start(&identity);
+        let server = Server::start_admitting(&judge.hba_line());
+        let container = Azurite::start().await.container().await;
+        Self {
+            identity,
+            judge,
+            server,
+            container,
+        }
+    }
+
+    /// A database whose one role is the identity's.
+    pub async fn database(&self) -> Database<'_> {
+        let database = Database::new(&self.server).await;
+        self.judge.bind_role(&database.config.user, self.identity.object_id());
+        database
+    }
+
+    /// The settings of the site, as App Service and its owner give them.
+    pub fn environment(&self, database: &Database<'_>) -> Vec<(&'static str, String)> {
+        let path = |path: &Path| path.display().to_string();
+        let mut environment = vec![
+            ("WEBSITE_HOSTNAME", "contoso.azurewebsites.net".to_owned()),
+            ("HOST", "127.0.0.1".to_owned()),
+            ("PORT", "0".to_owned()),
+            ("DBHOST", database.config.host.clone()),
+            ("DBPORT", database.config.port.to_string()),
+            ("DBNAME", database.config.name.clone()),
+            ("DBUSER", database.config.user.clone()),
+            ("PGSSLROOTCERT", path(&self.server.authority.file())),
+            ("STORAGE_ACCOUNT_NAME", self.container.azurite.account_url()),
+            ("STORAGE_CONTAINER_NAME", self.container.config.container.clone()),
+            ("SSL_CERT_FILE", path(&self.container.azurite.root_file())),
+        ];
+        environment.extend(self.identity.environment());
+        environment
+    }
+
+    pub async fn site(&self, database: &Database<'_>) -> Running {
+        Running::start(&self.environment(database)).await
+    }
+}
+
+/// The settings, with one of them changed.
+pub fn with(mut environment: Vec<(&'static str, String)>, name: &str, value: &str) -> Vec<(&'static str, String)> {
+    let setting = environment.iter_mut().find(|(known, _)| *known == name).unwrap();
+    value.clone_into(&mut setting.1);
+    environment
+}
+
+fn command(environment: &[(&str, String)]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_restaurant-review"));
+    command
+        .env_clear()
+        .envs(environment.iter().map(|(name, value)| (*name, value)));
+    command.current_dir(env!("CARGO_TARGET_TMPDIR")).kill_on_drop(true);
+    command
+}
+
+/// What `restaurant-review check` says, and whether all is well.
+pub async fn check(environment: &[(&str, String)]) -> (bool, String) {
+    let output = command(environment).arg("check").output().await.unwrap();
+    let text = [output.stdout, output.stderr].concat();
+    (output.status.success(), String::from_utf8(text).unwrap())
+}
+
+/// A running site, with all that it ever said.
+pub struct Running {
+    pub base: String,
+    pub client: Client,
+    said: Arc<Mutex<String>>,
+    _process: Child,
+}
+
+impl Running {
+    pub async fn start(environment: &[(&str, String)]) -> Self {
+        let mut command = command(environment);
+        let mut process = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let said = Arc::new(Mutex::new(String::new()));
+        note(process.stdout.take().unwrap(), said.clone());
+        note(process.stderr.take().unwrap(), said.clone());
+        let base = patiently("the site listens", async || {
+            let said = said.lock().unwrap();
+            let (_, address) = said
+                .split_once("listening on http://localhost:")
+                .or_else(|| said.split_once("listening on http://"))?;
+            Some(address.split('"').next().unwrap().to_owned())
+        })
+        .await;
+        let client = Client::builder()
+            .redirect(redirect::Policy::none())
+            .no_proxy()
+            .build()
+            .unwrap();
+        Self {
+            base: format!("http://{base}"),
+            client,
+            said,
+            _process: process,
+        }
+    }
+
+    pub async fn get(&self, path: &str) -> Response {
+        self.client.get(format!("{}{path}", self.base)).send().await.unwrap()
+    }
+
+    pub async fn page(&self, path: &str) -> String {
+        let response = self.get(path).await;
+        assert_eq!(response.status(), StatusCode::OK, "{path}: {}", self.log());
+        response.text().await.unwrap()
+    }
+
+    pub async fn review(&self, restaurant: &str, form: Form) -> Response {
+        let url = format!("{}/review/{}", self.base, restaurant.trim_matches('/'));
+        self.client.post(url).multipart(form).send().await.unwrap()
+    }
+
+    pub async fn add_restaurant(&self) -> String {
+        let form = [("restaurant_name", "Contoso Café"), ("description", "Coffee")];
+        let response = self
+            .client
+            .post(format!("{}/add", self.base))
+            .form(&form)
+            .send()
+            .await
+            .unwrap();
+        location(&response)
+    }
+
+    /// Waits until `/readyz` answers so, with that word in it; the answer.
+    pub async fn readiness(&self, status: StatusCode, word: &str) -> String {
+        patiently(&format!("/readyz says {status} and {word}"), async || {
+            let response = self.get("/readyz").await;
+            let answered = response.status();
+            let text = response.text().await.unwrap();
+            (answered == status && text.contains(word)).then_some(text)
+        })
+        .await
+    }
+
+    pub async fn ready(&self) {
+        self.readiness(StatusCode::OK, "\"ready\":true").await;
+    }
+
+    pub fn log(&self) -> String {
+        self.said.lock().unwrap().clone()
+    }
+}
+
+/// Adds what is read to `said`, for as long as it comes.
+fn note(from: impl AsyncRead + Send + Unpin + 'static, said: Arc<Mutex<String>>) {
+    tokio::spawn(async move {
+        let mut lines = BufReader::new(from).lines();
+        while let Ok(Some(line)) = lines.next_line().await {
+            let mut said = said.lock().unwrap();
+            said.push_str(&line);
+            said.push('\n');
+        }
+    });
+}
+
+/// What is looked for, as soon as it is there. The limit only ends a test that has failed.
+pub async fn patiently<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    let begun = Instant::now();
+    loop {
+        if let Some(found) = look().await {
+            return found;
+        }
+        assert!(
+            begun.elapsed() < Duration::from_mins(2),
+            "in two minutes it did not come to pass that {what}"
+        );
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
