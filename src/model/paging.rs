@@ -88,6 +88,19 @@ pub enum SortKey {
     Newest,
 }
 
+impl SortKey {
+    /// Its parts, as a query takes them: name, thousandths of a star, number of reviews.
+    #[must_use]
+    pub fn values(&self) -> (Option<&str>, Option<i64>, Option<i64>) {
+        match self {
+            Self::Name(name) => (Some(name), None, None),
+            Self::Rating { milli_stars, count } => (None, Some(*milli_stars), Some(*count)),
+            Self::Reviews(count) => (None, None, Some(*count)),
+            Self::Newest => (None, None, None),
+        }
+    }
+}
+
 /// A place in the list of restaurants.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListCursor {

@@ -17,7 +17,8 @@ pub use self::error::StoreError;
 pub use self::postgres::{PostgresStore, SignIn};
 pub use self::sqlite::SqliteStore;
 use crate::model::{
-    Direction, ListPage, ListQuery, NewRestaurant, NewReview, Restaurant, RestaurantId, ReviewCursor, ReviewPage,
+    Direction, ListPage, ListQuery, NewRestaurant, NewReview, Restaurant, RestaurantId, Review, ReviewCursor,
+    ReviewPage,
 };
 use crate::photos::PhotoName;
 use crate::web::SubmissionId;
@@ -129,5 +130,25 @@ fn bad_value(column: &str, value: &str) -> sqlx::Error {
     sqlx::Error::ColumnDecode {
         index: column.to_owned(),
         source: format!("{value} is not possible here").into(),
+    }
+}
+
+/// A page of reviews from rows that were read with one more than it holds.
+fn review_page(rows: Vec<Review>, direction: Option<Direction>) -> ReviewPage {
+    let (reviews, has_before, has_after) = one_page(rows, direction, REVIEWS_PER_PAGE);
+    ReviewPage {
+        before: reviews.first().filter(|_| has_before).map(ReviewCursor::of),
+        after: reviews.last().filter(|_| has_after).map(ReviewCursor::of),
+        reviews,
+    }
+}
+
+/// What became of a review whose insertion made that many rows, or failed.
+fn added_review(rows: sqlx::Result<u64>) -> Result<AddedReview, StoreError> {
+    match rows {
+        Ok(0) => Ok(AddedReview::Repeated),
+        Ok(_) => Ok(AddedReview::Added),
+        Err(sqlx::Error::Database(error)) if error.is_foreign_key_violation() => Ok(AddedReview::NoRestaurant),
+        Err(error) => Err(error.into()),
     }
 }

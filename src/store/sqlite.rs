@@ -14,11 +14,12 @@ use time::macros::format_description;
 use time::{OffsetDateTime, PrimitiveDateTime, UtcOffset};
 
 use super::{
-    AddedReview, ImportedRestaurant, RESTAURANTS_PER_PAGE, REVIEWS_PER_PAGE, Store, StoreError, bad_value, one_page,
+    AddedReview, ImportedRestaurant, RESTAURANTS_PER_PAGE, REVIEWS_PER_PAGE, Store, StoreError, added_review,
+    bad_value, one_page, review_page,
 };
 use crate::model::{
     Direction, ListPage, ListQuery, NewRestaurant, NewReview, Rating, RatingSummary, Restaurant, RestaurantId, Review,
-    ReviewCursor, ReviewPage, SortKey,
+    ReviewCursor, ReviewPage,
 };
 use crate::photos::PhotoName;
 use crate::web::SubmissionId;
@@ -97,12 +98,7 @@ impl Store for SqliteStore {
     async fn list(&self, query: &ListQuery) -> Result<ListPage, StoreError> {
         let direction = query.from.as_ref().map(|(direction, _)| *direction);
         let cursor = query.from.as_ref().map(|(_, cursor)| cursor);
-        let (text_key, number_key, count_key) = match cursor.map(|cursor| &cursor.key) {
-            Some(SortKey::Name(name)) => (Some(name.as_str()), None, None),
-            Some(SortKey::Rating { milli_stars, count }) => (None, Some(*milli_stars), Some(*count)),
-            Some(SortKey::Reviews(count)) => (None, None, Some(*count)),
-            Some(SortKey::Newest) | None => (None, None, None),
-        };
+        let (text_key, number_key, count_key) = cursor.map(|cursor| cursor.key.values()).unwrap_or_default();
         let rows: Vec<list::Row> = sqlx::query_as(AssertSqlSafe(list::sql(query.sort, direction, &query.search)))
             .bind(cursor.map(|cursor| cursor.as_of.newest))
             .bind(i64::try_from(RESTAURANTS_PER_PAGE + 1).expect("small"))
@@ -162,13 +158,7 @@ impl Store for SqliteStore {
             .bind(from.map(|(_, cursor)| cursor.id))
             .fetch_all(&mut *snapshot)
             .await?;
-        let (reviews, has_before, has_after) = one_page(rows, direction, REVIEWS_PER_PAGE);
-        let page = ReviewPage {
-            before: reviews.first().filter(|_| has_before).map(ReviewCursor::of),
-            after: reviews.last().filter(|_| has_after).map(ReviewCursor::of),
-            reviews,
-        };
-        Ok(Some((restaurant, page)))
+        Ok(Some((restaurant, review_page(rows, direction))))
     }
 
     async fn add_restaurant(
@@ -211,12 +201,7 @@ impl Store for SqliteStore {
         .bind(submission.map(SubmissionId::as_str))
         .execute(&self.writer)
         .await;
-        match result {
-            Ok(done) if done.rows_affected() == 0 => Ok(AddedReview::Repeated),
-            Ok(_) => Ok(AddedReview::Added),
-            Err(sqlx::Error::Database(error)) if error.is_foreign_key_violation() => Ok(AddedReview::NoRestaurant),
-            Err(error) => Err(error.into()),
-        }
+        added_review(result.map(|done| done.rows_affected()))
     }
 
     async fn announce_photo(&self, photo: &PhotoName) -> Result<(), StoreError> {

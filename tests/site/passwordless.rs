@@ -133,11 +133,7 @@ async fn tokens_that_live_twenty_seconds() {
         );
         (requests, reviews) = (requests + 1, reviews + 1);
         // The server ends every connection while nobody uses one: the next ones sign in anew.
-        database
-            .admin(
-                "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'restaurant-review'",
-            )
-            .await;
+        database.end_connections().await;
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
     assert!(site.page(&path).await.contains(&format!("4.0 ({reviews} reviews)")));
@@ -317,9 +313,7 @@ async fn a_refused_token_is_replaced_at_once() {
     let before = fetched(&cloud);
 
     cloud.judge.bind_role(&database.config.user, "another identity");
-    database
-        .admin("select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'restaurant-review'")
-        .await;
+    database.end_connections().await;
     assert_eq!(site.get("/").await.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(fetched(&cloud), before + 1, "one newer token was asked for");
     assert!(
@@ -380,16 +374,14 @@ async fn what_is_set_up_wrong_is_named() {
     let cloud = Cloud::start().await;
     let database = cloud.database().await;
     let environment = cloud.environment(&database);
-    let stranger = Authority::new().file().display().to_string();
-    let other = Authority::new();
-    let other = other.file().display().to_string();
-    assert_ne!(stranger, other);
+    let stranger = Authority::new();
+    let stranger_file = stranger.file().display().to_string();
 
     // Each: the setting, its wrong value, and what the log and `check` say of it.
     for (name, value, named) in [
         ("AZURE_CLIENT_ID", "11111111-2222-3333-4444-555555555555", "identity"),
         ("DBUSER", "nobody-knows", "nobody-knows"),
-        ("PGSSLROOTCERT", other.as_str(), "certificate"),
+        ("PGSSLROOTCERT", stranger_file.as_str(), "certificate"),
     ] {
         let judged = cloud.judge.verdicts().len();
         let wrong = with(environment.clone(), name, value);

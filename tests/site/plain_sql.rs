@@ -63,11 +63,7 @@ pub async fn all_is_shown_once(site: &Site, id: i64, count: i64, sum: i64) {
     assert!(site.page(&path).await.contains(&rating), "{rating}");
     loop {
         let page = site.page(&path).await;
-        reviews.extend(
-            page.split("Review ")
-                .skip(1)
-                .filter_map(|text| text.split('<').next()?.parse::<i64>().ok()),
-        );
+        reviews.extend(numbers_after(&page, "Review "));
         let Some(next) = links(&page, "?after=").next() else {
             break;
         };
@@ -75,6 +71,12 @@ pub async fn all_is_shown_once(site: &Site, id: i64, count: i64, sum: i64) {
     }
     assert_eq!(reviews.len(), usize::try_from(count).unwrap());
     assert_eq!(reviews.iter().collect::<BTreeSet<_>>().len(), reviews.len());
+}
+
+/// The numbers that stand after that word and end an element.
+pub fn numbers_after<'a>(page: &'a str, word: &'a str) -> impl Iterator<Item = i64> + 'a {
+    let texts = page.split(word).skip(1);
+    texts.filter_map(|text| text.split('<').next()?.parse().ok())
 }
 
 /// The kept aggregates equal a recount of the reviews.

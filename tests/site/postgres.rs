@@ -16,7 +16,7 @@ use restaurant_review::store::{ImportedRestaurant, PostgresStore, SignIn, Store,
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 
 use crate::harness::{Site, links};
-use crate::plain_sql::all_is_shown_once;
+use crate::plain_sql::{all_is_shown_once, numbers_after};
 use crate::rig::Authority;
 use crate::rig::postgres::{Database, Server, shared};
 
@@ -175,11 +175,7 @@ async fn dates_have_milliseconds_whoever_writes_them() {
     let mut path = "/1/".to_owned();
     loop {
         let page = site.page(&path).await;
-        shown.extend(
-            page.split("User ")
-                .skip(1)
-                .filter_map(|text| text.split('<').next()?.parse::<i64>().ok()),
-        );
+        shown.extend(numbers_after(&page, "User "));
         let Some(next) = links(&page, "?after=").next() else {
             break;
         };

@@ -157,12 +157,7 @@ pub(super) async fn page(connection: &mut PgConnection, query: &ListQuery, limit
     let pending = cursor.map_or(&[][..], |cursor| &cursor.as_of.pending);
     let search = query.search.words().map(|words| words.join(" "));
     let id = cursor.map(|cursor| cursor.id);
-    let (name, stars, count) = match cursor.map(|cursor| &cursor.key) {
-        Some(SortKey::Name(name)) => (Some(name.as_str()), None, None),
-        Some(SortKey::Rating { milli_stars, count }) => (None, Some(*milli_stars), Some(*count)),
-        Some(SortKey::Reviews(count)) => (None, None, Some(*count)),
-        Some(SortKey::Newest) | None => (None, None, None),
-    };
+    let (name, stars, count) = cursor.map(|cursor| cursor.key.values()).unwrap_or_default();
     match (query.sort, backwards) {
         (Sort::Name, false) => page!(
             connection, "(name_folded, id)" ">" "(folded_text($6), $5)", "name_folded, id",

@@ -15,7 +15,8 @@ use time::OffsetDateTime;
 use self::connect::Database;
 pub use self::connect::SignIn;
 use super::{
-    AddedReview, ImportedRestaurant, RESTAURANTS_PER_PAGE, REVIEWS_PER_PAGE, Store, StoreError, bad_value, one_page,
+    AddedReview, ImportedRestaurant, RESTAURANTS_PER_PAGE, REVIEWS_PER_PAGE, Store, StoreError, added_review,
+    bad_value, one_page, review_page,
 };
 use crate::config::DatabaseConfig;
 use crate::model::{
@@ -204,14 +205,8 @@ impl Store for PostgresStore {
             }
         };
         snapshot.commit().await?;
-        let (rows, has_before, has_after) = one_page(rows, direction, REVIEWS_PER_PAGE);
-        let reviews: Vec<Review> = rows.into_iter().map(Review::try_from).collect::<Result<_, _>>()?;
-        let page = ReviewPage {
-            before: reviews.first().filter(|_| has_before).map(ReviewCursor::of),
-            after: reviews.last().filter(|_| has_after).map(ReviewCursor::of),
-            reviews,
-        };
-        Ok(Some((restaurant.try_into()?, page)))
+        let reviews = rows.into_iter().map(Review::try_from).collect::<Result<_, _>>()?;
+        Ok(Some((restaurant.try_into()?, review_page(reviews, direction))))
     }
 
     async fn add_restaurant(
@@ -256,12 +251,7 @@ impl Store for PostgresStore {
         )
         .execute(&mut *connection)
         .await;
-        match result {
-            Ok(done) if done.rows_affected() == 0 => Ok(AddedReview::Repeated),
-            Ok(_) => Ok(AddedReview::Added),
-            Err(sqlx::Error::Database(error)) if error.is_foreign_key_violation() => Ok(AddedReview::NoRestaurant),
-            Err(error) => Err(error.into()),
-        }
+        added_review(result.map(|done| done.rows_affected()))
     }
 
     async fn announce_photo(&self, photo: &PhotoName) -> Result<(), StoreError> {

@@ -232,6 +232,14 @@ impl<'a> Database<'a> {
         admin.execute(AssertSqlSafe(command.to_owned())).await.unwrap();
     }
 
+    /// Ends every connection of the site.
+    pub async fn end_connections(&self) {
+        self.admin(
+            "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'restaurant-review'",
+        )
+        .await;
+    }
+
     /// A connection of somebody else's with the same role.
     pub async fn plain_sql(&self) -> PgConnection {
         PgConnectOptions::new_without_pgpass()
