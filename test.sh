@@ -13,6 +13,8 @@ needs=(
   "java default-jre-headless the HTML checker"
   "chromium chromium the browser tests"
   "/usr/lib/postgresql/*/bin/initdb postgresql the store in PostgreSQL"
+  "psql postgresql-client a client that signs in with a token"
+  "python3 python3 clients of Azure in Python"
 )
 
 # Whether there is such a command, or a file that the pattern fits.
@@ -66,6 +68,13 @@ part() {
   times+=("$(printf '%5d s  %s' $((SECONDS - start)) "$name")")
 }
 
+# Python's clients of Azure, in an environment of their own.
+python_clients() {
+  local folder=crates/local-azure/tests/clients
+  python3 -m venv "$folder/.venv"
+  "$folder/.venv/bin/pip" install --quiet --disable-pip-version-check --requirement "$folder/requirements.txt"
+}
+
 export CHROMIUM=${CHROMIUM:-$(command -v chromium)}
 rm -rf test-output
 
@@ -75,6 +84,8 @@ part "documentation" env RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-d
 part "build" cargo build --workspace
 part "npm packages of the browser tests" npm ci --prefix tests/browser --no-progress
 part "npm packages of Azurite" npm ci --prefix tests/azurite --no-progress
+part "npm packages of the clients" npm ci --prefix crates/local-azure/tests/clients --no-progress
+part "Python packages of the clients" python_clients
 part "queries are checked against the tables" migrations/prepare.sh --check
 part "Rust tests" cargo test --workspace
 part "npm packages" npm ci --prefix assets --no-progress

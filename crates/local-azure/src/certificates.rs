@@ -1,0 +1,129 @@
+//! The certificate authority that every HTTPS address of Local Azure is signed by.
+//!
+//! A client trusts `ca.pem` of the state folder, by `SSL_CERT_FILE`, `REQUESTS_CA_BUNDLE`, `NODE_EXTRA_CA_CERTS` or
+//! `PGSSLROOTCERT`, and checks certificates as it does in Azure.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
+};
+use rustls::crypto::aws_lc_rs;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ClientConfig, RootCertStore, ServerConfig};
+
+use crate::state::write_private;
+use crate::{Error, Result};
+
+/// A certificate authority, with its files in a folder.
+pub struct Authority {
+    folder: PathBuf,
+    issuer: Issuer<'static, KeyPair>,
+}
+
+/// A server's certificate and key, as PEM files.
+#[derive(Clone, Debug)]
+pub struct Certificate {
+    /// The certificate.
+    pub certificate: PathBuf,
+    /// Its key, which only the owner may read.
+    pub key: PathBuf,
+}
+
+impl Authority {
+    /// The authority of that folder, made at first use: `ca.pem` and `ca.key`.
+    pub fn open(folder: &Path) -> Result<Self> {
+        let (file, key_file) = (folder.join("ca.pem"), folder.join("ca.key"));
+        let issuer = match fs::read_to_string(&file) {
+            Ok(certificate) => {
+                let key = fs::read_to_string(&key_file).map_err(Error::file(&key_file))?;
+                KeyPair::from_pem(&key).and_then(|key| Issuer::from_ca_cert_pem(&certificate, key))
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                let key = KeyPair::generate().map_err(unusable)?;
+                let mut params = CertificateParams::default();
+                params
+                    .distinguished_name
+                    .push(DnType::CommonName, "Local Azure, on this machine alone");
+                params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+                params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+                let own = params.self_signed(&key).map_err(unusable)?;
+                // The certificate comes last: where it is, its key is.
+                write_private(&key_file, key.serialize_pem().as_bytes())?;
+                write_private(&file, own.pem().as_bytes())?;
+                Ok(Issuer::new(params, key))
+            }
+            Err(error) => return Err(Error::file(file)(error)),
+        };
+        Ok(Self {
+            folder: folder.to_owned(),
+            issuer: issuer.map_err(unusable)?,
+        })
+    }
+
+    /// The file to trust.
+    #[must_use]
+    pub fn file(&self) -> PathBuf {
+        self.folder.join("ca.pem")
+    }
+
+    /// A new certificate for these host names and addresses, in files of that name in that folder.
+    pub fn issue(&self, folder: &Path, name: &str, hosts: &[&str]) -> Result<Certificate> {
+        let (certificate, key) = self.make(hosts)?;
+        let files = Certificate {
+            certificate: folder.join(name).with_extension("pem"),
+            key: folder.join(name).with_extension("key"),
+        };
+        write_private(&files.certificate, certificate.as_bytes())?;
+        write_private(&files.key, key.as_bytes())?;
+        Ok(files)
+    }
+
+    /// What an HTTPS server for these host names and addresses needs.
+    pub fn server(&self, hosts: &[&str]) -> Result<Arc<ServerConfig>> {
+        let (certificate, key) = self.make(hosts)?;
+        let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+            .with_safe_default_protocol_versions()
+            .map_err(unusable)?
+            .with_no_client_auth()
+            .with_single_cert(
+                vec![CertificateDer::from_pem_slice(certificate.as_bytes()).map_err(unusable)?],
+                PrivateKeyDer::from_pem_slice(key.as_bytes()).map_err(unusable)?,
+            )
+            .map_err(unusable)?;
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Ok(Arc::new(config))
+    }
+
+    /// What a client that trusts this authority, and nobody else, needs.
+    pub fn client(&self) -> Result<ClientConfig> {
+        let mut roots = RootCertStore::empty();
+        let own = CertificateDer::from_pem_file(self.file()).map_err(unusable)?;
+        roots.add(own).map_err(unusable)?;
+        let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+            .with_safe_default_protocol_versions()
+            .map_err(unusable)?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        Ok(config)
+    }
+
+    /// A certificate and its key in PEM.
+    fn make(&self, hosts: &[&str]) -> Result<(String, String)> {
+        let key = KeyPair::generate().map_err(unusable)?;
+        let hosts: Vec<_> = hosts.iter().map(|host| (*host).to_owned()).collect();
+        let mut params = CertificateParams::new(hosts).map_err(unusable)?;
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        params.use_authority_key_identifier_extension = true;
+        let certificate = params.signed_by(&key, &self.issuer).map_err(unusable)?;
+        Ok((certificate.pem(), key.serialize_pem()))
+    }
+}
+
+fn unusable(error: impl std::fmt::Display) -> Error {
+    Error::failed("the certificate authority of Local Azure", error)
+}

@@ -1,0 +1,24 @@
+//! Azure on a laptop: the parts of Azure that a passwordless web app works with, with tokens that are really
+//! issued and really checked.
+//!
+//! In reading order:
+//!
+//! - [`state`]: what there is (identities, servers, accounts, web apps, role assignments), kept in one folder.
+//! - [`tokens`]: Entra's access tokens: what they say, who signs them, how they are checked.
+//! - [`certificates`]: the certificate authority that every HTTPS address here is signed by.
+//! - [`server`] and [`process`]: how an address is served, and how a program is run, so that neither outlives us.
+//! - [`faults`]: what a developer makes fail on purpose.
+//!
+//! Everything listens on loopback alone. The apps that run here know nothing of this crate: they see the variables
+//! that App Service sets, and addresses.
+
+pub mod certificates;
+mod error;
+pub mod faults;
+pub mod process;
+pub mod server;
+pub mod state;
+pub mod tokens;
+
+pub use self::error::{Error, Result};
+pub use self::state::Azure;

@@ -1,0 +1,3 @@
+//! The command `local-azure`.
+
+fn main() {}
