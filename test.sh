@@ -15,6 +15,7 @@ needs=(
   "/usr/lib/postgresql/*/bin/initdb postgresql the store in PostgreSQL"
   "psql postgresql-client a client that signs in with a token"
   "python3 python3 clients of Azure in Python"
+  "openssl openssl a strict look at the certificates of Local Azure"
 )
 
 # Whether there is such a command, or a file that the pattern fits.
