@@ -8,6 +8,7 @@
 //! - [`certificates`]: the certificate authority that every HTTPS address here is signed by.
 //! - [`server`] and [`process`]: how an address is served, and how a program is run, so that neither outlives us.
 //! - [`faults`]: what a developer makes fail on purpose.
+//! - [`identity`]: the managed identity endpoints, of App Service and of IMDS, where apps get their tokens.
 //!
 //! Everything listens on loopback alone. The apps that run here know nothing of this crate: they see the variables
 //! that App Service sets, and addresses.
@@ -15,6 +16,7 @@
 pub mod certificates;
 mod error;
 pub mod faults;
+pub mod identity;
 pub mod process;
 pub mod server;
 pub mod state;
