@@ -9,11 +9,13 @@
 //! - [`server`] and [`process`]: how an address is served, and how a program is run, so that neither outlives us.
 //! - [`faults`]: what a developer makes fail on purpose.
 //! - [`identity`]: the managed identity endpoints, of App Service and of IMDS, where apps get their tokens.
+//! - [`entra`]: the tenant's authority: published keys, and tokens for applications that prove who they are.
 //!
 //! Everything listens on loopback alone. The apps that run here know nothing of this crate: they see the variables
 //! that App Service sets, and addresses.
 
 pub mod certificates;
+pub mod entra;
 mod error;
 pub mod faults;
 pub mod identity;
