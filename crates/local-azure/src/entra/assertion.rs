@@ -1,7 +1,10 @@
 //! A client assertion: a signed token by which a client proves who it is (RFC 7523).
 
+use std::time::Duration;
+
 use jsonwebtoken::{Algorithm, DecodingKey, Header, Validation};
 use serde::Deserialize;
+use serde::de::{Deserializer, Error as _};
 use time::OffsetDateTime;
 use time::macros::format_description;
 
@@ -27,9 +30,17 @@ pub struct Claims {
     pub iss: String,
     pub sub: String,
     aud: Audience,
+    #[serde(deserialize_with = "seconds")]
     exp: u64,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "seconds")]
     nbf: u64,
+}
+
+/// A time of a token, which may have a fraction (RFC 7519, section 2): Python's clients write one.
+fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    let time = f64::deserialize(deserializer)?;
+    let time = Duration::try_from_secs_f64(time).map_err(D::Error::custom)?;
+    Ok(time.as_secs())
 }
 
 #[derive(Deserialize)]
@@ -95,4 +106,38 @@ fn written(seconds: u64) -> String {
         .and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok())
         .and_then(|time| time.format(format).ok())
         .unwrap_or_else(|| seconds.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use jsonwebtoken::EncodingKey;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn read(claims: &Value) -> Option<(Vec<String>, u64, u64)> {
+        let key = EncodingKey::from_secret(b"any");
+        let token = jsonwebtoken::encode(&Header::default(), claims, &key).unwrap();
+        let Claims { exp, nbf, .. } = Assertion::read(&token).ok()?.claims;
+        Some((Assertion::read(&token).ok()?.claims.audiences().to_vec(), exp, nbf))
+    }
+
+    #[test]
+    fn times_may_have_a_fraction_and_audiences_may_be_several() {
+        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        let claims = json!({"iss": "i", "sub": "s", "aud": ["a", "b"], "exp": 1600.75, "nbf": 1000});
+        assert_eq!(read(&claims), Some((names(&["a", "b"]), 1600, 1000)));
+        let claims = json!({"iss": "i", "sub": "s", "aud": "a", "exp": 1600});
+        assert_eq!(read(&claims), Some((names(&["a"]), 1600, 0)));
+        for exp in [json!(-1), json!("1600"), Value::Null] {
+            assert_eq!(read(&json!({"iss": "i", "sub": "s", "aud": "a", "exp": exp})), None);
+        }
+        assert!(Assertion::read("").is_err());
+    }
+
+    #[test]
+    fn a_time_is_written_as_entra_writes_it() {
+        assert_eq!(written(0), "1970-01-01T00:00:00.0000000Z");
+        assert_eq!(written(u64::MAX), u64::MAX.to_string());
+    }
 }

@@ -112,6 +112,8 @@ fn router(shared: Arc<Shared>) -> Router {
     Router::new()
         .route("/msi/token", get(app_service::token))
         .route("/metadata/identity/oauth2/token", get(imds::token))
+        // MSAL for Node.js ends the path with a slash when the host is a variable's.
+        .route("/metadata/identity/oauth2/token/", get(imds::token))
         .layer(middleware::from_fn_with_state(shared.clone(), count))
         .with_state(shared)
 }
