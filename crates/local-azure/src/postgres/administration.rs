@@ -25,7 +25,7 @@ impl Postgres {
             .map(|principal| principal.display_name.as_str())
             .collect();
         let administrators: Vec<_> = config.entra_administrators.iter().map(ToString::to_string).collect();
-        let mut connection = self.superuser("postgres").await?;
+        let mut connection = self.own_connection("postgres").await?;
         let mut all = connection.begin().await.map_err(failed)?;
         // Also keeps another sync out until this one is done.
         (&mut *all)
@@ -51,7 +51,7 @@ impl Postgres {
     /// Makes that database if it is not there, as `az postgres flexible-server db create` does, and keeps it in the
     /// state.
     pub async fn create_database(&self, name: &str) -> Result<()> {
-        let mut connection = self.superuser("postgres").await?;
+        let mut connection = self.own_connection("postgres").await?;
         let there: bool = sqlx::query_scalar("select exists (select from pg_database where datname = $1)")
             .bind(name)
             .fetch_one(&mut connection)
@@ -95,7 +95,7 @@ impl Postgres {
     }
 
     async fn set_password_administrator(&self, name: &str, password: Option<&str>) -> Result<()> {
-        let mut connection = self.superuser("postgres").await?;
+        let mut connection = self.own_connection("postgres").await?;
         // Nothing of a statement with a password in it gets into the log.
         connection
             .execute("set log_min_messages to panic")
@@ -120,7 +120,7 @@ impl Postgres {
         if let Some(wrong) = names.iter().find(|name| !is_name(name)) {
             return Err(Error::Refused(format!("{wrong:?} is no name of an extension")));
         }
-        let mut connection = self.superuser("postgres").await?;
+        let mut connection = self.own_connection("postgres").await?;
         let set = format!("alter system set azure.extensions = '{}'", names.join(","));
         connection.execute(AssertSqlSafe(set)).await.map_err(failed)?;
         connection.execute("select pg_reload_conf()").await.map_err(failed)?;
@@ -163,7 +163,7 @@ impl Postgres {
     }
 
     async fn run(&self, database: &str, script: &'static str) -> Result<()> {
-        let mut connection = self.superuser(database).await?;
+        let mut connection = self.own_connection(database).await?;
         connection.execute(script).await.map_err(failed)?;
         connection.close().await.map_err(failed)
     }

@@ -72,7 +72,8 @@ impl Binding {
 pub(super) struct Catalogue(mpsc::Sender<Question>);
 
 struct Question {
-    role: String,
+    /// `None`: whether the server answers at all, which it does before it has anything to look up in.
+    role: Option<String>,
     answer: oneshot::Sender<Result<Option<Binding>, String>>,
 }
 
@@ -91,11 +92,17 @@ impl Catalogue {
 
     /// The principal of that role; `None`: it has none. An error is a server that does not answer.
     pub(super) async fn binding(&self, role: &str) -> Result<Option<Binding>, String> {
+        self.ask(Some(role.to_owned())).await
+    }
+
+    /// Waits for the server to answer.
+    pub(super) async fn reach(&self) -> Result<(), String> {
+        self.ask(None).await.map(drop)
+    }
+
+    async fn ask(&self, role: Option<String>) -> Result<Option<Binding>, String> {
         let (answer, answered) = oneshot::channel();
-        let question = Question {
-            role: role.to_owned(),
-            answer,
-        };
+        let question = Question { role, answer };
         let over = || "Local Azure is ending".to_owned();
         self.0.send(question).await.map_err(|_| over())?;
         answered.await.map_err(|_| over())?
@@ -107,7 +114,7 @@ async fn keep(server: PgConnectOptions, mut questions: mpsc::Receiver<Question>)
     while let Some(Question { role, answer }) = questions.recv().await {
         let begun = Instant::now();
         let result = loop {
-            let attempt = timeout(ATTEMPT, look_up(&server, &mut connection, &role)).await;
+            let attempt = timeout(ATTEMPT, look_up(&server, &mut connection, role.as_deref())).await;
             match attempt.unwrap_or_else(|_| Err("it does not answer".to_owned())) {
                 Err(error) => {
                     // What failed may be the connection alone, as after a restart.
@@ -130,15 +137,16 @@ async fn keep(server: PgConnectOptions, mut questions: mpsc::Receiver<Question>)
 async fn look_up(
     server: &PgConnectOptions,
     connection: &mut Option<PgConnection>,
-    role: &str,
+    role: Option<&str>,
 ) -> Result<Option<Binding>, String> {
-    // A role's name has no NUL, and PostgreSQL takes none.
-    if role.contains('\0') {
-        return Ok(None);
-    }
     let connection = match connection {
         Some(connection) => connection,
         None => connection.insert(server.connect().await.map_err(|error| error.to_string())?),
+    };
+    // No role's name has a NUL, and PostgreSQL takes none.
+    let Some(role) = role.filter(|role| !role.contains('\0')) else {
+        connection.ping().await.map_err(|error| error.to_string())?;
+        return Ok(None);
     };
     let row: Option<(String, String, bool)> = sqlx::query_as(include_str!("sql/binding.sql"))
         .bind(role)

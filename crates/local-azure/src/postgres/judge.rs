@@ -98,7 +98,7 @@ impl Judge {
 
     /// Waits until the server answers the judge; otherwise what it said.
     pub(super) async fn reaches_server(&self) -> Result<(), String> {
-        self.shared.catalogue.binding("").await.map(drop)
+        self.shared.catalogue.reach().await
     }
 
     /// The last sign-ins by token, in the order in which they were judged.

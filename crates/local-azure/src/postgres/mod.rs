@@ -65,10 +65,7 @@ impl Postgres {
                 .local_addr()
                 .map_err(|error| Error::failed(PART, error))?
                 .port();
-            let judge = Judge::start(
-                azure,
-                connect_options(azure, port, &folder.password).database("postgres"),
-            )?;
+            let judge = Judge::start(azure, own_options(azure, port, &folder.password, "postgres"))?;
             folder.configure(azure, &config, port, &judge.method())?;
             let server = Self {
                 azure: azure.clone(),
@@ -164,6 +161,12 @@ impl Postgres {
         options.database(database).connect().await.map_err(failed)
     }
 
+    /// A connection for what Local Azure does by itself.
+    async fn own_connection(&self, database: &str) -> Result<PgConnection> {
+        let options = own_options(&self.azure, self.port, &self.folder.password, database);
+        options.connect().await.map_err(failed)
+    }
+
     /// What the server wrote to its log, since it was made.
     #[must_use]
     pub fn log(&self) -> String {
@@ -198,6 +201,16 @@ fn connect_options(azure: &Azure, port: u16, password: &str) -> PgConnectOptions
         .ssl_mode(PgSslMode::VerifyFull)
         .ssl_root_cert(azure.authority().file())
         .application_name("local-azure")
+}
+
+/// The same, for what Local Azure does by itself: the owner of a database can change what holds in it by default, such
+/// as where names are looked up.
+fn own_options(azure: &Azure, port: u16, password: &str, database: &str) -> PgConnectOptions {
+    connect_options(azure, port, password).database(database).options([
+        ("search_path", "pg_catalog"),
+        ("default_transaction_read_only", "off"),
+        ("statement_timeout", "0"),
+    ])
 }
 
 fn failed(error: sqlx::Error) -> Error {

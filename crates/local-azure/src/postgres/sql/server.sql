@@ -9,6 +9,7 @@ begin
 end
 $$;
 grant pg_monitor, pg_signal_backend to azure_pg_admin;
+alter database postgres owner to azure_pg_admin;
 
 -- What Local Azure keeps in the server; nobody else sees it.
 create schema if not exists local_azure;
