@@ -7,6 +7,7 @@
 //! - [`tokens`]: Entra's access tokens: what they say, who signs them, how they are checked.
 //! - [`certificates`]: the certificate authority that every HTTPS address here is signed by.
 //! - [`server`] and [`process`]: how an address is served, and how a program is run, so that neither outlives us.
+//! - [`postgres`]: PostgreSQL flexible servers, made of the machine's own PostgreSQL and a judge of tokens.
 //! - [`faults`]: what a developer makes fail on purpose.
 //! - [`identity`]: the managed identity endpoints, of App Service and of IMDS, where apps get their tokens.
 //! - [`entra`]: the tenant's authority: published keys, and tokens for applications that prove who they are.
@@ -19,6 +20,7 @@ pub mod entra;
 mod error;
 pub mod faults;
 pub mod identity;
+pub mod postgres;
 pub mod process;
 pub mod server;
 pub mod state;

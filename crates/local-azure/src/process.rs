@@ -147,7 +147,8 @@ impl Drop for Process {
     }
 }
 
-fn signal(signal: &str, target: &str) {
+/// Sends a signal to a process.
+pub(crate) fn signal(signal: &str, target: &str) {
     let _ = Command::new("kill")
         .args(["-s", signal, "--", target])
         .stdout(Stdio::null())
