@@ -8,6 +8,7 @@
 //! - [`certificates`]: the certificate authority that every HTTPS address here is signed by.
 //! - [`server`] and [`process`]: how an address is served, and how a program is run, so that neither outlives us.
 //! - [`proxy`]: how a request is handed on to a program behind an address.
+//! - [`storage`]: Blob Storage: Azurite behind a front door that checks tokens and roles.
 //! - [`faults`]: what a developer makes fail on purpose.
 //!
 //! Everything listens on loopback alone. The apps that run here know nothing of this crate: they see the variables
@@ -20,6 +21,7 @@ pub mod process;
 pub mod proxy;
 pub mod server;
 pub mod state;
+pub mod storage;
 pub mod tokens;
 
 pub use self::error::{Error, Result};
