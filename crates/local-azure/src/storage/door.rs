@@ -269,13 +269,17 @@ impl Door {
             tracing::warn!(%error, "Azurite does not answer");
             Refusal::STARTING
         })?;
-        // Azurite has one answer for all of these.
-        let code = answer.headers().get("x-ms-error-code");
-        let is_refused =
-            answer.status() == StatusCode::FORBIDDEN && code.is_some_and(|code| code == "AuthorizationFailure");
-        match caller {
-            Caller::Anyone if is_refused => Err(Refusal::anonymous(version)),
-            Caller::Signer { .. } if is_refused => Err(Refusal::WRONG_SIGNATURE),
+        let code = answer.headers().get("x-ms-error-code").map(HeaderValue::as_bytes);
+        match (caller, answer.status(), code) {
+            // Azurite has one answer where Azure has these two.
+            (Caller::Anyone, StatusCode::FORBIDDEN, Some(b"AuthorizationFailure")) => Err(Refusal::anonymous(version)),
+            (Caller::Signer { .. }, StatusCode::FORBIDDEN, Some(b"AuthorizationFailure")) => {
+                Err(Refusal::WRONG_SIGNATURE)
+            }
+            // It takes what is signed with another key for a token.
+            (Caller::Signer { .. }, StatusCode::BAD_REQUEST, Some(b"InvalidAuthenticationInfo")) => {
+                Err(Refusal::WRONG_SIGNATURE)
+            }
             _ => Ok(answer),
         }
     }
