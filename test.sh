@@ -84,7 +84,7 @@ part "lints" cargo clippy --workspace --all-targets -- -D warnings
 part "documentation" env RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
 part "build" cargo build --workspace
 part "npm packages of the browser tests" npm ci --prefix tests/browser --no-progress
-part "npm packages of Azurite" npm ci --prefix tests/azurite --no-progress
+part "npm packages of Azurite" npm ci --prefix crates/local-azure/azurite --no-progress
 part "npm packages of the clients" npm ci --prefix crates/local-azure/tests/clients --no-progress
 part "Python packages of the clients" python_clients
 part "queries are checked against the tables" migrations/prepare.sh --check

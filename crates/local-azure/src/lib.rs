@@ -8,6 +8,8 @@
 //! - [`certificates`]: the certificate authority that every HTTPS address here is signed by.
 //! - [`server`] and [`process`]: how an address is served, and how a program is run, so that neither outlives us.
 //! - [`postgres`]: PostgreSQL flexible servers, made of the machine's own PostgreSQL and a judge of tokens.
+//! - [`proxy`]: how a request is handed on to a program behind an address.
+//! - [`storage`]: Blob Storage: Azurite behind a front door that checks tokens and roles.
 //! - [`faults`]: what a developer makes fail on purpose.
 //! - [`identity`]: the managed identity endpoints, of App Service and of IMDS, where apps get their tokens.
 //! - [`entra`]: the tenant's authority: published keys, and tokens for applications that prove who they are.
@@ -22,8 +24,10 @@ pub mod faults;
 pub mod identity;
 pub mod postgres;
 pub mod process;
+pub mod proxy;
 pub mod server;
 pub mod state;
+pub mod storage;
 pub mod tokens;
 
 pub use self::error::{Error, Result};

@@ -14,6 +14,7 @@ use crate::{Error, Result};
 const MARK: &str = "LOCAL_AZURE_STATE";
 
 /// What to run and how.
+#[derive(Clone)]
 pub struct Program {
     /// The program.
     pub program: OsString,
