@@ -7,6 +7,7 @@
 //! - [`tokens`]: Entra's access tokens: what they say, who signs them, how they are checked.
 //! - [`certificates`]: the certificate authority that every HTTPS address here is signed by.
 //! - [`server`] and [`process`]: how an address is served, and how a program is run, so that neither outlives us.
+//! - [`proxy`]: how a request is handed on to a program behind an address.
 //! - [`faults`]: what a developer makes fail on purpose.
 //!
 //! Everything listens on loopback alone. The apps that run here know nothing of this crate: they see the variables
@@ -16,6 +17,7 @@ pub mod certificates;
 mod error;
 pub mod faults;
 pub mod process;
+pub mod proxy;
 pub mod server;
 pub mod state;
 pub mod tokens;
