@@ -8,11 +8,13 @@
 //! - [`certificates`]: the certificate authority that every HTTPS address here is signed by.
 //! - [`server`] and [`process`]: how an address is served, and how a program is run, so that neither outlives us.
 //! - [`proxy`]: how a request is handed on to a program behind an address.
+//! - [`app_service`]: web apps: deployed, started, watched and reached as App Service on Linux does it.
 //! - [`faults`]: what a developer makes fail on purpose.
 //!
 //! Everything listens on loopback alone. The apps that run here know nothing of this crate: they see the variables
 //! that App Service sets, and addresses.
 
+pub mod app_service;
 pub mod certificates;
 mod error;
 pub mod faults;
