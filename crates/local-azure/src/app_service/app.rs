@@ -40,8 +40,8 @@ struct Running {
 
 /// Who takes a request.
 pub(super) enum Pick {
-    /// That instance, on that port.
-    Instance(Arc<Instance>, u16),
+    /// That instance.
+    Instance(Arc<Instance>),
     /// Nobody yet.
     Wait,
     /// Nobody, since the start fails.
@@ -294,10 +294,7 @@ impl App {
         let mut same = taking.iter();
         let same = cookie.and_then(|cookie| same.find(|one| affinity::value(&one.id) == cookie));
         let one = same.unwrap_or_else(|| &taking[fastrand::usize(..taking.len())]);
-        match one.serving() {
-            Some(port) => Pick::Instance(Arc::clone(one), port),
-            None => Pick::Wait,
-        }
+        Pick::Instance(Arc::clone(one))
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, HttpBody as _};
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::header::{HOST, LOCATION, RETRY_AFTER};
 use axum::http::uri::Authority;
@@ -17,7 +17,7 @@ use tokio::time::{sleep, timeout};
 
 use super::app::{App, Pick};
 use super::headers::{self, Visit};
-use super::instance::{Instance, Taken};
+use super::instance::Taken;
 use super::platform::{Apps, without_port};
 use super::{affinity, tls, websocket};
 use crate::Result;
@@ -69,11 +69,11 @@ async fn handle(
     let several = web_app.instances > 1 && web_app.client_affinity_enabled;
     let wanted = several.then(|| affinity::wanted(request.headers())).flatten();
     let limit = platform.options.request_limit;
-    let (instance, port) = match choose(&app, wanted.as_deref(), limit).await {
+    let (taken, port) = match choose(&app, wanted.as_deref(), limit).await {
         Ok(chosen) => chosen,
         Err(answer) => return answer,
     };
-    let taken = Taken::by(instance.clone());
+    let id = taken.id().to_owned();
     let target = request
         .uri()
         .path_and_query()
@@ -114,9 +114,9 @@ async fn handle(
             );
         }
     };
-    let stays = wanted.is_some_and(|wanted| wanted == affinity::value(&instance.id));
+    let stays = wanted.is_some_and(|wanted| wanted == affinity::value(&id));
     if several && !stays && !affinity::is_refused(answer.headers()) {
-        affinity::set(answer.headers_mut(), &instance.id, &host, front.https);
+        affinity::set(answer.headers_mut(), &id, &host, front.https);
     }
     answer.map(|body| held(body, taken, limit))
 }
@@ -129,13 +129,20 @@ fn host(request: &Request) -> String {
 }
 
 /// Waits, as the front ends of App Service do, until an instance takes the request.
-async fn choose(app: &App, cookie: Option<&str>, limit: Duration) -> Result<(Arc<Instance>, u16), Response> {
+async fn choose(app: &App, cookie: Option<&str>, limit: Duration) -> Result<(Taken, u16), Response> {
     let mut changes = app.changes();
     let late = sleep(limit);
     tokio::pin!(late);
     loop {
         match app.pick(cookie) {
-            Pick::Instance(instance, port) => return Ok((instance, port)),
+            Pick::Instance(instance) => {
+                // Either its end waits for this request, or this request sees that it is to end.
+                let taken = Taken::by(instance);
+                match taken.serving() {
+                    Some(port) => return Ok((taken, port)),
+                    None => continue,
+                }
+            }
             Pick::Stopped => {
                 let why = "The web app is stopped.";
                 return Err(page(StatusCode::FORBIDDEN, "403 This web app is stopped", why));
@@ -181,6 +188,9 @@ fn page(status: StatusCode, title: &str, text: &str) -> Response {
 
 /// A body that ends in an error when no part comes for so long, and holds the instance until it has ended.
 fn held(body: Body, taken: Taken, limit: Duration) -> Body {
+    if body.is_end_stream() {
+        return body;
+    }
     let parts = (body.into_data_stream(), taken);
     Body::from_stream(stream::try_unfold(parts, move |(mut parts, taken)| async move {
         match timeout(limit, parts.next()).await {

@@ -208,6 +208,16 @@ impl Taken {
         instance.requests.send_modify(|requests| *requests += 1);
         Self(instance)
     }
+
+    /// The id of the instance.
+    pub(super) fn id(&self) -> &str {
+        &self.0.id
+    }
+
+    /// As [`Instance::serving`].
+    pub(super) fn serving(&self) -> Option<u16> {
+        self.0.serving()
+    }
 }
 
 impl Drop for Taken {

@@ -145,13 +145,13 @@ impl AppService {
         self.run(app.restart()).await?
     }
 
-    /// Ends all instances of an app, which answers 403 from then on.
+    /// Ends all instances of an app, which answers 403 from then on. It may have been deleted from the state before.
     ///
     /// # Errors
     ///
     /// There is no such app.
     pub async fn stop_app(&self, app: &str) -> Result<()> {
-        let app = self.apps.get(app)?;
+        let app = self.apps.get_or_deleted(app)?;
         self.run(app.stop()).await
     }
 

@@ -93,6 +93,14 @@ impl Apps {
         Ok(app)
     }
 
+    /// The web app of that name, which need not be in the state any more.
+    pub(super) fn get_or_deleted(&self, name: &str) -> Result<Arc<App>> {
+        self.get(name).or_else(|error| {
+            let mut apps = self.all().into_iter();
+            apps.find(|app| app.name.eq_ignore_ascii_case(name)).ok_or(error)
+        })
+    }
+
     /// Those that were asked for.
     pub(super) fn all(&self) -> Vec<Arc<App>> {
         self.apps.lock().expect("nobody panics").values().cloned().collect()
