@@ -10,6 +10,7 @@
 //! - [`postgres`]: PostgreSQL flexible servers, made of the machine's own PostgreSQL and a judge of tokens.
 //! - [`proxy`]: how a request is handed on to a program behind an address.
 //! - [`storage`]: Blob Storage: Azurite behind a front door that checks tokens and roles.
+//! - [`app_service`]: web apps: deployed, started, watched and reached as App Service on Linux does it.
 //! - [`faults`]: what a developer makes fail on purpose.
 //! - [`identity`]: the managed identity endpoints, of App Service and of IMDS, where apps get their tokens.
 //! - [`entra`]: the tenant's authority: published keys, and tokens for applications that prove who they are.
@@ -17,6 +18,7 @@
 //! Everything listens on loopback alone. The apps that run here know nothing of this crate: they see the variables
 //! that App Service sets, and addresses.
 
+pub mod app_service;
 pub mod certificates;
 pub mod entra;
 mod error;

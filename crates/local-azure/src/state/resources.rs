@@ -194,4 +194,11 @@ pub struct WebApp {
     /// Whether plain HTTP is redirected to HTTPS.
     #[serde(default)]
     pub https_only: bool,
+    /// Whether a visitor stays with one instance, by a cookie (`clientAffinityEnabled`).
+    #[serde(default = "yes")]
+    pub client_affinity_enabled: bool,
+}
+
+fn yes() -> bool {
+    true
 }
