@@ -1,0 +1,63 @@
+//! What `up` and `status` say.
+
+use std::fmt::Write as _;
+
+use super::parts::Parts;
+use crate::state::Azure;
+use crate::world;
+
+/// One line about what comes next.
+pub fn progress(what: &str) {
+    println!("  … {what}");
+}
+
+/// One screen of what is where.
+pub fn summary(azure: &Azure, parts: &Parts) -> String {
+    let mut text = String::new();
+    let authority = azure.authority().file();
+    let app = world::APP;
+    let rows = [
+        ("Web app", format!("https://localhost:{}", parts.apps.https_port())),
+        (
+            "  as plain HTTP",
+            format!("http://localhost:{}", parts.apps.http_port()),
+        ),
+        ("  in Azure's form", parts.apps.url(app)),
+        (
+            "PostgreSQL",
+            format!("127.0.0.1:{}, database {}", parts.postgres.port(), world::DATABASE),
+        ),
+        ("  Entra administrator", world::ADMINISTRATOR.to_owned()),
+        ("  the app's role", world::IDENTITY.to_owned()),
+        ("Blob Storage", parts.blobs.account_url(world::ACCOUNT)),
+        ("Entra", parts.entra.authority_host()),
+        ("  tenant", azure.read(|state| state.tenant.to_string())),
+        ("Managed identity", parts.identity.app_service_url()),
+        ("  IMDS", parts.identity.imds_host()),
+        ("Certificates to trust", authority.display().to_string()),
+        ("Everything kept in", azure.folder().display().to_string()),
+        ("Failing on purpose", azure.faults().now().to_string()),
+    ];
+    let _ = writeln!(text, "\nLocal Azure runs.\n");
+    for (name, value) in rows {
+        let _ = writeln!(text, "  {name:<24} {value}");
+    }
+    let _ = writeln!(text, "\n  Instances of {app}:");
+    for instance in parts.apps.status(app).unwrap_or_default() {
+        let port = instance.port.map_or_else(String::new, |port| format!(", port {port}"));
+        let process = instance
+            .process
+            .map_or_else(String::new, |id| format!(", process {id}"));
+        let _ = writeln!(
+            text,
+            "    {} {}{port}{process}, started again {} times",
+            instance.number, instance.state, instance.restarts
+        );
+    }
+    let _ = write!(
+        text,
+        "\n  local-azure logs --follow · status · restart · scale 2 · faults identity=429 · role list · down\n  Ctrl-C ends it; \
+         everything is there again at the next `up`."
+    );
+    text
+}

@@ -1,0 +1,207 @@
+//! The tutorial's resources: what its commands leave behind in Azure.
+
+use std::path::Path;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use uuid::Uuid;
+
+use crate::Result;
+use crate::state::{
+    AssignedIdentities, Azure, Container, ManagedIdentity, PostgresServer, PublicAccess, ResourceGroup, RoleAssignment,
+    RoleDefinition, State, StorageAccount, User, WebApp,
+};
+
+/// The region that everything says it is in.
+const LOCATION: &str = "eastus";
+/// The resource group.
+pub const GROUP: &str = "restaurant-review";
+/// The web app.
+pub const APP: &str = "restaurant-review";
+/// The user-assigned managed identity, and the database role that is bound to it.
+pub const IDENTITY: &str = "restaurant-review-identity";
+/// The database server.
+pub const SERVER: &str = "restaurant-review-db";
+/// The database on it.
+pub const DATABASE: &str = "restaurant";
+/// The storage account.
+pub const ACCOUNT: &str = "restaurantreview";
+/// The container of the photos.
+pub const CONTAINER: &str = "photos";
+/// The Entra administrator of the database server: whoever sits at this machine.
+pub const ADMINISTRATOR: &str = "developer@contoso.onmicrosoft.com";
+
+/// Makes what is not there yet of the tutorial's resources.
+pub fn provision(azure: &Azure) -> Result<()> {
+    azure.change(|state| {
+        if !state.resource_groups.iter().any(|group| group.name == GROUP) {
+            state.resource_groups.push(ResourceGroup::new(GROUP, LOCATION));
+        }
+        let administrator = administrator(state);
+        let identity = identity(state);
+        if !state.postgres_servers.iter().any(|server| server.name == SERVER) {
+            state.postgres_servers.push(PostgresServer {
+                name: SERVER.to_owned(),
+                resource_group: GROUP.to_owned(),
+                location: LOCATION.to_owned(),
+                port: 0,
+                administrator_login: None,
+                entra_administrators: vec![administrator],
+                databases: vec![DATABASE.to_owned()],
+            });
+        }
+        if !state.storage_accounts.iter().any(|account| account.name == ACCOUNT) {
+            state.storage_accounts.push(account());
+            // Given once, with the account: a role that was taken back stays away.
+            state.role_assignments.push(RoleAssignment {
+                name: Uuid::new_v4(),
+                scope: account_id(state),
+                role: RoleDefinition::find("Storage Blob Data Contributor")
+                    .expect("a role of the list")
+                    .id,
+                principal_id: identity.principal_id,
+            });
+        }
+        if !state.web_apps.iter().any(|app| app.name == APP) {
+            state.web_apps.push(WebApp {
+                name: APP.to_owned(),
+                resource_group: GROUP.to_owned(),
+                location: LOCATION.to_owned(),
+                identity: AssignedIdentities {
+                    system: None,
+                    user: vec![identity.principal_id],
+                },
+                settings: [
+                    ("AZURE_CLIENT_ID", identity.client_id.to_string().as_str()),
+                    ("DBNAME", DATABASE),
+                    ("DBUSER", IDENTITY),
+                    ("STORAGE_CONTAINER_NAME", CONTAINER),
+                    ("WEBSITE_WARMUP_PATH", "/readyz"),
+                    ("WEBSITE_WARMUP_STATUSES", "200"),
+                ]
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .into(),
+                startup_command: "exec ./start.sh".to_owned(),
+                instances: 1,
+                health_check_path: Some("/readyz".to_owned()),
+                https_only: false,
+                client_affinity_enabled: true,
+            });
+        }
+        Ok(())
+    })
+}
+
+/// Tells the web app where its services are. In Azure these are names that DNS knows; here they are addresses of
+/// loopback, whose certificates are signed by the authority in `root`.
+pub fn connect(azure: &Azure, postgres_port: u16, account_url: &str, root: &Path) -> Result<()> {
+    azure.change(|state| {
+        let app = state.web_apps.iter_mut().find(|app| app.name == APP);
+        let settings = &mut app.expect("it was provisioned").settings;
+        let root = root.display().to_string();
+        for (name, value) in [
+            ("DBHOST", "127.0.0.1"),
+            ("DBPORT", postgres_port.to_string().as_str()),
+            ("PGSSLROOTCERT", &root),
+            ("STORAGE_ACCOUNT_NAME", account_url),
+            ("SSL_CERT_FILE", &root),
+        ] {
+            settings.insert(name.to_owned(), value.to_owned());
+        }
+        Ok(())
+    })
+}
+
+/// The resource id of the storage account.
+#[must_use]
+pub fn account_id(state: &State) -> String {
+    state.resource_id(GROUP, "Microsoft.Storage/storageAccounts", ACCOUNT)
+}
+
+/// The object id of the administrator.
+fn administrator(state: &mut State) -> Uuid {
+    let users = &mut state.directory.users;
+    if let Some(user) = users.iter().find(|user| user.user_principal_name == ADMINISTRATOR) {
+        return user.id;
+    }
+    let id = Uuid::new_v4();
+    users.push(User {
+        id,
+        user_principal_name: ADMINISTRATOR.to_owned(),
+    });
+    id
+}
+
+fn identity(state: &mut State) -> ManagedIdentity {
+    let id = state.resource_id(GROUP, "Microsoft.ManagedIdentity/userAssignedIdentities", IDENTITY);
+    if let Some(identity) = state.identities.iter().find(|identity| identity.resource_id == id) {
+        return identity.clone();
+    }
+    let identity = ManagedIdentity::new(id);
+    state.identities.push(identity.clone());
+    // So that a program that runs on this machine without App Service may be it too, by IMDS.
+    state.machine.user.push(identity.principal_id);
+    identity
+}
+
+fn account() -> StorageAccount {
+    let key: Vec<u8> = (0..4).flat_map(|_| *Uuid::new_v4().as_bytes()).collect();
+    StorageAccount {
+        name: ACCOUNT.to_owned(),
+        resource_group: GROUP.to_owned(),
+        location: LOCATION.to_owned(),
+        allow_shared_key_access: false,
+        allow_blob_public_access: false,
+        key: STANDARD.encode(key),
+        containers: vec![Container {
+            name: CONTAINER.to_owned(),
+            public_access: PublicAccess::None,
+        }],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_there_is_left_as_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let azure = Azure::open(folder.path()).unwrap();
+        provision(&azure).unwrap();
+        azure
+            .change(|state| {
+                state.role_assignments.clear();
+                state.web_apps[0]
+                    .settings
+                    .insert("RUST_LOG".to_owned(), "debug".to_owned());
+                Ok(())
+            })
+            .unwrap();
+        let before = azure.read(|state| serde_json::to_string(state).unwrap());
+        provision(&azure).unwrap();
+        assert_eq!(azure.read(|state| serde_json::to_string(state).unwrap()), before);
+    }
+
+    #[test]
+    fn no_setting_of_the_app_is_a_secret() {
+        let folder = tempfile::tempdir().unwrap();
+        let azure = Azure::open(folder.path()).unwrap();
+        provision(&azure).unwrap();
+        connect(
+            &azure,
+            7432,
+            "https://127.0.0.1:7446/restaurantreview",
+            &azure.authority().file(),
+        )
+        .unwrap();
+        azure.read(|state| {
+            let settings = &state.web_apps[0].settings;
+            for (name, value) in settings {
+                assert!(!value.contains(&state.storage_accounts[0].key));
+                assert!(!name.contains("PASS") && !name.contains("KEY"), "{name}");
+            }
+            assert_eq!(settings.len(), 11);
+        });
+    }
+}

@@ -1,0 +1,174 @@
+//! The command as a developer runs it: with the site, kill -9, faults and all.
+//!
+//! The site is what `cargo build` of the workspace made: a package of the debug binary and `start.sh`.
+
+mod running;
+
+use std::fs;
+
+use reqwest::StatusCode;
+use reqwest::multipart::{Form, Part};
+
+use self::running::{Up, command, marked, patiently};
+
+/// A small picture.
+const PNG: &[u8] = include_bytes!("orange.png");
+
+fn review(text: &str) -> Form {
+    Form::new()
+        .text("user_name", "Ada")
+        .text("rating", "5")
+        .text("review_text", text.to_owned())
+}
+
+fn with_photo(form: Form) -> Form {
+    let photo = Part::bytes(PNG).file_name("orange.png").mime_str("image/png").unwrap();
+    form.part("reviewImage", photo)
+}
+
+#[tokio::test]
+async fn the_site_runs_as_on_app_service() {
+    let mut up = Up::start().await;
+    // No setting of the app is a secret, and all it does is by tokens.
+    let settings = up.settings();
+    for (name, value) in &settings {
+        assert!(
+            !name.contains("PASS") && !name.contains("KEY") && !name.contains("SECRET"),
+            "{name}={value}"
+        );
+    }
+    let restaurant = up.add_restaurant("Contoso Café").await;
+    let answer = up.review(&restaurant, with_photo(review("Lovely"))).await;
+    assert_eq!(answer.status(), StatusCode::SEE_OTHER, "{}", up.log());
+    let page = up.page(&restaurant).await;
+    assert!(page.contains("Lovely") && page.contains("/photos/"), "{page}");
+    let photo = up.photo(&page).await;
+
+    // A role that was taken back counts no more at the next upload, and the log names it; given back, all is well.
+    let text = up.say(&["role", "delete"]).await;
+    assert!(text.contains("taken back"), "{text}");
+    let answer = up.review(&restaurant, with_photo(review("Without a role"))).await;
+    assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+    let page = answer.text().await.unwrap();
+    assert!(
+        page.contains("<html") && !page.contains("AuthorizationPermissionMismatch"),
+        "{page}"
+    );
+    let log = up.say(&["logs"]).await;
+    assert!(log.contains("Storage Blob Data Contributor"), "{log}");
+    up.say(&["role", "create"]).await;
+    up.eventually_reviews(&restaurant, "With it again").await;
+
+    // kill -9 leaves nothing that the next `up` does not find and end, and loses nothing.
+    up.kill();
+    let up = up.start_again().await;
+    let page = up.page(&restaurant).await;
+    for kept in ["Lovely", "With it again"] {
+        assert!(page.contains(kept), "{page}");
+    }
+    assert!(!page.contains("Without a role"));
+    assert_eq!(up.photo(&page).await, photo);
+    up.eventually_reviews(&restaurant, "After kill -9").await;
+
+    // Down ends every process, and so does Ctrl-C.
+    let folder = up.folder();
+    up.say(&["down"]).await;
+    up.ended().await;
+    assert_eq!(marked(&folder), Vec::<String>::new());
+    let up = up.start_again().await;
+    assert!(up.page(&restaurant).await.contains("After kill -9"));
+    up.interrupt();
+    up.ended().await;
+    assert_eq!(marked(&folder), Vec::<String>::new());
+
+    let output = command(&folder, &["reset"]).await;
+    assert!(!output.status.success(), "nobody was asked");
+    assert!(folder.join("state.json").exists());
+    let output = command(&folder, &["reset", "--yes"]).await;
+    assert!(output.status.success());
+    assert!(!folder.exists());
+}
+
+#[tokio::test]
+async fn faults_are_met_and_healed() {
+    let up = Up::start().await;
+    let restaurant = up.add_restaurant("Fourth Coffee").await;
+    for (fault, unready) in [
+        ("storage=away", Some("photos")),
+        ("database=away", Some("store")),
+        ("identity=429", None),
+        ("identity=away", None),
+        ("database=restart", None),
+        ("role=removed", None),
+    ] {
+        up.say(&["faults", fault]).await;
+        if let Some(part) = unready {
+            patiently(&format!("{fault} is seen"), async || {
+                let readiness = up.get("/readyz").await;
+                let status = readiness.status();
+                (status == StatusCode::SERVICE_UNAVAILABLE && readiness.text().await.unwrap().contains(part))
+                    .then_some(())
+            })
+            .await;
+        }
+        if fault == "role=removed" {
+            let answer = up.review(&restaurant, with_photo(review("no role"))).await;
+            assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+        }
+        let text = up.say(&["faults", "--clear"]).await;
+        assert!(text.contains("none"), "{text}");
+        up.eventually_reviews(&restaurant, &format!("After {fault}")).await;
+    }
+    let page = up.page(&restaurant).await;
+    assert!(page.contains("(6 reviews)"), "each was saved once: {page}");
+}
+
+#[tokio::test]
+async fn instances_are_scaled_and_started_anew() {
+    let up = Up::start().await;
+    let restaurant = up.add_restaurant("Northwind").await;
+    up.say(&["scale", "2"]).await;
+    patiently("two instances are ready", async || {
+        let status = up.say(&["status"]).await;
+        (status.matches("ready").count() >= 2).then_some(())
+    })
+    .await;
+    let answer = up.get("/").await;
+    let cookies = answer.headers().get_all("set-cookie").iter();
+    assert!(
+        cookies
+            .into_iter()
+            .any(|cookie| cookie.to_str().unwrap().starts_with("ARRAffinity=")),
+        "{:?}",
+        answer.headers()
+    );
+    up.say(&["restart"]).await;
+    patiently("the page is there", async || {
+        let answer = up.get(&restaurant).await;
+        answer.status().is_success().then_some(())
+    })
+    .await;
+    up.say(&["rotate-keys"]).await;
+    up.eventually_reviews(&restaurant, "By another key").await;
+    let token = up.say(&["token"]).await;
+    assert_eq!(token.trim().split('.').count(), 3);
+    let application = up.say(&["application-create", "ci"]).await;
+    assert!(application.contains("AZURE_CLIENT_SECRET="), "{application}");
+    let state = fs::read_to_string(up.folder().join("state.json")).unwrap();
+    let secret = application.rsplit('=').next().unwrap().trim();
+    assert!(!state.contains(secret), "the secret is kept");
+}
+
+#[tokio::test]
+async fn a_taken_port_is_named() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let folder = tempfile::tempdir().unwrap();
+    let output = command(folder.path(), &["up", "--https-port", &port, "--package", "/"]).await;
+    assert!(!output.status.success());
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(text.contains(&port) && text.contains("--https-port"), "{text}");
+    let output = command(folder.path(), &["status"]).await;
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success() && text.contains("local-azure up"), "{text}");
+}

@@ -1,0 +1,262 @@
+//! A running `local-azure up`.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Output, Stdio};
+use std::time::{Duration, Instant};
+
+use reqwest::multipart::Form;
+use reqwest::{Certificate, Client, Response, StatusCode, redirect};
+use serde_json::Value;
+use tokio::process::{Child, Command};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_local-azure");
+
+/// `local-azure up` with the site, on free ports, and its state in a temporary folder.
+pub struct Up {
+    home: tempfile::TempDir,
+    process: Child,
+    client: Client,
+    base: String,
+}
+
+impl Up {
+    pub async fn start() -> Self {
+        let home = tempfile::tempdir().unwrap();
+        let package = home.path().join("package");
+        fs::create_dir(&package).unwrap();
+        let site = Path::new(PROGRAM).with_file_name("restaurant-review");
+        assert!(
+            site.exists(),
+            "the site is not built: run ./test.sh, or cargo build --workspace"
+        );
+        fs::copy(site, package.join("restaurant-review")).unwrap();
+        let start = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../start.sh");
+        fs::copy(start, package.join("start.sh")).unwrap();
+        Self::run(home).await
+    }
+
+    /// Once more, with the same state.
+    pub async fn start_again(self) -> Self {
+        let Self { home, mut process, .. } = self;
+        process.wait().await.unwrap();
+        Self::run(home).await
+    }
+
+    async fn run(home: tempfile::TempDir) -> Self {
+        let output = home.path().join("output");
+        let written = File::create(&output).unwrap();
+        let mut command = Command::new(PROGRAM);
+        command
+            .arg("--state")
+            .arg(home.path().join("state"))
+            .arg("up")
+            .arg("--package")
+            .arg(home.path().join("package"));
+        for port in ["https", "http", "entra", "identity", "blob", "postgres"] {
+            command.args([&format!("--{port}-port"), "0"]);
+        }
+        let process = command
+            .current_dir(home.path())
+            .stdin(Stdio::null())
+            .stdout(written.try_clone().unwrap())
+            .stderr(written)
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let mut up = Self {
+            client: Client::new(),
+            base: String::new(),
+            home,
+            process,
+        };
+        up.base = patiently("it says where the web app is", async || {
+            let said = fs::read_to_string(&output).unwrap();
+            if let Some(status) = up.process.try_wait().unwrap() {
+                panic!("it ended ({status}): {said}");
+            }
+            let address = said
+                .split_once("https://localhost:")?
+                .1
+                .split_whitespace()
+                .next()?
+                .to_owned();
+            said.contains("Ctrl-C").then(|| format!("https://localhost:{address}"))
+        })
+        .await;
+        let root = fs::read(up.folder().join("ca.pem")).unwrap();
+        up.client = Client::builder()
+            .tls_certs_only([Certificate::from_pem(&root).unwrap()])
+            .redirect(redirect::Policy::none())
+            .no_proxy()
+            .build()
+            .unwrap();
+        up
+    }
+
+    pub fn folder(&self) -> PathBuf {
+        self.home.path().join("state")
+    }
+
+    /// kill -9.
+    pub fn kill(&mut self) {
+        self.process.start_kill().unwrap();
+    }
+
+    /// Ctrl-C.
+    pub fn interrupt(&self) {
+        let id = self.process.id().unwrap().to_string();
+        let status = std::process::Command::new("kill").args(["-s", "INT", &id]).status();
+        assert!(status.unwrap().success());
+    }
+
+    /// Waits until it has ended, as it should.
+    pub async fn ended(&self) {
+        let lock = self.folder().join("lock");
+        patiently("it ends", async || {
+            let lock = File::open(&lock).unwrap();
+            lock.try_lock().is_ok().then_some(())
+        })
+        .await;
+    }
+
+    /// What another command answers.
+    pub async fn say(&self, arguments: &[&str]) -> String {
+        let output = command(&self.folder(), arguments).await;
+        let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        assert!(output.status.success(), "{arguments:?}: {said}\n{}", self.log());
+        said
+    }
+
+    /// All that it said, and the logs of its parts.
+    pub fn log(&self) -> String {
+        let mut text = fs::read_to_string(self.home.path().join("output")).unwrap_or_default();
+        for folder in ["state/logs", "state/apps/restaurant-review/home/LogFiles"] {
+            for entry in fs::read_dir(self.home.path().join(folder))
+                .into_iter()
+                .flatten()
+                .flatten()
+            {
+                text += &format!("\n== {}\n", entry.path().display());
+                text += &String::from_utf8_lossy(&fs::read(entry.path()).unwrap_or_default());
+            }
+        }
+        text
+    }
+
+    /// The app settings of the web app.
+    pub fn settings(&self) -> BTreeMap<String, String> {
+        let state = fs::read(self.folder().join("state.json")).unwrap();
+        let state: Value = serde_json::from_slice(&state).unwrap();
+        serde_json::from_value(state["web_apps"][0]["settings"].clone()).unwrap()
+    }
+
+    pub async fn get(&self, path: &str) -> Response {
+        self.client.get(format!("{}{path}", self.base)).send().await.unwrap()
+    }
+
+    pub async fn page(&self, path: &str) -> String {
+        let answer = self.get(path).await;
+        assert_eq!(answer.status(), StatusCode::OK, "{path}: {}", self.log());
+        answer.text().await.unwrap()
+    }
+
+    /// The bytes of the first photo of a page.
+    pub async fn photo(&self, page: &str) -> Vec<u8> {
+        let path = page.split_once("\"/photos/").unwrap().1.split('"').next().unwrap();
+        let answer = self.get(&format!("/photos/{path}")).await;
+        assert_eq!(answer.status(), StatusCode::OK);
+        answer.bytes().await.unwrap().to_vec()
+    }
+
+    pub async fn add_restaurant(&self, name: &str) -> String {
+        let form = [("restaurant_name", name), ("description", "Coffee")];
+        let answer = self
+            .client
+            .post(format!("{}/add", self.base))
+            .form(&form)
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(answer.status(), StatusCode::SEE_OTHER, "{}", self.log());
+        answer.headers()["location"].to_str().unwrap().to_owned()
+    }
+
+    pub async fn review(&self, restaurant: &str, form: Form) -> Response {
+        let url = format!("{}/review/{}", self.base, restaurant.trim_matches('/'));
+        self.client.post(url).multipart(form).send().await.unwrap()
+    }
+
+    /// Adds a review with a photo as soon as it can be.
+    pub async fn eventually_reviews(&self, restaurant: &str, text: &str) {
+        patiently(&format!("{text:?} is taken"), async || {
+            let answer = self.review(restaurant, super::with_photo(super::review(text))).await;
+            (answer.status() == StatusCode::SEE_OTHER).then_some(())
+        })
+        .await;
+        assert!(self.page(restaurant).await.contains(text));
+    }
+}
+
+impl Drop for Up {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("{}", self.log());
+        }
+        // It is asked first, so that its own processes end before its folder goes.
+        if let Some(id) = self.process.id() {
+            let _ = std::process::Command::new("kill").arg(id.to_string()).status();
+            for _ in 0..300 {
+                if self.process.try_wait().is_ok_and(|status| status.is_some()) {
+                    break;
+                }
+                std::thread::sleep(Duration::from_millis(100));
+            }
+        }
+    }
+}
+
+/// Another command with that state.
+pub async fn command(state: &Path, arguments: &[&str]) -> Output {
+    Command::new(PROGRAM)
+        .arg("--state")
+        .arg(state)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .output()
+        .await
+        .unwrap()
+}
+
+/// The processes that know that state folder.
+pub fn marked(state: &Path) -> Vec<String> {
+    let mark = format!("LOCAL_AZURE_STATE={}", state.display());
+    let mut found = Vec::new();
+    for entry in fs::read_dir("/proc").unwrap().flatten() {
+        let environment = fs::read(entry.path().join("environ")).unwrap_or_default();
+        if environment
+            .split(|byte| *byte == 0)
+            .any(|variable| variable == mark.as_bytes())
+        {
+            let command = fs::read(entry.path().join("cmdline")).unwrap_or_default();
+            found.push(String::from_utf8_lossy(&command).replace('\0', " "));
+        }
+    }
+    found
+}
+
+/// What is looked for, as soon as it is there. The limit only ends a test that has failed.
+pub async fn patiently<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    let begun = Instant::now();
+    loop {
+        if let Some(found) = look().await {
+            return found;
+        }
+        assert!(
+            begun.elapsed() < Duration::from_mins(4),
+            "it did not come to pass that {what}"
+        );
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
