@@ -1,10 +1,15 @@
 //! What Azure's control plane does to a server.
 
-use sqlx::{AssertSqlSafe, Connection as _, Executor as _};
+use sha2::{Digest as _, Sha256};
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 
 use super::{Postgres, config, failed};
 use crate::state::{PostgresServer, PrincipalKind};
 use crate::{Error, Result};
+
+const SERVER: &str = include_str!("sql/server.sql");
+const PGAADAUTH: &str = include_str!("sql/pgaadauth.sql");
+const DATABASE: &str = include_str!("sql/database.sql");
 
 /// PostgreSQL's code for a database that is there already.
 const DUPLICATE_DATABASE: &str = "42P04";
@@ -14,6 +19,12 @@ impl Postgres {
     /// principals up there, and each Entra administrator has a role of its display name. To be called when either has
     /// changed.
     pub async fn sync_directory(&self) -> Result<()> {
+        let mut connection = self.own_connection("postgres").await?;
+        self.sync(&mut connection).await?;
+        connection.close().await.map_err(failed)
+    }
+
+    async fn sync(&self, connection: &mut PgConnection) -> Result<()> {
         let config = config(&self.azure, &self.name)?;
         let (tenant, principals) = self
             .azure
@@ -25,7 +36,6 @@ impl Postgres {
             .map(|principal| principal.display_name.as_str())
             .collect();
         let administrators: Vec<_> = config.entra_administrators.iter().map(ToString::to_string).collect();
-        let mut connection = self.own_connection("postgres").await?;
         let mut all = connection.begin().await.map_err(failed)?;
         // Also keeps another sync out until this one is done.
         (&mut *all)
@@ -44,29 +54,14 @@ impl Postgres {
         ] {
             statement.execute(&mut *all).await.map_err(failed)?;
         }
-        all.commit().await.map_err(failed)?;
-        connection.close().await.map_err(failed)
+        all.commit().await.map_err(failed)
     }
 
     /// Makes that database if it is not there, as `az postgres flexible-server db create` does, and keeps it in the
     /// state.
     pub async fn create_database(&self, name: &str) -> Result<()> {
         let mut connection = self.own_connection("postgres").await?;
-        let there: bool = sqlx::query_scalar("select exists (select from pg_database where datname = $1)")
-            .bind(name)
-            .fetch_one(&mut connection)
-            .await
-            .map_err(failed)?;
-        if !there {
-            let create = format!("create database {} owner azure_pg_admin", quoted(name));
-            let created = connection.execute(AssertSqlSafe(create)).await;
-            match created {
-                // Somebody else made it just now.
-                Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some(DUPLICATE_DATABASE) => {}
-                Err(error) => return Err(failed(error)),
-                Ok(_) => {}
-            }
-        }
+        make_database(&mut connection, name).await?;
         connection.close().await.map_err(failed)?;
         self.azure.change(|state| {
             let server = state
@@ -91,22 +86,13 @@ impl Postgres {
                 self.name
             ))
         })?;
-        self.set_password_administrator(&name, Some(password)).await
-    }
-
-    async fn set_password_administrator(&self, name: &str, password: Option<&str>) -> Result<()> {
         let mut connection = self.own_connection("postgres").await?;
         // Nothing of a statement with a password in it gets into the log.
         connection
             .execute("set log_min_messages to panic")
             .await
             .map_err(failed)?;
-        sqlx::query("select local_azure.set_password_administrator($1, $2)")
-            .bind(name)
-            .bind(password)
-            .execute(&mut connection)
-            .await
-            .map_err(failed)?;
+        set_password_administrator(&mut connection, &name, Some(password)).await?;
         connection.close().await.map_err(failed)
     }
 
@@ -130,23 +116,16 @@ impl Postgres {
     /// Makes the server what its part of the state says, whatever it is by now.
     pub(super) async fn prepare(&self) -> Result<()> {
         let config = config(&self.azure, &self.name)?;
-        self.run("postgres", include_str!("sql/server.sql")).await?;
-        self.run("postgres", include_str!("sql/pgaadauth.sql")).await?;
-        // The template that is closed is one that databases are made from, too.
-        self.run("postgres", "alter database template0 allow_connections true")
-            .await?;
-        for database in ["template0", "template1", "postgres"] {
-            self.run(database, include_str!("sql/database.sql")).await?;
-        }
-        self.run("postgres", "alter database template0 allow_connections false")
-            .await?;
+        let mut connection = self.own_connection("postgres").await?;
+        self.run_scripts(&mut connection).await?;
         if let Some(name) = &config.administrator_login {
-            self.set_password_administrator(name, None).await?;
+            set_password_administrator(&mut connection, name, None).await?;
         }
-        self.sync_directory().await?;
+        self.sync(&mut connection).await?;
         for database in &config.databases {
-            self.create_database(database).await?;
+            make_database(&mut connection, database).await?;
         }
+        connection.close().await.map_err(failed)?;
         if config.port != self.port {
             self.azure.change(|state| {
                 let server = state
@@ -162,11 +141,47 @@ impl Postgres {
         Ok(())
     }
 
-    async fn run(&self, database: &str, script: &'static str) -> Result<()> {
-        let mut connection = self.own_connection(database).await?;
-        connection.execute(script).await.map_err(failed)?;
-        connection.close().await.map_err(failed)
+    /// Runs the scripts of `sql/` that have not been run yet as they are now.
+    async fn run_scripts(&self, connection: &mut PgConnection) -> Result<()> {
+        let hash = Sha256::digest([SERVER, PGAADAUTH, DATABASE].concat());
+        let hash: String = hash
+            .iter()
+            .fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
+        let run: Option<Option<String>> = sqlx::query_scalar(
+            "select obj_description(oid, 'pg_namespace') from pg_namespace where nspname = 'local_azure'",
+        )
+        .fetch_optional(&mut *connection)
+        .await
+        .map_err(failed)?;
+        if run.flatten().as_ref() == Some(&hash) {
+            return Ok(());
+        }
+        // The template that is closed is one that databases are made from, too.
+        let open = "alter database template0 allow_connections true";
+        for script in [SERVER, PGAADAUTH, DATABASE, open] {
+            connection.execute(script).await.map_err(failed)?;
+        }
+        for template in ["template0", "template1"] {
+            let mut connection = self.own_connection(template).await?;
+            connection.execute(DATABASE).await.map_err(failed)?;
+            connection.close().await.map_err(failed)?;
+        }
+        let close = "alter database template0 allow_connections false";
+        let done = format!("comment on schema local_azure is '{hash}'");
+        connection.execute(close).await.map_err(failed)?;
+        connection.execute(AssertSqlSafe(done)).await.map_err(failed)?;
+        Ok(())
     }
+}
+
+async fn set_password_administrator(connection: &mut PgConnection, name: &str, password: Option<&str>) -> Result<()> {
+    sqlx::query("select local_azure.set_password_administrator($1, $2)")
+        .bind(name)
+        .bind(password)
+        .execute(connection)
+        .await
+        .map_err(failed)?;
+    Ok(())
 }
 
 /// Names that no administrator can have.
@@ -180,6 +195,26 @@ const TAKEN: [&str; 8] = [
     "guest",
     "public",
 ];
+
+/// Makes that database if it is not there.
+async fn make_database(connection: &mut PgConnection, name: &str) -> Result<()> {
+    let there: bool = sqlx::query_scalar("select exists (select from pg_database where datname = $1)")
+        .bind(name)
+        .fetch_one(&mut *connection)
+        .await
+        .map_err(failed)?;
+    if !there {
+        let create = format!("create database {} owner azure_pg_admin", quoted(name));
+        let created = connection.execute(AssertSqlSafe(create)).await;
+        match created {
+            // Somebody else made it just now.
+            Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some(DUPLICATE_DATABASE) => {}
+            Err(error) => return Err(failed(error)),
+            Ok(_) => {}
+        }
+    }
+    Ok(())
+}
 
 /// Azure's rules for names, as far as a folder or `pg_hba.conf` depends on them.
 /// <https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules#microsoftdbforpostgresql>

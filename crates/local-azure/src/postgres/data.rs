@@ -150,7 +150,7 @@ impl Folder {
     }
 
     /// Ends what a server that was killed has left: its other processes, each in a session of its own, and its lock.
-    fn end_leftovers(&self) {
+    pub(super) fn end_leftovers(&self) {
         let data = self.data();
         if !Path::new("/proc/self/cwd").exists() {
             return; // Without /proc, PostgreSQL's own checks have to do.

@@ -58,6 +58,8 @@ impl Postgres {
         let config = config(azure, server)?;
         administration::check_names(&config)?;
         let folder = Folder::open(azure, &config.name).await?;
+        // A server that was left behind has the port.
+        folder.end_leftovers();
         let mut last = None;
         // Between choosing a port and taking it, somebody else may.
         for _ in 0..5 {

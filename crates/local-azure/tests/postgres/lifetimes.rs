@@ -138,6 +138,50 @@ async fn a_lock_that_was_left_is_no_obstacle() {
     assert_eq!(rig.admin_psql("select 1").unwrap(), "1");
 }
 
+/// As after a crash in which those that should have ended the server were killed as well.
+#[tokio::test]
+async fn a_server_that_was_left_behind_is_replaced() {
+    let mut rig = Rig::start().await;
+    rig.create_identity_role();
+    let lock = rig
+        .azure
+        .folder()
+        .join("postgres")
+        .join(SERVER)
+        .join("server/data/postmaster.pid");
+    let id = std::fs::read_to_string(&lock)
+        .unwrap()
+        .lines()
+        .next()
+        .unwrap()
+        .to_owned();
+    let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap();
+    let keeper = status
+        .lines()
+        .find_map(|line| line.strip_prefix("PPid:"))
+        .unwrap()
+        .trim();
+    let children = std::fs::read_to_string(format!("/proc/{keeper}/task/{keeper}/children")).unwrap();
+    let keepers = std::iter::once(keeper).chain(children.split_whitespace().filter(|child| *child != id));
+    let killed = std::process::Command::new("kill")
+        .arg("-9")
+        .args(keepers)
+        .status()
+        .unwrap();
+    assert!(killed.success());
+    let (port, log) = (rig.postgres().port(), rig.postgres().log());
+    drop(rig.postgres.take());
+    assert!(std::path::Path::new("/proc").join(&id).exists(), "{log}");
+
+    rig.postgres = Some(Postgres::start(&rig.azure, SERVER).await.unwrap());
+    assert!(!std::path::Path::new("/proc").join(&id).exists());
+    assert_eq!(rig.postgres().port(), port);
+    assert_eq!(
+        rig.sign_in(IDENTITY, &rig.token(IDENTITY)).psql("select 1").unwrap(),
+        "1"
+    );
+}
+
 /// Started in one runtime, used in others.
 #[test]
 fn it_outlives_the_runtime_that_it_was_started_in() {

@@ -49,7 +49,11 @@ async fn what_is_no_token_of_the_role_is_refused() {
     let (rest, signature) = token.rsplit_once('.').unwrap();
     let (header, payload) = rest.split_once('.').unwrap();
     let without_algorithm = URL_SAFE_NO_PAD.encode(r#"{"alg":"none","typ":"JWT"}"#);
-    let forged: String = signature.chars().rev().collect();
+    let forged = format!(
+        "{}{}",
+        if signature.starts_with('A') { 'B' } else { 'A' },
+        &signature[1..]
+    );
     for (role, password, why) in [
         (IDENTITY, format!("{rest}.{forged}"), "signature"),
         (IDENTITY, format!("{header}.{payload}."), "signature"),
@@ -123,7 +127,7 @@ async fn what_is_no_token_of_the_role_is_refused() {
     }
     assert_eq!(rig.sign_in(IDENTITY, &token).psql("select 1").unwrap(), "1");
     let log = rig.postgres().log();
-    for secret in [signature, payload, forged.as_str()] {
+    for secret in [&signature[1..], payload] {
         assert!(!log.contains(secret), "the log has no part of a token");
     }
 }

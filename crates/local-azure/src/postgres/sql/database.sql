@@ -1,4 +1,4 @@
--- Run in the templates and in the database postgres at every start, by azuresu, so that it holds in every database.
+-- Run in the templates and in the database postgres, so that it holds in every database.
 
 -- Its owner is no one who signs in: who shall create tables needs a grant.
 -- <https://learn.microsoft.com/azure/postgresql/security/security-access-control>

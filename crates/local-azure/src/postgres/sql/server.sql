@@ -1,4 +1,4 @@
--- Run in the database postgres at every start, by azuresu.
+-- Run in the database postgres by azuresu: at the first start, and again when a script here has changed.
 
 -- The role of administrators. It may watch and end sessions, and is no superuser.
 do $$
