@@ -1,6 +1,7 @@
 //! Resources, by the names that Azure has for their properties.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -108,7 +109,7 @@ pub struct PostgresServer {
 }
 
 /// A storage account.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub struct StorageAccount {
     /// Its name: 3 to 24 lower-case letters and digits.
     pub name: String,
@@ -142,6 +143,17 @@ impl StorageAccount {
             key: STANDARD.encode(key),
             containers: Vec::new(),
         }
+    }
+}
+
+impl fmt::Debug for StorageAccount {
+    /// Without the key.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StorageAccount")
+            .field("name", &self.name)
+            .field("resource_group", &self.resource_group)
+            .field("containers", &self.containers)
+            .finish_non_exhaustive()
     }
 }
 

@@ -1,12 +1,12 @@
 //! The front door: what of a request Azurite does not check.
 
+mod copy;
 mod credential;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
 use axum::extract::Request;
 use axum::http::header::{AUTHORIZATION, EXPECT, HOST};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
@@ -154,6 +154,7 @@ impl Door {
             let source = source.to_str().ok().and_then(|source| Url::parse(source).ok());
             let source = source.ok_or(Refusal::WRONG_COPY_SOURCE)?;
             let version = version(headers).to_owned();
+            // It asks this door.
             Box::pin(self.check_source(&source, &caller, &account, &version)).await?;
         }
         if let Caller::Principal(_) = caller
@@ -218,45 +219,6 @@ impl Door {
         })
     }
 
-    /// Whether that caller may read what it wants to copy: by itself in its own account, and elsewhere as the source's
-    /// address allows.
-    async fn check_source(
-        &self,
-        source: &Url,
-        caller: &Caller,
-        account: &StorageAccount,
-        version: &str,
-    ) -> Result<(), Refusal> {
-        let host = source.host_str().unwrap_or_default();
-        if Style::of(host) == Style::Unclear {
-            return Err(Refusal::WRONG_COPY_SOURCE);
-        }
-        let place = Place::read(host, source.path()).ok_or(Refusal::WRONG_COPY_SOURCE)?;
-        let is_own = place.account == account.name;
-        match caller {
-            Caller::Signer { has_key: true } if is_own => return Ok(()),
-            Caller::Principal(id) if is_own && self.permits(*id, &[operations::READ], account, &place).is_ok() => {
-                return Ok(());
-            }
-            _ => {}
-        }
-        let mut target = source.path().to_owned();
-        if let Some(query) = source.query() {
-            target = format!("{target}?{query}");
-        }
-        let mut request = Request::new(Body::empty());
-        *request.method_mut() = Method::HEAD;
-        *request.uri_mut() = target.parse().map_err(|_| Refusal::WRONG_COPY_SOURCE)?;
-        for (name, value) in [("host", host), ("x-ms-version", version)] {
-            let value = HeaderValue::from_str(value).map_err(|_| Refusal::WRONG_COPY_SOURCE)?;
-            request.headers_mut().insert(name, value);
-        }
-        match self.answer(request).await.status() {
-            status if status.is_success() => Ok(()),
-            status => Err(Refusal::no_copy_source(status)),
-        }
-    }
-
     /// Hands it on to Azurite.
     async fn pass(&self, request: Request, caller: &Caller, version: &str) -> Result<Response, Refusal> {
         let mut azurite = self.0.azurite.clone();
@@ -271,13 +233,9 @@ impl Door {
         })?;
         let code = answer.headers().get("x-ms-error-code").map(HeaderValue::as_bytes);
         match (caller, answer.status(), code) {
-            // Azurite has one answer where Azure has these two.
+            // Azurite has one answer where Azure has two, and takes what is signed with another key for a token.
             (Caller::Anyone, StatusCode::FORBIDDEN, Some(b"AuthorizationFailure")) => Err(Refusal::anonymous(version)),
-            (Caller::Signer { .. }, StatusCode::FORBIDDEN, Some(b"AuthorizationFailure")) => {
-                Err(Refusal::WRONG_SIGNATURE)
-            }
-            // It takes what is signed with another key for a token.
-            (Caller::Signer { .. }, StatusCode::BAD_REQUEST, Some(b"InvalidAuthenticationInfo")) => {
+            (Caller::Signer { .. }, _, Some(b"AuthorizationFailure" | b"InvalidAuthenticationInfo")) => {
                 Err(Refusal::WRONG_SIGNATURE)
             }
             _ => Ok(answer),

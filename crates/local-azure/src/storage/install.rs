@@ -71,12 +71,7 @@ fn install(folder: &Path) -> Result<PathBuf> {
         remedy: "it comes with Node.js, https://nodejs.org/en/download, which Blob Storage needs".to_owned(),
     })?;
     let half = folder.with_extension("new");
-    for old in [folder, &half] {
-        match fs::remove_dir_all(old) {
-            Err(error) if error.kind() != ErrorKind::NotFound => return Err(Error::file(old)(error)),
-            _ => {}
-        }
-    }
+    remove(&half)?;
     fs::create_dir_all(&half).map_err(Error::file(&half))?;
     for (name, text) in [("package.json", PACKAGE), (LOCK_FILE, LOCK)] {
         let file = half.join(name);
@@ -97,8 +92,16 @@ fn install(folder: &Path) -> Result<PathBuf> {
             format!("{}\n{}", output.status, String::from_utf8_lossy(&said).trim()),
         ));
     }
+    remove(folder)?;
     fs::rename(&half, folder).map_err(Error::file(folder))?;
     Ok(folder.to_owned())
+}
+
+fn remove(folder: &Path) -> Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(Error::file(folder)(error)),
+        _ => Ok(()),
+    }
 }
 
 #[cfg(test)]

@@ -25,11 +25,11 @@ use crate::{Error, Result};
 
 /// The blob services of all storage accounts, on one port of loopback. They end with this value.
 pub struct BlobStorage {
+    /// `None` while the service is away. It closes before Azurite ends.
+    door: Mutex<Option<Server>>,
     azure: Azure,
     azurite: Arc<Azurite>,
     port: u16,
-    /// `None` while the service is away.
-    door: Mutex<Option<Server>>,
     /// Held by whoever makes containers.
     sync: tokio::sync::Mutex<()>,
 }
@@ -52,10 +52,10 @@ impl BlobStorage {
         let for_azurite = azure.clone();
         let azurite = blocking(move || Azurite::start(&for_azurite, &from)).await?;
         let storage = Self {
+            door: Mutex::new(None),
             azure: azure.clone(),
             azurite: Arc::new(azurite),
             port,
-            door: Mutex::new(None),
             sync: tokio::sync::Mutex::new(()),
         };
         storage.sync().await?;
