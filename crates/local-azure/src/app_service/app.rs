@@ -54,6 +54,12 @@ pub(super) enum Pick {
 
 impl App {
     pub(super) fn new(name: &str, platform: Arc<Platform>) -> Result<Self> {
+        // The name is a folder's too.
+        if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
+            return Err(Error::Refused(format!(
+                "{name:?} is no name of a web app: these have letters, digits and hyphens"
+            )));
+        }
         let folder = platform.azure.subfolder("apps")?.join(name);
         Ok(Self {
             name: name.to_owned(),

@@ -56,7 +56,9 @@ fn platform_file(folder: &Path, instance: u32) -> PathBuf {
 
 /// Adds to what the platform says of an instance.
 pub(super) fn say(folder: &Path, instance: u32, what: &str) {
-    let now = OffsetDateTime::now_utc().format(&Rfc3339).unwrap_or_default();
+    let now = OffsetDateTime::now_utc();
+    let now = now.replace_millisecond(now.millisecond()).unwrap_or(now);
+    let now = now.format(&Rfc3339).unwrap_or_default();
     let mut text = String::new();
     for line in what.lines() {
         let _ = writeln!(text, "{now} {line}");

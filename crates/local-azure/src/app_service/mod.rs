@@ -119,7 +119,8 @@ impl AppService {
     ///
     /// # Errors
     ///
-    /// There is no such app, it has no startup command, or the package cannot be unpacked: then all is as before.
+    /// There is no such app, or the package cannot be unpacked: then all is as before. Or the app has no startup
+    /// command: then the package is deployed, and not started.
     pub async fn deploy(&self, app: &str, package: &Package) -> Result<()> {
         let app = self.apps.get(app)?;
         self.run(app.deploy(package.clone())).await?
@@ -153,6 +154,19 @@ impl AppService {
     pub async fn stop_app(&self, app: &str) -> Result<()> {
         let app = self.apps.get_or_deleted(app)?;
         self.run(app.stop()).await
+    }
+
+    /// Ends all instances of an app and removes all its files, as goes with its deletion from the state, before or
+    /// after it.
+    ///
+    /// # Errors
+    ///
+    /// There is and was no such app, or a file cannot be removed.
+    pub async fn delete_app(&self, app: &str) -> Result<()> {
+        let app = self.apps.get_or_deleted(app)?;
+        self.run(app.clone().stop()).await?;
+        self.apps.forget(&app.name);
+        app.site.delete()
     }
 
     /// Makes it so many instances, 1 at least. An instance that goes ends its requests first.
@@ -208,11 +222,8 @@ impl Drop for AppService {
 }
 
 /// The logs of an app in the state folder of an Azure, which another process may keep.
-///
-/// # Errors
-///
-/// The folder cannot be made.
-pub fn logs(state: &Path, app: &str) -> Result<Logs> {
-    let site = Site::open(state.join("apps").join(app))?;
-    Ok(Logs::open(site.log_folder()))
+/// Without a folder of that name they are empty.
+#[must_use]
+pub fn logs(state: &Path, app: &str) -> Logs {
+    Logs::open(Site::at(state.join("apps").join(app)).log_folder())
 }

@@ -30,9 +30,14 @@ pub(super) struct Site {
 }
 
 impl Site {
+    /// The site in that folder, which need not be there.
+    pub(super) fn at(folder: PathBuf) -> Self {
+        Self { folder }
+    }
+
     /// The site in that folder, which is made if it is not there.
     pub(super) fn open(folder: PathBuf) -> Result<Self> {
-        let site = Self { folder };
+        let site = Self::at(folder);
         for folder in [
             site.versions(),
             site.log_folder(),
@@ -42,6 +47,12 @@ impl Site {
             fs::create_dir_all(&folder).map_err(Error::file(&folder))?;
         }
         Ok(site)
+    }
+
+    /// Removes all of it.
+    pub(super) fn delete(&self) -> Result<()> {
+        let removed = set_writable(&self.folder, true).and_then(|()| fs::remove_dir_all(&self.folder));
+        removed.map_err(Error::file(&self.folder))
     }
 
     /// The app's `HOME`, which outlives deployments.

@@ -101,6 +101,11 @@ impl Apps {
         })
     }
 
+    /// Drops an app that has ended.
+    pub(super) fn forget(&self, name: &str) {
+        self.apps.lock().expect("nobody panics").remove(name);
+    }
+
     /// Those that were asked for.
     pub(super) fn all(&self) -> Vec<Arc<App>> {
         self.apps.lock().expect("nobody panics").values().cloned().collect()

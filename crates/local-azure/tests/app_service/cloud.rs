@@ -117,7 +117,7 @@ impl Cloud {
 
     /// All that the logs have.
     pub fn log(&self) -> String {
-        let lines = logs(self.azure.folder(), APP).unwrap().lines();
+        let lines = logs(self.azure.folder(), APP).lines();
         lines.iter().map(ToString::to_string).map(|line| line + "\n").collect()
     }
 

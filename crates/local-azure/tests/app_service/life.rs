@@ -286,9 +286,27 @@ async fn an_instance_that_is_scaled_away_ends_its_requests_first() {
 }
 
 #[tokio::test]
+async fn a_deleted_app_leaves_nothing() {
+    let cloud = Cloud::new(&[("WEBSITE_RUN_FROM_PACKAGE", "1")]).up().await;
+    let process = cloud.service.status(APP).unwrap()[0].process.unwrap();
+    cloud
+        .azure
+        .change(|state| {
+            state.web_apps.clear();
+            Ok(())
+        })
+        .unwrap();
+    let http = format!("http://contoso.localhost:{}/", cloud.service.http_port());
+    assert_eq!(cloud.client.get(http).send().await.unwrap().status(), 404);
+    cloud.service.delete_app(APP).await.unwrap();
+    assert!(!runs(process) && !cloud.home().exists());
+    assert!(cloud.service.delete_app(APP).await.is_err());
+}
+
+#[tokio::test]
 async fn the_log_has_what_the_app_and_the_platform_say() {
     let cloud = Cloud::new(&[]).up().await;
-    let mut logs = local_azure::app_service::logs(cloud.azure.folder(), APP).unwrap();
+    let mut logs = local_azure::app_service::logs(cloud.azure.folder(), APP);
     let lines = logs.lines();
     let app: Vec<_> = lines
         .iter()
