@@ -44,7 +44,7 @@ impl Log {
             return Ok(Self::Part { file, read: 0 });
         }
         if state.join("apps").join(part).exists() {
-            return Ok(Self::App(app_service::logs(state, part)?));
+            return Ok(Self::App(app_service::logs(state, part)));
         }
         Err(Error::Refused(format!(
             "there is no log of {part:?} in {}: say the name of a web app, postgres or azurite",

@@ -2,8 +2,6 @@
 
 use std::path::Path;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use uuid::Uuid;
 
 use crate::Result;
@@ -45,7 +43,8 @@ pub fn provision(azure: &Azure) -> Result<()> {
                 resource_group: GROUP.to_owned(),
                 location: LOCATION.to_owned(),
                 port: 0,
-                administrator_login: None,
+                // It has no password, and cannot sign in, until `local-azure admin-password` gives it one.
+                administrator_login: Some("demoadmin".to_owned()),
                 entra_administrators: vec![administrator],
                 databases: vec![DATABASE.to_owned()],
             });
@@ -145,19 +144,13 @@ fn identity(state: &mut State) -> ManagedIdentity {
 }
 
 fn account() -> StorageAccount {
-    let key: Vec<u8> = (0..4).flat_map(|_| *Uuid::new_v4().as_bytes()).collect();
-    StorageAccount {
-        name: ACCOUNT.to_owned(),
-        resource_group: GROUP.to_owned(),
-        location: LOCATION.to_owned(),
-        allow_shared_key_access: false,
-        allow_blob_public_access: false,
-        key: STANDARD.encode(key),
-        containers: vec![Container {
-            name: CONTAINER.to_owned(),
-            public_access: PublicAccess::None,
-        }],
-    }
+    let mut account = StorageAccount::new(ACCOUNT, GROUP, LOCATION);
+    account.allow_shared_key_access = false;
+    account.containers.push(Container {
+        name: CONTAINER.to_owned(),
+        public_access: PublicAccess::None,
+    });
+    account
 }
 
 #[cfg(test)]

@@ -19,6 +19,9 @@ use crate::{Error, Result};
 /// The superuser, by Azure's name. Nobody but Local Azure signs in as it.
 pub(super) const SUPERUSER: &str = "azuresu";
 
+/// The role that all roles of Entra are members of, for PostgreSQL to know them by.
+const ENTRA_ROLES: &str = "azure_ad_user";
+
 /// How long it has to end connections and write what it has, in seconds.
 const STOP_LIMIT: u64 = 60;
 
@@ -246,13 +249,16 @@ fn settings(port: u16) -> String {
     )
 }
 
-/// `pg_hba.conf`: over TLS, two may have a password; everybody else has the judge's word. Over plain TCP nobody comes
-/// in, and is told so by PostgreSQL in the words of Azure.
+/// `pg_hba.conf`. Over TLS, roles of Entra have the judge's word; where the server has password authentication
+/// (`administrator`), other roles may have a password, the administrator's and those that it creates. Over plain TCP
+/// nobody comes in, and is told so by PostgreSQL in the words of Azure.
 fn who_is_let_in(administrator: Option<&str>, judge: &str) -> String {
-    let mut lines = String::new();
-    for user in [Some(SUPERUSER), administrator].into_iter().flatten() {
-        let _ = writeln!(lines, "hostssl all \"{user}\" 127.0.0.1/32 scram-sha-256");
+    let mut lines = format!("hostssl all \"{SUPERUSER}\" 127.0.0.1/32 scram-sha-256\n");
+    if administrator.is_some() {
+        let _ = writeln!(lines, "hostssl all +{ENTRA_ROLES} 127.0.0.1/32 {judge}");
+        lines.push_str("hostssl all all 127.0.0.1/32 scram-sha-256\n");
+    } else {
+        let _ = writeln!(lines, "hostssl all all 127.0.0.1/32 {judge}");
     }
-    let _ = writeln!(lines, "hostssl all all 127.0.0.1/32 {judge}");
     lines
 }

@@ -172,22 +172,6 @@ impl Commands {
             Ok(text)
         })
     }
-
-    async fn administrator_password(&self, parts: &Parts) -> Result<String> {
-        // Three of Azure's four kinds of characters, and none that a shell minds.
-        let password = format!("Aa1-{}", Uuid::new_v4().simple());
-        self.0.azure.change(|state| {
-            let server = state
-                .postgres_servers
-                .iter_mut()
-                .find(|server| server.name == world::SERVER);
-            let login = &mut server.expect("it was provisioned").administrator_login;
-            login.get_or_insert_with(|| "demoadmin".to_owned());
-            Ok(())
-        })?;
-        parts.postgres.set_administrator_password(&password).await?;
-        Ok(password)
-    }
 }
 
 impl Obey for Commands {
@@ -235,7 +219,12 @@ impl Obey for Commands {
                 parts.postgres.sync_directory().await?;
                 Ok(text)
             }
-            Command::AdministratorPassword => self.administrator_password(parts).await,
+            Command::AdministratorPassword => {
+                // Three of Azure's four kinds of characters, and none that a shell minds.
+                let password = format!("Aa1-{}", Uuid::new_v4().simple());
+                parts.postgres.set_administrator_password(&password).await?;
+                Ok(password)
+            }
         }
     }
 }

@@ -14,7 +14,7 @@ pub async fn provision(azure: &Azure, postgres: &Postgres) -> Result<()> {
     let provision = async {
         let mut admin = sign_in(azure, postgres, "postgres").await?;
         let known: Option<String> =
-            sqlx::query_scalar("select rolename::text from pgaadauth_list_principals(false) where rolename = $1")
+            sqlx::query_scalar("select rolname::text from pgaadauth_list_principals(false) where rolname = $1")
                 .bind(world::IDENTITY)
                 .fetch_optional(&mut admin)
                 .await?;

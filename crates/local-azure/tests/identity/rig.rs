@@ -102,6 +102,7 @@ impl Cloud {
                     instances: 1,
                     health_check_path: None,
                     https_only: false,
+                    client_affinity_enabled: true,
                 });
                 Ok(())
             })

@@ -1,9 +1,11 @@
 //! A running `local-azure up`.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use reqwest::multipart::Form;
@@ -15,7 +17,7 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_local-azure");
 
 /// `local-azure up` with the site, on free ports, and its state in a temporary folder.
 pub struct Up {
-    home: tempfile::TempDir,
+    home: Arc<tempfile::TempDir>,
     process: Child,
     client: Client,
     base: String,
@@ -34,17 +36,16 @@ impl Up {
         fs::copy(site, package.join("restaurant-review")).unwrap();
         let start = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../start.sh");
         fs::copy(start, package.join("start.sh")).unwrap();
-        Self::run(home).await
+        Self::run(Arc::new(home)).await
     }
 
     /// Once more, with the same state.
-    pub async fn start_again(self) -> Self {
-        let Self { home, mut process, .. } = self;
-        process.wait().await.unwrap();
-        Self::run(home).await
+    pub async fn start_again(mut self) -> Self {
+        self.process.wait().await.unwrap();
+        Self::run(self.home.clone()).await
     }
 
-    async fn run(home: tempfile::TempDir) -> Self {
+    async fn run(home: Arc<tempfile::TempDir>) -> Self {
         let output = home.path().join("output");
         let written = File::create(&output).unwrap();
         let mut command = Command::new(PROGRAM);
@@ -138,7 +139,7 @@ impl Up {
                 .flatten()
                 .flatten()
             {
-                text += &format!("\n== {}\n", entry.path().display());
+                let _ = write!(text, "\n== {}\n", entry.path().display());
                 text += &String::from_utf8_lossy(&fs::read(entry.path()).unwrap_or_default());
             }
         }

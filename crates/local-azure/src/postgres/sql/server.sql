@@ -6,6 +6,10 @@ begin
     if not exists (select from pg_catalog.pg_roles where rolname = 'azure_pg_admin') then
         create role azure_pg_admin nologin;
     end if;
+    -- All roles of Entra are its members: by that, pg_hba.conf sends them to the judge of tokens.
+    if not exists (select from pg_catalog.pg_roles where rolname = 'azure_ad_user') then
+        create role azure_ad_user nologin;
+    end if;
 end
 $$;
 grant pg_monitor, pg_signal_backend to azure_pg_admin;
@@ -50,6 +54,7 @@ begin
     on conflict (role) do update
     set kind = excluded.kind, object_id = excluded.object_id, is_admin = excluded.is_admin,
         is_mfa = excluded.is_mfa, of_server = p.of_server or excluded.of_server;
+    execute format('grant azure_ad_user to %I', name);
     if is_admin then
         execute format('alter role %I createrole createdb', name);
         execute format('grant azure_pg_admin to %I', name);
@@ -63,7 +68,7 @@ $$;
 -- Whether a role is the server's own, which no principal can have.
 create or replace function local_azure.is_reserved(name text) returns boolean
 language sql stable set search_path = pg_catalog, pg_temp as $$
-    select name = 'azure_pg_admin' or starts_with(name, 'pg_')
+    select name in ('azure_ad_user', 'azure_pg_admin') or starts_with(name, 'pg_')
         or exists (select from pg_roles where rolname = name and rolsuper)
 $$;
 
