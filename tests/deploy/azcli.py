@@ -21,6 +21,7 @@ os.environ["AZURE_CORE_USE_COMMAND_INDEX"] = "false"
 
 from azure.cli.core import get_default_cli  # noqa: E402
 from azure.cli.core.parser import AzCliCommandParser  # noqa: E402
+from knack.util import CLIError  # noqa: E402
 from knack.events import (  # noqa: E402
     EVENT_INVOKER_CMD_TBL_LOADED,
     EVENT_INVOKER_POST_CMD_TBL_CREATE,
@@ -91,8 +92,10 @@ class AzureCli:
             with contextlib.redirect_stderr(said), contextlib.redirect_stdout(said):
                 parsed = parser.parse_args(copy.copy(words))
                 self._cli.raise_event(EVENT_INVOKER_POST_PARSE_ARGS, command=parsed.command, args=parsed)
+        except CLIError as error:  # what can be given by --ids, and is not
+            return str(error)
         except SystemExit:
-            lines = said.getvalue().strip().splitlines()
+            lines = [line for line in said.getvalue().splitlines() if line.strip() not in ("", "NoneType: None")]
             return lines[0] if lines else "the command line is refused"
         finally:
             logger.removeHandler(handler)

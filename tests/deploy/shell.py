@@ -13,6 +13,7 @@ VALUES = {
     "always_on": ["true"],
     "door": ["scm"],
     "address": ["203.0.113.1"],
+    "MOMENT": ["2026-11-20T09:30:00Z"],
     "in_group": ["--resource-group", "group"],
 }
 
@@ -29,12 +30,12 @@ def stand_in(variable):
 
 
 def blocks(markdown):
-    """The shell commands of a Markdown document."""
-    return "\n".join(
-        # A block in a list is indented; an indentation means nothing to a shell.
-        match.group(2)
-        for match in re.finditer(r"^ *```(sh|shell|bash|azurecli|console)\n(.*?)^ *```", markdown, re.M | re.S)
-    )
+    """The shell commands of a Markdown document: its blocks, and `az` with options within a sentence."""
+    fence = re.compile(r"^ *```(\w*)\n(.*?)^ *```", re.M | re.S)
+    # A block in a list is indented; an indentation means nothing to a shell.
+    shell = [match.group(2) for match in fence.finditer(markdown) if match.group(1) in ("sh", "shell", "bash", "azurecli", "console")]
+    inline = re.findall(r"`(az [^`]* --[^`]*)`", fence.sub("", markdown))
+    return "\n".join([*shell, *inline])
 
 
 def az_commands(script):

@@ -60,7 +60,7 @@ REFUSED = {
     "az postgres flexible-server execute --name n --admin-user u --admin-password p --querytext q": "no command",
     "az role assignment create --assignee a --resource-group g --role r --scope s": "--resource-group",
     "az webapp up --resource-group g --name n --runtime PYTHON:3.9 --sku B1": "deprecated",
-    "az webapp config set --resource-group g --name n --min-tls-version 0.9": "0.9",
+    "az storage account create --name a --resource-group g --sku Premium_XX": "Premium_XX",
     "az webapp deploy --src-path p --type zip": "required",
     "az group create --name g": "required",
     "az grupp create": "no command",
