@@ -97,8 +97,12 @@ say "PostgreSQL server $DB_SERVER, which takes Entra tokens alone (several minut
 if ! exists az postgres flexible-server show "${in_group[@]}" --name "$DB_SERVER"; then
   run az postgres flexible-server create "${in_group[@]}" --name "$DB_SERVER" --location "$LOCATION" \
     --version 17 --tier "$DB_TIER" --sku-name "$DB_SKU" --storage-size 32 \
-    --microsoft-entra-auth Enabled --password-auth Disabled --public-access 0.0.0.0 --yes
+    --microsoft-entra-auth Enabled --password-auth Disabled --public-access None --yes
 fi
+# These addresses stand for Azure's own services. A step of its own: `create` would make the rule after the server, and
+# a failure between the two would leave it out for good.
+run az postgres flexible-server firewall-rule create "${in_group[@]}" --server-name "$DB_SERVER" \
+  --name AllowAzureServices --start-ip-address 0.0.0.0 --end-ip-address 0.0.0.0
 
 say "You are its administrator"
 admin=$(value "admin@example.com" az ad signed-in-user show --query userPrincipalName --output tsv)

@@ -57,7 +57,11 @@ class Deployment:
         (self.fake / "fail-at").unlink()
 
     def rules_left(self):
-        return list((self.fake / "made").glob("*firewall-rule*"))
+        """The firewall's rules for this machine."""
+        return list((self.fake / "made").glob("*firewall-rule database-sh"))
+
+    def azure_is_let_in(self):
+        return (self.fake / "made/postgres flexible-server firewall-rule AllowAzureServices").exists()
 
     def state(self):
         return (self.folder / ".azure/deploy.env").read_text()
@@ -116,6 +120,7 @@ def test_it_goes_on_after_a_failure_of_any_step(tmp_path):
         again = deployment.run()
         assert again.returncode == 0, f"after a failure at step {step}: {again.stderr}"
         assert not deployment.rules_left()
+        assert deployment.azure_is_let_in()
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(fail_and_go_on, range(1, steps + 1)))
