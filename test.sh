@@ -15,6 +15,7 @@ needs=(
   "/usr/lib/postgresql/*/bin/initdb postgresql the store in PostgreSQL"
   "psql postgresql-client a client that signs in with a token"
   "python3 python3 clients of Azure in Python"
+  "openssl openssl a strict look at the certificates of Local Azure"
 )
 
 # Whether there is such a command, or a file that the pattern fits.
@@ -85,7 +86,7 @@ part "lints" cargo clippy --workspace --all-targets -- -D warnings
 part "documentation" env RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
 part "build" cargo build --workspace
 part "npm packages of the browser tests" npm ci --prefix tests/browser --no-progress
-part "npm packages of Azurite" npm ci --prefix tests/azurite --no-progress
+part "npm packages of Azurite" npm ci --prefix crates/local-azure/azurite --no-progress
 part "npm packages of the clients" npm ci --prefix crates/local-azure/tests/clients --no-progress
 part "Python packages of the clients" python_clients
 part "deployment" tests/deploy/run.sh

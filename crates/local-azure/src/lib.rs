@@ -7,17 +7,29 @@
 //! - [`tokens`]: Entra's access tokens: what they say, who signs them, how they are checked.
 //! - [`certificates`]: the certificate authority that every HTTPS address here is signed by.
 //! - [`server`] and [`process`]: how an address is served, and how a program is run, so that neither outlives us.
+//! - [`postgres`]: PostgreSQL flexible servers, made of the machine's own PostgreSQL and a judge of tokens.
+//! - [`proxy`]: how a request is handed on to a program behind an address.
+//! - [`storage`]: Blob Storage: Azurite behind a front door that checks tokens and roles.
+//! - [`app_service`]: web apps: deployed, started, watched and reached as App Service on Linux does it.
 //! - [`faults`]: what a developer makes fail on purpose.
+//! - [`identity`]: the managed identity endpoints, of App Service and of IMDS, where apps get their tokens.
+//! - [`entra`]: the tenant's authority: published keys, and tokens for applications that prove who they are.
 //!
 //! Everything listens on loopback alone. The apps that run here know nothing of this crate: they see the variables
 //! that App Service sets, and addresses.
 
+pub mod app_service;
 pub mod certificates;
+pub mod entra;
 mod error;
 pub mod faults;
+pub mod identity;
+pub mod postgres;
 pub mod process;
+pub mod proxy;
 pub mod server;
 pub mod state;
+pub mod storage;
 pub mod tokens;
 
 pub use self::error::{Error, Result};

@@ -14,6 +14,7 @@ use crate::{Error, Result};
 const MARK: &str = "LOCAL_AZURE_STATE";
 
 /// What to run and how.
+#[derive(Clone)]
 pub struct Program {
     /// The program.
     pub program: OsString,
@@ -147,7 +148,8 @@ impl Drop for Process {
     }
 }
 
-fn signal(signal: &str, target: &str) {
+/// Sends a signal to a process.
+pub(crate) fn signal(signal: &str, target: &str) {
     let _ = Command::new("kill")
         .args(["-s", signal, "--", target])
         .stdout(Stdio::null())

@@ -70,12 +70,12 @@ impl Azurite {
 
     /// Runs it on that port, or a free one for 0, until it listens; the port.
     async fn run(&self, port: u16) -> u16 {
-        let program =
-            Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/azurite/node_modules/azurite/dist/src/blob/main.js");
+        let program = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("crates/local-azure/azurite/node_modules/azurite/dist/src/blob/main.js");
         assert!(
             program.exists(),
-            "Azurite is not installed in tests/azurite. Run ./test.sh, which installs what the tests need (or: npm ci \
-             --prefix tests/azurite)."
+            "Azurite is not installed in crates/local-azure/azurite. Run ./test.sh, which installs what the tests need \
+             (or: npm ci --prefix crates/local-azure/azurite)."
         );
         let log = self.log_file();
         let before = fs::metadata(&log).map_or(0, |log| log.len());

@@ -60,6 +60,20 @@ pub struct Application {
     pub federated_credentials: Vec<FederatedCredential>,
 }
 
+impl Application {
+    /// Its service principal.
+    #[must_use]
+    pub fn principal(&self) -> Principal {
+        Principal {
+            id: self.id,
+            kind: PrincipalKind::ServicePrincipal,
+            display_name: self.display_name.clone(),
+            client_id: Some(self.client_id),
+            managed_identity: None,
+        }
+    }
+}
+
 /// Trust in tokens of another issuer (workload identity federation).
 /// <https://learn.microsoft.com/entra/workload-id/workload-identity-federation>
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -122,13 +136,7 @@ impl State {
             client_id: None,
             managed_identity: None,
         });
-        let applications = applications.iter().map(|application| Principal {
-            id: application.id,
-            kind: PrincipalKind::ServicePrincipal,
-            display_name: application.display_name.clone(),
-            client_id: Some(application.client_id),
-            managed_identity: None,
-        });
+        let applications = applications.iter().map(Application::principal);
         let identities = self.identities.iter().map(ManagedIdentity::principal);
         users.chain(groups).chain(applications).chain(identities)
     }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -125,6 +127,24 @@ pub struct StorageAccount {
     pub containers: Vec<Container>,
 }
 
+impl StorageAccount {
+    /// A storage account as Azure makes it: with a key, and closed to anonymous reads.
+    #[must_use]
+    pub fn new(name: &str, resource_group: &str, location: &str) -> Self {
+        let mut key = [0; 64];
+        aws_lc_rs::rand::fill(&mut key).expect("the system has random numbers");
+        Self {
+            name: name.to_owned(),
+            resource_group: resource_group.to_owned(),
+            location: location.to_owned(),
+            allow_shared_key_access: true,
+            allow_blob_public_access: false,
+            key: STANDARD.encode(key),
+            containers: Vec::new(),
+        }
+    }
+}
+
 /// A container of blobs, as it is to be made when the account starts.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Container {
@@ -174,4 +194,11 @@ pub struct WebApp {
     /// Whether plain HTTP is redirected to HTTPS.
     #[serde(default)]
     pub https_only: bool,
+    /// Whether a visitor stays with one instance, by a cookie (`clientAffinityEnabled`).
+    #[serde(default = "yes")]
+    pub client_affinity_enabled: bool,
+}
+
+fn yes() -> bool {
+    true
 }

@@ -66,7 +66,7 @@ impl SigningKeys {
     }
 
     /// A token that says that.
-    pub(super) fn sign(&self, claims: &Claims) -> String {
+    pub(crate) fn sign(&self, claims: &impl Serialize) -> String {
         let keys = self.keys.read().expect("no change panics");
         let key = &keys[keys.len() - 2];
         let mut header = Header::new(Algorithm::RS256);

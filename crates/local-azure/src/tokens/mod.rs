@@ -2,6 +2,7 @@
 
 mod claims;
 mod keys;
+mod resources;
 
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};

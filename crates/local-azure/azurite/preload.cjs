@@ -1,0 +1,68 @@
+// What Azurite lacks to be a service with data of its own. Node loads this before Azurite (--require).
+"use strict";
+
+const { createHmac } = require("crypto");
+const { ServerResponse } = require("http");
+const path = require("path");
+
+// .../azurite/dist/src/blob/main.js
+const azurite = path.dirname(process.argv[1]);
+const load = (name) => require(require.resolve(name, { paths: [azurite] }));
+
+// A change is on disk before it is acknowledged. Azurite writes its index every five seconds, and a kill in between
+// would lose what clients believe to be stored.
+const Loki = load("lokijs");
+const databases = new Set();
+const { saveDatabase } = Loki.prototype;
+Loki.prototype.saveDatabase = function (callback) {
+  databases.add(this);
+  return saveDatabase.call(this, callback);
+};
+const save = (database) =>
+  new Promise((resolve, reject) => {
+    // A save that is under way may have begun before the change: this one comes after it.
+    if (!database.autosaveDirty() && !database.throttledSavePending) return resolve();
+    database.saveDatabase((error) => (error ? reject(error) : resolve()));
+  });
+const { end } = ServerResponse.prototype;
+ServerResponse.prototype.end = function (...rest) {
+  if (["GET", "HEAD", "OPTIONS"].includes(this.req.method)) return end.apply(this, rest);
+  Promise.all([...databases].map(save)).then(
+    () => end.apply(this, rest),
+    (error) => {
+      console.error(`The index cannot be saved: ${error.message}`);
+      this.destroy();
+    },
+  );
+  return this;
+};
+
+// Who signs, or says that it does, is not anonymous: a wrong signature is refused at a public blob too.
+const publicAccess = load("./authentication/PublicAccessAuthenticator").default.prototype;
+const { validate } = publicAccess;
+publicAccess.validate = async function (request, context) {
+  const signs = request.getHeader("authorization") !== undefined || request.getQuery("sig") !== undefined;
+  return signs ? undefined : validate.call(this, request, context);
+};
+
+// User delegation keys come from a secret of this state folder; Azurite's own is published with its source.
+load("./utils/constants").USERDELEGATIONKEY_BASIC_KEY = process.env.LOCAL_AZURE_DELEGATION_KEY;
+
+// From this version on, a user delegation SAS signs two more lines, about required headers and query parameters,
+// which this Azurite does not know. They are empty here: a SAS with such requirements is refused.
+const signatures = load("./authentication/IBlobSASSignatureValues");
+const sign = signatures.generateBlobSASSignatureWithUDK;
+signatures.generateBlobSASSignatureWithUDK = (values, resource, account, key) => {
+  const [signature, text] = sign(values, resource, account, key);
+  if (values.version < "2026-04-06") return [signature, text];
+  const lines = text.split("\n");
+  lines.splice(-5, 0, "", "");
+  const longer = lines.join("\n");
+  return [createHmac("sha256", key).update(longer, "utf8").digest("base64"), longer];
+};
+
+// No signature stays in a log.
+for (const stream of [process.stdout, process.stderr]) {
+  const write = stream.write;
+  stream.write = (chunk, ...rest) => write.call(stream, String(chunk).replace(/([?&]sig=)[^&\s"]+/gi, "$1..."), ...rest);
+}

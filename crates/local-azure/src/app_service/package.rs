@@ -1,0 +1,258 @@
+//! What is deployed: a package, unpacked to a folder of its own, and which of these folders is the app's.
+
+use std::fs::{self, File, Permissions};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::{Path, PathBuf};
+
+use uuid::Uuid;
+use zip::ZipArchive;
+
+use crate::{Error, Result};
+
+/// What to deploy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Package {
+    /// A zip file with the app at its root.
+    Zip(PathBuf),
+    /// A folder, which is copied.
+    Folder(PathBuf),
+}
+
+/// The folder of an app, with the layout that App Service gives `/home`.
+///
+/// `home/site/wwwroot` is a link to one of `versions`, so that a deployment is a matter of one renaming, and what
+/// still runs keeps the files that it was started with.
+/// <https://github.com/projectkudu/kudu/wiki/File-structure-on-azure>
+#[derive(Clone, Debug)]
+pub(super) struct Site {
+    folder: PathBuf,
+}
+
+impl Site {
+    /// The site in that folder, which is made if it is not there.
+    pub(super) fn open(folder: PathBuf) -> Result<Self> {
+        let site = Self { folder };
+        for folder in [
+            site.versions(),
+            site.log_folder(),
+            site.home().join("site"),
+            site.startup(),
+        ] {
+            fs::create_dir_all(&folder).map_err(Error::file(&folder))?;
+        }
+        Ok(site)
+    }
+
+    /// The app's `HOME`, which outlives deployments.
+    pub(super) fn home(&self) -> PathBuf {
+        self.folder.join("home")
+    }
+
+    /// Where the logs are.
+    pub(super) fn log_folder(&self) -> PathBuf {
+        self.home().join("LogFiles")
+    }
+
+    /// Where the startup scripts are.
+    pub(super) fn startup(&self) -> PathBuf {
+        self.folder.join("startup")
+    }
+
+    fn versions(&self) -> PathBuf {
+        self.folder.join("versions")
+    }
+
+    fn wwwroot(&self) -> PathBuf {
+        self.home().join("site/wwwroot")
+    }
+
+    /// The folder of the version that is deployed.
+    pub(super) fn deployed(&self) -> Option<PathBuf> {
+        let version = fs::read_link(self.wwwroot()).ok()?;
+        version.is_dir().then_some(version)
+    }
+
+    /// Puts the package into a folder of its own and makes that the deployed version; all or nothing.
+    pub(super) fn deploy(&self, package: &Package) -> Result<PathBuf> {
+        let name = Uuid::new_v4().simple().to_string();
+        let unfinished = self.versions().join(format!(".{name}"));
+        let version = self.versions().join(name);
+        let unpacked = match package {
+            Package::Zip(file) => unpack(file, &unfinished),
+            Package::Folder(folder) => copy(folder, &unfinished),
+        };
+        if let Err(error) = unpacked {
+            remove(&unfinished);
+            return Err(error);
+        }
+        fs::rename(&unfinished, &version).map_err(Error::file(&unfinished))?;
+        let link = self.folder.join("wwwroot.new");
+        let _ = fs::remove_file(&link);
+        symlink(&version, &link).map_err(Error::file(&link))?;
+        fs::rename(&link, self.wwwroot()).map_err(Error::file(self.wwwroot()))?;
+        Ok(version)
+    }
+
+    /// Removes the versions that are neither deployed nor in use.
+    pub(super) fn remove_others(&self, in_use: &[PathBuf]) {
+        let deployed = self.deployed();
+        for entry in fs::read_dir(self.versions()).into_iter().flatten().flatten() {
+            let folder = entry.path();
+            if Some(&folder) != deployed.as_ref() && !in_use.contains(&folder) {
+                remove(&folder);
+            }
+        }
+    }
+}
+
+/// What a package that is run from may have at most.
+/// <https://learn.microsoft.com/azure/app-service/deploy-run-package>
+const PACKAGE_LIMIT: u64 = 1 << 30;
+
+/// Unpacks a zip file. Permissions are kept as they stand in it; a name or a link that leads out of the folder is an
+/// error.
+fn unpack(file: &Path, folder: &Path) -> Result<()> {
+    let zip = File::open(file).map_err(Error::file(file))?;
+    let size = zip.metadata().map_err(Error::file(file))?.len();
+    if size > PACKAGE_LIMIT {
+        return Err(Error::Refused(format!("{} is larger than 1 GB", file.display())));
+    }
+    let unusable = |error| Error::Refused(format!("{} cannot be unpacked: {error}", file.display()));
+    let mut archive = ZipArchive::new(zip).map_err(unusable)?;
+    archive.extract(folder).map_err(unusable)
+}
+
+/// Copies a folder with its permissions; links stay links.
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    fs::create_dir(to).map_err(Error::file(to))?;
+    for entry in fs::read_dir(from).map_err(Error::file(from))? {
+        let entry = entry.map_err(Error::file(from))?;
+        let (source, target) = (entry.path(), to.join(entry.file_name()));
+        let kind = entry.file_type().map_err(Error::file(&source))?;
+        if kind.is_dir() {
+            copy(&source, &target)?;
+        } else if kind.is_symlink() {
+            let link = fs::read_link(&source).map_err(Error::file(&source))?;
+            symlink(link, &target).map_err(Error::file(&target))?;
+        } else if kind.is_file() {
+            fs::copy(&source, &target).map_err(Error::file(&source))?;
+        }
+    }
+    Ok(())
+}
+
+/// Gives everybody's right to write in a folder back to its owner, or takes it from all.
+pub(super) fn set_writable(folder: &Path, writable: bool) -> io::Result<()> {
+    let metadata = fs::symlink_metadata(folder)?;
+    if metadata.is_symlink() {
+        return Ok(());
+    }
+    let mode = metadata.permissions().mode();
+    let changed = if writable { mode | 0o200 } else { mode & !0o222 };
+    if writable && changed != mode {
+        fs::set_permissions(folder, Permissions::from_mode(changed))?;
+    }
+    if metadata.is_dir() {
+        for entry in fs::read_dir(folder)? {
+            set_writable(&entry?.path(), writable)?;
+        }
+    }
+    if !writable && changed != mode {
+        fs::set_permissions(folder, Permissions::from_mode(changed))?;
+    }
+    Ok(())
+}
+
+/// Removes a version; what cannot be removed now is tried again at the next deployment.
+fn remove(folder: &Path) {
+    let removed = set_writable(folder, true).and_then(|()| fs::remove_dir_all(folder));
+    if let Err(error) = removed
+        && error.kind() != ErrorKind::NotFound
+    {
+        tracing::warn!("{}: {error}", folder.display());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use zip::ZipWriter;
+    use zip::write::SimpleFileOptions;
+
+    use super::*;
+
+    fn site() -> (tempfile::TempDir, Site) {
+        let folder = tempfile::tempdir().unwrap();
+        let site = Site::open(folder.path().join("app")).unwrap();
+        (folder, site)
+    }
+
+    fn zip(file: &Path, entries: &[(&str, u32)]) -> Package {
+        let mut zip = ZipWriter::new(File::create(file).unwrap());
+        for (name, mode) in entries {
+            let options = SimpleFileOptions::default().unix_permissions(*mode);
+            zip.start_file(*name, options).unwrap();
+            zip.write_all(name.as_bytes()).unwrap();
+        }
+        zip.finish().unwrap();
+        Package::Zip(file.to_owned())
+    }
+
+    fn mode(file: &Path) -> u32 {
+        fs::metadata(file).unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn a_zip_is_unpacked_with_its_permissions() {
+        let (folder, site) = site();
+        let package = zip(
+            &folder.path().join("app.zip"),
+            &[("start.sh", 0o755), ("a/b.txt", 0o644)],
+        );
+        assert_eq!(site.deployed(), None);
+        let version = site.deploy(&package).unwrap();
+        assert_eq!(site.deployed(), Some(version.clone()));
+        assert_eq!(mode(&version.join("start.sh")), 0o755);
+        assert_eq!(
+            fs::read_to_string(site.home().join("site/wwwroot/a/b.txt")).unwrap(),
+            "a/b.txt"
+        );
+    }
+
+    #[test]
+    fn what_leads_out_of_the_folder_is_refused_and_the_old_version_stays() {
+        let (folder, site) = site();
+        let old = site
+            .deploy(&zip(&folder.path().join("app.zip"), &[("a", 0o644)]))
+            .unwrap();
+        let slip = zip(&folder.path().join("slip.zip"), &[("a", 0o644), ("../../slip", 0o644)]);
+        assert!(site.deploy(&slip).is_err());
+        let broken = folder.path().join("broken.zip");
+        fs::write(&broken, "PK\x03\x04 and no more").unwrap();
+        assert!(site.deploy(&Package::Zip(broken)).is_err());
+        assert!(site.deploy(&Package::Folder(folder.path().join("none"))).is_err());
+        assert_eq!(site.deployed(), Some(old));
+        assert_eq!(fs::read_dir(site.versions()).unwrap().count(), 1);
+        assert!(!folder.path().join("slip").exists() && !site.folder.join("slip").exists());
+    }
+
+    #[test]
+    fn a_folder_is_copied_and_old_versions_go_when_nobody_uses_them() {
+        let (folder, site) = site();
+        let source = folder.path().join("source");
+        fs::create_dir_all(source.join("b")).unwrap();
+        fs::write(source.join("b/run"), "x").unwrap();
+        fs::set_permissions(source.join("b/run"), Permissions::from_mode(0o750)).unwrap();
+        symlink("b/run", source.join("link")).unwrap();
+        let package = Package::Folder(source);
+        let [old, used, new] = [(); 3].map(|()| site.deploy(&package).unwrap());
+        assert_eq!(mode(&new.join("b/run")), 0o750);
+        assert_eq!(fs::read_link(new.join("link")).unwrap(), Path::new("b/run"));
+        set_writable(&old, false).unwrap();
+        assert_eq!(mode(&old.join("b/run")), 0o550);
+        site.remove_others(std::slice::from_ref(&used));
+        assert!(!old.exists() && used.exists() && new.exists());
+    }
+}

@@ -1,0 +1,102 @@
+//! The app settings that are meant for the platform.
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use axum::http::StatusCode;
+
+use crate::state::WebApp;
+
+/// What an app's settings ask of the platform.
+/// <https://learn.microsoft.com/azure/app-service/reference-app-settings>
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Settings {
+    /// `WEBSITE_WARMUP_PATH`.
+    pub(super) warmup_path: String,
+    /// `WEBSITE_WARMUP_STATUSES`; empty: any.
+    pub(super) warmup_statuses: Vec<u16>,
+    /// `WEBSITES_CONTAINER_START_TIME_LIMIT`.
+    pub(super) start_limit: Duration,
+    /// `WEBSITES_CONTAINER_STOP_TIME_LIMIT`, in seconds.
+    pub(super) stop_limit: u64,
+    /// `WEBSITE_HEALTHCHECK_MAXPINGFAILURES`.
+    pub(super) ping_failures: u64,
+    /// `WEBSITE_RUN_FROM_PACKAGE`.
+    pub(super) read_only: bool,
+    /// `PORT`.
+    pub(super) port: Option<u16>,
+    /// Not `WEBSITE_DISABLE_MSI`.
+    pub(super) identity: bool,
+}
+
+impl Settings {
+    pub(super) fn of(app: &WebApp) -> Self {
+        let get = |name| app.settings.get(name).map(|value: &String| value.trim());
+        let number = |name, range: RangeInclusive<u64>, default| match get(name).map(str::parse::<u64>) {
+            Some(Ok(number)) => number.clamp(*range.start(), *range.end()),
+            _ => default,
+        };
+        let on = |name| get(name).is_some_and(|value| value == "1" || value.eq_ignore_ascii_case("true"));
+        let path = get("WEBSITE_WARMUP_PATH").filter(|path| path.starts_with('/'));
+        let statuses = get("WEBSITE_WARMUP_STATUSES").unwrap_or_default().split(',');
+        Self {
+            warmup_path: path.unwrap_or("/robots933456.txt").to_owned(),
+            warmup_statuses: statuses.filter_map(|status| status.trim().parse().ok()).collect(),
+            start_limit: Duration::from_secs(number("WEBSITES_CONTAINER_START_TIME_LIMIT", 10..=1800, 230)),
+            stop_limit: number("WEBSITES_CONTAINER_STOP_TIME_LIMIT", 0..=120, 5),
+            ping_failures: number("WEBSITE_HEALTHCHECK_MAXPINGFAILURES", 2..=10, 10),
+            read_only: on("WEBSITE_RUN_FROM_PACKAGE"),
+            port: get("PORT").and_then(|port| port.parse().ok()).filter(|port| *port != 0),
+            identity: (app.identity.system.is_some() || !app.identity.user.is_empty()) && !on("WEBSITE_DISABLE_MSI"),
+        }
+    }
+
+    /// Whether that answer to the warm-up request ends the start.
+    pub(super) fn is_warm(&self, status: StatusCode) -> bool {
+        self.warmup_statuses.is_empty() || self.warmup_statuses.contains(&status.as_u16())
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    pub(in crate::app_service) fn app(settings: &[(&str, &str)]) -> WebApp {
+        let settings = settings.iter().map(|(name, value)| (*name, *value));
+        serde_json::from_value(serde_json::json!({
+            "name": "contoso", "resource_group": "rg", "location": "eastus", "instances": 1,
+            "startup_command": "exec ./start.sh",
+            "settings": settings.collect::<std::collections::BTreeMap<_, _>>(),
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn the_defaults_are_azures() {
+        let settings = Settings::of(&app(&[]));
+        assert_eq!(settings.warmup_path, "/robots933456.txt");
+        assert!(settings.is_warm(StatusCode::BAD_GATEWAY));
+        assert_eq!(settings.start_limit.as_secs(), 230);
+        assert_eq!((settings.stop_limit, settings.ping_failures), (5, 10));
+        assert!(!settings.read_only && !settings.identity && settings.port.is_none());
+    }
+
+    #[test]
+    fn values_are_kept_within_their_limits() {
+        let settings = Settings::of(&app(&[
+            ("WEBSITE_WARMUP_PATH", "/healthz"),
+            ("WEBSITE_WARMUP_STATUSES", "200, 204"),
+            ("WEBSITES_CONTAINER_START_TIME_LIMIT", "3000"),
+            ("WEBSITES_CONTAINER_STOP_TIME_LIMIT", "500"),
+            ("WEBSITE_HEALTHCHECK_MAXPINGFAILURES", "1"),
+            ("WEBSITE_RUN_FROM_PACKAGE", "1"),
+            ("PORT", "8000"),
+        ]));
+        assert_eq!(settings.warmup_path, "/healthz");
+        assert!(settings.is_warm(StatusCode::OK) && !settings.is_warm(StatusCode::NOT_FOUND));
+        assert_eq!(settings.start_limit.as_secs(), 1800);
+        assert_eq!((settings.stop_limit, settings.ping_failures), (120, 2));
+        assert!(settings.read_only);
+        assert_eq!(settings.port, Some(8000));
+    }
+}

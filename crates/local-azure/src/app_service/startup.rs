@@ -1,0 +1,229 @@
+//! How an instance is started: its environment, and the script that runs the startup command.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fmt::Write as _;
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+
+use sha2::{Digest as _, Sha256};
+
+use super::package::{Site, set_writable};
+use super::settings::Settings;
+use crate::process::{Program, plain_environment};
+use crate::server::LOOPBACK;
+use crate::state::{State, WebApp, write_private};
+use crate::{Error, Result};
+
+/// What one instance gets.
+pub(super) struct Start<'a> {
+    pub(super) app: &'a WebApp,
+    pub(super) site: &'a Site,
+    /// The version that it runs.
+    pub(super) folder: &'a Path,
+    /// The number of the instance.
+    pub(super) number: u32,
+    /// Which start of the app this is: its script has a name of its own.
+    pub(super) generation: u64,
+    pub(super) port: u16,
+    /// The app's host name, with the port where it is not 443.
+    pub(super) host: &'a str,
+    /// `IDENTITY_ENDPOINT` and `IDENTITY_HEADER`.
+    pub(super) identity: Option<(&'a str, &'a str)>,
+}
+
+/// `WEBSITE_INSTANCE_ID`: the same at each start.
+pub(super) fn instance_id(state: &State, app: &str, number: u32) -> String {
+    let digest = Sha256::digest(format!("{} {app} {number}", state.subscription));
+    digest.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// `WEBSITE_ROLE_INSTANCE_ID`, which the names of the logs begin with.
+pub(super) fn role_instance(number: u32) -> String {
+    format!("lw{number}")
+}
+
+impl Start<'_> {
+    /// What to run. Writes the startup script.
+    pub(super) fn program(&self, state: &State) -> Result<Program> {
+        let settings = Settings::of(self.app);
+        let (program, arguments) = self.command(settings.read_only)?;
+        Ok(Program {
+            program,
+            arguments,
+            environment: self.environment(state).into_iter().collect(),
+            folder: self.site.home(),
+            log: super::log::output_file(&self.site.log_folder(), self.number),
+            stop_signal: "TERM",
+            stop_limit: settings.stop_limit,
+        })
+    }
+
+    fn command(&self, read_only: bool) -> Result<(OsString, Vec<OsString>)> {
+        let name = format!("{}-{}.sh", self.number, self.generation);
+        let script = self.site.startup().join(name);
+        write_private(&script, self.script(read_only).as_bytes())?;
+        if read_only && can_mount() {
+            let mut arguments: Vec<OsString> = ["--mount", "--", "/bin/sh", "-c", READ_ONLY, "sh"]
+                .map(Into::into)
+                .into();
+            arguments.extend([self.folder.into(), script.into()]);
+            return Ok(("unshare".into(), arguments));
+        }
+        // The owner could give the right back to itself, but no app does so by mistake.
+        set_writable(self.folder, !read_only).map_err(Error::file(self.folder))?;
+        Ok(("/bin/sh".into(), vec![script.into()]))
+    }
+
+    /// The script, as Oryx writes it.
+    /// <https://github.com/microsoft/Oryx/tree/main/src/startupscriptgenerator>
+    fn script(&self, read_only: bool) -> String {
+        let folder = quoted(&self.folder.to_string_lossy());
+        let command = self.app.startup_command.trim();
+        let mut script = format!(
+            "#!/bin/sh\n\
+             # As the first process of a container, which a signal without a handler does not reach, this shell does\n\
+             # not end by SIGTERM, and passes it on to nobody. What it is replaced by (exec) gets the signal.\n\
+             trap : TERM\n\n\
+             cd {folder}\n\
+             export APP_PATH={folder}\n"
+        );
+        if !read_only && self.folder.join(command).is_file() {
+            let _ = writeln!(script, "chmod 0755 {} 2>/dev/null", quoted(command));
+        }
+        let _ = writeln!(script, "PATH=\"$PATH\":{folder} {command}");
+        script
+    }
+
+    /// All of the instance's environment.
+    /// <https://learn.microsoft.com/azure/app-service/reference-app-settings>
+    fn environment(&self, state: &State) -> BTreeMap<OsString, OsString> {
+        let app = self.app;
+        let mut environment: BTreeMap<OsString, OsString> = plain_environment()
+            .into_iter()
+            .filter(|(name, _)| name == "PATH" || name == "LANG")
+            .collect();
+        let mut set = |name: &str, value: &str| environment.insert(name.into(), value.into());
+        for (name, value) in &app.settings {
+            if name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') && !name.is_empty() {
+                set(name, value);
+            }
+        }
+        let owner = format!(
+            "{}+{}-{}webspace-Linux",
+            state.subscription, app.resource_group, app.location
+        );
+        for (name, value) in [
+            // App Service says 0.0.0.0, within a network of the instance's own.
+            ("HOST", LOOPBACK),
+            ("PORT", &self.port.to_string()),
+            ("HOME", &self.site.home().to_string_lossy()),
+            ("WEBSITE_HOSTNAME", self.host),
+            ("WEBSITE_DEFAULT_HOSTNAME", self.host),
+            ("WEBSITE_SITE_NAME", &app.name),
+            ("WEBSITE_INSTANCE_ID", &instance_id(state, &app.name, self.number)),
+            ("WEBSITE_ROLE_INSTANCE_ID", &role_instance(self.number)),
+            ("WEBSITE_RESOURCE_GROUP", &app.resource_group),
+            ("WEBSITE_OWNER_NAME", &owner),
+            ("REGION_NAME", &app.location),
+            ("WEBSITE_SKU", "Basic"),
+            ("WEBSITE_AUTH_ENABLED", "False"),
+        ] {
+            set(name, value);
+        }
+        if let Some((endpoint, header)) = self.identity {
+            set("IDENTITY_ENDPOINT", endpoint);
+            set("IDENTITY_HEADER", header);
+        }
+        environment
+    }
+}
+
+/// Makes the app's folder read-only for what it runs, and for nobody else: also for root, whom file modes do not bind.
+const READ_ONLY: &str = r#"mount --bind "$1" "$1" && mount -o remount,bind,ro "$1" && exec /bin/sh "$2""#;
+
+/// Whether this process may give a program mounts of its own. Only root may, and in a container not even root always.
+pub(super) fn can_mount() -> bool {
+    static CAN: OnceLock<bool> = OnceLock::new();
+    *CAN.get_or_init(|| {
+        let root = fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0);
+        let mut unshare = Command::new("unshare");
+        unshare.args(["--mount", "--", "true"]);
+        unshare.stdout(Stdio::null()).stderr(Stdio::null());
+        root && unshare.status().is_ok_and(|status| status.success())
+    })
+}
+
+/// A text as one word of a shell.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::settings::tests::app;
+    use super::*;
+
+    #[test]
+    fn the_environment_is_the_settings_and_the_platforms() {
+        let folder = tempfile::tempdir().unwrap();
+        let site = Site::open(folder.path().join("app")).unwrap();
+        let app = app(&[("A_1", "x"), ("bad-name", "x"), ("HOST", "0.0.0.0"), ("PORT", "1")]);
+        let state = State::default();
+        let start = Start {
+            app: &app,
+            site: &site,
+            folder: folder.path(),
+            number: 1,
+            generation: 0,
+            port: 8000,
+            host: "contoso.localhost:8443",
+            identity: None,
+        };
+        let environment = start.environment(&state);
+        let get = |name: &str| {
+            environment
+                .get(&OsString::from(name))
+                .map(|value| value.to_str().unwrap())
+        };
+        assert_eq!(get("A_1"), Some("x"));
+        assert_eq!(get("bad-name"), None);
+        assert_eq!(get("HOST"), Some("127.0.0.1"));
+        assert_eq!(get("PORT"), Some("8000"));
+        assert_eq!(get("IDENTITY_ENDPOINT"), None);
+        assert_eq!(get("WEBSITE_INSTANCE_ID").unwrap().len(), 64);
+        assert_ne!(instance_id(&state, "contoso", 0), instance_id(&state, "contoso", 1));
+        assert_eq!(environment.keys().filter(|name| *name == "CARGO").count(), 0);
+    }
+
+    #[test]
+    fn the_script_is_oryxs() {
+        let folder = tempfile::tempdir().unwrap();
+        let site = Site::open(folder.path().join("app")).unwrap();
+        let version = folder.path().join("it's");
+        fs::create_dir(&version).unwrap();
+        fs::write(version.join("run.sh"), "").unwrap();
+        let mut app = app(&[]);
+        app.startup_command = "run.sh".to_owned();
+        let start = Start {
+            app: &app,
+            site: &site,
+            folder: &version,
+            number: 0,
+            generation: 0,
+            port: 1,
+            host: "",
+            identity: None,
+        };
+        let script = start.script(false);
+        assert!(script.contains("it'\\''s'\nchmod 0755 'run.sh'"), "{script}");
+        assert!(script.ends_with("it'\\''s' run.sh\n"), "{script}");
+        assert!(!start.script(true).contains("chmod"));
+    }
+}

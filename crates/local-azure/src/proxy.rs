@@ -1,0 +1,248 @@
+//! A request that is handed on as it came, and its answer as it is given.
+
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::header::{
+    CONNECTION, EXPECT, HeaderName, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+};
+use axum::http::uri::PathAndQuery;
+use axum::http::{HeaderMap, Uri, Version};
+use axum::response::Response;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::{self, Error};
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use rustls::ClientConfig;
+
+/// An HTTP client that follows no redirect, sends nothing of its own, and takes paths as they are. Its connections
+/// belong to the runtime that it is used in first.
+pub type Client = legacy::Client<HttpsConnector<HttpConnector>, Body>;
+
+/// How long a connection waits for its next request: less than the 5 s that servers on Node.js give it, so that no
+/// request meets a connection that is just being closed.
+const IDLE: Duration = Duration::from_secs(2);
+/// How long a connection on this machine may take.
+const CONNECT_LIMIT: Duration = Duration::from_secs(5);
+
+/// A client that trusts what `tls` trusts.
+#[must_use]
+pub fn client(tls: ClientConfig) -> Client {
+    let mut connector = HttpConnector::new();
+    connector.enforce_http(false);
+    connector.set_nodelay(true);
+    connector.set_connect_timeout(Some(CONNECT_LIMIT));
+    let connector = HttpsConnectorBuilder::new()
+        .with_tls_config(tls)
+        .https_or_http()
+        .enable_http1()
+        .wrap_connector(connector);
+    legacy::Client::builder(TokioExecutor::new())
+        .pool_idle_timeout(IDLE)
+        .pool_timer(TokioTimer::new())
+        .build(connector)
+}
+
+/// Sends the request to the scheme, host and port of `base`, such as `http://127.0.0.1:8000`. Path, query, `Host` and
+/// body stay as they are, byte for byte; headers that are about one connection alone do not (RFC 9110, section 7.6.1).
+/// Both bodies are streamed. A client that goes away ends its request there too: what waits for the answer, or reads
+/// it, is dropped.
+///
+/// # Errors
+///
+/// There is no answer: nobody listens ([`Error::is_connect`]), or the connection ended too early.
+pub async fn forward(client: &Client, base: &Uri, mut request: Request) -> Result<Response, Error> {
+    let mut target = base.clone().into_parts();
+    target.path_and_query = Some(match request.uri().path_and_query() {
+        Some(path) => path.clone(),
+        None => PathAndQuery::from_static("/"),
+    });
+    *request.uri_mut() = Uri::from_parts(target).expect("`base` has scheme and host");
+    *request.version_mut() = Version::HTTP_11;
+    remove_hop_by_hop(request.headers_mut());
+    // It is answered here, when the body is first asked for.
+    request.headers_mut().remove(EXPECT);
+    let mut answer = client.request(request).await?.map(Body::new);
+    remove_hop_by_hop(answer.headers_mut());
+    Ok(answer)
+}
+
+/// Removes the headers that are about one connection alone, and those that `Connection` names.
+fn remove_hop_by_hop(headers: &mut HeaderMap) {
+    let named: Vec<HeaderName> = headers
+        .get_all(CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(|name| name.trim().parse().ok())
+        .collect();
+    let always = [
+        CONNECTION,
+        PROXY_AUTHENTICATE,
+        PROXY_AUTHORIZATION,
+        TE,
+        TRAILER,
+        TRANSFER_ENCODING,
+        UPGRADE,
+        HeaderName::from_static("keep-alive"),
+        HeaderName::from_static("proxy-connection"),
+    ];
+    for name in named.into_iter().chain(always) {
+        headers.remove(name);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+    use std::sync::Arc;
+
+    use axum::Router;
+    use axum::body::Bytes;
+    use axum::http::{Method, StatusCode};
+    use axum::response::IntoResponse as _;
+    use futures_util::StreamExt as _;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpStream;
+    use tokio::sync::{Notify, mpsc};
+
+    use super::*;
+    use crate::certificates::Authority;
+    use crate::server::{LOOPBACK, Server, bind};
+
+    /// A server of these routes, and one that hands on to it.
+    struct Pair {
+        front: u16,
+        back: u16,
+        _servers: [Server; 2],
+    }
+
+    fn pair(router: Router) -> Pair {
+        let folder = tempfile::tempdir().unwrap();
+        let authority = Authority::open(folder.path()).unwrap();
+        let listener = bind(0, "a test", "--none").unwrap();
+        let back = listener.local_addr().unwrap().port();
+        let behind = Server::https(listener, authority.server(&[LOOPBACK]).unwrap(), router);
+        let base: Uri = format!("https://{LOOPBACK}:{back}").parse().unwrap();
+        let client = client(authority.client().unwrap());
+        let proxy = Router::new().fallback(move |request: Request| async move {
+            let answer = forward(&client, &base, request).await;
+            answer.unwrap_or_else(|error| (StatusCode::BAD_GATEWAY, error.to_string()).into_response())
+        });
+        let listener = bind(0, "a test", "--none").unwrap();
+        Pair {
+            front: listener.local_addr().unwrap().port(),
+            back,
+            _servers: [Server::http(listener, proxy), behind],
+        }
+    }
+
+    /// What is answered to these bytes, when the connection is closed after it.
+    async fn say(port: u16, request: &str) -> String {
+        let mut stream = TcpStream::connect((LOOPBACK, port)).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer
+    }
+
+    #[tokio::test]
+    async fn requests_arrive_as_they_were_sent() {
+        let pair = pair(Router::new().fallback(
+            |method: Method, uri: Uri, headers: HeaderMap, body: Bytes| async move {
+                let mut names: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
+                names.sort_unstable();
+                let text = format!(
+                    "{method} {uri} {} {body:?} {names:?}",
+                    headers["host"].to_str().unwrap()
+                );
+                ([("connection", "x-hop"), ("x-hop", "1"), ("x-end", "2")], text)
+            },
+        ));
+        for path in [
+            "/",
+            "//a//b/",
+            "/a/../b/./c",
+            "/a%2Fb%20c+d%C3%BC/%2e%2e/",
+            "/a?b=c%2F+d&&e=?f",
+            "/?",
+        ] {
+            let answer = say(
+                pair.front,
+                &format!(
+                    "PUT {path} HTTP/1.1\r\nHost: a.example\r\nContent-Length: 5\r\nExpect: 100-continue\r\nTE: x\r\n\
+                     Connection: close, X-Hop\r\nX-Hop: 1\r\nX-End: 2\r\n\r\nhello"
+                ),
+            )
+            .await;
+            assert!(answer.starts_with("HTTP/1.1 100 Continue\r\n"), "{answer}");
+            let expected = format!(r#"PUT {path} a.example b"hello" ["content-length", "host", "x-end"]"#);
+            assert!(answer.ends_with(&expected), "{answer}\n{expected}");
+            assert!(answer.contains("x-end") && !answer.contains("x-hop"), "{answer}");
+        }
+        drop(pair);
+    }
+
+    #[tokio::test]
+    async fn both_bodies_are_streamed() {
+        // An echo that can answer only if each part comes before the next.
+        let pair = pair(Router::new().fallback(|request: Request| async move { Response::new(request.into_body()) }));
+        let (parts, receiver) = mpsc::channel::<&'static str>(1);
+        let stream = futures_util::stream::unfold(receiver, |mut receiver| async {
+            let part = receiver.recv().await?;
+            Some((Ok::<_, Infallible>(part), receiver))
+        });
+        let folder = tempfile::tempdir().unwrap();
+        let authority = Authority::open(folder.path()).unwrap();
+        let client = client(authority.client().unwrap());
+        let base = format!("http://{LOOPBACK}:{}", pair.front).parse().unwrap();
+        let request = Request::post("/").body(Body::from_stream(stream)).unwrap();
+        parts.send("one").await.unwrap();
+        let mut answer = forward(&client, &base, request)
+            .await
+            .unwrap()
+            .into_body()
+            .into_data_stream();
+        assert_eq!(answer.next().await.unwrap().unwrap(), "one");
+        for part in ["two", "three"] {
+            parts.send(part).await.unwrap();
+            assert_eq!(answer.next().await.unwrap().unwrap(), part);
+        }
+        drop(parts);
+        assert!(answer.next().await.is_none());
+    }
+
+    #[tokio::test]
+    async fn who_goes_away_ends_the_request() {
+        /// Says so when the request that it belongs to has ended.
+        struct Ended(Arc<Notify>);
+        impl Drop for Ended {
+            fn drop(&mut self) {
+                self.0.notify_one();
+            }
+        }
+        let (begun, ended) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let there = (begun.clone(), ended.clone());
+        let pair = pair(Router::new().fallback(move || async move {
+            let _ended = Ended(there.1);
+            there.0.notify_one();
+            std::future::pending::<()>().await;
+        }));
+        let mut stream = TcpStream::connect((LOOPBACK, pair.front)).await.unwrap();
+        stream.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+        begun.notified().await;
+        drop(stream);
+        ended.notified().await;
+    }
+
+    #[tokio::test]
+    async fn nobody_there_is_an_error() {
+        let Pair { back, .. } = pair(Router::new());
+        let folder = tempfile::tempdir().unwrap();
+        let client = client(Authority::open(folder.path()).unwrap().client().unwrap());
+        let base = format!("http://{LOOPBACK}:{back}").parse().unwrap();
+        let error = forward(&client, &base, Request::new(Body::empty())).await.unwrap_err();
+        assert!(error.is_connect(), "{error}");
+    }
+}

@@ -1,0 +1,100 @@
+//! What a token can be for.
+
+use uuid::Uuid;
+
+use super::{MANAGEMENT, POSTGRES, STORAGE};
+use crate::state::State;
+
+/// Azure's own services that every tenant knows, without the trailing slash.
+const SERVICES: [&str; 12] = [
+    POSTGRES,
+    STORAGE,
+    MANAGEMENT,
+    "https://management.core.windows.net",
+    "https://graph.microsoft.com",
+    "https://vault.azure.net",
+    "https://servicebus.azure.net",
+    "https://eventhubs.azure.net",
+    "https://database.windows.net",
+    "https://cosmos.azure.com",
+    "https://appservice.azure.com",
+    "https://monitor.azure.com",
+];
+
+impl State {
+    /// Whether the tenant knows this resource: a service of Azure, a storage account that exists, or an application of
+    /// the tenant by `api://` and its client id. One trailing slash does not count.
+    #[must_use]
+    pub fn knows_resource(&self, resource: &str) -> bool {
+        let resource = resource.strip_suffix('/').unwrap_or(resource);
+        let account = resource
+            .strip_prefix("https://")
+            .and_then(|host| host.strip_suffix(".blob.core.windows.net"));
+        let application = resource.strip_prefix("api://").and_then(|id| Uuid::try_parse(id).ok());
+        SERVICES.contains(&resource)
+            || account.is_some_and(|name| self.storage_accounts.iter().any(|account| account.name == name))
+            || application.is_some_and(|id| {
+                let applications = &self.directory.applications;
+                applications.iter().any(|application| application.client_id == id)
+            })
+    }
+
+    /// What Entra says of a resource that the tenant does not know, after the code `AADSTS500011`.
+    #[must_use]
+    pub(crate) fn unknown_resource(&self, resource: &str) -> String {
+        format!(
+            "The resource principal named {resource} was not found in the tenant named {}. This can happen if the \
+             application has not been installed by the administrator of the tenant or consented to by any user in the \
+             tenant. You might have sent your authentication request to the wrong tenant.",
+            self.tenant
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::{Application, StorageAccount};
+
+    #[test]
+    fn a_resource_is_a_service_an_account_or_an_application() {
+        let mut state = State::default();
+        let client_id = Uuid::new_v4();
+        state.directory.applications.push(Application {
+            id: Uuid::new_v4(),
+            client_id,
+            display_name: "api".to_owned(),
+            secrets: Vec::new(),
+            certificates: Vec::new(),
+            federated_credentials: Vec::new(),
+        });
+        state.storage_accounts.push(StorageAccount {
+            name: "photos".to_owned(),
+            resource_group: "rg".to_owned(),
+            location: "eastus".to_owned(),
+            allow_shared_key_access: false,
+            allow_blob_public_access: false,
+            key: String::new(),
+            containers: Vec::new(),
+        });
+        for known in [
+            STORAGE,
+            "https://storage.azure.com/",
+            "https://photos.blob.core.windows.net",
+            &format!("api://{client_id}"),
+        ] {
+            assert!(state.knows_resource(known), "{known}");
+        }
+        for unknown in [
+            "",
+            "/",
+            "storage.azure.com",
+            "https://storage.azure.com//",
+            "https://storage.azure.com/.default",
+            "https://other.blob.core.windows.net",
+            &format!("api://{}", Uuid::new_v4()),
+        ] {
+            assert!(!state.knows_resource(unknown), "{unknown}");
+        }
+    }
+}

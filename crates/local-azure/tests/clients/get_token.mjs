@@ -1,0 +1,25 @@
+// Gets a token as a program in Azure does, and prints it: get_token.mjs CREDENTIAL SCOPE [ID].
+// Everything else comes from the environment, as it does there.
+
+import * as identity from "@azure/identity";
+
+const { AZURE_TENANT_ID: tenant, AZURE_CLIENT_ID: client, AZURE_CLIENT_SECRET: secret } = process.env;
+const certificatePath = process.env.AZURE_CLIENT_CERTIFICATE_PATH;
+
+// Without it a client first asks login.microsoftonline.com whether the authority is to be trusted.
+const options = { disableInstanceDiscovery: true };
+
+const credentials = {
+  default: () => new identity.DefaultAzureCredential(options),
+  managed: () => new identity.ManagedIdentityCredential(),
+  "managed-client-id": (clientId) => new identity.ManagedIdentityCredential({ clientId }),
+  "managed-object-id": (objectId) => new identity.ManagedIdentityCredential({ objectId }),
+  "managed-resource-id": (resourceId) => new identity.ManagedIdentityCredential({ resourceId }),
+  secret: () => new identity.ClientSecretCredential(tenant, client, secret, options),
+  certificate: () => new identity.ClientCertificateCredential(tenant, client, { certificatePath }, options),
+  workload: () => new identity.WorkloadIdentityCredential(options),
+};
+
+const [kind, scope, id] = process.argv.slice(2);
+const { token } = await credentials[kind](id).getToken(scope);
+console.log(token);

@@ -1,0 +1,35 @@
+"""Gets a token as a program in Azure does, and prints it: get_token.py CREDENTIAL SCOPE [ID].
+
+Everything else comes from the environment, as it does there.
+"""
+
+import os
+import sys
+
+from azure import identity
+
+
+def service_principal():
+    return {"tenant_id": os.environ["AZURE_TENANT_ID"], "client_id": os.environ["AZURE_CLIENT_ID"]}
+
+
+# Without it a client first asks login.microsoftonline.com whether the authority is to be trusted.
+PRIVATE = {"disable_instance_discovery": True}
+
+CREDENTIALS = {
+    "default": lambda: identity.DefaultAzureCredential(**PRIVATE),
+    "managed": lambda: identity.ManagedIdentityCredential(),
+    "managed-client-id": lambda id: identity.ManagedIdentityCredential(client_id=id),
+    "managed-object-id": lambda id: identity.ManagedIdentityCredential(identity_config={"object_id": id}),
+    "managed-resource-id": lambda id: identity.ManagedIdentityCredential(identity_config={"resource_id": id}),
+    "secret": lambda: identity.ClientSecretCredential(
+        **service_principal(), **PRIVATE, client_secret=os.environ["AZURE_CLIENT_SECRET"]
+    ),
+    "certificate": lambda: identity.CertificateCredential(
+        **service_principal(), **PRIVATE, certificate_path=os.environ["AZURE_CLIENT_CERTIFICATE_PATH"]
+    ),
+    "workload": lambda: identity.WorkloadIdentityCredential(**PRIVATE),
+}
+
+kind, scope, *ids = sys.argv[1:]
+print(CREDENTIALS[kind](*ids).get_token(scope).token)

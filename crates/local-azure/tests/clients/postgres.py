@@ -1,0 +1,17 @@
+"""Runs the statements of standard input by psycopg, as its environment says (PGHOST, PGPASSWORD and so on), and prints
+the rows of the last one as JSON."""
+
+import json
+import sys
+
+import psycopg
+
+with psycopg.connect(autocommit=True) as connection:
+    cursor = connection.execute(sys.stdin.read())
+    rows = []
+    while True:
+        if cursor.description:
+            rows = cursor.fetchall()
+        if not cursor.nextset():
+            break
+    print(json.dumps(rows, default=str))

@@ -1,0 +1,316 @@
+//! What Entra administrators make roles with, and what the databases are like.
+
+use local_azure::state::User;
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::rig::{ADMIN, IDENTITY, PASSWORD_ADMIN, Rig, USER};
+
+#[tokio::test]
+async fn the_tutorial_s_own_statements() {
+    let rig = Rig::start().await;
+    let sql = "select * from pgaadauth_create_principal('UAManagedIdentityPythonTest', false, false);\
+               select * from pgaadauth_list_principals(false);";
+    let admin = rig.sign_in(ADMIN, &rig.token(ADMIN));
+    let tenant = rig.azure.read(|state| state.tenant);
+    let (ada, id) = (rig.principal(ADMIN).id, rig.principal(IDENTITY).id);
+    let expected = format!(
+        "Created role for \"{IDENTITY}\"\n{ADMIN}|user|{ada}|{tenant}|0|1\n{IDENTITY}|service|{id}|{tenant}|0|0"
+    );
+    assert_eq!(admin.psql(sql).unwrap(), expected);
+    let rows = admin
+        .psycopg(
+            "select rolname, principaltype, objectid, tenantid, ismfa, isadmin from pgaadauth_list_principals(true)",
+        )
+        .unwrap();
+    assert_eq!(
+        rows,
+        json!([[ADMIN, "user", ada.to_string(), tenant.to_string(), 0, 1]])
+    );
+    let again = admin.psql(sql).unwrap_err();
+    assert!(
+        again.contains(&format!("role \"{IDENTITY}\" already exists")),
+        "{again}"
+    );
+    let elsewhere = admin.to("Reviews of 'restaurants'").psql(sql).unwrap_err();
+    assert!(
+        elsewhere.contains("does not exist") && elsewhere.contains("No function matches"),
+        "{elsewhere}"
+    );
+}
+
+#[tokio::test]
+async fn only_entra_administrators_make_roles_of_principals() {
+    let rig = Rig::start().await;
+    rig.create_identity_role();
+    rig.postgres().set_administrator_password("secret").await.unwrap();
+    let id = rig.principal("other").id;
+    for (function, arguments) in [
+        ("pgaadauth_create_principal", "'other', false, false".to_owned()),
+        (
+            "pgaadauth_create_principal_with_oid",
+            format!("'x', '{id}', 'service', false, false"),
+        ),
+        (
+            "pgaadauth_update_principal_with_oid",
+            format!("'{PASSWORD_ADMIN}', '{id}', 'service', true, false"),
+        ),
+    ] {
+        let call = format!("select {function}({arguments})");
+        for client in [
+            rig.sign_in(IDENTITY, &rig.token(IDENTITY)),
+            rig.sign_in(PASSWORD_ADMIN, "secret"),
+        ] {
+            let error = client.psql(&call).unwrap_err();
+            let denied = format!("permission denied for function {function}");
+            assert!(error.contains(&denied), "{}: {error}", client.user);
+        }
+    }
+    // The administrator with a password can take on the role of the other, but is not signed in as it.
+    let taking_on = format!(
+        "grant \"{ADMIN}\" to {PASSWORD_ADMIN}; set role \"{ADMIN}\"; \
+                          select pgaadauth_create_principal('other', false, false)"
+    );
+    let error = rig.sign_in(PASSWORD_ADMIN, "secret").psql(&taking_on).unwrap_err();
+    assert!(
+        error.contains("permission denied") || error.contains("must have admin option"),
+        "{error}"
+    );
+    // What Local Azure keeps is nobody's, whatever somebody's search path is.
+    for sql in [
+        "select * from local_azure.principals",
+        "create schema mine; create table mine.pg_roles as select 'x'::name as rolname; set search_path = mine, pg_catalog; \
+         insert into local_azure.principals select",
+        "select local_azure.bind('other', gen_random_uuid(), 'service', true, false, false)",
+        "select local_azure.set_password_administrator('azuresu', 'known')",
+        "set role azuresu",
+        "set session authorization azuresu",
+    ] {
+        let error = rig.admin_psql(sql).unwrap_err();
+        assert!(error.contains("permission denied"), "{sql}: {error}");
+    }
+    // Nor is what an administrator makes of the database postgres, which it owns, met by Local Azure itself.
+    rig.admin_psql(
+        "create function public.evil(name, text) returns boolean language plpgsql as \
+         $$ begin execute 'create role evil superuser'; return true; end $$; \
+         create operator public.= (function = public.evil, leftarg = name, rightarg = text); \
+         alter database postgres set search_path = public, pg_catalog; \
+         alter database postgres set default_transaction_read_only = on",
+    )
+    .unwrap();
+    rig.postgres().restart().await.unwrap();
+    rig.postgres().sync_directory().await.unwrap();
+    let evil = "set default_transaction_read_only = off; select pgaadauth_create_principal('other', false, false); \
+                select count(*) from pg_roles where rolname operator(pg_catalog.=) 'evil'::name";
+    assert_eq!(rig.admin_psql(evil).unwrap(), "Created role for other\n0");
+    for reserved in ["azure_pg_admin", "azuresu", "pg_monitor"] {
+        let update =
+            format!("select pgaadauth_update_principal_with_oid('{reserved}', '{id}', 'service', false, false)");
+        let error = rig.admin_psql(&update).unwrap_err();
+        assert!(error.contains("reserved"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn roles_of_all_kinds_of_principals() {
+    let rig = Rig::start().await;
+    let identity = rig.principal(IDENTITY).id;
+    let made = rig
+        .admin_psql(&format!(
+            "select pgaadauth_create_principal('{USER}', true, false);\
+             select pgaadauth_create_principal('pipeline', false, true);\
+             select pgaadauth_create_principal_with_oid('web', '{identity}', 'service', false, false);\
+             select pgaadauth_create_principal_with_oid('mistaken', '{identity}', 'USER', false, false)"
+        ))
+        .unwrap();
+    assert_eq!(
+        made,
+        format!(
+            "Created role for \"{USER}\"\nCreated role for pipeline\nCreated role for web\nCreated role for mistaken"
+        )
+    );
+    let list = rig
+        .admin_psql("select rolname, principaltype, ismfa, isadmin from pgaadauth_list_principals(false)")
+        .unwrap();
+    assert_eq!(
+        list,
+        format!("{ADMIN}|user|0|1\n{USER}|user|0|1\npipeline|service|1|0\nweb|service|0|0\nmistaken|user|0|0")
+    );
+    // An administrator makes others.
+    let bob = rig.sign_in(USER, &rig.token(USER));
+    bob.psql("select pgaadauth_create_principal('other', false, false); create role plain; create database bobs")
+        .unwrap();
+    assert_eq!(rig.sign_in("web", &rig.token(IDENTITY)).psql("select 1").unwrap(), "1");
+    assert!(rig.sign_in("mistaken", &rig.token(IDENTITY)).psql("select 1").is_err());
+    assert!(rig.last_refusal().contains("Azure AD user token for role[mistaken]"));
+    assert!(
+        rig.sign_in("pipeline", &rig.token("pipeline"))
+            .psql("select 1")
+            .is_err()
+    );
+    assert!(rig.last_refusal().contains("multifactor"));
+    // And one who is one no more does not.
+    let bobs_id = rig.principal(USER).id;
+    rig.admin_psql(&format!(
+        "select pgaadauth_update_principal_with_oid('{USER}', '{bobs_id}', 'user', false, false)"
+    ))
+    .unwrap();
+    assert!(bob.psql("create role another").is_err());
+    assert!(
+        bob.psql("select pgaadauth_create_principal('nobody', false, false)")
+            .is_err()
+    );
+
+    for (call, why) in [
+        (
+            "pgaadauth_create_principal('nobody', false, false)",
+            "no principal named \"nobody\"",
+        ),
+        (
+            "pgaadauth_create_principal('OTHER', false, false)",
+            "no principal named",
+        ),
+        (
+            "pgaadauth_create_principal_with_oid('x', 'other', 'service', false, false)",
+            "GUID",
+        ),
+        (
+            "pgaadauth_create_principal_with_oid('x', gen_random_uuid()::text, 'app', false, false)",
+            "user, group or service",
+        ),
+        (
+            "pgaadauth_create_principal_with_oid(repeat('é', 40), gen_random_uuid()::text, 'user', false, false)",
+            "too long",
+        ),
+        (
+            "pgaadauth_create_principal_with_oid('pg_x', gen_random_uuid()::text, 'user', false, false)",
+            "reserved",
+        ),
+        (
+            "pgaadauth_update_principal_with_oid('x', gen_random_uuid()::text, 'user', false, false)",
+            "role \"x\" does not exist",
+        ),
+    ] {
+        let error = rig.admin_psql(&format!("select {call}")).unwrap_err();
+        assert!(error.contains(why), "{call}: {error}");
+    }
+    rig.change(|state| {
+        for _ in 0..2 {
+            let twin = crate::rig::identity(state, "twin");
+            state.identities.push(twin);
+        }
+    })
+    .await;
+    let error = rig
+        .admin_psql("select pgaadauth_create_principal('twin', false, false)")
+        .unwrap_err();
+    assert!(error.contains("2 principals named"), "{error}");
+}
+
+#[tokio::test]
+async fn administrators_of_the_control_plane_come_and_go() {
+    let rig = Rig::start().await;
+    let carol = User {
+        id: Uuid::new_v4(),
+        user_principal_name: "carol@contoso.onmicrosoft.com".to_owned(),
+    };
+    let name = carol.user_principal_name.clone();
+    rig.change(|state| {
+        state.postgres_servers[0].entra_administrators.push(carol.id);
+        state.directory.users.push(carol.clone());
+    })
+    .await;
+    let carols = rig.sign_in(&name, &rig.token(&name));
+    carols.psql("create database carols").unwrap();
+    rig.change(|state| {
+        state.postgres_servers[0]
+            .entra_administrators
+            .retain(|id| *id != carol.id);
+    })
+    .await;
+    assert!(carols.psql("select 1").is_err());
+    let left = "select rolcanlogin, rolcreaterole, pg_has_role(oid, 'azure_pg_admin', 'member') from pg_roles \
+                where rolname like 'carol%'";
+    assert_eq!(rig.admin_psql(left).unwrap(), "f|f|f", "it owns a database");
+    rig.change(|state| state.postgres_servers[0].entra_administrators.push(carol.id))
+        .await;
+    carols.psql("drop database carols").unwrap();
+    rig.change(|state| {
+        state.postgres_servers[0]
+            .entra_administrators
+            .retain(|id| *id != carol.id);
+    })
+    .await;
+    assert_eq!(rig.admin_psql(left).unwrap(), "");
+}
+
+#[tokio::test]
+async fn who_shall_create_tables_needs_a_grant() {
+    let rig = Rig::start().await;
+    rig.create_identity_role();
+    rig.postgres().create_database("shop").await.unwrap();
+    rig.postgres().create_database("shop").await.unwrap();
+    assert_eq!(
+        rig.azure.read(|state| state.postgres_servers[0].databases.clone()),
+        ["Reviews of 'restaurants'", "shop"]
+    );
+    rig.admin_psql("create database closed template template0").unwrap();
+    for database in ["postgres", "shop", "closed", "Reviews of 'restaurants'"] {
+        let site = rig.sign_in(IDENTITY, &rig.token(IDENTITY)).to(database);
+        let owner = "select nspowner::regrole from pg_namespace where nspname = 'public'";
+        assert_eq!(site.psql(owner).unwrap(), "azure_pg_admin", "{database}");
+        let error = site.psql("create table t (i int)").unwrap_err();
+        assert!(
+            error.contains("permission denied for schema public"),
+            "{database}: {error}"
+        );
+        rig.sign_in(ADMIN, &rig.token(ADMIN))
+            .to(database)
+            .psql(&format!("grant usage, create on schema public to \"{IDENTITY}\""))
+            .unwrap();
+        site.psql("create table t (i int)").unwrap();
+    }
+    let owner = "select datdba::regrole from pg_database where datname = 'shop'";
+    assert_eq!(rig.admin_psql(owner).unwrap(), "azure_pg_admin");
+}
+
+#[tokio::test]
+async fn extensions_are_those_that_are_allowed() {
+    let rig = Rig::start().await;
+    rig.admin_psql("create database closed template template0").unwrap();
+    for database in ["postgres", "closed", "Reviews of 'restaurants'"] {
+        let admin = rig.sign_in(ADMIN, &rig.token(ADMIN)).to(database);
+        for extension in ["pg_trgm", "\"uuid-ossp\""] {
+            let create =
+                format!("set azure.extensions = 'pg_trgm,uuid-ossp'; create extension if not exists {extension}");
+            let error = admin.psql(&create).unwrap_err();
+            let refused = format!(
+                "extension \"{}\" is not allow-listed for users in Azure Database for PostgreSQL",
+                extension.trim_matches('"')
+            );
+            assert!(error.contains(&refused) && error.contains("linkid=2301063"), "{error}");
+        }
+        admin.psql("create extension if not exists plpgsql").unwrap();
+        rig.superuser(database, "create extension citext; drop extension citext")
+            .await;
+        for change in [
+            "drop event trigger local_azure_allowed_extensions",
+            "alter event trigger local_azure_allowed_extensions disable",
+            "alter system set azure.extensions = 'pg_trgm'",
+            "set session_replication_role = replica",
+        ] {
+            assert!(admin.psql(change).is_err(), "{change}");
+        }
+    }
+    rig.postgres()
+        .allow_extensions(&["pg_trgm", "uuid-ossp"])
+        .await
+        .unwrap();
+    rig.postgres().restart().await.unwrap();
+    let admin = rig.sign_in(ADMIN, &rig.token(ADMIN));
+    admin
+        .psql("create extension pg_trgm; create extension \"uuid-ossp\"")
+        .unwrap();
+    assert!(admin.psql("create extension citext").is_err());
+    assert!(rig.postgres().allow_extensions(&["a'b"]).await.is_err());
+}

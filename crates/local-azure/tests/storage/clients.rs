@@ -1,0 +1,136 @@
+//! Clients that know nothing of this crate.
+
+use std::collections::HashMap;
+use std::process::Command;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use azure_core::Bytes;
+use azure_core::credentials::{AccessToken, TokenCredential, TokenRequestOptions};
+use azure_core::http::{ClientOptions, Transport};
+use azure_core::time::{Duration, OffsetDateTime};
+use azure_storage_blob::{BlobContainerClient, BlobContainerClientOptions};
+use futures_util::TryStreamExt as _;
+
+use crate::rig::{Rig, python};
+
+#[tokio::test]
+async fn pythons_client_works_as_with_azure() {
+    let rig = Rig::shared().await;
+    let owner = rig.owner();
+    let storage = rig.storage.clone();
+    let environment = [
+        ("URL", storage.account_url("photos")),
+        ("OTHER_URL", storage.account_url("other")),
+        ("TOKEN", rig.token(&owner)),
+        ("KEY", rig.key("photos")),
+        ("REQUESTS_CA_BUNDLE", rig.azure.authority().file().display().to_string()),
+        ("NO_PROXY", "127.0.0.1".to_owned()),
+    ];
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients/blobs.py");
+    let output = tokio::task::spawn_blocking(move || Command::new(python()).arg(script).envs(environment).output());
+    let output = output.await.unwrap().unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{errors}");
+    let left: HashMap<String, String> = serde_json::from_slice(&output.stdout).unwrap();
+
+    // What was signed is worth no more than what stands behind the signature, at each request.
+    let answer = |name: &str| {
+        let (_, target) = left[name].split_once(&format!(":{}", rig.storage.port())).unwrap();
+        rig.ask(&format!("GET {target}")).answer()
+    };
+    assert_eq!(answer("by_key").await.0, 200);
+    assert_eq!(answer("by_delegation").await.0, 200);
+    set_key_access(&rig, false);
+    assert_eq!(
+        answer("by_key").await,
+        (403, "KeyBasedAuthenticationNotPermitted".to_owned())
+    );
+    assert_eq!(answer("by_delegation").await.0, 200);
+    set_key_access(&rig, true);
+    rig.change(|state| state.role_assignments.retain(|there| there.principal_id != owner.id));
+    assert_eq!(answer("by_key").await.0, 200);
+    assert_eq!(
+        answer("by_delegation").await,
+        (403, "AuthorizationPermissionMismatch".to_owned())
+    );
+    rig.give(owner.id, "Storage Blob Data Reader", &rig.scope("photos", None));
+    assert_eq!(answer("by_delegation").await.0, 200);
+    rig.change(|state| state.identities.retain(|there| there.principal_id != owner.id));
+    assert_eq!(answer("by_delegation").await, (403, "AuthenticationFailed".to_owned()));
+
+    let log = rig.storage.log();
+    assert!(log.contains("/photos/python/copy"), "{log}");
+    for (what, signed) in &left {
+        let (_, signature) = signed.split_once("sig=").unwrap();
+        let signature = signature.split('&').next().unwrap();
+        assert!(!log.contains(signature), "the log has the signature {what}");
+    }
+}
+
+fn set_key_access(rig: &Rig, allowed: bool) {
+    rig.change(|state| {
+        let mut accounts = state.storage_accounts.iter_mut();
+        accounts
+            .find(|found| found.name == "photos")
+            .unwrap()
+            .allow_shared_key_access = allowed;
+    });
+}
+
+#[derive(Debug)]
+struct Token(String);
+
+#[async_trait]
+impl TokenCredential for Token {
+    async fn get_token(&self, _: &[&str], _: Option<TokenRequestOptions<'_>>) -> azure_core::Result<AccessToken> {
+        Ok(AccessToken::new(
+            self.0.clone(),
+            OffsetDateTime::now_utc() + Duration::hours(1),
+        ))
+    }
+}
+
+fn container(rig: &Rig, name: &str, token: String) -> BlobContainerClient {
+    let root = std::fs::read(rig.azure.authority().file()).unwrap();
+    let client = reqwest::Client::builder()
+        .tls_certs_only([reqwest::Certificate::from_pem(&root).unwrap()])
+        .no_proxy()
+        .build()
+        .unwrap();
+    let options = BlobContainerClientOptions {
+        client_options: ClientOptions {
+            transport: Some(Transport::new(Arc::new(client))),
+            ..ClientOptions::default()
+        },
+        ..BlobContainerClientOptions::default()
+    };
+    let url = format!("{}/{name}", rig.storage.account_url("photos")).parse().unwrap();
+    BlobContainerClient::new(url, Some(Arc::new(Token(token))), Some(options)).unwrap()
+}
+
+#[tokio::test]
+async fn rusts_client_works_as_with_azure() {
+    let rig = Rig::shared().await;
+    let contributor = rig.identity();
+    rig.give(
+        contributor.id,
+        "Storage Blob Data Contributor",
+        &rig.scope("photos", None),
+    );
+    let container = container(&rig, "rust", rig.token(&contributor));
+    let missing = container.get_properties(None).await.unwrap_err();
+    assert_eq!(missing.http_status().map(u16::from), Some(404));
+    container.create(None).await.unwrap();
+    for name in ["a", "b/c d.txt"] {
+        let blob = container.blob_client(name);
+        blob.upload(Bytes::from_static(b"hello").into(), None).await.unwrap();
+        let body = blob.download(None).await.unwrap().body.collect().await.unwrap();
+        assert_eq!(body, &b"hello"[..]);
+    }
+    let blobs: Vec<_> = container.list_blobs(None).unwrap().try_collect().await.unwrap();
+    let names: Vec<_> = blobs.into_iter().map(|blob| blob.name.unwrap()).collect();
+    assert_eq!(names, ["a", "b/c d.txt"]);
+    container.blob_client("a").delete(None).await.unwrap();
+    container.delete(None).await.unwrap();
+}
