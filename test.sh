@@ -28,6 +28,8 @@ for need in "${needs[@]}"; do
   read -r command package purpose <<<"$need"
   has "$command" || missing+=("$package")
 done
+# Debian keeps a part of Python's environments in a package of its own.
+python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)
 if ((${#missing[@]})); then
   if [[ $(id -u) == 0 ]] && command -v apt-get >/dev/null; then
     echo "Installing ${missing[*]}"
@@ -87,6 +89,7 @@ part "npm packages of the browser tests" npm ci --prefix tests/browser --no-prog
 part "npm packages of Azurite" npm ci --prefix crates/local-azure/azurite --no-progress
 part "npm packages of the clients" npm ci --prefix crates/local-azure/tests/clients --no-progress
 part "Python packages of the clients" python_clients
+part "deployment" tests/deploy/run.sh
 part "queries are checked against the tables" migrations/prepare.sh --check
 part "Rust tests" cargo test --workspace
 part "npm packages" npm ci --prefix assets --no-progress

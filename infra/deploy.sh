@@ -1,0 +1,193 @@
+#!/usr/bin/env bash
+# Puts the site on Azure App Service, with PostgreSQL and Blob Storage, without a password: docs/tutorial.md as
+# one script. It can be run again: after a failure it goes on, after a change it updates.
+#
+#   infra/deploy.sh              create or update everything
+#   infra/deploy.sh --dry-run    print the commands, run none
+#   infra/deploy.sh --delete     delete everything, after asking
+#
+# The names are in .azure/deploy.env after the first run. To choose them, set before it:
+#   LOCATION RESOURCE_GROUP APP_NAME PLAN_NAME PLAN_SKU DB_SERVER DB_SKU DB_TIER STORAGE_ACCOUNT IDENTITY
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+# shellcheck source=infra/lib.sh
+source infra/lib.sh
+
+state=.azure/deploy.env
+package=dist/restaurant-review.zip
+action=deploy
+for argument in "$@"; do
+  case $argument in
+  --dry-run) export DRY_RUN=1 ;;
+  --delete) action=delete ;;
+  *)
+    sed -n '2,/^set /{s/^# \{0,1\}//p}' "${BASH_SOURCE[0]}" >&2
+    [[ $argument == --help ]] && exit 0
+    fail "There is no option $argument."
+    ;;
+  esac
+done
+
+# --- What is needed ------------------------------------------------------------------------------------
+
+if ! is_dry_run; then
+  need "az" "See https://learn.microsoft.com/cli/azure/install-azure-cli"
+  if [[ $action == deploy ]]; then
+    need "psql" "Install PostgreSQL's client, on Debian or Ubuntu: sudo apt-get install postgresql-client"
+    need "zip" "On Debian or Ubuntu: sudo apt-get install zip"
+    need "curl" "On Debian or Ubuntu: sudo apt-get install curl"
+  fi
+fi
+need_login
+
+# --- The names -----------------------------------------------------------------------------------------
+
+names=(LOCATION RESOURCE_GROUP APP_NAME PLAN_NAME PLAN_SKU DB_SERVER DB_SKU DB_TIER STORAGE_ACCOUNT IDENTITY)
+
+# What is set wins; then what the first run chose.
+if [[ -e $state ]]; then
+  while IFS='=' read -r name chosen; do
+    [[ " ${names[*]} " != *" $name "* ]] || [[ -n ${!name:-} ]] || declare "$name=$chosen"
+  done <"$state"
+elif [[ $action == delete ]] && ! is_dry_run; then
+  fail "There is nothing to delete: $state, which the first run writes, is not there."
+fi
+# Some of the names must be no one else's in all of Azure.
+if is_dry_run; then suffix=12345; else suffix=$(printf '%05d' $((RANDOM * 3 % 100000))); fi
+: "${LOCATION:=eastus}"
+: "${RESOURCE_GROUP:=restaurant-review}"
+: "${APP_NAME:=restaurant-review-$suffix}"
+: "${PLAN_NAME:=restaurant-review-plan}" "${PLAN_SKU:=B1}"
+: "${DB_SERVER:=restaurant-review-db-$suffix}" "${DB_SKU:=Standard_B1ms}" "${DB_TIER:=Burstable}"
+: "${STORAGE_ACCOUNT:=restaurantreview$suffix}"
+: "${IDENTITY:=restaurant-review-identity}"
+database=restaurant
+container=photos
+if [[ $action == deploy ]] && ! is_dry_run; then
+  mkdir -p "$(dirname "$state")"
+  for name in "${names[@]}"; do
+    printf '%s=%s\n' "$name" "${!name}"
+  done >"$state.new"
+  mv "$state.new" "$state"
+fi
+
+# --- Delete --------------------------------------------------------------------------------------------
+
+if [[ $action == delete ]]; then
+  say "Delete the resource group $RESOURCE_GROUP and all that is in it"
+  if ! is_dry_run; then
+    az resource list --resource-group "$RESOURCE_GROUP" --query "[].{name:name, type:type}" --output table
+    printf '\nRestaurants, reviews, photos and their backups will be gone. Type the name of the group to delete it: '
+    read -r answer || answer=''
+    [[ $answer == "$RESOURCE_GROUP" ]] || fail "Nothing was deleted."
+  fi
+  run az group delete --name "$RESOURCE_GROUP" --yes
+  is_dry_run || rm -f "$state"
+  exit 0
+fi
+
+# --- Create or update ----------------------------------------------------------------------------------
+
+in_group=(--resource-group "$RESOURCE_GROUP")
+
+say "Resource group $RESOURCE_GROUP in $LOCATION"
+run az group create --name "$RESOURCE_GROUP" --location "$LOCATION"
+
+say "PostgreSQL server $DB_SERVER, which takes Entra tokens alone (several minutes)"
+if ! exists az postgres flexible-server show "${in_group[@]}" --name "$DB_SERVER"; then
+  run az postgres flexible-server create "${in_group[@]}" --name "$DB_SERVER" --location "$LOCATION" \
+    --version 17 --tier "$DB_TIER" --sku-name "$DB_SKU" --storage-size 32 \
+    --microsoft-entra-auth Enabled --password-auth Disabled --public-access None --yes
+fi
+# These addresses stand for Azure's own services. A step of its own: `create` would make the rule after the server, and
+# a failure between the two would leave it out for good.
+run az postgres flexible-server firewall-rule create "${in_group[@]}" --server-name "$DB_SERVER" \
+  --name AllowAzureServices --start-ip-address 0.0.0.0 --end-ip-address 0.0.0.0
+
+say "You are its administrator"
+admin=$(value "admin@example.com" az ad signed-in-user show --query userPrincipalName --output tsv)
+admin_id=$(value "00000000-0000-0000-0000-000000000001" az ad signed-in-user show --query id --output tsv)
+run az postgres flexible-server microsoft-entra-admin create "${in_group[@]}" --server-name "$DB_SERVER" \
+  --display-name "$admin" --object-id "$admin_id" --type User
+
+say "Database $database"
+run az postgres flexible-server db create "${in_group[@]}" --server-name "$DB_SERVER" --name "$database"
+db_host=$(value "$DB_SERVER.postgres.database.azure.com" az postgres flexible-server show \
+  "${in_group[@]}" --name "$DB_SERVER" --query fullyQualifiedDomainName --output tsv)
+
+say "Web app $APP_NAME on plan $PLAN_NAME ($PLAN_SKU)"
+run az appservice plan create "${in_group[@]}" --name "$PLAN_NAME" --location "$LOCATION" --is-linux --sku "$PLAN_SKU"
+if ! exists az webapp show "${in_group[@]}" --name "$APP_NAME"; then
+  run az webapp create "${in_group[@]}" --name "$APP_NAME" --plan "$PLAN_NAME" --runtime PYTHON:3.13 --https-only true
+fi
+# Always On: not on the plans F1 and D1.
+always_on=true
+[[ $PLAN_SKU != F1 && $PLAN_SKU != D1 ]] || always_on=false
+run az webapp config set "${in_group[@]}" --name "$APP_NAME" --startup-file "exec ./start.sh" \
+  --always-on "$always_on" --ftps-state Disabled --min-tls-version 1.2 --http20-enabled true \
+  --generic-configurations '{"healthCheckPath": "/readyz"}'
+run az webapp log config "${in_group[@]}" --name "$APP_NAME" --docker-container-logging filesystem
+# Publishing takes Entra tokens alone, too: no password for FTP, none for the deployment service.
+for door in ftp scm; do
+  run az resource update "${in_group[@]}" --namespace Microsoft.Web --parent "sites/$APP_NAME" \
+    --resource-type basicPublishingCredentialsPolicies --name "$door" --set properties.allow=false
+done
+
+say "Storage account $STORAGE_ACCOUNT with the private container $container"
+if ! exists az storage account show "${in_group[@]}" --name "$STORAGE_ACCOUNT"; then
+  run az storage account create "${in_group[@]}" --name "$STORAGE_ACCOUNT" --location "$LOCATION" \
+    --sku Standard_LRS --kind StorageV2 --https-only true --min-tls-version TLS1_2 \
+    --allow-blob-public-access false --allow-shared-key-access false
+fi
+run az storage container-rm create "${in_group[@]}" --storage-account "$STORAGE_ACCOUNT" --name "$container"
+storage_id=$(value "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/$RESOURCE_GROUP/providers/Microsoft.Storage/storageAccounts/$STORAGE_ACCOUNT" \
+  az storage account show "${in_group[@]}" --name "$STORAGE_ACCOUNT" --query id --output tsv)
+
+say "Managed identity $IDENTITY, given to the web app"
+run az identity create "${in_group[@]}" --name "$IDENTITY" --location "$LOCATION"
+identity_id=$(value "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/$RESOURCE_GROUP/providers/Microsoft.ManagedIdentity/userAssignedIdentities/$IDENTITY" \
+  az identity show "${in_group[@]}" --name "$IDENTITY" --query id --output tsv)
+client_id=$(value "00000000-0000-0000-0000-000000000002" \
+  az identity show "${in_group[@]}" --name "$IDENTITY" --query clientId --output tsv)
+principal_id=$(value "00000000-0000-0000-0000-000000000003" \
+  az identity show "${in_group[@]}" --name "$IDENTITY" --query principalId --output tsv)
+run az webapp identity assign "${in_group[@]}" --name "$APP_NAME" --identities "$identity_id"
+
+say "The identity may write to the storage account"
+run az role assignment create --role "Storage Blob Data Contributor" --scope "$storage_id" \
+  --assignee-object-id "$principal_id" --assignee-principal-type ServicePrincipal
+
+say "The identity may sign in to the database"
+ADMIN_NAME=$admin infra/database.sh "$RESOURCE_GROUP" "$DB_SERVER" "$database" "$IDENTITY" "$principal_id"
+
+say "The settings of the web app"
+run az webapp config appsettings set "${in_group[@]}" --name "$APP_NAME" --settings \
+  "DBHOST=$db_host" "DBNAME=$database" "DBUSER=$IDENTITY" \
+  "STORAGE_ACCOUNT_NAME=$STORAGE_ACCOUNT" "STORAGE_CONTAINER_NAME=$container" "AZURE_CLIENT_ID=$client_id" \
+  SCM_DO_BUILD_DURING_DEPLOYMENT=false \
+  WEBSITE_WARMUP_PATH=/readyz WEBSITE_WARMUP_STATUSES=200 \
+  WEBSITE_SWAP_WARMUP_PING_PATH=/readyz WEBSITE_SWAP_WARMUP_PING_STATUSES=200 \
+  WEBSITES_CONTAINER_START_TIME_LIMIT=600 WEBSITES_CONTAINER_STOP_TIME_LIMIT=30
+
+say "The package"
+run ./package.sh
+is_dry_run || [[ -e $package ]] || fail "./package.sh was to make $package, but it is not there."
+
+say "Deploy it"
+run az webapp deploy "${in_group[@]}" --name "$APP_NAME" --src-path "$package" --type zip --track-status false
+
+say "Wait until it is ready (a new role assignment takes up to ten minutes to arrive everywhere)"
+host_name=$(value "$APP_NAME.azurewebsites.net" az webapp show "${in_group[@]}" --name "$APP_NAME" \
+  --query defaultHostName --output tsv)
+if is_dry_run; then
+  print_command curl --fail --silent "https://$host_name/readyz"
+else
+  tries=60
+  until answer=$(curl --silent --max-time 30 "https://$host_name/readyz") && [[ $answer == '{"ready":true,'* ]]; do
+    ((tries -= 1)) || fail "It is not ready: $answer
+Look at: az webapp log tail --resource-group $RESOURCE_GROUP --name $APP_NAME
+Running this script again does no harm."
+    sleep 15
+  done
+fi
+printf '\nThe site: https://%s\nDelete it: infra/deploy.sh --delete\n' "$host_name"

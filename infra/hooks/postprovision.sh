@@ -1,0 +1,7 @@
+#!/usr/bin/env bash
+# After azd made the resources: lets the site's identity into the database. The variables are outputs of
+# infra/main.bicep.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+ADMIN_NAME=$AZURE_PRINCIPAL_NAME exec infra/database.sh \
+  "$AZURE_RESOURCE_GROUP" "$DB_SERVER_NAME" "$DB_NAME" "$IDENTITY_NAME" "$IDENTITY_PRINCIPAL_ID"

@@ -1,0 +1,124 @@
+// What the site needs in Azure, for `azd up`. Nothing here is a secret: the database takes Entra tokens alone, the
+// storage account has its keys switched off.
+targetScope = 'subscription'
+
+@minLength(1)
+@maxLength(40)
+@description('Name of the azd environment; the resource group is named after it.')
+param environmentName string
+
+@minLength(1)
+@description('Region of all resources.')
+param location string
+
+@description('Object id of who deploys: the administrator of the database server.')
+param principalId string
+
+@description('Name of who deploys, as Entra knows it: a user principal name, or the display name of a service principal.')
+param principalName string
+
+@allowed(['User', 'ServicePrincipal'])
+@description('What who deploys is.')
+param principalType string = 'User'
+
+@description('Size of the App Service plan.')
+param planSku string = 'B1'
+
+@description('Size of the database server.')
+param databaseSku string = 'Standard_B1ms'
+
+@allowed(['Burstable', 'GeneralPurpose', 'MemoryOptimized'])
+@description('Tier of the database server; it goes with the size.')
+param databaseTier string = 'Burstable'
+
+var tags = { 'azd-env-name': environmentName }
+// Some names must be no one else's in all of Azure.
+var suffix = toLower(uniqueString(subscription().id, environmentName, location))
+var databaseName = 'restaurant'
+var containerName = 'photos'
+
+resource group 'Microsoft.Resources/resourceGroups@2022-09-01' = {
+  name: 'rg-${environmentName}'
+  location: location
+  tags: tags
+}
+
+module monitoring 'modules/monitoring.bicep' = {
+  name: 'monitoring'
+  scope: group
+  params: {
+    name: 'log-${suffix}'
+    location: location
+    tags: tags
+  }
+}
+
+module identity 'modules/identity.bicep' = {
+  name: 'identity'
+  scope: group
+  params: {
+    name: 'id-restaurant-review-${suffix}'
+    location: location
+    tags: tags
+  }
+}
+
+module database 'modules/database.bicep' = {
+  name: 'database'
+  scope: group
+  params: {
+    name: 'psql-${suffix}'
+    location: location
+    tags: tags
+    sku: databaseSku
+    tier: databaseTier
+    databaseName: databaseName
+    administratorId: principalId
+    administratorName: principalName
+    administratorType: principalType
+    workspaceId: monitoring.outputs.workspaceId
+  }
+}
+
+module storage 'modules/storage.bicep' = {
+  name: 'storage'
+  scope: group
+  params: {
+    name: 'st${suffix}'
+    location: location
+    tags: tags
+    containerName: containerName
+    identityPrincipalId: identity.outputs.principalId
+    workspaceId: monitoring.outputs.workspaceId
+  }
+}
+
+module web 'modules/web.bicep' = {
+  name: 'web'
+  scope: group
+  params: {
+    name: 'app-${suffix}'
+    planName: 'plan-${suffix}'
+    location: location
+    tags: tags
+    sku: planSku
+    identityId: identity.outputs.id
+    workspaceId: monitoring.outputs.workspaceId
+    settings: {
+      DBHOST: database.outputs.host
+      DBNAME: databaseName
+      DBUSER: identity.outputs.name
+      STORAGE_ACCOUNT_NAME: storage.outputs.name
+      STORAGE_CONTAINER_NAME: containerName
+      AZURE_CLIENT_ID: identity.outputs.clientId
+    }
+  }
+}
+
+// azd keeps these in its environment; the hooks read them.
+output AZURE_RESOURCE_GROUP string = group.name
+output DB_SERVER_NAME string = database.outputs.name
+output DB_NAME string = databaseName
+output IDENTITY_NAME string = identity.outputs.name
+output IDENTITY_PRINCIPAL_ID string = identity.outputs.principalId
+output WEB_URI string = web.outputs.uri

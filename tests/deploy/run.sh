@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# Checks all that has to do with deployment: scripts, commands in the documents, Bicep, workflows. Nothing is deployed.
+# Needs Python 3.11 or newer with venv (on Debian and Ubuntu: python3-venv), and cargo.
+set -euo pipefail
+cd "$(dirname "$0")"
+
+# A half-made environment is made anew.
+if [[ ! -e .venv/installed ]] || ! cmp -s requirements.txt .venv/installed; then
+  rm -rf .venv
+  python3 -m venv .venv
+  .venv/bin/pip install --quiet --disable-pip-version-check --requirement requirements.txt
+  cp requirements.txt .venv/installed
+fi
+exec .venv/bin/python -m pytest --quiet -p no:cacheprovider "${@:-.}"

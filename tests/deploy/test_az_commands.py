@@ -1,0 +1,96 @@
+"""Every `az` command of the documents, scripts and workflows is one that the Azure CLI takes."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+from azcli import AzureCli
+from shell import az_commands, blocks
+
+ROOT = Path(__file__).resolve().parents[2]
+# Each place, and how many commands are there at least: a search that finds nothing is no check.
+DOCUMENTS = {"README.md": 0, "docs/tutorial.md": 30, "docs/operations.md": 20, "docs/*.md": 0}
+SCRIPTS = {"infra/deploy.sh": 25, "infra/database.sh": 5, "infra/*.sh": 0, "infra/hooks/*.sh": 1}
+WORKFLOWS = {".github/workflows/deploy.yml": 2, ".github/workflows/*.yml": 0}
+
+
+@pytest.fixture(scope="session")
+def cli():
+    return AzureCli()
+
+
+def run_steps(workflow):
+    for job in yaml.safe_load(workflow)["jobs"].values():
+        for step in job["steps"]:
+            yield step.get("run", "")
+
+
+def text_commands(path):
+    text = path.read_text()
+    if path.suffix == ".md":
+        text = blocks(text)
+    elif path.suffix == ".yml":
+        text = "\n".join(run_steps(text))
+    return az_commands(text)
+
+
+@pytest.mark.parametrize("pattern,at_least", [*DOCUMENTS.items(), *SCRIPTS.items(), *WORKFLOWS.items()])
+def test_commands_are_taken(cli, pattern, at_least):
+    found = [(path, command) for path in sorted(ROOT.glob(pattern)) for command in text_commands(path)]
+    assert len(found) >= at_least, f"{pattern} has {len(found)} az commands, fewer than {at_least}"
+    faults = [f"{path.relative_to(ROOT)}: az {' '.join(words)}\n    {fault}" for path, words in found if (fault := cli.fault(words))]
+    assert not faults, "\n".join(faults)
+
+
+def test_commands_of_a_dry_run_are_taken(cli):
+    said = subprocess.run(
+        ["bash", "infra/deploy.sh", "--dry-run"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    commands = az_commands(said)
+    assert len(commands) >= 30
+    assert not [(words, fault) for words in commands if (fault := cli.fault(words))]
+
+
+# The spellings of the tutorial of 2023 that have been taken away since, and other faults.
+REFUSED = {
+    "az postgres flexible-server create -g g -n n --active-directory-auth Enabled": "--active-directory-auth",
+    "az postgres flexible-server ad-admin create -g g --server-name s --display-name d --object-id o": "no command",
+    "az postgres flexible-server execute --name n --admin-user u --admin-password p --querytext q": "no command",
+    "az role assignment create --assignee a --resource-group g --role r --scope s": "--resource-group",
+    "az webapp up --resource-group g --name n --runtime PYTHON:3.9 --sku B1": "deprecated",
+    "az storage account create --name a --resource-group g --sku Premium_XX": "Premium_XX",
+    "az webapp deploy --src-path p --type zip": "required",
+    "az group create --name g": "required",
+    "az grupp create": "no command",
+}
+
+
+@pytest.mark.parametrize("line,said", REFUSED.items())
+def test_what_the_cli_refuses_is_reported(cli, line, said):
+    [words] = az_commands(blocks(f"1. Do it:\n\n   ```sh\n   {line}\n   ```\n"))
+    fault = cli.fault(words)
+    assert fault and said in fault
+
+
+def test_commands_are_found_wherever_they_are():
+    script = r"""
+# az comment
+run az one --a "b c" \
+  --d $E 2>/dev/null
+id=$(az two --q 'x(y)' --output tsv) || exit 1
+if ! exists az three "${in_group[@]}"; then X=1 az four >out; fi
+echo "$(az five "$(az six)")" | az seven -
+need "az" "install az"
+echo 'az nothing'; echo "az nothing"
+"""
+    assert az_commands(script) == [
+        ["one", "--a", "b c", "--d", "value"],
+        ["two", "--q", "x(y)", "--output", "tsv"],
+        ["three", "--resource-group", "group"],
+        ["four"],
+        ["six"],
+        ["five", "value"],
+        ["seven", "-"],
+    ]

@@ -1,0 +1,226 @@
+"""The Bicep files: they parse, every name in them is known, every property is one of Azure's, and what must be secure is.
+
+Bicep's own compiler is in none of the package registries that these tests install from. In its place: a parser, a
+check of all names, and the property names in Microsoft's Python clients of the same resource providers.
+"""
+
+import json
+import re
+from pathlib import Path
+
+import pycep
+import pytest
+from azure.mgmt.postgresqlflexibleservers import models as postgres
+from azure.mgmt.storage import models as storage
+from azure.mgmt.web import models as web
+
+ROOT = Path(__file__).resolve().parents[2]
+INFRA = ROOT / "infra"
+FILES = sorted(INFRA.glob("**/*.bicep"))
+PARSED = {path.relative_to(INFRA).as_posix(): pycep.BicepParser().parse(file_path=path) for path in FILES}
+MODULES = {name: parsed for name, parsed in PARSED.items() if name != "main.bicep"}
+
+# The client's model for each object in a resource, by where it stands.
+MODELS = {
+    "Microsoft.DBforPostgreSQL/flexibleServers": {
+        "": postgres.Server,
+        "sku": postgres.Sku,
+        "properties": postgres.ServerProperties,
+        "properties.authConfig": postgres.AuthConfig,
+        "properties.storage": postgres.Storage,
+        "properties.backup": postgres.Backup,
+        "properties.highAvailability": postgres.HighAvailability,
+        "properties.network": postgres.Network,
+    },
+    "Microsoft.DBforPostgreSQL/flexibleServers/administrators": {
+        "properties": postgres.AdministratorMicrosoftEntraPropertiesForAdd
+    },
+    "Microsoft.DBforPostgreSQL/flexibleServers/firewallRules": {"properties": postgres.FirewallRuleProperties},
+    "Microsoft.DBforPostgreSQL/flexibleServers/databases": {"properties": postgres.DatabaseProperties},
+    "Microsoft.Web/serverfarms": {
+        "": web.AppServicePlan,
+        "sku": web.SkuDescription,
+        "properties": web.AppServicePlanProperties,
+    },
+    "Microsoft.Web/sites": {"": web.Site, "properties": web.SiteProperties, "properties.siteConfig": web.SiteConfig},
+    "Microsoft.Web/sites/basicPublishingCredentialsPolicies": {
+        "properties": web.CsmPublishingCredentialsPoliciesEntityProperties
+    },
+    "Microsoft.Storage/storageAccounts": {
+        "": storage.StorageAccountCreateParameters,
+        "properties": storage.StorageAccountPropertiesCreateParameters,
+    },
+    "Microsoft.Storage/storageAccounts/blobServices": {
+        "properties": storage.BlobServicePropertiesProperties,
+        "properties.deleteRetentionPolicy": storage.DeleteRetentionPolicy,
+        "properties.containerDeleteRetentionPolicy": storage.DeleteRetentionPolicy,
+    },
+    "Microsoft.Storage/storageAccounts/blobServices/containers": {"properties": storage.ContainerProperties},
+}
+# These have no client here that names their properties plainly; their properties are written out.
+WRITTEN_OUT = {
+    "Microsoft.OperationalInsights/workspaces": {"properties": {"sku", "retentionInDays"}},
+    "Microsoft.Authorization/roleAssignments": {"properties": {"roleDefinitionId", "principalId", "principalType"}},
+    "Microsoft.Insights/diagnosticSettings": {"properties": {"workspaceId", "logs", "metrics"}},
+}
+# What Bicep says about a resource beside the resource itself.
+BICEPS_OWN = {"name", "parent", "scope", "dependsOn", "location", "tags", "kind", "identity"}
+KEYWORDS = {
+    *"targetScope param var resource module output existing true false null if for in string object int bool array".split(),
+    # Functions.
+    *"toLower uniqueString subscription union guid subscriptionResourceId contains".split(),
+}
+
+
+def resources():
+    for file, parsed in PARSED.items():
+        for name, resource in parsed.get("resources", {}).items():
+            yield file, name, resource
+
+
+def resource(type):
+    [found] = [resource["config"] for _, _, resource in resources() if resource["type"] == type]
+    return found
+
+
+def rest_names(model):
+    """The names of a client's model as Azure writes them."""
+    try:
+        made = model()
+    except TypeError:
+        made = model(location="eastus")
+    return {field._rest_name for field in made._attr_to_rest_field.values()}
+
+
+def test_there_are_all_files():
+    assert set(PARSED) == {
+        "main.bicep",
+        *(f"modules/{name}.bicep" for name in ("database", "identity", "monitoring", "storage", "web")),
+    }
+
+
+def test_what_does_not_parse_is_reported():
+    text = (INFRA / "modules/identity.bicep").read_text()
+    with pytest.raises(Exception):
+        pycep.BicepParser().parse(text=text.replace("properties", "", 1).replace("{", "", 1))
+
+
+def unknown_names(text):
+    """Names that a file uses and does not declare."""
+    text = re.sub(r"(?m)//.*$|^@.*$", lambda match: "" if "http" not in match.group() else match.group(), text)
+    # Of a string, only what is in ${…} is looked at.
+    text = re.sub(r"'((?:[^'\\]|\\.)*)'", lambda match: " ".join(["''", *re.findall(r"\$\{(.*?)\}", match.group(1))]), text)
+    declared = set(re.findall(r"(?m)^(?:param|var|resource|module|output) (\w+)", text))
+    used = re.findall(r"(?<![.\w])([A-Za-z_]\w*)\b(?!\s*:)", text)
+    return {name for name in used if name not in declared | KEYWORDS}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_every_name_is_declared(path):
+    text = path.read_text()
+    assert unknown_names(text) == set()
+    assert unknown_names(text + "\nvar another = locatoin\n") == {"locatoin"}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_every_parameter_is_used(path):
+    text = path.read_text()
+    for name in re.findall(r"(?m)^(?:param|var) (\w+)", text):
+        assert len(re.findall(rf"\b{name}\b", text)) > 1, name
+
+
+def test_modules_get_their_parameters_and_have_the_outputs_that_are_read():
+    text = (INFRA / "main.bicep").read_text()
+    used = {}
+    for name, module in PARSED["main.bicep"]["modules"].items():
+        path = module["detail"]["path"]
+        used[path] = name
+        wanted = {key for key, value in MODULES[path]["parameters"].items() if value["default"] is None}
+        assert set(module["config"]["params"]) == wanted, path
+        for output in re.findall(rf"\b{name}\.outputs\.(\w+)", text):
+            assert output in MODULES[path]["outputs"], f"{path} has no output {output}"
+    assert set(used) == set(MODULES)
+
+
+def test_the_parameters_file_fits():
+    given = json.loads((INFRA / "main.parameters.json").read_text())["parameters"]
+    declared = PARSED["main.bicep"]["parameters"]
+    assert set(given) <= set(declared)
+    assert {name for name, value in declared.items() if value["default"] is None} <= set(given)
+
+
+@pytest.mark.parametrize("file,name,resource", list(resources()), ids=lambda value: value if isinstance(value, str) else "")
+def test_properties_are_azures(file, name, resource):
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d(-preview)?", resource["api_version"])
+    config, kind = resource["config"], resource["type"]
+    for place, model in {**MODELS.get(kind, {}), **WRITTEN_OUT.get(kind, {})}.items():
+        here = config
+        for step in filter(None, place.split(".")):
+            here = here.get(step, {})
+        known = model if isinstance(model, set) else rest_names(model)
+        assert known, f"{kind} {place}: no names are known"
+        unknown = set(here) - known - (BICEPS_OWN if place == "" else set())
+        assert not unknown, f"{file}: {name}: Azure's {kind} has no {place} {unknown}"
+        # Objects below are looked at, too.
+        for key, value in here.items():
+            if isinstance(value, dict) and not {"function", "operator"} & set(value) and key not in ("properties", *BICEPS_OWN):
+                below = f"{place}.{key}".strip(".")
+                assert below in MODELS.get(kind, {}) or kind in WRITTEN_OUT or key in ("sku",), f"{kind}: {below} is not checked"
+
+
+def test_a_wrong_property_would_be_found():
+    assert "allowSharedKeysAccess" not in rest_names(storage.StorageAccountPropertiesCreateParameters)
+    assert "allowSharedKeyAccess" in rest_names(storage.StorageAccountPropertiesCreateParameters)
+
+
+def test_the_database_takes_entra_tokens_alone():
+    properties = resource("Microsoft.DBforPostgreSQL/flexibleServers")["properties"]
+    assert properties["authConfig"]["passwordAuth"] == "Disabled"
+    assert properties["authConfig"]["activeDirectoryAuth"] == "Enabled"
+    assert not {"administratorLogin", "administratorLoginPassword"} & set(properties)
+    rule = resource("Microsoft.DBforPostgreSQL/flexibleServers/firewallRules")["properties"]
+    assert rule == {"startIpAddress": "0.0.0.0", "endIpAddress": "0.0.0.0"}
+
+
+def test_photos_are_private():
+    properties = resource("Microsoft.Storage/storageAccounts")["properties"]
+    assert properties["allowBlobPublicAccess"] is False
+    assert properties["allowSharedKeyAccess"] is False
+    assert properties["minimumTlsVersion"] == "TLS1_2"
+    assert properties["supportsHttpsTrafficOnly"] is True
+    assert resource("Microsoft.Storage/storageAccounts/blobServices/containers")["properties"]["publicAccess"] == "None"
+
+
+def test_the_identity_gets_one_role_on_one_account():
+    role = resource("Microsoft.Authorization/roleAssignments")
+    assert role["scope"] == "account"
+    assert role["properties"]["principalType"] == "ServicePrincipal"
+    # Storage Blob Data Contributor.
+    assert "ba92f5b4-2d11-453d-a403-e96b0029c9fe" in (INFRA / "modules/storage.bicep").read_text()
+
+
+def test_the_site_is_reached_safely_and_started_rightly():
+    site = resource("Microsoft.Web/sites")
+    config = site["properties"]["siteConfig"]
+    assert site["properties"]["httpsOnly"] is True
+    assert config["minTlsVersion"] == "1.2"
+    assert config["ftpsState"] == "Disabled"
+    assert config["healthCheckPath"] == "/readyz"
+    assert config["appCommandLine"] == "exec ./start.sh"
+    assert config["linuxFxVersion"] == "PYTHON|3.13"
+    policies = [r["config"] for _, _, r in resources() if r["type"].endswith("basicPublishingCredentialsPolicies")]
+    assert [(p["name"], p["properties"]) for p in policies] == [("ftp", {"allow": False}), ("scm", {"allow": False})]
+
+
+def test_bicep_and_script_give_the_site_the_same_settings():
+    script = (INFRA / "deploy.sh").read_text()
+    start = script.index("az webapp config appsettings set")
+    in_script = dict(re.findall(r"([A-Z][A-Z_]+)=([^\s\"]+)", script[start : script.index("\n\n", start)]))
+    bicep = (INFRA / "modules/web.bicep").read_text() + (INFRA / "main.bicep").read_text()
+    in_bicep = dict(re.findall(r"^ +([A-Z][A-Z_]+): (\S+)$", bicep, re.M))
+    assert set(in_script) == set(in_bicep) and len(in_script) == 13
+    for name, value in in_script.items():
+        assert value.startswith("$") or in_bicep[name] == f"'{value}'", name
+    # And the document shows them all.
+    tutorial = (ROOT / "docs/tutorial.md").read_text()
+    assert [name for name in in_script if f"{name}=" not in tutorial] == []

@@ -1,0 +1,200 @@
+"""infra/deploy.sh, run against stand-ins for az, psql and curl that write down their calls."""
+
+import os
+import shutil
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SECRET = "the-token-is-secret"
+
+
+class Deployment:
+    """A copy of what the script needs, and an empty Azure."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        folder.mkdir(exist_ok=True)
+        shutil.copytree(ROOT / "infra", folder / "infra")
+        package = folder / "package.sh"
+        package.write_text("#!/bin/sh\nmkdir -p dist && echo zip >dist/restaurant-review.zip\n")
+        package.chmod(0o755)
+        self.fake = folder / "fake"
+        self.fake.mkdir()
+
+    def run(self, *arguments, answer="", fakes=True, **variables):
+        (self.fake / "count").unlink(missing_ok=True)
+        (self.fake / "calls").write_text("")
+        path = f"{ROOT / 'tests/deploy/fake'}:/usr/bin:/bin" if fakes else str(self.fake / "nothing")
+        bash = shutil.which("bash")
+        done = subprocess.run(
+            [bash, "infra/deploy.sh", *arguments],
+            cwd=self.folder,
+            env={"PATH": path, "HOME": str(self.folder), "FAKE": str(self.fake), **variables},
+            input=answer,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        for text in (done.stdout, done.stderr, self.calls):
+            assert SECRET not in text
+        return done
+
+    @property
+    def calls(self):
+        return (self.fake / "calls").read_text()
+
+    def call_count(self):
+        return int((self.fake / "count").read_text())
+
+    def fail_at(self, number):
+        (self.fake / "fail-at").write_text(str(number))
+
+    def heal(self):
+        (self.fake / "fail-at").unlink()
+
+    def rules_left(self):
+        """The firewall's rules for this machine."""
+        return list((self.fake / "made").glob("*firewall-rule database-sh"))
+
+    def azure_is_let_in(self):
+        return (self.fake / "made/postgres flexible-server firewall-rule AllowAzureServices").exists()
+
+    def state(self):
+        return (self.folder / ".azure/deploy.env").read_text()
+
+
+@pytest.fixture
+def deployment(tmp_path):
+    return Deployment(tmp_path)
+
+
+def test_a_full_run_and_a_second_one(deployment):
+    first = deployment.run()
+    assert first.returncode == 0, first.stderr
+    assert "The site: https://restaurant-review-" in first.stdout
+    assert "-a1b2.eastus-01.azurewebsites.net" in first.stdout
+    calls, state = deployment.calls, deployment.state()
+    settings = next(line for line in calls.splitlines() if "appsettings set" in line)
+    for setting in (
+        "DBHOST=restaurant-review-db-",
+        "DBNAME=restaurant",
+        "DBUSER=restaurant-review-identity",
+        "STORAGE_ACCOUNT_NAME=restaurantreview",
+        "STORAGE_CONTAINER_NAME=photos",
+        "AZURE_CLIENT_ID=22222222",
+        "SCM_DO_BUILD_DURING_DEPLOYMENT=false",
+    ):
+        assert setting in settings
+    assert "identity_oid=33333333" in calls
+    assert "--password-auth Disabled" in calls
+    assert "password" not in calls.replace("--password-auth", "").replace("--no-password", "").lower()
+    # The code comes last: it starts with its settings.
+    assert calls.index("appsettings set") < calls.index("webapp deploy")
+    assert not deployment.rules_left()
+
+    again = deployment.run()
+    assert again.returncode == 0, again.stderr
+    assert deployment.state() == state
+    for command in ("postgres flexible-server create", "webapp create", "storage account create"):
+        assert command in calls and command not in deployment.calls
+
+
+def test_it_goes_on_after_a_failure_of_any_step(tmp_path):
+    whole = Deployment(tmp_path / "whole")
+    assert whole.run().returncode == 0
+    steps = whole.call_count()
+    assert steps > 25
+
+    def fail_and_go_on(step):
+        deployment = Deployment(tmp_path / str(step))
+        deployment.fail_at(step)
+        failed = deployment.run()
+        assert failed.returncode != 0, f"step {step} failed, but the script did not"
+        assert "The site:" not in failed.stdout
+        assert failed.stderr.strip(), f"step {step} failed without a word"
+        deployment.heal()
+        again = deployment.run()
+        assert again.returncode == 0, f"after a failure at step {step}: {again.stderr}"
+        assert not deployment.rules_left()
+        assert deployment.azure_is_let_in()
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(fail_and_go_on, range(1, steps + 1)))
+
+
+def test_a_failing_psql_closes_the_firewall_again(deployment):
+    (deployment.fake / "psql-fails").touch()
+    failed = deployment.run()
+    assert failed.returncode != 0 and "connection refused" in failed.stderr
+    assert not deployment.rules_left()
+    (deployment.fake / "psql-fails").unlink()
+    assert deployment.run().returncode == 0
+
+
+def test_a_dry_run_runs_nothing(deployment):
+    done = deployment.run("--dry-run", fakes=True)
+    assert done.returncode == 0, done.stderr
+    assert deployment.calls == ""
+    assert not (deployment.folder / ".azure").exists()
+    assert done.stdout.count("\naz ") > 25
+    assert "infra/database.sql" in done.stdout
+
+
+def test_names_can_be_chosen_and_are_kept(deployment):
+    assert deployment.run(LOCATION="westeurope", APP_NAME="contoso-reviews").returncode == 0
+    assert "APP_NAME=contoso-reviews" in deployment.state()
+    assert deployment.run().returncode == 0
+    assert "--location westeurope" in deployment.calls and "--name contoso-reviews" in deployment.calls
+
+
+def test_f1_has_no_always_on(deployment):
+    assert deployment.run(PLAN_SKU="F1").returncode == 0
+    assert "--always-on false" in deployment.calls
+
+
+def test_delete_asks_first(deployment):
+    nothing = deployment.run("--delete")
+    assert nothing.returncode != 0 and "nothing to delete" in nothing.stderr
+    assert deployment.run().returncode == 0
+    for answer in ("", "y\n", "yes\n"):
+        kept = deployment.run("--delete", answer=answer)
+        assert kept.returncode != 0 and "Nothing was deleted" in kept.stderr
+        assert "group delete" not in deployment.calls
+    gone = deployment.run("--delete", answer="restaurant-review\n")
+    assert gone.returncode == 0, gone.stderr
+    assert "az group delete --name restaurant-review --yes" in deployment.calls
+    assert not (deployment.folder / ".azure/deploy.env").exists()
+
+
+def test_what_is_missing_is_named(deployment, tmp_path):
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    for tool in ("dirname", "sed", "bash"):
+        (tools / tool).symlink_to(shutil.which(tool))
+    fakes = ROOT / "tests/deploy/fake"
+    for missing in ("az", "psql", "zip", "curl"):
+        for tool in ("az", "psql", "zip", "curl"):
+            link = tools / tool
+            link.unlink(missing_ok=True)
+            if tool != missing:
+                link.symlink_to(fakes / tool)
+        done = subprocess.run(
+            [shutil.which("bash"), "infra/deploy.sh"],
+            cwd=deployment.folder,
+            env={"PATH": str(tools), "FAKE": str(deployment.fake)},
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode != 0 and done.stderr.startswith(f"{missing} is missing."), done.stderr
+        assert not (deployment.folder / ".azure").exists()
+
+
+def test_an_unknown_option_is_refused(deployment):
+    done = deployment.run("--now")
+    assert done.returncode != 0 and "no option --now" in done.stderr
+    assert "infra/deploy.sh --delete" in done.stderr
+    assert os.listdir(deployment.folder).count(".azure") == 0
