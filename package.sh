@@ -1,0 +1,85 @@
+#!/usr/bin/env bash
+# Makes what is deployed: dist/restaurant-review.zip, with the site and its startup file, and the list of all
+# that went into it (dist/restaurant-review.cdx.json). Two runs on one commit make the same bytes.
+#
+#   ./package.sh [x86_64|aarch64]
+#
+# App Service's images differ in age, so the binary is linked against an old glibc; zig is the linker that can.
+set -euo pipefail
+cd "$(dirname "$0")"
+
+# Older than the glibc of every image of App Service that is in use (2.31 is the oldest of them).
+readonly GLIBC=2.28
+readonly CYCLONEDX=0.5.9
+readonly machine=${1:-x86_64}
+target=${CARGO_TARGET_DIR:-target}
+mkdir -p "$target"
+target=$(cd "$target" && pwd)
+
+case $machine in
+x86_64) suffix= ;;
+aarch64) suffix=-aarch64 ;;
+*)
+  echo "package.sh: there are packages for x86_64 and aarch64, not for $machine" >&2
+  exit 2
+  ;;
+esac
+for program in cargo python3 git; do
+  if ! command -v "$program" >/dev/null; then
+    echo "package.sh needs $program" >&2
+    exit 1
+  fi
+done
+
+# --- Tools, once -----------------------------------------------------------------------------------
+
+tools=$target/package-tools
+if ! cmp -s package/requirements.txt "$tools/installed.txt"; then
+  echo "Installing zig and cargo-zigbuild into $tools"
+  rm -rf "$tools/python"
+  if ! python3 -m venv "$tools/python"; then
+    echo "package.sh needs Python's venv. On Debian or Ubuntu: sudo apt-get install python3-venv" >&2
+    exit 1
+  fi
+  "$tools/python/bin/pip" install --quiet --disable-pip-version-check --requirement package/requirements.txt
+  cp package/requirements.txt "$tools/installed.txt"
+fi
+if [[ ! -x $tools/bin/cargo-cyclonedx ]]; then
+  echo "Installing cargo-cyclonedx $CYCLONEDX into $tools"
+  cargo install --quiet --locked --root "$tools" --target-dir "$tools/build" "cargo-cyclonedx@$CYCLONEDX"
+  rm -rf "$tools/build"
+fi
+export PATH=$tools/python/bin:$PATH
+
+# --- The binary ------------------------------------------------------------------------------------
+
+triple=$machine-unknown-linux-gnu
+if ! rustc --print target-libdir --target "$triple" | xargs test -d; then
+  echo "package.sh needs the standard library of $triple: rustup target add $triple" >&2
+  exit 1
+fi
+# Where it was built is nobody's business, and would make each checkout's bytes different.
+cargo_home=$(cd "${CARGO_HOME:-$HOME/.cargo}" && pwd)
+remaps=("$PWD=/restaurant-review" "$cargo_home=/cargo" "$(rustc --print sysroot)=/rust" "$target=/target")
+export RUSTFLAGS="" CFLAGS=""
+for remap in "${remaps[@]}"; do
+  RUSTFLAGS+=" --remap-path-prefix=$remap"
+  CFLAGS+=" -ffile-prefix-map=$remap"
+done
+SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
+export SOURCE_DATE_EPOCH
+cargo zigbuild --release --locked --package restaurant-review --target "$triple.$GLIBC" --target-dir "$target"
+
+# --- The package and its parts list ------------------------------------------------------------------
+
+mkdir -p dist
+python3 package/zip.py "dist/restaurant-review$suffix.zip" \
+  "restaurant-review=$target/$triple/release/restaurant-review" start.sh requirements.txt=package/oryx-requirements.txt
+
+# cargo-cyclonedx writes one list beside each Cargo.toml of the workspace; the site's is the one that is wanted.
+parts=restaurant-review.cdx
+"$tools/bin/cargo-cyclonedx" cyclonedx --quiet --format json --spec-version 1.5 --target "$triple" --override-filename "$parts"
+rm -f crates/*/"$parts.json"
+sed "s|file://$PWD|file:///restaurant-review|g" "$parts.json" >"dist/restaurant-review$suffix.cdx.json"
+rm "$parts.json"
+ls -l "dist/restaurant-review$suffix.zip" "dist/restaurant-review$suffix.cdx.json"
