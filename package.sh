@@ -58,9 +58,10 @@ if ! rustc --print target-libdir --target "$triple" | xargs test -d; then
   echo "package.sh needs the standard library of $triple: rustup target add $triple" >&2
   exit 1
 fi
-# Where it was built is nobody's business, and would make each checkout's bytes different.
+# Where it was built is nobody's business, and would make each machine's bytes different. (The site's own files are
+# named from the checkout on.)
 cargo_home=$(cd "${CARGO_HOME:-$HOME/.cargo}" && pwd)
-remaps=("$PWD=/restaurant-review" "$cargo_home=/cargo" "$(rustc --print sysroot)=/rust" "$target=/target")
+remaps=("$cargo_home=/cargo" "$(rustc --print sysroot)=/rust" "$target=/target")
 export RUSTFLAGS="" CFLAGS=""
 for remap in "${remaps[@]}"; do
   RUSTFLAGS+=" --remap-path-prefix=$remap"

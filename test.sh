@@ -6,12 +6,15 @@ cd "$(dirname "$0")"
 
 # --- What the tests need -------------------------------------------------------------------------
 
+# Another browser of Chromium's family can be named.
+export CHROMIUM=${CHROMIUM:-chromium}
+
 # Command (or a file, for what is not on the PATH), Debian package, and what it is for.
 needs=(
   "cc gcc a C compiler for SQLite"
   "npm npm Bootstrap, Azurite, the browser's driver, axe-core and the HTML checker"
   "java default-jre-headless the HTML checker"
-  "chromium chromium the browser tests"
+  "$CHROMIUM chromium the browser tests"
   "/usr/lib/postgresql/*/bin/initdb postgresql the store in PostgreSQL"
   "psql postgresql-client a client that signs in with a token"
   "python3 python3 clients of Azure in Python"
@@ -78,7 +81,7 @@ python_clients() {
   "$folder/.venv/bin/pip" install --quiet --disable-pip-version-check --requirement "$folder/requirements.txt"
 }
 
-export CHROMIUM=${CHROMIUM:-$(command -v chromium)}
+CHROMIUM=$(command -v "$CHROMIUM")
 rm -rf test-output
 
 part "format" cargo fmt --check

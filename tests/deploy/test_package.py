@@ -1,0 +1,106 @@
+"""What ./package.sh makes: small, runnable on old images, the same from every checkout, and honest about its parts."""
+
+import json
+import os
+import re
+import subprocess
+import zipfile
+from pathlib import Path
+
+import pytest
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
+
+ROOT = Path(__file__).resolve().parents[2]
+MEGABYTE = 1_000_000
+# The oldest glibc that the package must run on.
+FLOOR = (2, 28)
+
+
+def package(checkout):
+    """Runs package.sh there, with the compiled crates of this checkout; the folder with what it made."""
+    target = os.environ.get("CARGO_TARGET_DIR", ROOT / "target")
+    made = subprocess.run(
+        ["./package.sh"],
+        cwd=checkout,
+        env={**os.environ, "CARGO_TARGET_DIR": str(Path(target).resolve())},
+        capture_output=True,
+        text=True,
+    )
+    assert made.returncode == 0, made.stdout + made.stderr
+    return checkout / "dist"
+
+
+@pytest.fixture(scope="module")
+def dist():
+    return package(ROOT)
+
+
+@pytest.fixture(scope="module")
+def binary(dist, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("unpacked")
+    with zipfile.ZipFile(dist / "restaurant-review.zip") as archive:
+        archive.extractall(folder)
+    (folder / "restaurant-review").chmod(0o755)
+    return folder / "restaurant-review"
+
+
+def glibc_versions(binary):
+    symbols = subprocess.run(["readelf", "--version-info", "--wide", binary], capture_output=True, text=True, check=True)
+    return {tuple(map(int, version.split("."))) for version in re.findall(r"GLIBC_([\d.]+)", symbols.stdout)}
+
+
+def test_the_zip_holds_what_is_needed_and_no_more(dist):
+    file = dist / "restaurant-review.zip"
+    assert file.stat().st_size < 12 * MEGABYTE
+    with zipfile.ZipFile(file) as archive:
+        assert archive.testzip() is None
+        entries = {entry.filename: entry.external_attr >> 16 & 0o777 for entry in archive.infolist()}
+        assert entries == {"restaurant-review": 0o755, "start.sh": 0o755, "requirements.txt": 0o755}
+        assert archive.read("start.sh") == (ROOT / "start.sh").read_bytes()
+        assert b"\r" not in archive.read("start.sh")
+
+
+def test_the_binary_runs_on_old_images(binary):
+    versions = glibc_versions(binary)
+    assert versions and max(versions) <= FLOOR, max(versions)
+    # The system's own libc is newer than the floor, so the same look at a program of the system finds more.
+    needed = subprocess.run(["readelf", "--dynamic", binary], capture_output=True, text=True, check=True).stdout
+    libraries = set(re.findall(r"Shared library: \[([^]]+)", needed))
+    assert libraries <= {"libc.so.6", "libm.so.6", "libdl.so.2", "libpthread.so.0", "librt.so.1", "ld-linux-x86-64.so.2"}
+    said = subprocess.run([binary, "--version"], capture_output=True, text=True, check=True).stdout
+    assert said.startswith("restaurant-review ")
+
+
+def test_the_binary_does_not_say_where_it_was_built(binary):
+    content = binary.read_bytes()
+    for folder in (ROOT, Path.home() / ".cargo", os.environ.get("CARGO_HOME")):
+        if folder:
+            assert str(folder).encode() + b"/" not in content, folder
+
+
+def test_another_checkout_makes_the_same_bytes(dist, tmp_path):
+    before = {path.name: path.read_bytes() for path in dist.glob("restaurant-review.*")}
+    assert set(before) == {"restaurant-review.zip", "restaurant-review.cdx.json"}
+    # What is not committed yet counts as well, so that this can be seen before a commit.
+    subprocess.run(["git", "clone", "--quiet", ROOT, tmp_path / "clone"], check=True)
+    changed = subprocess.run(["git", "ls-files", "-mo", "--exclude-standard", "-z"], cwd=ROOT, capture_output=True, check=True)
+    for name in filter(None, changed.stdout.decode().split("\0")):
+        if (ROOT / name).exists():
+            (tmp_path / "clone" / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / "clone" / name).write_bytes((ROOT / name).read_bytes())
+    again = package(tmp_path / "clone")
+    for name, content in before.items():
+        assert (again / name).read_bytes() == content, name
+
+
+def test_the_parts_list_is_valid_and_complete(dist):
+    text = (dist / "restaurant-review.cdx.json").read_text()
+    assert JsonStrictValidator(SchemaVersion.V1_5).validate_str(text) is None
+    assert JsonStrictValidator(SchemaVersion.V1_5).validate_str(text.replace('"components"', '"parts"', 1)) is not None
+    components = {component["name"]: component for component in json.loads(text)["components"]}
+    for name in ("axum", "sqlx", "azure_identity", "azure_storage_blob", "rustls"):
+        assert components[name]["purl"].startswith(f"pkg:cargo/{name}@")
+        assert components[name]["hashes"]
+    assert "local-azure" not in components, "the emulator is no part of the site"
+    assert str(ROOT) not in text
