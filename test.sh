@@ -81,6 +81,17 @@ python_clients() {
   "$folder/.venv/bin/pip" install --quiet --disable-pip-version-check --requirement "$folder/requirements.txt"
 }
 
+# Licences, sources and banned crates, as deny.toml says. (Its advisories come from a repository that not every machine
+# reaches; the workflow CI checks them too.)
+crates_policy() {
+  local tools=target/test-tools deny=cargo-deny@0.20.2
+  if [[ ! -x $tools/$deny/bin/cargo-deny ]]; then
+    cargo install --quiet --locked --root "$tools/$deny" --target-dir "$tools/build" "$deny"
+    rm -rf "$tools/build"
+  fi
+  "$tools/$deny/bin/cargo-deny" --workspace --locked check bans licenses sources
+}
+
 CHROMIUM=$(command -v "$CHROMIUM")
 rm -rf test-output
 
@@ -88,6 +99,7 @@ part "format" cargo fmt --check
 part "lints" cargo clippy --workspace --all-targets -- -D warnings
 part "documentation" env RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
 part "build" cargo build --workspace
+part "licences and sources of the crates" crates_policy
 part "npm packages of the browser tests" npm ci --prefix tests/browser --no-progress
 part "npm packages of Azurite" npm ci --prefix crates/local-azure/azurite --no-progress
 part "npm packages of the clients" npm ci --prefix crates/local-azure/tests/clients --no-progress

@@ -55,10 +55,17 @@ pub enum Command {
     },
     /// Lets the next key sign tokens.
     RotateKeys,
-    /// Registers an application with a client secret.
+    /// Registers an application.
     ApplicationCreate {
         /// Its display name.
         name: String,
+        /// The `sub` of tokens of this machine's workload issuer that it may sign in with, in place of a secret.
+        federated_subject: Option<String>,
+    },
+    /// A token of this machine's workload issuer.
+    WorkloadToken {
+        /// Its `sub`.
+        subject: String,
     },
     /// Gives the database server's administrator a new password.
     AdministratorPassword,

@@ -84,6 +84,14 @@ enum Doing {
     ApplicationCreate {
         /// Its display name
         name: String,
+        /// Lets it sign in with tokens of this machine's workload issuer for that subject, in place of a secret
+        #[arg(long, value_name = "SUBJECT")]
+        federated_subject: Option<String>,
+    },
+    /// Prints a token of this machine's workload issuer, for the file that `AZURE_FEDERATED_TOKEN_FILE` names
+    WorkloadToken {
+        /// Whom it is about, such as system:serviceaccount:default:site
+        subject: String,
     },
     /// Gives the database server's administrator `demoadmin` a new password, and prints it once
     AdminPassword,
@@ -126,7 +134,14 @@ async fn run(state: &Path, doing: Doing) -> Result<()> {
         Doing::Role(Role::Delete(role)) => Command::RoleDelete(role),
         Doing::Token { principal, resource } => Command::Token { principal, resource },
         Doing::RotateKeys => Command::RotateKeys,
-        Doing::ApplicationCreate { name } => Command::ApplicationCreate { name },
+        Doing::ApplicationCreate {
+            name,
+            federated_subject,
+        } => Command::ApplicationCreate {
+            name,
+            federated_subject,
+        },
+        Doing::WorkloadToken { subject } => Command::WorkloadToken { subject },
         Doing::AdminPassword => Command::AdministratorPassword,
     };
     let text = control::send(state, &command).await?;

@@ -13,12 +13,15 @@ use super::screen;
 use crate::control::{Command, Obey, RoleArguments};
 use crate::entra::add_secret;
 use crate::faults::Fault;
-use crate::state::{Application, Azure, Principal, RoleAssignment, RoleDefinition, State};
+use crate::state::{Application, Azure, FederatedCredential, Principal, RoleAssignment, RoleDefinition, State};
 use crate::tokens::{MANAGEMENT, POSTGRES, STORAGE};
 use crate::{Error, Result, world};
 
 /// How often PostgreSQL is looked after.
 const WATCH_INTERVAL: Duration = Duration::from_secs(2);
+
+/// The audience of tokens that are exchanged for Entra's.
+const EXCHANGE: &str = "api://AzureADTokenExchange";
 
 /// Carries commands out on the parts that run.
 #[derive(Clone)]
@@ -150,7 +153,7 @@ impl Commands {
         })
     }
 
-    fn application_create(&self, name: &str) -> Result<String> {
+    fn application_create(&self, name: &str, federated: Option<FederatedCredential>) -> Result<String> {
         self.0.azure.change(|state| {
             if state.find_principal(name).is_some() {
                 return Err(Error::Refused(format!("there is a principal {name:?} already")));
@@ -163,11 +166,16 @@ impl Commands {
                 certificates: Vec::new(),
                 federated_credentials: Vec::new(),
             };
-            let secret = add_secret(&mut application);
-            let text = format!(
-                "AZURE_TENANT_ID={}\nAZURE_CLIENT_ID={}\nAZURE_CLIENT_SECRET={secret}",
+            let mut text = format!(
+                "AZURE_TENANT_ID={}\nAZURE_CLIENT_ID={}",
                 state.tenant, application.client_id
             );
+            match federated {
+                Some(credential) => application.federated_credentials.push(credential),
+                None => {
+                    let _ = write!(text, "\nAZURE_CLIENT_SECRET={}", add_secret(&mut application));
+                }
+            }
             state.directory.applications.push(application);
             Ok(text)
         })
@@ -214,11 +222,21 @@ impl Obey for Commands {
                 azure.keys().rotate()?;
                 Ok("Another key signs from now on; tokens of the one before stay good.".to_owned())
             }
-            Command::ApplicationCreate { name } => {
-                let text = self.application_create(&name)?;
+            Command::ApplicationCreate {
+                name,
+                federated_subject,
+            } => {
+                let federated = federated_subject.map(|subject| FederatedCredential {
+                    name: "this-machine".to_owned(),
+                    issuer: parts.entra.workload_issuer(),
+                    subject,
+                    audience: EXCHANGE.to_owned(),
+                });
+                let text = self.application_create(&name, federated)?;
                 parts.postgres.sync_directory().await?;
-                Ok(text)
+                Ok(format!("AZURE_AUTHORITY_HOST={}\n{text}", parts.entra.authority_host()))
             }
+            Command::WorkloadToken { subject } => Ok(parts.entra.workload_token(&subject, EXCHANGE)),
             Command::AdministratorPassword => {
                 // Three of Azure's four kinds of characters, and none that a shell minds.
                 let password = format!("Aa1-{}", Uuid::new_v4().simple());
