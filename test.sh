@@ -18,6 +18,7 @@ needs=(
   "/usr/lib/postgresql/*/bin/initdb postgresql the store in PostgreSQL"
   "psql postgresql-client a client that signs in with a token"
   "python3 python3 clients of Azure in Python"
+  "readelf binutils a look at what the package needs"
   "openssl openssl a strict look at the certificates of Local Azure"
 )
 
@@ -25,6 +26,9 @@ needs=(
 has() {
   command -v "$1" >/dev/null || compgen -G "$1" >/dev/null
 }
+
+# Only root can make the old system that the package is tried in.
+[[ $(id -u) != 0 ]] || needs+=("debootstrap debootstrap an old system to try the package in")
 
 missing=()
 for need in "${needs[@]}"; do

@@ -11,4 +11,4 @@ if [[ ! -e .venv/installed ]] || ! cmp -s requirements.txt .venv/installed; then
   .venv/bin/pip install --quiet --disable-pip-version-check --requirement requirements.txt
   cp requirements.txt .venv/installed
 fi
-exec .venv/bin/python -m pytest --quiet -p no:cacheprovider "${@:-.}"
+exec .venv/bin/python -m pytest --quiet -rs -p no:cacheprovider "${@:-.}"

@@ -8,7 +8,7 @@ use uuid::Uuid;
 /// Which web app may ask for tokens by which `IDENTITY_HEADER`: a secret that App Service tells the app's own processes
 /// and nobody else, and that changes at each start. So it is in memory alone.
 /// <https://learn.microsoft.com/azure/app-service/overview-managed-identity#rest-endpoint-reference>
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct IdentityHeaders(RwLock<HashMap<String, String>>);
 
 impl IdentityHeaders {
