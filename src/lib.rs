@@ -16,6 +16,7 @@ pub mod azure;
 pub mod check;
 pub mod config;
 pub mod error;
+pub mod healthcheck;
 pub mod logging;
 pub mod model;
 pub mod open;

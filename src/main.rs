@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use restaurant_review::config::Config;
-use restaurant_review::{check, logging, seed, server};
+use restaurant_review::{check, healthcheck, logging, seed, server};
 
 /// A restaurant review site for Azure App Service.
 ///
@@ -22,6 +22,8 @@ enum Command {
     Serve,
     /// Check the configuration and whether everything the site needs can be reached.
     Check,
+    /// Ask the site that runs here whether it is up; for the health check of a container.
+    Healthcheck,
     /// Fill the store with demo data.
     Seed(seed::Options),
 }
@@ -60,6 +62,15 @@ async fn run(command: Command, config: Config) -> ExitCode {
                 ExitCode::SUCCESS
             } else {
                 ExitCode::FAILURE
+            };
+        }
+        Command::Healthcheck => {
+            return match healthcheck::run(&config).await {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(why) => {
+                    eprintln!("not up: {why}");
+                    ExitCode::FAILURE
+                }
             };
         }
         Command::Seed(options) => seed::run(config, &options).await,

@@ -386,3 +386,18 @@ async fn a_change_goes_on_without_its_request() {
         StatusCode::OK
     );
 }
+
+#[tokio::test]
+async fn the_health_check_asks_the_site_that_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut site = Process::serve(&[("DATA_DIR", folder.path().to_str().unwrap())]).await;
+    let port = site.base.rsplit(':').next().unwrap().to_owned();
+    // 0.0.0.0, as in a container, is asked at 127.0.0.1.
+    for host in ["127.0.0.1", "0.0.0.0"] {
+        let said = output(&["healthcheck"], &[("PORT", &port), ("HOST", host)]).await;
+        assert_eq!(said, (true, String::new()));
+    }
+    site.child.kill().await.unwrap();
+    let (ok, said) = output(&["healthcheck"], &[("PORT", &port)]).await;
+    assert!(!ok && said.contains("not up") && said.contains("/healthz"), "{said}");
+}

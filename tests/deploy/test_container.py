@@ -1,0 +1,99 @@
+"""The Dockerfile: by a linter, and by doing what its lines say, since no container engine runs here."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+HADOLINT = Path(sys.executable).with_name("hadolint")
+LINES = (ROOT / "Dockerfile").read_text().replace("\\\n", " ").splitlines()
+# The user `nonroot` of distroless images.
+NONROOT = 65532
+
+
+def values(instruction):
+    return [line.removeprefix(instruction + " ") for line in LINES if line.startswith(instruction + " ")]
+
+
+def test_the_linter_finds_nothing(tmp_path):
+    checked = subprocess.run([HADOLINT, ROOT / "Dockerfile"], capture_output=True, text=True)
+    assert checked.returncode == 0, checked.stdout
+    wrong = tmp_path / "Dockerfile"
+    wrong.write_text("FROM debian\nRUN cd /tmp && sudo apt-get install curl\n")
+    assert subprocess.run([HADOLINT, wrong], capture_output=True).returncode != 0
+
+
+def test_it_runs_as_nobody_and_says_when_it_is_not_well():
+    assert values("USER") == ["nonroot"]
+    assert len(values("HEALTHCHECK")) == 1
+    assert values("FROM")[-1].endswith(":nonroot")
+
+
+@pytest.fixture(scope="module")
+def image(tmp_path_factory):
+    """A root folder with what the last stage has: the binary and the libraries that it loads."""
+    # What .dockerignore lets through, as COPY . . finds it.
+    allowed = [line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")]
+    context = tmp_path_factory.mktemp("context")
+    listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard", "-z"], cwd=ROOT, capture_output=True, check=True)
+    for name in filter(None, listed.stdout.decode().split("\0")):
+        if (ROOT / name).is_file() and any(name == start or name.startswith(start + "/") for start in allowed):
+            (context / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, context / name)
+    target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")).resolve()
+    (build,) = values("RUN")
+    # Without .cargo/config.toml, which is of no matter to what is built.
+    environment = {**os.environ, "CARGO_TARGET_DIR": str(target), "MEMORY_SERVE_QUIET": "1"}
+    built = subprocess.run(build, shell=True, cwd=context, env=environment, capture_output=True, text=True)
+    assert built.returncode == 0, built.stderr
+    (copied,) = (value for value in values("COPY") if value.startswith("--from=build"))
+    source, destination = copied.split()[1:]
+    root = tmp_path_factory.mktemp("image")
+    root.chmod(0o755)
+    binary = root / destination.lstrip("/")
+    binary.parent.mkdir(parents=True)
+    shutil.copy2(target / source.removeprefix("/src/target/"), binary)
+    loaded = subprocess.run(["ldd", binary], capture_output=True, text=True, check=True).stdout
+    for library in re.findall(r"(/\S+)", loaded):
+        (root / library.lstrip("/")).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(library, root / library.lstrip("/"))
+    home = root / "home/nonroot"
+    home.mkdir(parents=True)
+    if os.getuid() == 0:
+        os.chown(home, NONROOT, NONROOT)
+    return root
+
+
+def test_what_it_holds_starts_and_is_well(image):
+    if os.getuid() != 0:
+        pytest.skip("chroot is for root: run the tests as root to see the container's files start")
+    environment = dict(value.split("=", 1) for value in values("ENV"))
+    environment |= {"PORT": "18734", "HOST": "127.0.0.1"}
+    (health,) = values("HEALTHCHECK")
+    check = re.findall(r'"([^"]+)"', health.split("CMD", 1)[1])
+    (entry,) = values("ENTRYPOINT")
+    entry = re.findall(r'"([^"]+)"', entry)
+
+    def inside(command):
+        return ["chroot", f"--userspec={NONROOT}:{NONROOT}", image, *command]
+
+    before = subprocess.run(inside(check), env=environment, capture_output=True, text=True)
+    assert before.returncode == 1 and "not up" in before.stderr, before.stderr
+    with subprocess.Popen(inside(entry), env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as site:
+        try:
+            for _ in range(300):
+                well = subprocess.run(inside(check), env=environment, capture_output=True, text=True)
+                if well.returncode == 0 or site.poll() is not None:
+                    break
+                time.sleep(0.1)
+            assert well.returncode == 0, well.stderr
+        finally:
+            site.terminate()
+            said = site.communicate()[0].decode()
+    assert site.returncode == 0, said
