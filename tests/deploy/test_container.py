@@ -30,7 +30,7 @@ def test_the_linter_finds_nothing(tmp_path):
 
 
 def test_it_runs_as_nobody_and_says_when_it_is_not_well():
-    assert values("USER") == ["nonroot"]
+    assert values("USER") == [str(NONROOT)]
     assert len(values("HEALTHCHECK")) == 1
     assert values("FROM")[-1].endswith(":nonroot")
 
