@@ -390,14 +390,17 @@ async fn a_change_goes_on_without_its_request() {
 #[tokio::test]
 async fn the_health_check_asks_the_site_that_runs() {
     let folder = tempfile::tempdir().unwrap();
-    let mut site = Process::serve(&[("DATA_DIR", folder.path().to_str().unwrap())]).await;
+    let site = Process::serve(&[("DATA_DIR", folder.path().to_str().unwrap())]).await;
     let port = site.base.rsplit(':').next().unwrap().to_owned();
     // 0.0.0.0, as in a container, is asked at 127.0.0.1.
     for host in ["127.0.0.1", "0.0.0.0"] {
         let said = output(&["healthcheck"], &[("PORT", &port), ("HOST", host)]).await;
         assert_eq!(said, (true, String::new()));
     }
-    site.child.kill().await.unwrap();
+    // A port of the test's own: that of a site that ended may be another's by now.
+    let deaf = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = deaf.local_addr().unwrap().port().to_string();
+    tokio::spawn(async move { while deaf.accept().await.is_ok() {} });
     let (ok, said) = output(&["healthcheck"], &[("PORT", &port)]).await;
     assert!(!ok && said.contains("not up") && said.contains("/healthz"), "{said}");
 }
