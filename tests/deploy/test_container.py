@@ -81,7 +81,7 @@ def test_what_it_holds_starts_and_is_well(image):
     entry = re.findall(r'"([^"]+)"', entry)
 
     def inside(command):
-        return ["chroot", f"--userspec={NONROOT}:{NONROOT}", image, *command]
+        return [shutil.which("chroot"), f"--userspec={NONROOT}:{NONROOT}", image, *command]
 
     before = subprocess.run(inside(check), env=environment, capture_output=True, text=True)
     assert before.returncode == 1 and "not up" in before.stderr, before.stderr

@@ -103,7 +103,7 @@ def test_the_package_starts_and_serves_in_an_old_system(binary, debian_11):
     # Lost, as by a zip made on Windows: start.sh gives it back.
     (app / "restaurant-review").chmod(0o644)
     environment = {"PATH": "/usr/bin:/bin", "PORT": "0", "HOST": "127.0.0.1", "DATA_DIR": "/tmp/data"}
-    command = ["chroot", debian_11, "/bin/sh", "/app/start.sh"]
+    command = [shutil.which("chroot"), debian_11, "/bin/sh", "/app/start.sh"]
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as site:
         try:
             said = ""
