@@ -74,7 +74,10 @@ pub fn provision(azure: &Azure) -> Result<()> {
                     ("AZURE_CLIENT_ID", identity.client_id.to_string().as_str()),
                     ("DBNAME", DATABASE),
                     ("DBUSER", IDENTITY),
+                    ("SCM_DO_BUILD_DURING_DEPLOYMENT", "false"),
                     ("STORAGE_CONTAINER_NAME", CONTAINER),
+                    ("WEBSITES_CONTAINER_START_TIME_LIMIT", "600"),
+                    ("WEBSITES_CONTAINER_STOP_TIME_LIMIT", "30"),
                     ("WEBSITE_WARMUP_PATH", "/readyz"),
                     ("WEBSITE_WARMUP_STATUSES", "200"),
                 ]
@@ -194,7 +197,7 @@ mod tests {
                 assert!(!value.contains(&state.storage_accounts[0].key));
                 assert!(!name.contains("PASS") && !name.contains("KEY"), "{name}");
             }
-            assert_eq!(settings.len(), 11);
+            assert_eq!(settings.len(), 14);
         });
     }
 }
