@@ -48,6 +48,7 @@
 
 mod folder;
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock};
 
@@ -267,7 +268,7 @@ impl Cloud {
         let mut add = |part: &str, log: &str| {
             let lines: Vec<_> = log.lines().collect();
             let last = &lines[lines.len().saturating_sub(LAST_LINES)..];
-            all += &format!("== The log of {part} ends with:\n{}\n", last.join("\n"));
+            let _ = writeln!(all, "== The log of {part} ends with:\n{}", last.join("\n"));
         };
         if let Some(postgres) = self.postgres.get() {
             add("PostgreSQL", &postgres.log());
