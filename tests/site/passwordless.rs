@@ -56,7 +56,17 @@ async fn the_whole_way_without_a_password() {
     assert_eq!(cloud.tokens().len(), 2, "a token for each service was asked for");
     let errors = site.page("/healthz").await + &site.get("/nope").await.text().await.unwrap();
     let readiness = site.readiness(StatusCode::OK, "ready").await;
-    for text in [text, site.log(), second.log(), page, errors, readiness, cloud.logs()] {
+    let (database, photos) = (azure.postgres().await.log(), azure.blob_storage().await.log());
+    for text in [
+        text,
+        site.log(),
+        second.log(),
+        page,
+        errors,
+        readiness,
+        database,
+        photos,
+    ] {
         cloud.assert_no_secret_in(&text);
     }
 }
