@@ -16,7 +16,7 @@ use restaurant_review::photos::{BlobPhotos, PhotoName};
 
 use super::tell_if_failed;
 
-/// A container, private as every container is at first. When the test fails, Azurite's log is printed.
+/// A container, private as every container is at first. When the test fails, the logs of its cloud are printed.
 pub struct Container {
     pub cloud: Arc<Cloud>,
     pub config: StorageConfig,

@@ -11,7 +11,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions as _, Executor as _};
 use super::tell_if_failed;
 
 /// A fresh database, and a role that may use and create what it likes in its schema `public`, and no more. Both have
-/// names that want quotes. When the test fails, the server's log is printed.
+/// names that want quotes. When the test fails, the logs of its cloud are printed.
 pub struct Database {
     pub cloud: Arc<Cloud>,
     pub config: DatabaseConfig,

@@ -47,6 +47,7 @@
 //! What cannot be started panics with the reason, as fits a test.
 
 mod folder;
+mod resources;
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -56,13 +57,11 @@ use sqlx::{Connection as _, Executor as _};
 use tokio::sync::OnceCell;
 
 use self::folder::Folder;
+use self::resources::fill;
 use crate::app_service::{AppService, Options, logs};
 use crate::identity::IdentityEndpoints;
 use crate::postgres::Postgres;
-use crate::state::{
-    AssignedIdentities, Azure, Container, ManagedIdentity, PostgresServer, PublicAccess, ResourceGroup, RoleAssignment,
-    RoleDefinition, State, StorageAccount, WebApp,
-};
+use crate::state::{Azure, Container, ManagedIdentity, PublicAccess};
 use crate::storage::{AzuriteFrom, BlobStorage};
 use crate::tokens::Claims;
 
@@ -77,7 +76,6 @@ pub const POSTGRES_SERVER: &str = "tests";
 /// The storage account, whose blobs the identity may read and write, and nobody else.
 pub const STORAGE_ACCOUNT: &str = "testsaccount";
 
-const LOCATION: &str = "eastus";
 /// How many lines of each log are printed when a test fails.
 const LAST_LINES: usize = 100;
 
@@ -308,50 +306,6 @@ async fn superuser(postgres: &Postgres, command: &'static str) {
     let done = connection.execute(command).await;
     done.unwrap_or_else(|error| panic!("{command}: {error}"));
     let _ = connection.close().await;
-}
-
-/// The resources; the identity among them.
-fn fill(state: &mut State) -> ManagedIdentity {
-    let id = |kind, name| state.resource_id(RESOURCE_GROUP, kind, name);
-    let identity = ManagedIdentity::new(id("Microsoft.ManagedIdentity/userAssignedIdentities", IDENTITY));
-    let account_id = id("Microsoft.Storage/storageAccounts", STORAGE_ACCOUNT);
-    state.resource_groups.push(ResourceGroup::new(RESOURCE_GROUP, LOCATION));
-    state.identities.push(identity.clone());
-    state.postgres_servers.push(PostgresServer {
-        name: POSTGRES_SERVER.to_owned(),
-        resource_group: RESOURCE_GROUP.to_owned(),
-        location: LOCATION.to_owned(),
-        port: 0,
-        administrator_login: None,
-        entra_administrators: Vec::new(),
-        databases: Vec::new(),
-    });
-    let mut account = StorageAccount::new(STORAGE_ACCOUNT, RESOURCE_GROUP, LOCATION);
-    account.allow_shared_key_access = false;
-    state.storage_accounts.push(account);
-    let role = RoleDefinition::find("Storage Blob Data Contributor").expect("a role of the list");
-    state.role_assignments.push(RoleAssignment {
-        name: uuid::Uuid::new_v4(),
-        scope: account_id,
-        role: role.id,
-        principal_id: identity.principal_id,
-    });
-    state.web_apps.push(WebApp {
-        name: APP.to_owned(),
-        resource_group: RESOURCE_GROUP.to_owned(),
-        location: LOCATION.to_owned(),
-        identity: AssignedIdentities {
-            system: None,
-            user: vec![identity.principal_id],
-        },
-        settings: [("AZURE_CLIENT_ID".to_owned(), identity.client_id.to_string())].into(),
-        startup_command: "exec ./start.sh".to_owned(),
-        instances: 1,
-        health_check_path: None,
-        https_only: false,
-        client_affinity_enabled: true,
-    });
-    identity
 }
 
 #[cfg(test)]
