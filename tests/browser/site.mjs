@@ -14,13 +14,24 @@ const command = join(root, "target/debug/restaurant-review");
 /** Where a failed test leaves what it saw. */
 const output = join(root, "test-output");
 
-/** Starts a site; `settings` are environment variables. With SITE_URL, the one that runs there already. */
+/**
+ * Starts a site; `settings` are environment variables. With SITE_URL, the one that runs there already; then
+ * SITE_SETTINGS, variables as a JSON object, lead to its store.
+ */
 export async function startSite(settings = {}) {
-  if (process.env.SITE_URL) return { base: process.env.SITE_URL, log: [], stop: async () => {} };
   const folder = mkdtempSync(join(tmpdir(), "restaurant-review-"));
-  // Nothing of the caller's environment decides what is tested, but SITE_SETTINGS: variables of the site as a
-  // JSON object, for the same story over other stores.
+  // Nothing else of the caller's environment decides what is tested.
   const env = { PORT: "0", DATA_DIR: folder, ...JSON.parse(process.env.SITE_SETTINGS ?? "{}"), ...settings };
+  /** Fills the store with demo data. */
+  const seed = (restaurants, reviews, photos, seed = 1) => {
+    const options = { restaurants, reviews, photos, seed };
+    const args = ["seed", ...Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)])];
+    const done = spawnSync(command, args, { cwd: folder, env, encoding: "utf8" });
+    if (done.status !== 0) throw new Error(done.stdout + done.stderr);
+  };
+  if (process.env.SITE_URL) {
+    return { base: process.env.SITE_URL, folder, log: [], seed, stop: async () => rmSync(folder, { recursive: true }) };
+  }
   const child = spawn(command, [], { cwd: folder, env, stdio: ["ignore", "pipe", "inherit"] });
   const ended = new Promise((resolve) => child.once("exit", resolve));
   const log = [];
@@ -37,13 +48,7 @@ export async function startSite(settings = {}) {
     base,
     folder,
     log,
-    /** Fills the store with demo data. */
-    seed(restaurants, reviews, photos, seed = 1) {
-      const options = { restaurants, reviews, photos, seed };
-      const args = ["seed", ...Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)])];
-      const done = spawnSync(command, args, { cwd: folder, env, encoding: "utf8" });
-      if (done.status !== 0) throw new Error(done.stdout + done.stderr);
-    },
+    seed,
     async stop() {
       child.kill("SIGTERM");
       await ended;

@@ -1,4 +1,4 @@
-//! Photos in Blob Storage, as Azurite serves them: what is stored, how it travels, what each refusal says.
+//! Photos in Blob Storage, as Local Azure serves them: what is stored, how it travels, what each refusal says.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,6 +9,9 @@ use azure_core::Bytes;
 use azure_core::http::{AsyncRawResponse, ClientOptions, HttpClient, Request, Transport};
 use futures_util::StreamExt;
 use image::ImageFormat;
+use local_azure::certificates::Authority;
+use local_azure::testing::STORAGE_ACCOUNT;
+use local_azure::tokens::{POSTGRES, STORAGE};
 use reqwest::StatusCode;
 use reqwest::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use restaurant_review::config::{Config, StorageConfig};
@@ -16,7 +19,7 @@ use restaurant_review::error::chain;
 use restaurant_review::photos::{BlobPhotos, PhotoName, PhotoStore, ProcessedPhoto};
 
 use crate::harness::{Site, encoded, photo_link, red_blue, review_with_photo};
-use crate::rig::{Authority, Azurite, TestCredential};
+use crate::rig::{Container, TestCredential, shared};
 
 fn photo(content: &'static [u8]) -> ProcessedPhoto {
     ProcessedPhoto {
@@ -34,7 +37,7 @@ async fn fault(photos: &dyn PhotoStore) -> String {
 
 #[tokio::test]
 async fn a_blob_says_what_it_is_and_never_changes() {
-    let container = Azurite::shared().await.container().await;
+    let container = Container::new(&shared().await).await;
     let photos = container.photos();
     let name = PhotoName::random();
     photos.put(&name, &photo(b"the photo")).await.unwrap();
@@ -75,22 +78,16 @@ async fn a_private_container_is_read_by_the_site_alone() {
     assert_eq!(photo.headers()[CONTENT_TYPE], "image/jpeg");
 
     let name = link.strip_prefix("/photos/").unwrap().parse().unwrap();
-    let stranger = container
-        .azurite
-        .http_client()
-        .get(container.url(&name))
-        .send()
-        .await
-        .unwrap();
+    let stranger = container.http_client().get(container.url(&name)).send().await.unwrap();
     assert!(stranger.status().is_client_error(), "{}", stranger.status());
 }
 
 #[tokio::test]
 async fn a_missing_container_is_named_with_its_command() {
-    let container = Azurite::shared().await.missing_container();
+    let container = Container::missing(&shared().await).await;
     let photos = container.photos();
     let name = &container.config.container;
-    let command = format!("az storage container create --name {name} --account-name devstoreaccount1");
+    let command = format!("az storage container create --name {name} --account-name {STORAGE_ACCOUNT}");
     let text = fault(&photos).await;
     assert!(text.contains(&command), "{text}");
     for error in [
@@ -104,24 +101,25 @@ async fn a_missing_container_is_named_with_its_command() {
 
 #[tokio::test]
 async fn a_token_for_something_else_is_refused() {
-    let container = Azurite::shared().await.container().await;
-    let credential = TestCredential::for_audience("https://ossrdbms-aad.database.windows.net");
-    let text = fault(&container.photos_as(credential, container.azurite.options())).await;
+    let container = Container::new(&shared().await).await;
+    let text = fault(&container.photos_with(container.cloud.token(POSTGRES))).await;
     assert!(text.contains("the Entra token is not accepted"), "{text}");
     container.photos().ready().await.unwrap();
 }
 
 #[tokio::test]
 async fn an_untrusted_certificate_is_said_within_seconds() {
-    let container = Azurite::shared().await.container().await;
-    let other = reqwest::Certificate::from_pem(&std::fs::read(Authority::new().file()).unwrap()).unwrap();
+    let container = Container::new(&shared().await).await;
+    let folder = tempfile::tempdir().unwrap();
+    let other = Authority::open(folder.path()).unwrap();
+    let other = reqwest::Certificate::from_pem(&std::fs::read(other.file()).unwrap()).unwrap();
     let client = reqwest::Client::builder().tls_certs_only([other]).no_proxy();
     let options = ClientOptions {
         transport: Some(Transport::new(Arc::new(client.build().unwrap()))),
         ..ClientOptions::default()
     };
     let begun = Instant::now();
-    let text = fault(&container.photos_as(TestCredential::for_storage(), options)).await;
+    let text = fault(&container.photos_over(options)).await;
     assert!(text.contains("the certificate of 127.0.0.1 is not trusted"), "{text}");
     assert!(text.contains("SSL_CERT_FILE"), "{text}");
     assert!(begun.elapsed() < Duration::from_secs(20));
@@ -137,17 +135,18 @@ async fn an_authority_in_ssl_cert_file_is_trusted() {
             photos_base_url: None,
             client_id: None,
         };
-        let credential = Arc::new(TestCredential::for_storage());
+        let credential = Arc::new(TestCredential(std::env::var("TOKEN").unwrap()));
         let photos = BlobPhotos::open(&config, credential, ClientOptions::default()).unwrap();
         photos.ready().await.unwrap();
         return;
     }
-    let container = Azurite::shared().await.container().await;
+    let container = Container::new(&shared().await).await;
     let status = tokio::process::Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "blobs::an_authority_in_ssl_cert_file_is_trusted"])
-        .env("ALONE", container.azurite.account_url())
+        .env("ALONE", container.config.account_url.as_str())
+        .env("TOKEN", container.cloud.token(STORAGE))
         .env("CONTAINER", &container.config.container)
-        .env("SSL_CERT_FILE", container.azurite.root_file())
+        .env("SSL_CERT_FILE", container.cloud.root_certificate())
         .env("NO_PROXY", "127.0.0.1")
         .status();
     assert!(status.await.unwrap().success());
@@ -156,10 +155,10 @@ async fn an_authority_in_ssl_cert_file_is_trusted() {
 #[tokio::test]
 async fn a_service_that_says_nothing_is_given_up_within_seconds() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let mut container = Azurite::shared().await.missing_container();
-    let url = format!("https://{}/devstoreaccount1", listener.local_addr().unwrap());
+    let mut container = Container::missing(&shared().await).await;
+    let url = format!("https://{}/{STORAGE_ACCOUNT}", listener.local_addr().unwrap());
     container.config.account_url = url.parse().unwrap();
-    let credential = Arc::new(TestCredential::for_storage());
+    let credential = Arc::new(TestCredential(container.cloud.token(STORAGE)));
     // The site's own HTTP client, with its time limits.
     let photos = BlobPhotos::open(&container.config, credential, ClientOptions::default()).unwrap();
     let begun = Instant::now();
@@ -173,7 +172,7 @@ async fn a_service_that_says_nothing_is_given_up_within_seconds() {
 
 #[tokio::test]
 async fn an_account_that_does_not_exist_is_said_within_seconds() {
-    let mut container = Azurite::shared().await.missing_container();
+    let mut container = Container::missing(&shared().await).await;
     container.config.account_url = "https://contoso.blob.core.windows.invalid".parse().unwrap();
     let begun = Instant::now();
     let text = fault(&container.photos()).await;
@@ -207,7 +206,7 @@ impl HttpClient for Counting {
 #[tokio::test]
 async fn a_large_photo_is_streamed() {
     const LENGTH: usize = 48 << 20;
-    let container = Azurite::shared().await.container().await;
+    let container = Container::new(&shared().await).await;
     let name = PhotoName::random();
     let content: Bytes = (0..LENGTH).map(|index| u8::try_from(index % 251).unwrap()).collect();
     let blob = container.client.blob_client(name.as_str());
@@ -215,14 +214,14 @@ async fn a_large_photo_is_streamed() {
 
     let read = Arc::new(AtomicUsize::new(0));
     let counting = Counting {
-        client: container.azurite.http_client(),
+        client: container.http_client(),
         read: read.clone(),
     };
     let options = ClientOptions {
         transport: Some(Transport::new(Arc::new(counting))),
         ..ClientOptions::default()
     };
-    let photos = container.photos_as(TestCredential::for_storage(), options);
+    let photos = container.photos_over(options);
     let site = Site::start_over(Box::new(photos)).await;
 
     let mut response = site.get(&format!("/photos/{name}")).send().await.unwrap();
@@ -241,7 +240,7 @@ async fn a_large_photo_is_streamed() {
 
 #[tokio::test]
 async fn a_base_url_leads_browsers_to_the_photos_themselves() {
-    let container = Azurite::shared().await.container().await;
+    let container = Container::new(&shared().await).await;
     let base = "https://photos.example.com:8443/restaurant/";
     let direct = |config: &mut Config| config.storage.as_mut().unwrap().photos_base_url = Some(base.parse().unwrap());
     let site = Site::start_in(direct, Some(container)).await;

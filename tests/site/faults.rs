@@ -1,8 +1,10 @@
 //! The store or the photos are away: a friendly answer, nothing lost, and all is well afterwards.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use image::ImageFormat;
+use local_azure::testing::Cloud;
 use reqwest::StatusCode;
 use restaurant_review::photos::cleanup::remove_unclaimed;
 use restaurant_review::photos::{PhotoName, processing};
@@ -10,7 +12,7 @@ use restaurant_review::photos::{PhotoName, processing};
 use crate::harness::{
     Site, encoded, location, over_both_photo_stores, photo_link, red_blue, review, review_with_photo,
 };
-use crate::rig::Azurite;
+use crate::rig::Container;
 
 over_both_photo_stores!(
     store_that_cannot_be_written,
@@ -25,7 +27,7 @@ async fn photos_in_a_folder_away() {
 
 #[tokio::test]
 async fn photos_in_blob_storage_away() {
-    let container = Azurite::start().await.container().await;
+    let container = Container::new(&Arc::new(Cloud::start())).await;
     photos_away(Site::start_in(|_| {}, Some(container)).await).await;
 }
 

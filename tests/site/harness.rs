@@ -17,7 +17,7 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
-use crate::rig::{Azurite, Container};
+use crate::rig::{Container, shared};
 
 /// A site that stops with the test.
 pub struct Site {
@@ -43,7 +43,7 @@ impl Site {
 
     /// Starts a site with an empty store and its photos in Blob Storage.
     pub async fn start_on_blobs() -> Self {
-        let container = Azurite::shared().await.container().await;
+        let container = Container::new(&shared().await).await;
         Self::start_in(|_| {}, Some(container)).await
     }
 
@@ -166,7 +166,7 @@ impl Site {
                 std::fs::rename(self.photo_folder(), self.folder.path().join("photos-away")).unwrap();
                 std::fs::write(self.photo_folder(), "in the way").unwrap();
             }
-            Some(container) => container.azurite.stop().await,
+            Some(container) => container.cloud.blob_storage().await.stop(),
         }
     }
 
@@ -177,7 +177,7 @@ impl Site {
                 std::fs::remove_file(self.photo_folder()).unwrap();
                 std::fs::rename(self.folder.path().join("photos-away"), self.photo_folder()).unwrap();
             }
-            Some(container) => container.azurite.start_again().await,
+            Some(container) => container.cloud.blob_storage().await.start_again().unwrap(),
         }
     }
 

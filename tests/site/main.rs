@@ -4,7 +4,6 @@
 
 mod blobs;
 mod crash;
-mod entra;
 mod faults;
 mod forms;
 mod harness;

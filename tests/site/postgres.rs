@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use async_trait::async_trait;
 use azure_core::credentials::{AccessToken, TokenCredential, TokenRequestOptions};
 use azure_core::time::{Duration, OffsetDateTime};
+use local_azure::certificates::Authority;
 use reqwest::StatusCode;
 use restaurant_review::azure::{KeptToken, POSTGRES_SCOPE};
 use restaurant_review::config::{DatabaseConfig, Secret, SslMode};
@@ -17,16 +18,15 @@ use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 
 use crate::harness::{Site, links};
 use crate::plain_sql::{all_is_shown_once, numbers_after};
-use crate::rig::Authority;
-use crate::rig::postgres::{Database, Server, shared};
+use crate::rig::{Database, shared, with_passwords};
 
 fn store(config: &DatabaseConfig) -> PostgresStore {
     PostgresStore::open(config, SignIn::Password).unwrap()
 }
 
 /// A site on a fresh database.
-pub async fn on_postgres() -> (Database<'static>, Site) {
-    let database = Database::new(shared()).await;
+pub async fn on_postgres() -> (Database, Site) {
+    let database = Database::with_password(&shared().await).await;
     let store = store(&database.config);
     store.prepare().await.unwrap();
     let site = Site::start_on(Box::new(store)).await;
@@ -382,17 +382,14 @@ async fn a_review_that_is_being_saved_moves_no_restaurant() {
 #[tokio::test]
 async fn changes_of_many_restaurants_do_not_deadlock() {
     let (database, site) = on_postgres().await;
+    let database = Arc::new(database);
     for name in ["A", "B", "C", "D"] {
         site.add_restaurant(name).await;
     }
     let tasks: Vec<_> = (0..4)
         .map(|index| {
-            let config = database.config.clone();
             let order = ["asc", "desc"][index % 2];
-            let database = Database {
-                server: shared(),
-                config,
-            };
+            let database = database.clone();
             tokio::spawn(async move {
                 let mut sql = database.plain_sql().await;
                 for _ in 0..25 {
@@ -419,7 +416,7 @@ async fn changes_of_many_restaurants_do_not_deadlock() {
 
 #[tokio::test]
 async fn many_stores_prepare_at_once() {
-    let database = Database::new(shared()).await;
+    let database = Database::with_password(&shared().await).await;
     let tasks: Vec<_> = (0..8)
         .map(|_| {
             let store = store(&database.config);
@@ -439,7 +436,7 @@ async fn many_stores_prepare_at_once() {
 
 #[tokio::test]
 async fn before_it_is_migrated_the_site_is_back_in_a_moment() {
-    let database = Database::new(shared()).await;
+    let database = Database::with_password(&shared().await).await;
     let user = &database.config.user;
     database
         .admin(&format!("revoke create on schema public from \"{user}\""))
@@ -462,7 +459,7 @@ async fn before_it_is_migrated_the_site_is_back_in_a_moment() {
 
 #[tokio::test]
 async fn a_missing_privilege_names_its_grant() {
-    let database = Database::new(shared()).await;
+    let database = Database::with_password(&shared().await).await;
     let store = store(&database.config);
     let (name, user) = (&database.config.name, &database.config.user);
     let on_schema = format!("GRANT USAGE, CREATE ON SCHEMA \"public\" TO \"{user}\"");
@@ -501,7 +498,7 @@ async fn a_missing_privilege_names_its_grant() {
 
 #[tokio::test]
 async fn a_wrong_password_is_not_told() {
-    let mut database = Database::new(shared()).await;
+    let mut database = Database::with_password(&shared().await).await;
     database.config.password = Some(Secret::new("wrong but secret".into()));
     let store = store(&database.config);
     for error in [
@@ -536,8 +533,9 @@ async fn a_read_only_database_is_away_for_changes_alone() {
 
 #[tokio::test]
 async fn the_server_goes_away_and_comes_back() {
-    let server = Server::start();
-    let database = Database::new(&server).await;
+    let cloud = Arc::new(with_passwords());
+    let server = cloud.postgres().await;
+    let database = Database::with_password(&cloud).await;
     let store = store(&database.config);
     store.prepare().await.unwrap();
     let site = Site::start_on(Box::new(store)).await;
@@ -553,7 +551,7 @@ async fn the_server_goes_away_and_comes_back() {
     assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
     assert_eq!(site.get("/healthz").send().await.unwrap().status(), StatusCode::OK);
 
-    server.start_again();
+    server.start_again().await.unwrap();
     site.app.store.ready().await.unwrap();
     assert!(site.page("/").await.contains("href=\"/1/\""));
     site.page(&path).await;
@@ -562,15 +560,19 @@ async fn the_server_goes_away_and_comes_back() {
 
 // --- Whom to trust -------------------------------------------------------------------------------
 
+/// Leads to the same server, whose certificate does not have it.
+const OTHER_NAME: &str = "0.0.0.0";
+
 #[tokio::test]
 async fn a_server_that_cannot_be_verified_is_refused() {
-    let database = Database::new(shared()).await;
+    let database = Database::with_password(&shared().await).await;
     let prepared = async |change: &dyn Fn(&mut DatabaseConfig)| {
         let mut config = database.config.clone();
         change(&mut config);
         store(&config).prepare().await
     };
-    let other = Authority::new();
+    let folder = tempfile::tempdir().unwrap();
+    let other = Authority::open(folder.path()).unwrap();
     for (what, error) in [
         (
             "another authority",
@@ -582,7 +584,7 @@ async fn a_server_that_cannot_be_verified_is_refused() {
         ),
         (
             "another name",
-            prepared(&|config| config.host = "localhost".into()).await,
+            prepared(&|config| config.host = OTHER_NAME.into()).await,
         ),
         (
             "another authority, by verify-ca",
@@ -599,7 +601,7 @@ async fn a_server_that_cannot_be_verified_is_refused() {
     }
     prepared(&|config| {
         config.ssl_mode = SslMode::VerifyCa;
-        config.host = "localhost".into();
+        config.host = OTHER_NAME.into();
     })
     .await
     .unwrap();
@@ -636,7 +638,7 @@ fn token(tokens: &[&str]) -> SignIn {
 /// The server takes the role's password for a token, and any other for one that has expired.
 #[tokio::test]
 async fn a_refused_token_is_replaced_at_once() {
-    let mut database = Database::new(shared()).await;
+    let mut database = Database::with_password(&shared().await).await;
     let valid = database.config.password.take().unwrap();
     let store = PostgresStore::open(&database.config, token(&["expired", valid.expose()])).unwrap();
     store.prepare().await.unwrap();
@@ -658,7 +660,7 @@ async fn a_refused_token_is_replaced_at_once() {
 
 #[tokio::test]
 async fn a_token_is_for_a_verified_server_alone() {
-    let mut config = Database::new(shared()).await.config.clone();
+    let mut config = Database::with_password(&shared().await).await.config.clone();
     for mode in [SslMode::Disable, SslMode::Prefer, SslMode::Require] {
         config.ssl_mode = mode;
         assert!(PostgresStore::open(&config, token(&["a"])).is_err(), "{mode:?}");

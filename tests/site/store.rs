@@ -17,7 +17,7 @@ use restaurant_review::web::SubmissionId;
 use tempfile::TempDir;
 use time::OffsetDateTime;
 
-use crate::rig::postgres::{self, Database};
+use crate::rig::{Database, shared};
 
 /// The stores that there are.
 #[derive(Clone, Copy)]
@@ -43,7 +43,7 @@ impl Kind {
 /// What keeps a store alive.
 enum Guard {
     Folder(#[expect(dead_code, reason = "removed when it is dropped")] TempDir),
-    Database(#[expect(dead_code, reason = "tells of a failure when it is dropped")] Database<'static>),
+    Database(#[expect(dead_code, reason = "tells of a failure when it is dropped")] Database),
 }
 
 /// A fresh, empty store.
@@ -55,7 +55,7 @@ async fn fresh(kind: Kind) -> (Guard, Box<dyn Store>) {
             (Guard::Folder(folder), Box::new(store))
         }
         Kind::Postgres => {
-            let database = Database::new(postgres::shared()).await;
+            let database = Database::with_password(&shared().await).await;
             let store = PostgresStore::open(&database.config, SignIn::Password).unwrap();
             (Guard::Database(database), Box::new(store))
         }

@@ -14,6 +14,7 @@
 //! - [`storage`]: Blob Storage: Azurite behind a front door that checks tokens and roles.
 //! - [`app_service`]: web apps: deployed, started, watched and reached as App Service on Linux does it.
 //! - [`faults`]: what a developer makes fail on purpose.
+//! - [`testing`]: all of these parts for the integration tests of an app.
 //! - [`world`]: the tutorial's resources.
 //! - [`up`]: the command `local-azure up`, and [`control`], by which the other commands ([`logs`] and [`reset`] aside)
 //!   talk to it.
@@ -36,6 +37,7 @@ pub mod reset;
 pub mod server;
 pub mod state;
 pub mod storage;
+pub mod testing;
 pub mod tokens;
 pub mod up;
 pub mod world;

@@ -11,7 +11,7 @@ use std::time::Duration;
 use crate::{Error, Result};
 
 /// The variable by which what runs here is known again after a crash of ours: the state folder.
-const MARK: &str = "LOCAL_AZURE_STATE";
+pub(crate) const MARK: &str = "LOCAL_AZURE_STATE";
 
 /// What to run and how.
 #[derive(Clone)]

@@ -1,16 +1,44 @@
-//! The real parts that the site works with in Azure, started by the tests on free loopback ports.
+//! What the site works with in Azure, by Local Azure, and the site as a process.
 
-mod azurite;
-mod ca;
-pub mod cloud;
-mod identity;
-mod judge;
-pub mod postgres;
-mod server;
-mod token;
+mod container;
+mod database;
+mod resources;
+mod running;
 
-pub use self::azurite::{Azurite, Container, TestCredential};
-pub use self::ca::Authority;
-pub use self::identity::{Behaviour, IdentityEndpoint};
-pub use self::judge::{Judge, POSTGRES};
-pub use self::token::now;
+use std::sync::Arc;
+
+use local_azure::testing::Cloud;
+use tokio::sync::OnceCell;
+
+pub use self::container::{Container, TestCredential};
+pub use self::database::Database;
+pub use self::resources::Resources;
+pub use self::running::{Running, check, patiently, with};
+
+static SHARED: OnceCell<Arc<Cloud>> = OnceCell::const_new();
+
+/// The cloud that most tests share, each with a database or a container of its own.
+pub async fn shared() -> Arc<Cloud> {
+    SHARED.get_or_init(async || Arc::new(with_passwords())).await.clone()
+}
+
+/// A cloud whose database server lets in roles with a password, too.
+pub fn with_passwords() -> Cloud {
+    let cloud = Cloud::start();
+    cloud
+        .azure()
+        .change(|state| {
+            state.postgres_servers[0].administrator_login = Some("dbadmin".to_owned());
+            Ok(())
+        })
+        .unwrap();
+    cloud
+}
+
+/// Prints the logs of a shared cloud when the test that uses it fails; any other prints them itself, as it ends.
+fn tell_if_failed(cloud: &Arc<Cloud>) {
+    let is_shared = SHARED.get().is_some_and(|shared| Arc::ptr_eq(shared, cloud));
+    if is_shared && std::thread::panicking() {
+        eprint!("{}", cloud.logs());
+    }
+}

@@ -91,6 +91,8 @@ async fn what_is_wrong_is_said_as_azure_says_it() {
         assert!(answer["message"].as_str().unwrap().contains(said), "{query}: {answer}");
     }
 
+    assert_eq!(cloud.endpoints.issued(), [""; 0]);
+
     // An app without an identity of its own has to name one.
     cloud.assign(None, &[user]);
     let (status, answer) = send(cloud.app_service(&format!("resource={STORAGE}"))).await;

@@ -70,9 +70,22 @@ async fn the_servers_go_away_and_come_back() {
     let cloud = Cloud::start();
     let query = format!("resource={STORAGE}");
     let keys = format!("{}common/discovery/keys", cloud.entra.authority_host());
+    // A request that waits for its answer ends with its server.
+    cloud
+        .azure
+        .faults()
+        .change(|faults| faults.identity = IdentityFault::Hangs);
+    let waiting = tokio::spawn(cloud.app_service(&query).send());
+    while cloud.endpoints.requests() == 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
     for _ in 0..2 {
         cloud.endpoints.stop();
         cloud.entra.stop();
+        cloud
+            .azure
+            .faults()
+            .change(|faults| faults.identity = IdentityFault::None);
         assert!(cloud.app_service(&query).send().await.unwrap_err().is_connect());
         assert!(cloud.https().get(&keys).send().await.unwrap_err().is_connect());
         for _ in 0..2 {
@@ -82,7 +95,8 @@ async fn the_servers_go_away_and_come_back() {
         assert_eq!(send(cloud.app_service(&query)).await.0, 200);
         assert_eq!(send(cloud.https().get(&keys)).await.0, 200);
     }
-    assert_eq!(cloud.endpoints.requests(), 2);
+    assert!(waiting.await.unwrap().is_err());
+    assert_eq!(cloud.endpoints.requests(), 3);
 }
 
 #[test]

@@ -36,12 +36,22 @@ pub struct Rig {
 impl Rig {
     /// A server with an administrator of each kind, in a folder that nobody else may enter.
     pub async fn start() -> Self {
+        Self::start_with(|_| {}).await
+    }
+
+    /// A server that takes tokens only.
+    pub async fn start_without_passwords() -> Self {
+        Self::start_with(|state| state.postgres_servers[0].administrator_login = None).await
+    }
+
+    async fn start_with(change: impl FnOnce(&mut State)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o700)).unwrap();
         let azure = Azure::open(&folder.path().join("state")).unwrap();
         azure
             .change(|state| {
                 fill(state);
+                change(state);
                 Ok(())
             })
             .unwrap();
@@ -210,6 +220,11 @@ impl SignIn<'_> {
 
     /// A connection of sqlx.
     pub async fn sqlx(&self) -> sqlx::Result<PgConnection> {
+        self.options().connect().await
+    }
+
+    /// How sqlx connects.
+    pub fn options(&self) -> PgConnectOptions {
         PgConnectOptions::new_without_pgpass()
             .host(self.host)
             .port(self.rig.postgres().port())
@@ -221,8 +236,6 @@ impl SignIn<'_> {
                 _ => PgSslMode::VerifyFull,
             })
             .ssl_root_cert(self.rig.azure.authority().file())
-            .connect()
-            .await
     }
 }
 

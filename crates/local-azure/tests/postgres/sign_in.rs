@@ -1,10 +1,12 @@
 //! Who is let in, and who is not.
 
+use std::time::Duration;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use local_azure::Azure;
-use local_azure::tokens::{STORAGE, now};
-use sqlx::Connection as _;
+use local_azure::tokens::{POSTGRES, STORAGE, now};
+use sqlx::{ConnectOptions as _, Connection as _, Executor as _};
 use uuid::Uuid;
 
 use crate::rig::{ADMIN, GROUP, IDENTITY, PASSWORD_ADMIN, Rig, SERVER, USER};
@@ -59,11 +61,7 @@ async fn what_is_no_token_of_the_role_is_refused() {
         (IDENTITY, format!("{header}.{payload}."), "signature"),
         (IDENTITY, format!("{without_algorithm}.{payload}."), "this is no token"),
         (IDENTITY, rig.azure.token(&principal, STORAGE), "audience"),
-        (
-            IDENTITY,
-            other_azure.token(&principal, local_azure::tokens::POSTGRES),
-            "not published",
-        ),
+        (IDENTITY, other_azure.token(&principal, POSTGRES), "not published"),
         (
             IDENTITY,
             rig.changed_token(IDENTITY, |claims| claims.tid = Uuid::new_v4()),
@@ -87,17 +85,6 @@ async fn what_is_no_token_of_the_role_is_refused() {
         ),
         (ADMIN, token.clone(), "neither an AAD_AUTH_TOKENTYPE_APP_USER"),
         (ADMIN, rig.token(USER), "another user"),
-        (USER, rig.token(USER), "no Microsoft Entra principal is bound"),
-        (
-            &IDENTITY.to_lowercase(),
-            token.clone(),
-            "no Microsoft Entra principal is bound",
-        ),
-        (
-            "azure_pg_admin",
-            rig.token(ADMIN),
-            "no Microsoft Entra principal is bound",
-        ),
         (IDENTITY, "a password".to_owned(), "this is no token"),
     ] {
         let error = rig.sign_in(role, &password).psql("select 1").unwrap_err();
@@ -130,6 +117,86 @@ async fn what_is_no_token_of_the_role_is_refused() {
     for secret in [&signature[1..], payload] {
         assert!(!log.contains(secret), "the log has no part of a token");
     }
+}
+
+#[tokio::test]
+async fn a_role_without_a_principal_is_nobody_s() {
+    let escaped = format!("\\{:02x}{}", IDENTITY.as_bytes()[0], &IDENTITY[1..]);
+    let roles = [USER, &IDENTITY.to_lowercase(), &escaped, "azure_pg_admin", "unbound"];
+    let rig = Rig::start_without_passwords().await;
+    rig.create_identity_role();
+    rig.admin_psql("create role unbound login").unwrap();
+    for role in roles {
+        for whose in [IDENTITY, ADMIN] {
+            let error = rig.sign_in(role, &rig.token(whose)).psql("select 1").unwrap_err();
+            assert!(error.contains("LDAP authentication failed"), "{role}: {error}");
+            let refusal = rig.last_refusal();
+            assert!(
+                refusal.contains("no Microsoft Entra principal is bound"),
+                "{role}: {refusal}"
+            );
+        }
+    }
+
+    // Where there are passwords, a token is a wrong one.
+    let rig = Rig::start().await;
+    rig.admin_psql("create role unbound login password 'known'").unwrap();
+    for role in roles {
+        let error = rig.sign_in(role, &rig.token(IDENTITY)).psql("select 1").unwrap_err();
+        assert!(error.contains("password authentication failed"), "{role}: {error}");
+    }
+    assert_eq!(rig.sign_in("unbound", "known").psql("select 1").unwrap(), "1");
+}
+
+#[tokio::test]
+async fn names_and_tokens_are_of_any_form() {
+    let rig = Rig::start().await;
+    let id = rig.principal(IDENTITY).id;
+    let odd = "O'Hara, chef+cook \\2c \u{e9}";
+    let quoted = odd.replace('\'', "''");
+    rig.admin_psql(&format!(
+        "select pgaadauth_create_principal_with_oid('{quoted}', '{id}', 'service', false, false)"
+    ))
+    .unwrap();
+    // Entra's tokens grow with the identity's groups and roles.
+    let long = rig.changed_token(IDENTITY, |claims| claims.xms_mirid = Some("x".repeat(5000)));
+    for token in [rig.token(IDENTITY), long] {
+        let user = rig.sign_in(odd, &token).psql("select current_user").unwrap();
+        assert_eq!(user, odd);
+    }
+}
+
+#[tokio::test]
+async fn a_session_outlives_its_token_but_no_new_one_begins() {
+    let rig = Rig::start().await;
+    rig.create_identity_role();
+    let faults = rig.azure.faults();
+    faults.change(|faults| faults.token_lifetime = Some(Duration::from_secs(3)));
+    let token = rig.token(IDENTITY);
+    let client = rig.sign_in(IDENTITY, &token);
+    let mut connection = client.sqlx().await.unwrap();
+    while rig.azure.verify(&token, &[POSTGRES]).is_ok() {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    connection.execute("select 1").await.unwrap();
+    assert!(client.sqlx().await.is_err());
+    assert_eq!(rig.last_refusal(), "the token has expired");
+    faults.change(|faults| faults.token_lifetime = None);
+    rig.sign_in(IDENTITY, &rig.token(IDENTITY)).sqlx().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_server_that_another_authority_signed_gets_no_token() {
+    let rig = Rig::start().await;
+    rig.create_identity_role();
+    let before = rig.postgres().verdicts().len();
+    let folder = tempfile::tempdir().unwrap();
+    let stranger = local_azure::certificates::Authority::open(folder.path()).unwrap();
+    let client = rig.sign_in(IDENTITY, &rig.token(IDENTITY));
+    let options = client.options().ssl_root_cert(stranger.file());
+    let error = options.connect().await.unwrap_err().to_string();
+    assert!(error.contains("certificate"), "{error}");
+    assert_eq!(rig.postgres().verdicts().len(), before);
 }
 
 #[tokio::test]
@@ -197,7 +264,7 @@ async fn a_group_s_members_sign_in_by_its_name() {
 
 #[tokio::test]
 async fn an_identity_that_is_made_again_is_another() {
-    let rig = Rig::start().await;
+    let rig = Rig::start_without_passwords().await;
     rig.create_identity_role();
     rig.change(|state| state.identities[0] = crate::rig::identity(state, IDENTITY))
         .await;

@@ -14,7 +14,8 @@ use local_azure::state::{
     Container, Group, ManagedIdentity, Principal, PublicAccess, ResourceGroup, RoleAssignment, RoleDefinition, State,
     StorageAccount,
 };
-use local_azure::storage::{AzuriteFrom, BlobStorage};
+use local_azure::storage::BlobStorage;
+use local_azure::testing::azurite;
 use local_azure::tokens::{Claims, STORAGE};
 use tokio::sync::OnceCell;
 use uuid::Uuid;
@@ -256,11 +257,6 @@ impl Ask<'_> {
         let answer = self.send().await;
         (answer.status.as_u16(), answer.code)
     }
-}
-
-/// The Azurite that ./test.sh installs.
-pub fn azurite() -> AzuriteFrom {
-    AzuriteFrom::Folder(Path::new(env!("CARGO_MANIFEST_DIR")).join("azurite"))
 }
 
 /// The Python of the clients' environment.

@@ -11,6 +11,7 @@ use std::path::Path;
 
 use reqwest::StatusCode;
 use reqwest::multipart::{Form, Part};
+use tokio::process::Command;
 
 use self::running::{Up, command, marked, patiently};
 
@@ -165,6 +166,31 @@ async fn instances_are_scaled_and_started_anew() {
     let state = fs::read_to_string(up.folder().join("state.json")).unwrap();
     let secret = application.rsplit('=').next().unwrap().trim();
     assert!(!state.contains(secret), "the secret is kept");
+}
+
+/// The story of a visitor in Chromium (`tests/browser/story.test.mjs`), with the site on App Service.
+#[tokio::test]
+async fn the_whole_story_in_a_browser() {
+    for how in ["with", "without"] {
+        let up = Up::start().await;
+        // Demo data come by the command on this machine, which signs in to the database as the site's identity.
+        let mut settings = up.settings();
+        settings.retain(|name, _| name.starts_with("DB") || name == "PGSSLROOTCERT");
+        let token = up.say(&["token", "--as", &settings["DBUSER"]]).await;
+        settings.insert("DBPASS".to_owned(), token.trim().to_owned());
+        let output = Command::new("node")
+            .arg("--test")
+            .arg(format!("--test-name-pattern=^the whole story {how} JavaScript$"))
+            .arg("tests/browser/story.test.mjs")
+            .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."))
+            .env("SITE_URL", &up.http)
+            .env("SITE_SETTINGS", serde_json::to_string(&settings).unwrap())
+            .output()
+            .await
+            .unwrap();
+        let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        assert!(output.status.success() && text.contains("pass 1"), "{text}");
+    }
 }
 
 #[tokio::test]

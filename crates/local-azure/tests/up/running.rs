@@ -21,6 +21,8 @@ pub struct Up {
     process: Child,
     client: Client,
     base: String,
+    /// The same by plain HTTP.
+    pub http: String,
 }
 
 impl Up {
@@ -69,21 +71,19 @@ impl Up {
         let mut up = Self {
             client: Client::new(),
             base: String::new(),
+            http: String::new(),
             home,
             process,
         };
-        up.base = patiently("it says where the web app is", async || {
+        (up.base, up.http) = patiently("it says where the web app is", async || {
             let said = fs::read_to_string(&output).unwrap();
             if let Some(status) = up.process.try_wait().unwrap() {
                 panic!("it ended ({status}): {said}");
             }
-            let address = said
-                .split_once("https://localhost:")?
-                .1
-                .split_whitespace()
-                .next()?
-                .to_owned();
-            said.contains("Ctrl-C").then(|| format!("https://localhost:{address}"))
+            let address = |scheme: &str| said.split_whitespace().find(|word| word.starts_with(scheme));
+            let addresses = (address("https://localhost:")?, address("http://localhost:")?);
+            said.contains("Ctrl-C")
+                .then(|| (addresses.0.to_owned(), addresses.1.to_owned()))
         })
         .await;
         let root = fs::read(up.folder().join("ca.pem")).unwrap();

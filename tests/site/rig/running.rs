@@ -1,6 +1,5 @@
-//! The site as a process, and all that it works with on App Service.
+//! The site as a process.
 
-use std::path::Path;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -10,63 +9,7 @@ use reqwest::{Client, Response, StatusCode, redirect};
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::{Child, Command};
 
-use super::postgres::{Database, Server};
-use super::{Azurite, Container, IdentityEndpoint, Judge};
 use crate::harness::location;
-
-/// What the site works with on App Service.
-pub struct Cloud {
-    pub identity: IdentityEndpoint,
-    pub judge: Judge,
-    pub server: Server,
-    pub container: Container,
-}
-
-impl Cloud {
-    pub async fn start() -> Self {
-        let identity = IdentityEndpoint::start();
-        let judge = Judge::start(&identity);
-        let server = Server::start_admitting(&judge.hba_line());
-        let container = Azurite::start().await.container().await;
-        Self {
-            identity,
-            judge,
-            server,
-            container,
-        }
-    }
-
-    /// A database whose one role is the identity's.
-    pub async fn database(&self) -> Database<'_> {
-        let database = Database::new(&self.server).await;
-        self.judge.bind_role(&database.config.user, self.identity.object_id());
-        database
-    }
-
-    /// The settings of the site, as App Service and its owner give them.
-    pub fn environment(&self, database: &Database<'_>) -> Vec<(&'static str, String)> {
-        let path = |path: &Path| path.display().to_string();
-        let mut environment = vec![
-            ("WEBSITE_HOSTNAME", "contoso.azurewebsites.net".to_owned()),
-            ("HOST", "127.0.0.1".to_owned()),
-            ("PORT", "0".to_owned()),
-            ("DBHOST", database.config.host.clone()),
-            ("DBPORT", database.config.port.to_string()),
-            ("DBNAME", database.config.name.clone()),
-            ("DBUSER", database.config.user.clone()),
-            ("PGSSLROOTCERT", path(&self.server.authority.file())),
-            ("STORAGE_ACCOUNT_NAME", self.container.azurite.account_url()),
-            ("STORAGE_CONTAINER_NAME", self.container.config.container.clone()),
-            ("SSL_CERT_FILE", path(&self.container.azurite.root_file())),
-        ];
-        environment.extend(self.identity.environment());
-        environment
-    }
-
-    pub async fn site(&self, database: &Database<'_>) -> Running {
-        Running::start(&self.environment(database)).await
-    }
-}
 
 /// The settings, with one of them changed.
 pub fn with(mut environment: Vec<(&'static str, String)>, name: &str, value: &str) -> Vec<(&'static str, String)> {
