@@ -111,6 +111,7 @@ part "Python packages of the clients" python_clients
 part "deployment" tests/deploy/run.sh
 part "queries are checked against the tables" migrations/prepare.sh --check
 part "Rust tests" cargo test --workspace
+part "the package on Local Azure" env LOCAL_AZURE_PACKAGE="$PWD/dist/restaurant-review.zip" cargo test --package local-azure --test up
 part "npm packages" npm ci --prefix assets --no-progress
 part "vendored files are what their packages make" npm run --silent check --prefix assets
 part "browser tests" npm run --silent test --prefix tests/browser

@@ -11,9 +11,10 @@ use std::path::Path;
 
 use reqwest::StatusCode;
 use reqwest::multipart::{Form, Part};
+use serde_json::Value;
 use tokio::process::Command;
 
-use self::running::{Up, command, marked, patiently};
+use self::running::{Up, checkout, command, marked, patiently};
 
 /// A small picture.
 const PNG: &[u8] = include_bytes!("orange.png");
@@ -166,6 +167,58 @@ async fn instances_are_scaled_and_started_anew() {
     let state = fs::read_to_string(up.folder().join("state.json")).unwrap();
     let secret = application.rsplit('=').next().unwrap().trim();
     assert!(!state.contains(secret), "the secret is kept");
+    // The SQL of the tutorial, by psql and the administrator's token, lets that application in.
+    let state: Value = serde_json::from_str(&state).unwrap();
+    let id = state["directory"]["applications"][0]["id"].as_str().unwrap();
+    let settings = up.settings();
+    let psql = |user: &str, token: &str| {
+        let mut psql = Command::new("psql");
+        psql.args([
+            "--no-psqlrc",
+            "--host",
+            &settings["DBHOST"],
+            "--port",
+            &settings["DBPORT"],
+            "--username",
+            user,
+        ])
+        .env("PGPASSWORD", token.trim())
+        .env("PGSSLMODE", "verify-full")
+        .env("PGSSLROOTCERT", &settings["PGSSLROOTCERT"]);
+        psql
+    };
+    // Twice, since it can be run again.
+    for _ in 0..2 {
+        let output = psql("developer@contoso.onmicrosoft.com", &token)
+            .args([
+                "--dbname",
+                "postgres",
+                "--set",
+                "identity=ci",
+                "--set",
+                &format!("identity_oid={id}"),
+            ])
+            .args(["--set", "database=restaurant", "--file", "infra/database.sql"])
+            .current_dir(checkout())
+            .output()
+            .await
+            .unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    let output = psql("ci", &up.say(&["token", "--as", "ci"]).await)
+        .args(["--dbname", "restaurant", "--command", "create table of_ci ()"])
+        .output()
+        .await
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[tokio::test]
+async fn the_site_of_the_checkout_is_built_and_deployed() {
+    let up = Up::start_building().await;
+    let restaurant = up.add_restaurant("From source").await;
+    let answer = up.review(&restaurant, with_photo(review("Built here"))).await;
+    assert_eq!(answer.status(), StatusCode::SEE_OTHER, "{}", up.log());
 }
 
 /// The story of a visitor in Chromium (`tests/browser/story.test.mjs`), with the site on App Service.
@@ -182,7 +235,7 @@ async fn the_whole_story_in_a_browser() {
             .arg("--test")
             .arg(format!("--test-name-pattern=^the whole story {how} JavaScript$"))
             .arg("tests/browser/story.test.mjs")
-            .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."))
+            .current_dir(checkout())
             .env("SITE_URL", &up.http)
             .env("SITE_SETTINGS", serde_json::to_string(&settings).unwrap())
             .output()

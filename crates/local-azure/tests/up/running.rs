@@ -18,6 +18,7 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_local-azure");
 /// `local-azure up` with the site, on free ports, and its state in a temporary folder.
 pub struct Up {
     home: Arc<tempfile::TempDir>,
+    package: Arc<Package>,
     process: Child,
     client: Client,
     base: String,
@@ -25,9 +26,22 @@ pub struct Up {
     pub http: String,
 }
 
+/// What is deployed.
+enum Package {
+    /// A zip, or a folder that was put together for the test.
+    Given(PathBuf),
+    /// What `up` builds in a checkout.
+    Built,
+}
+
 impl Up {
+    /// With the package that `LOCAL_AZURE_PACKAGE` names, such as `dist/restaurant-review.zip` (an absolute path); without
+    /// it, one of the site as `cargo build` made it.
     pub async fn start() -> Self {
         let home = tempfile::tempdir().unwrap();
+        if let Some(package) = std::env::var_os("LOCAL_AZURE_PACKAGE") {
+            return Self::run(Arc::new(home), Arc::new(Package::Given(package.into()))).await;
+        }
         let package = home.path().join("package");
         fs::create_dir(&package).unwrap();
         let site = Path::new(PROGRAM).with_file_name("restaurant-review");
@@ -36,32 +50,34 @@ impl Up {
             "the site is not built: run ./test.sh, or cargo build --workspace"
         );
         fs::copy(site, package.join("restaurant-review")).unwrap();
-        let start = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../start.sh");
-        fs::copy(start, package.join("start.sh")).unwrap();
-        Self::run(Arc::new(home)).await
+        fs::copy(checkout().join("start.sh"), package.join("start.sh")).unwrap();
+        Self::run(Arc::new(home), Arc::new(Package::Given(package))).await
+    }
+
+    /// With the site of this checkout, as it builds it when it is told nothing.
+    pub async fn start_building() -> Self {
+        Self::run(Arc::new(tempfile::tempdir().unwrap()), Arc::new(Package::Built)).await
     }
 
     /// Once more, with the same state.
     pub async fn start_again(mut self) -> Self {
         self.process.wait().await.unwrap();
-        Self::run(self.home.clone()).await
+        Self::run(self.home.clone(), self.package.clone()).await
     }
 
-    async fn run(home: Arc<tempfile::TempDir>) -> Self {
+    async fn run(home: Arc<tempfile::TempDir>, package: Arc<Package>) -> Self {
         let output = home.path().join("output");
         let written = File::create(&output).unwrap();
         let mut command = Command::new(PROGRAM);
-        command
-            .arg("--state")
-            .arg(home.path().join("state"))
-            .arg("up")
-            .arg("--package")
-            .arg(home.path().join("package"));
+        command.arg("--state").arg(home.path().join("state")).arg("up");
+        match &*package {
+            Package::Given(path) => command.arg("--package").arg(path).current_dir(home.path()),
+            Package::Built => command.current_dir(checkout()),
+        };
         for port in ["https", "http", "entra", "identity", "blob", "postgres"] {
             command.args([&format!("--{port}-port"), "0"]);
         }
         let process = command
-            .current_dir(home.path())
             .stdin(Stdio::null())
             .stdout(written.try_clone().unwrap())
             .stderr(written)
@@ -73,6 +89,7 @@ impl Up {
             base: String::new(),
             http: String::new(),
             home,
+            package,
             process,
         };
         (up.base, up.http) = patiently("it says where the web app is", async || {
@@ -218,6 +235,14 @@ impl Drop for Up {
     }
 }
 
+/// The folder of the site's source.
+pub fn checkout() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../..")
+        .canonicalize()
+        .unwrap()
+}
+
 /// Another command with that state.
 pub async fn command(state: &Path, arguments: &[&str]) -> Output {
     Command::new(PROGRAM)
@@ -255,7 +280,7 @@ pub async fn patiently<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) 
             return found;
         }
         assert!(
-            begun.elapsed() < Duration::from_mins(4),
+            begun.elapsed() < Duration::from_mins(20),
             "it did not come to pass that {what}"
         );
         tokio::time::sleep(Duration::from_millis(100)).await;
