@@ -8,12 +8,13 @@ mod running;
 use std::sync::Arc;
 
 use local_azure::testing::Cloud;
+pub use local_azure::testing::patiently;
 use tokio::sync::OnceCell;
 
 pub use self::container::{Container, TestCredential};
 pub use self::database::Database;
 pub use self::resources::Resources;
-pub use self::running::{Running, check, patiently, with};
+pub use self::running::{Running, check, with};
 
 static SHARED: OnceCell<Arc<Cloud>> = OnceCell::const_new();
 

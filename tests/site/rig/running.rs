@@ -2,8 +2,8 @@
 
 use std::process::Stdio;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
 
+use local_azure::testing::patiently;
 use reqwest::multipart::Form;
 use reqwest::{Client, Response, StatusCode, redirect};
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
@@ -127,19 +127,4 @@ fn note(from: impl AsyncRead + Send + Unpin + 'static, said: Arc<Mutex<String>>)
             said.push('\n');
         }
     });
-}
-
-/// What is looked for, as soon as it is there. The limit only ends a test that has failed.
-pub async fn patiently<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
-    let begun = Instant::now();
-    loop {
-        if let Some(found) = look().await {
-            return found;
-        }
-        assert!(
-            begun.elapsed() < Duration::from_mins(2),
-            "in two minutes it did not come to pass that {what}"
-        );
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
 }

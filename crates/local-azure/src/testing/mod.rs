@@ -47,6 +47,7 @@
 //! What cannot be started panics with the reason, as fits a test.
 
 mod folder;
+mod patience;
 mod resources;
 
 use std::fmt::Write as _;
@@ -55,6 +56,8 @@ use std::sync::{Mutex, OnceLock};
 
 use sqlx::{Connection as _, Executor as _};
 use tokio::sync::OnceCell;
+
+pub use self::patience::patiently;
 
 use self::folder::Folder;
 use self::resources::fill;

@@ -9,12 +9,13 @@ mod running;
 use std::fs;
 use std::path::Path;
 
+use local_azure::testing::patiently;
 use reqwest::StatusCode;
 use reqwest::multipart::{Form, Part};
 use serde_json::Value;
 use tokio::process::Command;
 
-use self::running::{Up, checkout, command, marked, patiently};
+use self::running::{Up, checkout, command, marked};
 
 /// A small picture.
 const PNG: &[u8] = include_bytes!("orange.png");

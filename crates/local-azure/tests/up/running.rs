@@ -6,8 +6,9 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use local_azure::testing::patiently;
 use reqwest::multipart::Form;
 use reqwest::{Certificate, Client, Response, StatusCode, redirect};
 use serde_json::Value;
@@ -270,19 +271,4 @@ pub fn marked(state: &Path) -> Vec<String> {
         }
     }
     found
-}
-
-/// What is looked for, as soon as it is there. The limit only ends a test that has failed.
-pub async fn patiently<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
-    let begun = Instant::now();
-    loop {
-        if let Some(found) = look().await {
-            return found;
-        }
-        assert!(
-            begun.elapsed() < Duration::from_mins(20),
-            "it did not come to pass that {what}"
-        );
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
 }
