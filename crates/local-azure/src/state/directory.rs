@@ -74,6 +74,21 @@ impl Application {
     }
 }
 
+impl Application {
+    /// A new application with that name, which cannot sign in yet.
+    #[must_use]
+    pub fn new(display_name: &str) -> Self {
+        Self {
+            id: Uuid::new_v4(),
+            client_id: Uuid::new_v4(),
+            display_name: display_name.to_owned(),
+            secrets: Vec::new(),
+            certificates: Vec::new(),
+            federated_credentials: Vec::new(),
+        }
+    }
+}
+
 /// Trust in tokens of another issuer (workload identity federation).
 /// <https://learn.microsoft.com/entra/workload-id/workload-identity-federation>
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

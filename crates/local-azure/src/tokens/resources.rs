@@ -59,24 +59,12 @@ mod tests {
     #[test]
     fn a_resource_is_a_service_an_account_or_an_application() {
         let mut state = State::default();
-        let client_id = Uuid::new_v4();
-        state.directory.applications.push(Application {
-            id: Uuid::new_v4(),
-            client_id,
-            display_name: "api".to_owned(),
-            secrets: Vec::new(),
-            certificates: Vec::new(),
-            federated_credentials: Vec::new(),
-        });
-        state.storage_accounts.push(StorageAccount {
-            name: "photos".to_owned(),
-            resource_group: "rg".to_owned(),
-            location: "eastus".to_owned(),
-            allow_shared_key_access: false,
-            allow_blob_public_access: false,
-            key: String::new(),
-            containers: Vec::new(),
-        });
+        let application = Application::new("api");
+        let client_id = application.client_id;
+        state.directory.applications.push(application);
+        state
+            .storage_accounts
+            .push(StorageAccount::new("photos", "rg", "eastus"));
         for known in [
             STORAGE,
             "https://storage.azure.com/",

@@ -158,14 +158,7 @@ impl Commands {
             if state.find_principal(name).is_some() {
                 return Err(Error::Refused(format!("there is a principal {name:?} already")));
             }
-            let mut application = Application {
-                id: Uuid::new_v4(),
-                client_id: Uuid::new_v4(),
-                display_name: name.to_owned(),
-                secrets: Vec::new(),
-                certificates: Vec::new(),
-                federated_credentials: Vec::new(),
-            };
+            let mut application = Application::new(name);
             let mut text = format!(
                 "AZURE_TENANT_ID={}\nAZURE_CLIENT_ID={}",
                 state.tenant, application.client_id

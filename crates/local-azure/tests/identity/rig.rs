@@ -83,15 +83,9 @@ impl Cloud {
                 state.identities = vec![system.clone(), user.clone(), other.clone()];
                 state.machine = assigned.clone();
                 state.directory.applications.push(application.clone());
-                state.storage_accounts.push(StorageAccount {
-                    name: "photos".to_owned(),
-                    resource_group: "rg".to_owned(),
-                    location: "eastus".to_owned(),
-                    allow_shared_key_access: false,
-                    allow_blob_public_access: false,
-                    key: String::new(),
-                    containers: Vec::new(),
-                });
+                state
+                    .storage_accounts
+                    .push(StorageAccount::new("photos", "rg", "eastus"));
                 state.web_apps.push(WebApp {
                     name: APP.to_owned(),
                     resource_group: "rg".to_owned(),
