@@ -13,6 +13,7 @@
 
 pub mod app;
 pub mod azure;
+pub mod cache;
 pub mod check;
 pub mod config;
 pub mod error;

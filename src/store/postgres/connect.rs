@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sqlx::error::DatabaseError;
 use sqlx::pool::PoolConnection;
-use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions, PgSslMode};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgListener, PgPool, PgPoolOptions, PgSslMode};
 use sqlx::{ConnectOptions, Postgres};
 
 use crate::azure::KeptToken;
@@ -15,10 +15,10 @@ use crate::store::StoreError;
 /// Connections of one instance. A small server in Azure has 35 for all of them.
 const CONNECTIONS: u32 = 10;
 /// How long a request waits for a connection.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 /// How long a connection is used. The server checks a token at sign-in alone, so this also bounds how long
 /// an identity that is no longer wanted stays in.
-const LIFETIME: Duration = Duration::from_mins(30);
+pub(super) const LIFETIME: Duration = Duration::from_mins(30);
 
 /// What a connection is opened with.
 #[derive(Clone)]
@@ -95,6 +95,21 @@ impl Database {
         }
     }
 
+    /// A connection that hears notifications, beside the pool.
+    pub(super) async fn listener(&self) -> Result<PgListener, StoreError> {
+        let SignIn::Token(kept) = &self.sign_in else {
+            return Ok(listen_with(self.options.clone()).await?);
+        };
+        let token = kept.get().await?;
+        match listen_with(self.options.clone().password(token.expose())).await {
+            Err(error) if is_refusal(&error) => {
+                let token = kept.refuse(&token).await?;
+                Ok(listen_with(self.options.clone().password(token.expose())).await?)
+            }
+            result => Ok(result?),
+        }
+    }
+
     /// Whether tokens are needed, and the last refresh failed.
     pub(super) fn lacks_new_tokens(&self) -> bool {
         matches!(&self.sign_in, SignIn::Token(kept) if kept.problem().is_some())
@@ -111,9 +126,23 @@ impl Database {
     }
 }
 
-/// A connection that does not come in time is as good as none.
-async fn within<T>(connecting: impl Future<Output = sqlx::Result<T>>) -> sqlx::Result<T> {
-    tokio::time::timeout(PATIENCE, connecting)
+/// A listener takes its connection from a pool; this one has no other. When it is lost, so is the listener:
+/// what was sent meanwhile is lost too.
+async fn listen_with(options: PgConnectOptions) -> sqlx::Result<PgListener> {
+    let pool = PgPoolOptions::new()
+        .max_connections(1)
+        .acquire_timeout(PATIENCE)
+        .max_lifetime(None)
+        .idle_timeout(None)
+        .connect_lazy_with(options);
+    let mut listener = PgListener::connect_with(&pool).await?;
+    listener.eager_reconnect(false);
+    Ok(listener)
+}
+
+/// An answer that does not come in time is as good as none.
+pub(super) async fn within<T>(answer: impl Future<Output = sqlx::Result<T>>) -> sqlx::Result<T> {
+    tokio::time::timeout(PATIENCE, answer)
         .await
         .unwrap_or_else(|_| Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into())))
 }
