@@ -18,8 +18,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use quick_cache::sync::{Cache, GuardResult};
-use quick_cache::{DefaultHashBuilder, Weighter, sync::DefaultLifecycle};
+use quick_cache::sync::{Cache, DefaultLifecycle, GuardResult};
+use quick_cache::{DefaultHashBuilder, Weighter};
 
 pub use self::page::KeptPage;
 use crate::model::{ListQuery, RestaurantId, Sort};
@@ -200,7 +200,8 @@ mod tests {
 
     async fn text(cache: &PageCache, key: PageKey, text: &str) -> String {
         let make = async { Ok::<_, ()>(KeptPage::whole(text.to_owned())) };
-        cache.page(key, make).await.unwrap().html("")
+        let html = cache.page(key, make).await.unwrap().html("");
+        String::from_utf8(html.to_vec()).unwrap()
     }
 
     fn on() -> PageCache {

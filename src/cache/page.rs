@@ -67,12 +67,11 @@ impl KeptPage {
 
     /// The whole page, with that form id where it has a form.
     #[must_use]
-    pub fn html(&self, form_id: &str) -> String {
-        let parts = match &self.after {
-            Some(after) => [&*self.before, form_id.as_bytes(), after].concat(),
-            None => self.before.to_vec(),
-        };
-        String::from_utf8(parts).expect("a page, cut where its form id began and ended")
+    pub fn html(&self, form_id: &str) -> Bytes {
+        match &self.after {
+            Some(after) => [&*self.before, form_id.as_bytes(), after].concat().into(),
+            None => self.before.clone(),
+        }
     }
 
     /// The answer to a request with those headers: 304 to a browser that has the page.
@@ -97,10 +96,8 @@ impl KeptPage {
             self.gzip
                 .get_or_init(|| Gzip::new(&self.before, self.after.as_deref()))
                 .with(form_id)
-        } else if self.after.is_some() {
-            self.html(form_id).into()
         } else {
-            self.before.clone()
+            self.html(form_id)
         };
         (headers, body).into_response()
     }

@@ -19,7 +19,7 @@ const CHANNEL: &str = "restaurant_review_changes";
 const PERIOD: Duration = Duration::from_secs(1);
 
 pub(super) struct Listener {
-    listener: PgListener,
+    connection: PgListener,
     since: Instant,
     next_question: Instant,
     /// When a question was asked that has been answered: what was committed before came before the answer.
@@ -33,7 +33,7 @@ impl Listener {
         is_heard(database, &mut listener).await?;
         let now = Instant::now();
         Ok(Self {
-            listener,
+            connection: listener,
             since: now,
             next_question: now,
             answered: None,
@@ -64,7 +64,7 @@ impl Changes for Listener {
     async fn next(&mut self) -> Result<Option<Change>, StoreError> {
         loop {
             // What came before an answer, before the answer.
-            if let Some(notification) = self.listener.next_buffered() {
+            if let Some(notification) = self.connection.next_buffered() {
                 if let Some(change) = change(notification.payload()) {
                     return Ok(Some(change));
                 }
@@ -78,7 +78,7 @@ impl Changes for Listener {
                 return Ok(None);
             }
             tokio::select! {
-                notification = self.listener.try_recv() => {
+                notification = self.connection.try_recv() => {
                     if let Some(change) = change(notification?.ok_or(lost())?.payload()) {
                         return Ok(Some(change));
                     }
@@ -86,7 +86,7 @@ impl Changes for Listener {
                 () = tokio::time::sleep_until(self.next_question.into()) => {
                     let asked = Instant::now();
                     // The server sends what it has to tell before it says that it is ready again.
-                    let connection = self.listener.acquire().await?;
+                    let connection = self.connection.acquire().await?;
                     within(connection.ping()).await?;
                     self.answered = Some(asked);
                     self.next_question = asked + PERIOD;
