@@ -2,16 +2,16 @@
 --
 --     psql -v restaurants=50 -v reviews=1000 -f site.sql
 --
--- wants the tables of migrations/postgres without a row, and a superuser. Restaurants have the ids
--- 1 to :restaurants and as many reviews each (:reviews / :restaurants).
+-- wants the tables of migrations/postgres without a row, and a superuser. Ids go from 1 to :restaurants and
+-- to :reviews; each restaurant has :reviews / :restaurants reviews.
 --
 -- For measuring a search: "noodle" finds one restaurant in 14 (the Noodle Bars), "fondue" one in 1,000,
 -- and restaurant 7 is one of those, so that it finds one of 50 too.
 
 \set ON_ERROR_STOP on
 \set QUIET on
-begin;
 \set tables 'restaurants,reviews'
+begin;
 \ir before_load.sql
 
 -- A number from 0 to below `below` that looks random, for that row and that purpose. (The hash is the one
@@ -25,9 +25,10 @@ create function pg_temp.one_of(words text[], id bigint, purpose integer) returns
 language sql immutable
 as $$ select words[1 + pg_temp.chance(id, purpose, cardinality(words))] $$;
 
--- Reviews first: restaurants are added with their numbers. They come one after another over a year, of
--- one restaurant after the other, so that a restaurant's reviews lie far apart in the table. Photos came
--- up late: one in 25 of the newest 20 reviews of a restaurant has one, however many there are.
+-- Reviews first, since restaurants are added with the numbers of theirs. They are written over a year, each
+-- for the next restaurant, so that those of one restaurant lie far apart in the table. Photos came up late:
+-- of the newest 20 reviews of a restaurant one in 25 has one, so that its first page is as large in a big
+-- set as in a small one.
 insert into reviews (id, restaurant_id, user_name, rating, review_text, review_date, image_name, added_in)
 select
     id,

@@ -22,4 +22,4 @@ export PEER_TUNED=$tuned
 [[ -z ${VIRTUAL_ENV:-} ]] || PATH=$VIRTUAL_ENV/bin:$PATH
 
 python manage.py collectstatic --no-input --verbosity 0
-exec gunicorn --bind "127.0.0.1:$port" --workers "$workers" peer.wsgi
+exec gunicorn --bind "127.0.0.1:$port" --workers "$workers" --no-control-socket peer.wsgi

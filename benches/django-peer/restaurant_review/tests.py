@@ -69,6 +69,9 @@ class Pages(TestCase):
             self.assertContains(self.client.get(path), "There is nothing at this address", status_code=404)
         self.assertEqual(self.client.post("/review/1", {"user_name": "Ada", "rating": "5"}).status_code, 404)
 
+    def test_pages_can_be_asked_for_without_their_content(self):
+        self.assertEqual(self.client.head("/").status_code, 200)
+
     def test_staff_have_an_admin(self):
         self.assertRedirects(self.client.get("/admin/"), "/admin/login/?next=/admin/")
 

@@ -8,7 +8,7 @@ from django.core.files.storage import default_storage
 from django.db.models import Avg, Count
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from .models import Restaurant, Review
 
@@ -20,13 +20,13 @@ def with_ratings():
     return Restaurant.objects.annotate(avg_rating=Avg("review__rating"), review_count=Count("review"))
 
 
-@require_GET
+@require_safe
 def index(request):
     """Every restaurant."""
     return render(request, "restaurant_review/index.html", {"restaurants": with_ratings()})
 
 
-@require_GET
+@require_safe
 def details(request, id):
     """A restaurant, all its reviews, and the form for another one."""
     restaurant = get_object_or_404(with_ratings(), pk=id)
@@ -34,7 +34,7 @@ def details(request, id):
     return render(request, "restaurant_review/details.html", context)
 
 
-@require_GET
+@require_safe
 def create_restaurant(request):
     """The form for a new restaurant."""
     return render(request, "restaurant_review/create_restaurant.html")
