@@ -12,7 +12,7 @@ from . import data, facts, report
 from .build import build
 from .commands import Commands
 from .context import Bench
-from .paths import LOGS, OUT, ROOT
+from .paths import LOGS, ROOT
 from .plan import FULL, QUICK
 from .postgres import Postgres
 from .rows import binary, database, hour, instructions, pages, photos, posts, scale, start
@@ -59,11 +59,11 @@ def main() -> None:
             commands.section = name
             measured = ROWS[name](bench)
             for row in measured:
-                # A group of rows shares its commands: they stand with its first row.
                 print(f"  {row.what}: {row.measured}")
                 for goal in row.goals:
                     print(f"    {goal.text}: {goal.result}, {_MET[goal.met]}", flush=True)
             if measured:
+                # A group of rows shares its commands: they stand with its first row.
                 commands.sections[measured[0].name] = commands.sections.pop(name, [])
             rows += measured
         rows.append(binary.row(built))

@@ -6,7 +6,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from .paths import LOGS
+from .paths import LOGS, ROOT
 
 
 @dataclass
@@ -21,7 +21,7 @@ class Commands:
     def note(self, command: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
         """Writes a command down, once in each section."""
         words = [f"{name}={shlex.quote(value)}" for name, value in (environment or {}).items()]
-        line = " ".join([*words, shlex.join(command)])
+        line = " ".join([*words, shlex.join(command)]).replace(str(ROOT), "$PWD")
         for secret, name in self.secrets.items():
             line = line.replace(secret, name)
         lines = self.sections.setdefault(self.section, [])
@@ -35,8 +35,7 @@ class Commands:
             command,
             env={**os.environ, **(environment or {})},
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            capture_output=True,
             text=True,
             timeout=timeout,
             check=False,

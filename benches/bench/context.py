@@ -23,10 +23,10 @@ class Bench:
     def programs(self) -> Path:
         return self.servers.programs
 
-    def how(self, connections: int) -> str:
+    def how(self, connections: int, seconds: float | None = None) -> str:
         """How a row is measured, for the document."""
         return (
-            f"{self.plan.rounds} alternating rounds of {self.plan.seconds} s each, after {self.plan.warm_up} s of "
+            f"{self.plan.rounds} alternating rounds of {seconds or self.plan.seconds:g} s each, after {self.plan.warm_up} s of "
             f"warm-up; `wrk -t1 -c{connections}`"
         )
 

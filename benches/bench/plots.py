@@ -4,6 +4,7 @@ from pathlib import Path
 
 import matplotlib
 from matplotlib import pyplot
+from matplotlib.figure import Figure
 
 from .results import Row
 
@@ -36,7 +37,7 @@ def draw(rows: list[Row], folder: Path) -> list[tuple[str, str]]:
     return drawn
 
 
-def _throughput(*rows: Row) -> pyplot.Figure:
+def _throughput(*rows: Row) -> Figure:
     figure, axes = pyplot.subplots(1, len(rows), figsize=(9, 3.2), sharex=True, sharey=True)
     for axis, row in zip(axes, rows, strict=True):
         for place, server in enumerate(reversed(NAMES)):
@@ -53,13 +54,15 @@ def _throughput(*rows: Row) -> pyplot.Figure:
     return figure
 
 
-def _latency(row: Row) -> pyplot.Figure:
+def _latency(row: Row) -> Figure:
     pages = row.figures["latency_ms"]
     figure, axes = pyplot.subplots(1, len(pages), figsize=(9, 3.6), sharey=True)
     for axis, (page, servers) in zip(axes, pages.items(), strict=True):
         for server, percentiles in servers.items():
             places = range(len(percentiles))
-            axis.plot(places, percentiles.values(), marker="o", markersize=3, color=COLOURS[server], label=NAMES[server])
+            axis.plot(
+                places, percentiles.values(), marker="o", markersize=3, color=COLOURS[server], label=NAMES[server]
+            )
             axis.set_xticks(places, [f"{percentile} %" for percentile in percentiles], rotation=60)
         axis.set_yscale("log")
         axis.set_title(f"GET {page}", fontsize=10)
@@ -70,7 +73,7 @@ def _latency(row: Row) -> pyplot.Figure:
     return figure
 
 
-def _memory(row: Row) -> pyplot.Figure:
+def _memory(row: Row) -> Figure:
     figure, axis = pyplot.subplots(figsize=(9, 3))
     requests, rss = zip(*row.figures["requests_and_rss_mb"], strict=True)
     axis.plot([count / 1e6 for count in requests], rss, color=COLOURS["site"])
@@ -83,7 +86,7 @@ def _memory(row: Row) -> pyplot.Figure:
     return figure
 
 
-def _scale(row: Row) -> pyplot.Figure:
+def _scale(row: Row) -> Figure:
     figure, axis = pyplot.subplots(figsize=(9, 3.6))
     pages = {page: seen["median_ms"] for page, seen in row.figures.items()}
     for offset, size, colour in ((-0.2, 0, "#e3a587"), (0.2, 1, COLOURS["site"])):

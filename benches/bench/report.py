@@ -5,7 +5,7 @@ from pathlib import Path
 
 from . import plots
 from .commands import Commands
-from .paths import NOTES
+from .paths import BENCHES, NOTES
 from .plan import Plan
 from .results import Row
 from .table import markdown, overview
@@ -16,7 +16,7 @@ def write(plan: Plan, facts: dict[str, str], rows: list[Row], commands: Commands
     drawn = plots.draw(rows, folder)
     parts = [
         _head(plan, facts, rows, minutes),
-        "## The table\n\n" + _how_to_read() + "\n\n" + overview(rows),
+        overview(rows),
         "## Pictures\n\n" + "\n\n".join(f"![{title}](performance/{file})" for file, title in drawn),
         "## Where it was measured\n\n" + _facts(facts),
         "## Row by row",
@@ -45,46 +45,27 @@ def write(plan: Plan, facts: dict[str, str], rows: list[Row], commands: Commands
 
 def _head(plan: Plan, facts: dict[str, str], rows: list[Row], minutes: float) -> str:
     goals = [goal for row in rows for goal in row.goals if goal.met is not None]
-    reached = sum(goal.met for goal in goals)
-    by_name = {row.name: row for row in rows}
-    shows = []
-    if "home" in by_name:
-        home = by_name["home"]
-        shows.append(
-            f"On this machine the site answers {home.measured} requests for the list of restaurants, where the Django "
-            f"sample answers {home.shipped} as shipped and {home.tuned} tuned: {home.goals[0].result} and "
-            f"{home.goals[1].result} as many. That is {home.goals[2].result} of what a server reaches that does nothing "
-            "but give the same bytes from memory."
-        )
     quick = "**This was a quick run: it shows that the benchmark works, and its numbers mean nothing.**\n\n"
-    return (
-        "<!-- Written by ./benches/run.sh. Do not edit: what is said by hand is in benches/notes/. -->\n\n"
-        "# How fast it is\n\n"
-        + (quick if plan.quick else "")
-        + "".join(f"{line}\n\n" for line in shows)
-        + f"Of {len(goals)} goals {reached} are met; the rest is explained [row by row](#row-by-row). "
-        "Throughput, latency, memory, start-up, and whether cost grows with the data were all measured in one run on one "
-        f"machine, at commit {facts['Commit']}, beside\n\n"
-        "- **the sample**: a Django equivalent of the tutorial's sample, which does the same work for each page "
-        "([benches/django-peer](../benches/django-peer)). *As shipped*, with one gunicorn worker and a new connection to "
-        "the database for each request; and *tuned*, with two workers for each processor and one more, and connections "
-        "that stay.\n"
-        "- **the limit**: pgbench with the same SQL in prepared statements; a bare axum server that gives the same bytes "
-        "and headers from memory ([benches/bare_server.rs](../benches/bare_server.rs)); Blob Storage asked directly; "
-        "the image codecs alone.\n\n"
-        "Measure it again, on Debian or Ubuntu, as root (it installs what it needs):\n\n"
-        "```sh\n./benches/run.sh\n```\n\n"
-        f"This run took {minutes:.0f} minutes. `./benches/run.sh --quick` goes through all of it in a few, to see that it "
-        "works, and writes to `target/bench/docs`; `--only pages,post` measures only those rows. Numbers of another "
-        "machine differ; the ratios are what to compare."
+    text = (BENCHES / "bench/head.md").read_text(encoding="utf-8").strip()
+    return text.format(
+        shows=(quick if plan.quick else "") + _shows(rows),
+        goals=len(goals),
+        reached=sum(goal.met is True for goal in goals),
+        commit=facts["Commit"],
+        minutes=f"{minutes:.0f}",
     )
 
 
-def _how_to_read() -> str:
+def _shows(rows: list[Row]) -> str:
+    """What it shows, in short."""
+    home = next((row for row in rows if row.name == "home"), None)
+    if home is None:
+        return "Some rows only."
+    shipped, tuned, bare = (goal.result for goal in home.goals)
     return (
-        "Numbers are medians of several rounds, with the lowest and the highest in brackets. All servers were measured "
-        "by the same load generator, in turns, on the same processors; a ratio is that of two rounds that followed each "
-        "other. The names lead to the details."
+        f"On this machine the site answers {home.measured} requests for the list of restaurants, where the\n"
+        f"Django sample answers {home.shipped} as shipped and {home.tuned} tuned: {shipped} and {tuned} as many.\n"
+        f"That is {bare} of what a server reaches that does nothing but give the same bytes from memory."
     )
 
 
@@ -102,7 +83,7 @@ def _row(row: Row, commands: Commands) -> str:
     if note:
         parts.append(note)
     lines = commands.sections.get(row.name, [])
-    if lines:
+    if lines:  # Rows that were measured together have theirs with the first one.
         parts.append(f"<details><summary>Commands</summary>\n\n{_commands(lines)}\n\n</details>")
     return "\n\n".join(parts)
 

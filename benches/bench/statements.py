@@ -2,6 +2,7 @@
 
 import json
 import re
+import textwrap
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -53,10 +54,16 @@ def of(postgres: Postgres, database: str, request: Callable[[], object]) -> list
         logged = _LOGGED.fullmatch(entry.get("message", ""))
         if logged and entry.get("dbname") == database and entry.get("application_name") == "restaurant-review":
             parameters = {int(number): literal for number, literal in _PARAMETER.findall(entry.get("detail", ""))}
-            found.append(Statement(logged[1].strip().rstrip(";"), parameters))
+            found.append(Statement(_dedented(logged[1].strip().rstrip(";")), parameters))
     if not found:
         raise SystemExit(f"the site asked {database} nothing: is its cache on?")
     return found
+
+
+def _dedented(sql: str) -> str:
+    """Without the indentation that it has in the code: only its first line has none there."""
+    first, _, rest = sql.partition("\n")
+    return f"{first}\n{textwrap.dedent(rest)}".rstrip()
 
 
 def _log_statements(postgres: Postgres, which: str) -> None:

@@ -4,6 +4,7 @@ import json
 import os
 import shlex
 import subprocess
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -52,10 +53,13 @@ class Wrk:
         if arguments:
             command += ["--", *arguments]
         self.commands.note(command)
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
-            output = process.stdout.read()
+        with tempfile.TemporaryFile("w+", encoding="utf-8") as file:
+            process = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT)
+            # Waited for here, since only this tells what it used.
             _, status, usage = os.wait4(process.pid, 0)
             process.returncode = os.waitstatus_to_exitcode(status)
+            file.seek(0)
+            output = file.read()
         with open(LOGS / "commands.log", "a", encoding="utf-8") as log:
             log.write(f"$ {shlex.join(command)}\n{output}\n")
         report = next((line for line in output.splitlines() if line.startswith('{"requests"')), None)

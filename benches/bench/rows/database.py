@@ -1,5 +1,7 @@
 """Pages that must ask the database, beside PostgreSQL alone with the same SQL."""
 
+from functools import partial
+
 from .. import client, pgbench, statements
 from ..context import Bench, rates
 from ..plan import CONNECTIONS, PGBENCH_CLIENTS
@@ -11,7 +13,7 @@ def measure(bench: Bench) -> list[Row]:
     rows = []
     with bench.servers.site("site_small", cache=False) as site:
         for name, path, what in [("home-database", "/", "`/`"), ("restaurant-database", "/1/", "`/<id>/`")]:
-            asked = statements.of(bench.postgres, "site_small", lambda path=path: client.get(site.port, path))
+            asked = statements.of(bench.postgres, "site_small", partial(client.get, site.port, path))
             script = pgbench.write_script(name, [statement.text() for statement in asked])
             url = bench.postgres.url("site_small")
             bench.wrk.run(site.url(path), bench.plan.warm_up)
@@ -37,6 +39,7 @@ def measure(bench: Bench) -> list[Row]:
 
 def _text(script: str) -> str:
     return (
-        f"pgbench has {PGBENCH_CLIENTS} connections because the site's pool has as many. It runs what the site was seen "
-        f"to run, taken from PostgreSQL's log, with the parameters in their places:\n\n```sql\n{script.strip()}\n```"
+        f"pgbench has {PGBENCH_CLIENTS} connections because the site's pool has as many. It runs what the site was "
+        "seen to run, taken from PostgreSQL's log, with the parameters in their places:\n\n"
+        f"```sql\n{script.strip()}\n```"
     )

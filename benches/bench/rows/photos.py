@@ -3,15 +3,14 @@
 import json
 import re
 import subprocess
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from .. import client
 from ..context import Bench, rates
-from ..paths import OUT
+from ..paths import LOGS, OUT
 from ..plan import CONNECTIONS
 from ..results import Goal, Row, Table
 from ..samples import Samples, number
@@ -36,7 +35,8 @@ def measure(bench: Bench) -> list[Row]:
 def photo_times(bench: Bench) -> dict[str, float]:
     """How long the codecs alone take; leaves the photo that is sent in PHOTO."""
     program = str(bench.programs / "examples/photo-times")
-    return json.loads(bench.commands.run([program, "--write", str(PHOTO)]))
+    times: dict[str, float] = json.loads(bench.commands.run([program, "--write", str(PHOTO)]))
+    return times
 
 
 def send_photo(site: Server, photo: bytes) -> float:
@@ -50,7 +50,7 @@ def send_photo(site: Server, photo: bytes) -> float:
 
 def newest_photo(site: Server) -> str:
     """The path of the photo that was sent last."""
-    paths = re.findall(r'href="(/photos/[^"]+)"', client.get(site.port, "/1/").text())
+    paths: list[str] = re.findall(r'href="(/photos/[^"]+)"', client.get(site.port, "/1/").text())
     return paths[0]
 
 
@@ -67,9 +67,10 @@ def _upload(bench: Bench, site: Server, times: dict[str, float]) -> Row:
         how=f"{bench.plan.uploads} uploads, one after the other, after one to warm up; Python's http.client",
         limit=f"{number(alone)} ms: decoder and encoders",
         text=(
-            f"The photo has {len(photo):,} bytes. Decoding it takes {number(times['decode'])} ms, encoding the photo and "
-            f"its thumbnail {number(times['encode'])} ms, all that the site does with it {number(times['process'])} ms. "
-            "An upload ends with the photo and its thumbnail in Blob Storage and the review in PostgreSQL."
+            f"The photo has {len(photo):,} bytes. Decoding it takes {number(times['decode'])} ms, encoding the photo "
+            f"and its thumbnail {number(times['encode'])} ms, all that the site does with it "
+            f"{number(times['process'])} ms. An upload ends with the photo and its thumbnail in Blob Storage and the "
+            "review in PostgreSQL."
         ),
         figures={"upload_ms": sent.values, "photo_times": times},
     )
@@ -117,10 +118,10 @@ def _reading(bench: Bench, blobs: "Blobs", site: Server, path: str) -> Row:
         how=bench.how(CONNECTIONS),
         limit=f"{rate['storage'].text('/s')}: the storage",
         text=(
-            f"The photo that is read has {size:,} bytes. The storage is Local Azure's (Azurite behind a door that checks "
-            "tokens), over HTTPS with a token, as the site reads it. Memory (RSS) is that of the site before and after "
-            "the rounds: with Blob Storage; with a folder. It counts as flat when it grows by less than a fifth or "
-            "stays below 30 MB."
+            f"The photo that is read has {size:,} bytes. The storage is Local Azure's (Azurite behind a door that "
+            "checks tokens), over HTTPS with a token, as the site reads it. Memory (RSS) is that of the site before and "
+            "after the rounds: with Blob Storage; with a folder. It counts as flat when it grows by less than a fifth "
+            "or stays below 30 MB."
         ),
         tables=[
             Table(
@@ -156,7 +157,7 @@ def _at_once(bench: Bench) -> Row:
         what=f"Memory (RSS) while {AT_ONCE} photos are processed",
         measured=peak.text(" MB"),
         goals=[Goal("≤ 120 MB", peak.text(" MB"), peak.high <= 120)],
-        how=f"{bench.plan.rounds} rounds of {AT_ONCE} uploads at once of the photo above; peak (VmHWM), reset before each",
+        how=f"{bench.plan.rounds} times {AT_ONCE} uploads at once of the photo above; VmHWM, reset before each time",
         text=f"Before the first photo it is {number(before)} MB, after the last one {number(after)} MB.",
         figures={"peak_mb": peaks, "before_mb": before, "after_mb": after},
     )
@@ -175,11 +176,12 @@ def cloud(bench: Bench) -> Iterator[Blobs]:
     """Blob Storage and an identity for the site, by Local Azure."""
     command = [str(bench.programs / "examples/bench-cloud")]
     bench.commands.note(command)
-    log = Path(OUT / "logs/cloud.log")
+    log = LOGS / "cloud.log"
     with (
         open(log, "w", encoding="utf-8") as errors,
         subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True) as process,
     ):
+        assert process.stdin and process.stdout, "they are pipes"
         line = process.stdout.readline()
         if not line:
             raise SystemExit(f"{command[0]} failed:\n{log.read_text(encoding='utf-8')[-2000:]}")

@@ -8,6 +8,7 @@ from ..plan import CONNECTIONS, PGBENCH_CLIENTS
 from ..results import Goal, Row
 from ..samples import Samples
 from ..servers import TUNED, Server
+from ..wrk import Load
 
 #: The restaurant of the review whose SQL is looked at; in pgbench's script a random one.
 PROBE = 37
@@ -42,7 +43,7 @@ def measure(bench: Bench) -> list[Row]:
                 loads.append(mine)
                 tuned_loads.append(theirs)
                 inserts.append(limit)
-    rate, tuned_rate, limit = rates(loads), rates(tuned_loads), Samples(inserts)
+    rate, tuned_rate, insert_rate = rates(loads), rates(tuned_loads), Samples(inserts)
     return [
         Row(
             name="post",
@@ -50,11 +51,11 @@ def measure(bench: Bench) -> list[Row]:
             measured=rate.text("/s"),
             goals=[
                 Goal.at_least(10, "the sample tuned", rate.to(tuned_rate)),
-                Goal.at_least(0.5, "pgbench's insert rate", rate.to(limit), percent=True),
+                Goal.at_least(0.5, "pgbench's insert rate", rate.to(insert_rate), percent=True),
             ],
             how=f"{bench.how(CONNECTIONS)}, against `pgbench -M prepared -c{PGBENCH_CLIENTS} -j2`",
             tuned=tuned_rate.text("/s"),
-            limit=f"{limit.text('/s')}: pgbench",
+            limit=f"{insert_rate.text('/s')}: pgbench",
             text=(
                 f"Every review is different, and goes to one of {restaurants} restaurants at random. `fsync` and "
                 "`synchronous_commit` are on. After each round the reviews are counted: as many more as wrk has "
@@ -64,7 +65,7 @@ def measure(bench: Bench) -> list[Row]:
             figures={
                 "requests_per_second": rate.values,
                 "tuned_per_second": tuned_rate.values,
-                "pgbench_per_second": limit.values,
+                "pgbench_per_second": insert_rate.values,
             },
         )
     ]
@@ -78,7 +79,9 @@ def post_one(site: Server, restaurant: int) -> None:
         raise SystemExit(f"POST /review/{restaurant} answered {answer.status}")
 
 
-def post_many(bench: Bench, server: Server, database: str, table: str, seconds: float, django: tuple[str, ...] = ()):
+def post_many(
+    bench: Bench, server: Server, database: str, table: str, seconds: float, django: tuple[str, ...] = ()
+) -> Load:
     """A round of posts, each of which is a row afterwards."""
     before = count(bench, database, table)
     arguments = [str(bench.plan.small[0]), *django]

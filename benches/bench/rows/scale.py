@@ -4,6 +4,7 @@ import re
 from contextlib import ExitStack
 from dataclasses import dataclass
 from html import unescape
+from typing import Any
 
 from .. import client
 from ..context import Bench, latencies, rates
@@ -61,12 +62,12 @@ def measure(bench: Bench) -> list[Row]:
             what=size,
             measured="median latency with one connection, see below",
             goals=goals,
-            how=f"{bench.how(1)} for the latency, `-c{CONNECTIONS}` for the rate; the cache is off",
+            how=f"{bench.how(1, _seconds(bench))} for the latency, `-c{CONNECTIONS}` for the rate; the cache is off",
             tuned=_peer_text(figures),
             text=(
                 f"Every answer is made anew from the database. `{COMMON}` finds one restaurant in 14, `{RARE}` one in "
-                "1,000. The deep page is one from the middle of the list by name, and the second page of a restaurant's "
-                "reviews; the small set has one page of each, which it is compared with. The sample shows every "
+                "1,000. The deep pages are one in the middle of the list by name, and the second page of a "
+                "restaurant's reviews; the small set has one page of each, which it is compared with. The sample shows every "
                 f"restaurant on one page; its times are medians of {PEER_REQUESTS} single requests, tuned."
             ),
             tables=[
@@ -170,22 +171,17 @@ def _line(page: Page, one: Loads, many: Loads, peer: list[Samples | None] | None
 
 def _peer_time(ms: Samples | None) -> str:
     if ms is None:
-        return f"no answer within gunicorn's time limit"
+        return "no answer within gunicorn's time limit"
     return f"{number(ms.median)} ms"
 
 
-def _peer_text(figures: dict) -> str:
-    times = [
-        (page, seen["peer_ms"])
-        for page, seen in figures.items()
-        if seen["peer_ms"]
-    ]
-    return "<br>".join(
-        f"{page} {_peer_time(Samples(big) if big else None)}" for page, (_, big) in times
-    )
+def _peer_text(figures: dict[str, Any]) -> str:
+    """The sample's times with the big set."""
+    times = {page: seen["peer_ms"][1] for page, seen in figures.items() if seen["peer_ms"]}
+    return "<br>".join(f"{page} {_peer_time(Samples(big) if big else None)}" for page, big in times.items())
 
 
-def _figures(one: Loads, many: Loads, peer: list[Samples | None] | None) -> dict:
+def _figures(one: Loads, many: Loads, peer: list[Samples | None] | None) -> dict[str, Any]:
     return {
         "median_ms": [latencies(loads, "50").values for loads in one],
         "requests_per_second": [rates(loads).values for loads in many],

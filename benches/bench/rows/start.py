@@ -1,5 +1,6 @@
 """From the start of the process to the first answered request."""
 
+import os
 import socket
 import subprocess
 import time
@@ -10,7 +11,7 @@ from ..context import Bench
 from ..paths import LOGS
 from ..results import Goal, Row
 from ..samples import Samples
-from ..servers import SHIPPED, SITE, TUNED, Server
+from ..servers import SHIPPED, TUNED, Server
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
 #: The peer takes long enough for a few to be enough.
@@ -63,8 +64,6 @@ def _starts(make: Callable[[], Server], times: int) -> Samples:
 
 
 def _start(command: Sequence[str], environment: Mapping[str, str], port: int) -> float:
-    import os
-
     with open(LOGS / "start.log", "w", encoding="utf-8") as log:
         begun = time.perf_counter()
         process = subprocess.Popen(
