@@ -26,8 +26,8 @@ class Bench:
     def how(self, connections: int, seconds: float | None = None) -> str:
         """How a row is measured, for the document."""
         return (
-            f"{self.plan.rounds} alternating rounds of {seconds or self.plan.seconds:g} s each, after {self.plan.warm_up} s of "
-            f"warm-up; `wrk -t1 -c{connections}`"
+            f"{self.plan.rounds} alternating rounds of {seconds or self.plan.seconds:g} s each, after "
+            f"{self.plan.warm_up} s of warm-up; `wrk -t1 -c{connections}`"
         )
 
 
