@@ -3,8 +3,8 @@
 #
 #     load.sh SITE_DB_URL PEER_DB_URL RESTAURANTS REVIEWS
 #
-# URLs are psql's, of a superuser. The tables are there (the site's migrations, manage.py migrate) and
-# without a row. Fails when the two databases do not hold the same in the end.
+# At least one of each. URLs are psql's, of a superuser. The tables are there (the site's migrations,
+# manage.py migrate) and without a row. Fails when the two databases do not hold the same in the end.
 set -euo pipefail
 
 if (($# != 4)); then

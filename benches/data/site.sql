@@ -25,10 +25,10 @@ create function pg_temp.one_of(words text[], id bigint, purpose integer) returns
 language sql immutable
 as $$ select words[1 + pg_temp.chance(id, purpose, cardinality(words))] $$;
 
--- Reviews first, since restaurants are added with the numbers of theirs. They are written over a year, each
--- for the next restaurant, so that those of one restaurant lie far apart in the table. Photos came up late:
--- of the newest 20 reviews of a restaurant one in 25 has one, so that its first page is as large in a big
--- set as in a small one.
+-- Reviews first, since restaurants are added with the numbers of theirs. They are written over a year, of
+-- which every time zone has the same hours, each for the next restaurant, so that those of one restaurant
+-- lie far apart in the table. Photos came up late: of the newest 20 reviews of a restaurant one in 25 has
+-- one, so that its first page is as large in a big set as in a small one.
 insert into reviews (id, restaurant_id, user_name, rating, review_text, review_date, image_name, added_in)
 select
     id,
@@ -64,7 +64,7 @@ select
         'Sit by the window.', 'Book ahead.', 'Ask for the soup.', 'We came with children.', 'It was a Tuesday night.',
         'The bread is baked here.', 'Take the bus.', 'My parents agreed.', 'Mind the stairs.', 'Bring cash.'
     ], id, 4),
-    date_trunc('milliseconds', timestamptz '2025-01-01 00:00:00Z' + id * (interval '365 days' / :reviews)),
+    date_trunc('milliseconds', timestamptz '2025-01-01 00:00:00Z' + id * (interval '8760 hours' / :reviews)),
     case when id > :reviews - 20 * :restaurants and pg_temp.chance(id, 5, 25) = 0 then
         -- As src/photos/name.rs has it.
         overlay(overlay(md5('photo ' || id) placing '4' from 13) placing '8' from 17)::uuid || '.jpg'
@@ -116,7 +116,7 @@ select
         'Book ahead at weekends.', 'Dogs and children are welcome.', 'Cash and card.', 'Closed on Mondays.',
         'Children eat for half the price.', 'There is a terrace behind the house.', 'All of it is wheelchair accessible.'
     ], id, 16) end,
-    timestamptz '2024-01-01 00:00:00Z' + id * (interval '365 days' / :restaurants),
+    timestamptz '2024-01-01 00:00:00Z' + id * (interval '8760 hours' / :restaurants),
     coalesce(rating_1, 0), coalesce(rating_2, 0), coalesce(rating_3, 0), coalesce(rating_4, 0), coalesce(rating_5, 0)
 from (
     select id, pg_temp.one_of(array[

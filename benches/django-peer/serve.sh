@@ -22,4 +22,6 @@ export PEER_TUNED=$tuned
 [[ -z ${VIRTUAL_ENV:-} ]] || PATH=$VIRTUAL_ENV/bin:$PATH
 
 python manage.py collectstatic --no-input --verbosity 0
-exec gunicorn --bind "127.0.0.1:$port" --workers "$workers" --no-control-socket peer.wsgi
+# The list of 100,000 restaurants takes longer than the 30 seconds that gunicorn gives a worker by itself; App
+# Service gives 600. The control socket would be one file for all that run.
+exec gunicorn --bind "127.0.0.1:$port" --workers "$workers" --timeout 600 --no-control-socket peer.wsgi

@@ -1,4 +1,5 @@
-"""The peer does what the sample does: `manage.py test`, with PostgreSQL at DBHOST and a role that may create databases."""
+"""The peer does what the sample does: `manage.py test restaurant_review`, with PostgreSQL at DBHOST and a role that
+may create databases."""
 
 import re
 import tempfile
