@@ -18,7 +18,7 @@ def load(commands: Commands, plan: Plan, postgres: Postgres, servers: Servers) -
         _manage(commands, postgres, peer, "migrate")
         if size == "small":
             # Is the peer what it should be? It makes a database of its own for that.
-            _manage(commands, postgres, peer, "test")
+            _manage(commands, postgres, peer, "test", "restaurant_review")
         load_sh = str(BENCHES / "data/load.sh")
         commands.run([load_sh, postgres.url(site), postgres.url(peer), str(restaurants), str(reviews)])
     postgres.sql("postgres", "checkpoint")

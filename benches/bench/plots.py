@@ -7,6 +7,7 @@ from matplotlib import pyplot
 from matplotlib.figure import Figure
 
 from .results import Row
+from .samples import Samples, number
 
 matplotlib.use("svg")
 # The same numbers make the same file.
@@ -41,11 +42,10 @@ def _throughput(*rows: Row) -> Figure:
     figure, axes = pyplot.subplots(1, len(rows), figsize=(9, 3.2), sharex=True, sharey=True)
     for axis, row in zip(axes, rows, strict=True):
         for place, server in enumerate(reversed(NAMES)):
-            values = sorted(row.figures["requests_per_second"][server])
-            median = values[len(values) // 2]
-            error = [[median - values[0]], [values[-1] - median]]
-            axis.barh(place, median, xerr=error, color=COLOURS[server], capsize=3)
-            axis.text(median * 1.15, place, f"{median:,.0f}", va="center")
+            rate = Samples(row.figures["requests_per_second"][server])
+            spread = [[rate.median - rate.low], [rate.high - rate.median]]
+            axis.barh(place, rate.median, xerr=spread, color=COLOURS[server], capsize=3)
+            axis.text(rate.high * 1.2, place, number(rate.median), va="center")
         axis.set_yticks(range(len(NAMES)), [NAMES[server] for server in reversed(NAMES)])
         axis.set_xscale("log")
         axis.set_xlim(10, 1_000_000)
@@ -90,7 +90,7 @@ def _scale(row: Row) -> Figure:
     figure, axis = pyplot.subplots(figsize=(9, 3.6))
     pages = {page: seen["median_ms"] for page, seen in row.figures.items()}
     for offset, size, colour in ((-0.2, 0, "#e3a587"), (0.2, 1, COLOURS["site"])):
-        medians = [sorted(values[size])[len(values[size]) // 2] for values in pages.values()]
+        medians = [Samples(values[size]).median for values in pages.values()]
         places = [place + offset for place in range(len(pages))]
         axis.bar(places, medians, 0.38, color=colour, label=("small", "big")[size])
     axis.set_xticks(range(len(pages)), [page.replace("`", "") for page in pages], rotation=20, ha="right")

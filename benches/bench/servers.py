@@ -72,9 +72,11 @@ class Server:
     def _stop(self) -> None:
         self.process.send_signal(signal.SIGTERM)
         try:
-            self.process.wait(20)
+            self.process.wait(10)
         except subprocess.TimeoutExpired:
-            self.process.kill()
+            # A worker of gunicorn's in the middle of a long page, perhaps.
+            for each in list(process.family(self.process.pid)):
+                os.kill(each, signal.SIGKILL)
             self.process.wait()
 
 
