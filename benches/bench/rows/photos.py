@@ -67,10 +67,10 @@ def _upload(bench: Bench, site: Server, times: dict[str, float]) -> Row:
         how=f"{bench.plan.uploads} uploads, one after the other, after one to warm up; Python's http.client",
         limit=f"{number(alone)} ms: decoder and encoders",
         text=(
-            f"The photo has {len(photo):,} bytes. Decoding it takes {number(times['decoder_ms'])} ms, encoding the photo "
-            f"and its thumbnail {number(times['encoders_ms'])} ms, all that the site does with it "
-            f"{number(times['process_ms'])} ms. An upload ends with the photo and its thumbnail in Blob Storage and the "
-            "review in PostgreSQL."
+            f"The photo has {len(photo):,} bytes. Decoding it takes {number(times['decoder_ms'])} ms, encoding the "
+            f"photo and its thumbnail {number(times['encoders_ms'])} ms, all that the site does with it "
+            f"{number(times['process_ms'])} ms. An upload ends with the photo and its thumbnail in Blob Storage and "
+            "the review in PostgreSQL."
         ),
         figures={"upload_ms": sent.values, "photo_times": times},
     )

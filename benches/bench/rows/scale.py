@@ -69,8 +69,8 @@ def measure(bench: Bench) -> list[Row]:
                 f"Every answer is made anew from the database. `{COMMON}` finds one restaurant in 14, `{RARE}` one in "
                 "1,000. The deep pages are one in the middle of the list by name, and the second page of a "
                 "restaurant's reviews; the small set has one page of each, which it is compared with. The sample shows "
-                f"every restaurant on one page; its times are medians of {PEER_REQUESTS} single requests (one, if it takes more than "
-                f"{PEER_SLOW} s), tuned."
+                f"every restaurant on one page; its times are medians of {PEER_REQUESTS} single requests (one, "
+                f"if it takes more than {PEER_SLOW} s), tuned."
             ),
             tables=[
                 Table(
