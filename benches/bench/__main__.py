@@ -62,8 +62,8 @@ def main() -> None:
                 print(f"  {row.what}: {row.measured}")
                 for goal in row.goals:
                     print(f"    {goal.text}: {goal.result}, {_MET[goal.met]}", flush=True)
+                row.measured_with = measured[0].name
             if measured:
-                # A group of rows shares its commands: they stand with its first row.
                 commands.sections[measured[0].name] = commands.sections.pop(name, [])
             rows += measured
         rows.append(binary.row(built))

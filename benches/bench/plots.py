@@ -11,7 +11,14 @@ from .samples import Samples, number
 
 matplotlib.use("svg")
 # The same numbers make the same file.
-matplotlib.rcParams.update({"svg.hashsalt": "restaurant-review", "font.size": 10, "figure.facecolor": "white"})
+matplotlib.rcParams.update(
+    {
+        "svg.hashsalt": "restaurant-review",
+        "font.size": 10,
+        "figure.facecolor": "white",
+        "figure.constrained_layout.use": True,
+    }
+)
 
 NAMES = {"bare": "bare server", "site": "site", "tuned": "sample, tuned", "shipped": "sample, as shipped"}
 COLOURS = {"bare": "#8a8a8a", "site": "#b7410e", "tuned": "#1f6f8b", "shipped": "#7fb4c6"}
@@ -31,7 +38,6 @@ def draw(rows: list[Row], folder: Path) -> list[tuple[str, str]]:
         if all(name in by_name for name in wanted):
             figure = draw_it(*(by_name[name] for name in wanted))
             figure.suptitle(title, fontsize=11)
-            figure.tight_layout()
             figure.savefig(folder / f"{file}.svg", metadata={"Date": None, "Creator": None})
             pyplot.close(figure)
             drawn.append((f"{file}.svg", title))
@@ -69,7 +75,7 @@ def _latency(row: Row) -> Figure:
         axis.set_xlabel("so many of the answers took at most …")
         axis.grid(alpha=0.3)
     axes[0].set_ylabel("ms")
-    axes[0].legend(fontsize=8)
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=len(NAMES))
     return figure
 
 

@@ -58,15 +58,16 @@ def _head(plan: Plan, facts: dict[str, str], rows: list[Row], minutes: float) ->
 
 def _shows(rows: list[Row]) -> str:
     """What it shows, in short."""
-    home = next((row for row in rows if row.name == "home"), None)
-    if home is None:
-        return "Some rows only."
-    shipped, tuned, bare = (goal.result for goal in home.goals)
-    return (
-        f"On this machine the site answers {home.measured} requests for the list of restaurants, where the\n"
-        f"Django sample answers {home.shipped} as shipped and {home.tuned} tuned: {shipped} and {tuned} as many.\n"
-        f"That is {bare} of what a server reaches that does nothing but give the same bytes from memory."
-    )
+    lines = []
+    for row in rows:
+        if row.name in {"home", "restaurant"}:
+            shipped, tuned, bare = (goal.result for goal in row.goals)
+            lines.append(
+                f"- {row.what}: the site answers {row.measured}. The sample answers {row.shipped} as shipped and\n"
+                f"  {row.tuned} tuned, so the site does {shipped} and {tuned} as much. A server that does nothing but\n"
+                f"  give the same bytes from memory sets the limit; the site reaches {bare} of it."
+            )
+    return "\n".join(lines)
 
 
 def _facts(facts: dict[str, str]) -> str:
@@ -83,7 +84,9 @@ def _row(row: Row, commands: Commands) -> str:
     if note:
         parts.append(note)
     lines = commands.sections.get(row.name, [])
-    if lines:  # Rows that were measured together have theirs with the first one.
+    if row.measured_with not in {"", row.name}:
+        parts.append(f"Measured together with [another row](#{row.measured_with}), which has the commands.")
+    elif lines:
         parts.append(f"<details><summary>Commands</summary>\n\n{_commands(lines)}\n\n</details>")
     return "\n\n".join(parts)
 

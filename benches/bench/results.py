@@ -58,3 +58,5 @@ class Row:
     tables: list[Table] = field(default_factory=list)
     figures: dict[str, Any] = field(default_factory=dict)
     """Every value, for results.json and the plots."""
+    measured_with: str = ""
+    """The first of the rows that were measured together: their commands stand there."""
