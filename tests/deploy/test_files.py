@@ -15,7 +15,7 @@ BIN = Path(sys.executable).parent
 WORKFLOWS = sorted(ROOT.glob(".github/workflows/*.yml"))
 SCRIPTS = sorted(
     path
-    for pattern in ("*.sh", "infra/**/*.sh", "tests/deploy/*.sh", "tests/deploy/fake/*", ".ci/run")
+    for pattern in ("*.sh", "benches/**/*.sh", "infra/**/*.sh", "tests/deploy/*.sh", "tests/deploy/fake/*", ".ci/run")
     for path in ROOT.glob(pattern)
 )
 

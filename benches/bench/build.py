@@ -1,0 +1,35 @@
+"""Builds what is measured."""
+
+import os
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from .commands import Commands
+from .paths import OUT
+from .plan import Plan
+
+
+@dataclass(frozen=True)
+class Built:
+    programs: Path
+    """The folder of the site's binary and of `examples/`."""
+    size: int
+    seconds: float | None
+    """How long the clean build took; `None` where it was not a clean one."""
+
+
+def build(commands: Commands, plan: Plan) -> Built:
+    target = Path(os.environ.get("CARGO_TARGET_DIR", "target")) if plan.quick else OUT / "build"
+    environment = {} if plan.quick else {"CARGO_TARGET_DIR": str(target)}
+    if not plan.quick and target.exists():
+        shutil.rmtree(target)
+    commands.run(["cargo", "fetch", "--locked"])
+    start = time.monotonic()
+    commands.run(["cargo", "build", "--release", "--locked", "--offline"], environment)
+    seconds = time.monotonic() - start
+    commands.run(["cargo", "build", "--release", "--locked", "--offline", "--examples"], environment)
+    programs = target / "release"
+    size = (programs / "restaurant-review").stat().st_size
+    return Built(programs, size, None if plan.quick else seconds)

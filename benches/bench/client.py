@@ -1,0 +1,62 @@
+"""Single requests, by Python's own client."""
+
+import http.client
+import time
+import uuid
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    headers: list[tuple[str, str]]
+    body: bytes
+    ms: float
+    """From the connection's opening to the body's last byte."""
+
+    def header(self, name: str) -> str | None:
+        return next((value for key, value in self.headers if key.lower() == name.lower()), None)
+
+    def text(self) -> str:
+        return self.body.decode()
+
+
+def request(
+    port: int,
+    path: str,
+    method: str = "GET",
+    headers: dict[str, str] | None = None,
+    body: bytes | None = None,
+    timeout: float = 60,
+) -> Answer:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
+    start = time.perf_counter()
+    try:
+        connection.request(method, path, body=body, headers=headers or {})
+        response = connection.getresponse()
+        content = response.read()
+        return Answer(response.status, response.getheaders(), content, (time.perf_counter() - start) * 1e3)
+    finally:
+        connection.close()
+
+
+def get(port: int, path: str, headers: dict[str, str] | None = None, timeout: float = 60) -> Answer:
+    """A page that must be there."""
+    answer = request(port, path, headers=headers, timeout=timeout)
+    if answer.status != 200:
+        raise SystemExit(f"GET {path} on port {port} answered {answer.status}")
+    return answer
+
+
+def form(fields: dict[str, str], photo: bytes | None = None) -> tuple[dict[str, str], bytes]:
+    """The headers and the body of a form, as a browser sends it."""
+    boundary = uuid.uuid4().hex
+    parts = [
+        f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
+        for name, value in fields.items()
+    ]
+    if photo is not None:
+        head = 'Content-Disposition: form-data; name="reviewImage"; filename="photo.jpg"\r\nContent-Type: image/jpeg'
+        parts.append(f"--{boundary}\r\n{head}\r\n\r\n".encode() + photo + b"\r\n")
+    body = b"".join(parts) + f"--{boundary}--\r\n".encode()
+    return {"Content-Type": f"multipart/form-data; boundary={boundary}"}, body

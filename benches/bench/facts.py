@@ -1,0 +1,58 @@
+"""What it was measured on."""
+
+import os
+import platform
+import re
+import subprocess
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from .postgres import SETTINGS, Postgres
+
+
+def collect(postgres: Postgres) -> dict[str, str]:
+    memory = re.search(r"MemTotal:\s+(\d+)", Path("/proc/meminfo").read_text(encoding="utf-8"))
+    settings = [name for name in SETTINGS if name in {"fsync", "synchronous_commit", "shared_buffers", "max_wal_size"}]
+    return {
+        "Date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "Commit": _commit(),
+        "Processor": f"{_processor()}, {len(os.sched_getaffinity(0))} for everything: server, database, load generator",
+        "Memory": f"{int(memory[1]) * 1024 / 1e9:.0f} GB" if memory else "unknown",
+        "System": f"{_system()}, Linux {platform.release()}",
+        "Rust": _said("rustc", "--version"),
+        "PostgreSQL": f"{postgres.version()}, " + ", ".join(f"{name} {SETTINGS[name]}" for name in settings),
+        "Sample": (
+            f"Python {platform.python_version()}, Django {version('django')}, psycopg {version('psycopg')}, "
+            f"gunicorn {version('gunicorn')}, WhiteNoise {version('whitenoise')}"
+        ),
+        "Load generator": "wrk " + (_debian_version("wrk") or "of unknown version"),
+        "Load before the run": "{:.2f}, {:.2f}, {:.2f} (of 1, 5, 15 minutes)".format(*os.getloadavg()),
+    }
+
+
+def _commit() -> str:
+    commit = _said("git", "rev-parse", "--short=12", "HEAD")
+    return commit + (", with changes" if _said("git", "status", "--porcelain", "--untracked-files=no") else "")
+
+
+def _processor() -> str:
+    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())
+
+
+def _system() -> str:
+    return platform.freedesktop_os_release().get("PRETTY_NAME", "unknown")
+
+
+def _debian_version(package: str) -> str:
+    return _said("dpkg-query", "--show", "--showformat=${Version}", package)
+
+
+def _said(*command: str) -> str:
+    """What a command prints; nothing where there is no such command."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        return ""
+    return done.stdout.strip()

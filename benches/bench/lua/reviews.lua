@@ -1,0 +1,24 @@
+-- Posts reviews, each different from all others, over restaurants 1 to the first argument. The further arguments, if
+-- any, are what Django wants with a form: its token and cookie.
+dofile("benches/bench/lua/report.lua")
+
+local restaurants, token, cookie
+local number = 0
+local run = os.time()
+local headers = { ["Content-Type"] = "application/x-www-form-urlencoded" }
+
+function init(arguments)
+  restaurants, token, cookie = tonumber(arguments[1]), arguments[2], arguments[3]
+  if cookie then headers["Cookie"] = cookie end
+  math.randomseed(run)
+end
+
+function request()
+  number = number + 1
+  local body = string.format(
+    "form_id=%d-%d&user_name=Ada+%d&rating=%d&review_text=The+soup+of+day+%d+was+worth+the+walk+through+the+rain.",
+    run, number, number, number % 5 + 1, number
+  )
+  if token then body = body .. "&csrfmiddlewaretoken=" .. token end
+  return wrk.format("POST", "/review/" .. math.random(restaurants), headers, body)
+end

@@ -1,0 +1,42 @@
+"""What the kernel says of a process and its children (of gunicorn's workers, for instance)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Memory:
+    """In megabytes (of 1,000,000 bytes), summed up over the processes."""
+
+    now: float
+    """VmRSS."""
+    peak: float
+    """VmHWM: the most since the start, or since it was reset."""
+
+
+def memory(pid: int) -> Memory:
+    now = peak = 0.0
+    for each in family(pid):
+        status = Path(f"/proc/{each}/status").read_text(encoding="utf-8")
+        now += _kib(status, "VmRSS") * 1024 / 1e6
+        peak += _kib(status, "VmHWM") * 1024 / 1e6
+    return Memory(now, peak)
+
+
+def reset_peak(pid: int) -> None:
+    for each in family(pid):
+        Path(f"/proc/{each}/clear_refs").write_text("5", encoding="utf-8")
+
+
+def family(pid: int) -> Iterator[int]:
+    """The process and all that descend from it."""
+    yield pid
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        for child in (task / "children").read_text(encoding="utf-8").split():
+            yield from family(int(child))
+
+
+def _kib(status: str, name: str) -> int:
+    line = next(line for line in status.splitlines() if line.startswith(f"{name}:"))
+    return int(line.split()[1])

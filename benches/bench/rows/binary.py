@@ -1,0 +1,22 @@
+"""The size of the program, and how long it takes to be built from nothing."""
+
+from ..build import Built
+from ..results import Goal, Row
+from ..samples import number
+
+
+def row(built: Built) -> Row:
+    megabytes = built.size / 1e6
+    took = "not measured" if built.seconds is None else f"clean release build in {number(built.seconds)} s"
+    return Row(
+        name="binary",
+        what="Binary, stripped; clean release build",
+        measured=f"{number(megabytes)} MB<br>{took}",
+        goals=[
+            Goal("≤ 15 MB", f"{number(megabytes)} MB", megabytes <= 15),
+            Goal("build time reported", took, None),
+        ],
+        how="once, with the crates already downloaded",
+        text="This is the binary that all other rows are measured with. 1 MB is 1,000,000 bytes.",
+        figures={"bytes": built.size, "build_seconds": built.seconds},
+    )

@@ -1,0 +1,29 @@
+"""Processor instructions per request, as counted for the budget that the tests check (benches/instructions/)."""
+
+import json
+
+from ..context import Bench
+from ..paths import BENCHES
+from ..results import Goal, Row, Table
+
+BUDGET = BENCHES / "instructions/budget.json"
+
+
+def measure(_: Bench) -> list[Row]:
+    if not BUDGET.exists():
+        return []
+    budget = json.loads(BUDGET.read_text(encoding="utf-8"))
+    counts: dict[str, dict[str, int]] = budget["instructions per request"]
+    lines = [[way, f"`{page}`", f"{count:,}"] for way, pages in counts.items() for page, count in pages.items()]
+    return [
+        Row(
+            name="instructions",
+            what="Processor instructions per request",
+            measured="see below",
+            goals=[Goal("reported for each page; a rise by more than 5 % fails the tests", "see below", None)],
+            how=f"callgrind and the binary that is deployed, made by rustc {budget['rustc']}; `{BUDGET.parent}/`",
+            text="Counted by a run of its own, for the budget that `./test.sh` checks.",
+            tables=[Table(["", "", "instructions"], lines)],
+            figures={"instructions": counts},
+        )
+    ]

@@ -1,0 +1,73 @@
+"""The SQL that the site runs, read from PostgreSQL's log, so that pgbench runs the same whatever the code becomes."""
+
+import json
+import re
+import textwrap
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from .postgres import Postgres
+
+#: `execute sqlx_s_1: select …` or `statement: BEGIN`
+_LOGGED = re.compile(r"(?:execute [^:]*|statement): (.*)", re.DOTALL)
+#: `$1 = '5', $2 = NULL`
+_PARAMETER = re.compile(r"\$(\d+) = (NULL|'(?:[^']|'')*')")
+
+
+@dataclass(frozen=True)
+class Statement:
+    sql: str
+    parameters: dict[int, str]
+    """As SQL literals."""
+
+    def text(self, replacements: Mapping[str, str] | None = None) -> str:
+        """The statement with its parameters in their places. A parameter that one of the patterns in `replacements`
+        matches whole becomes what stands beside it, such as a variable of pgbench's."""
+
+        def value(match: re.Match[str]) -> str:
+            literal = self.parameters[int(match[1])]
+            for pattern, replacement in (replacements or {}).items():
+                if re.fullmatch(pattern, literal):
+                    return replacement
+            if ":" in literal:
+                raise SystemExit(f"pgbench would take the colon in {literal} for a variable")
+            return literal
+
+        return re.sub(r"\$(\d+)\b", value, self.sql)
+
+
+def of(postgres: Postgres, database: str, request: Callable[[], object]) -> list[Statement]:
+    """The statements that the site runs on that database while it answers `request`."""
+    request()  # The first time is not the usual one: connections are opened, statements prepared.
+    _log_statements(postgres, "all")
+    log = postgres.data / "log" / "server.json"
+    before = log.stat().st_size
+    request()
+    time.sleep(0.5)  # The log is written by a process of its own.
+    with open(log, encoding="utf-8") as file:
+        file.seek(before)
+        entries = [json.loads(line) for line in file]
+    _log_statements(postgres, "none")
+    found = []
+    for entry in entries:
+        logged = _LOGGED.fullmatch(entry.get("message", ""))
+        if logged and entry.get("dbname") == database and entry.get("application_name") == "restaurant-review":
+            parameters = {int(number): literal for number, literal in _PARAMETER.findall(entry.get("detail", ""))}
+            found.append(Statement(_dedented(logged[1].strip().rstrip(";")), parameters))
+    if not found:
+        raise SystemExit(f"the site asked {database} nothing: is its cache on?")
+    return found
+
+
+def _dedented(sql: str) -> str:
+    """Without the indentation that it has in the code: only its first line has none there."""
+    first, _, rest = sql.partition("\n")
+    return f"{first}\n{textwrap.dedent(rest)}".rstrip()
+
+
+def _log_statements(postgres: Postgres, which: str) -> None:
+    postgres.sql("postgres", f"alter system set log_statement = '{which}'")
+    postgres.sql("postgres", "select pg_reload_conf()")
+    # Connections take the new setting with their next command, once they were told.
+    time.sleep(0.5)

@@ -1,0 +1,6 @@
+-- Ends what before_load.sql began: the indexes, and where new ids go on.
+
+select make_it from left_out \gexec
+
+select format('select setval(pg_get_serial_sequence(%L, ''id''), coalesce((select max(id) from %1$s), 1))', name)
+from unnest(string_to_array(:'tables', ',')) name \gexec

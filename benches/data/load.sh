@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# Fills the site's database and the Django peer's with the same restaurants and reviews:
+#
+#     load.sh SITE_DB_URL PEER_DB_URL RESTAURANTS REVIEWS
+#
+# At least one of each. URLs are psql's, of a superuser. The tables are there (the site's migrations,
+# manage.py migrate) and without a row. Fails when the two databases do not hold the same in the end.
+set -euo pipefail
+
+if (($# != 4)); then
+  echo "usage: load.sh SITE_DB_URL PEER_DB_URL RESTAURANTS REVIEWS" >&2
+  exit 2
+fi
+site=$1 peer=$2 restaurants=$3 reviews=$4
+here=$(dirname "$0")
+
+# The site's are made, the peer's are their copy.
+psql --no-psqlrc "$site" -v restaurants="$restaurants" -v reviews="$reviews" -f "$here/site.sql" >/dev/null
+SITE_DB_URL=$site psql --no-psqlrc "$peer" -f "$here/peer.sql" >/dev/null
+
+in_site=$(psql --no-psqlrc "$site" -v schema=site -f "$here/check.sql")
+in_peer=$(psql --no-psqlrc "$peer" -v schema=peer -f "$here/check.sql")
+echo "site: $in_site"
+echo "peer: $in_peer"
+if [[ $in_site != "$in_peer" || $in_site != "$restaurants restaurants "*", $reviews reviews "* ]]; then
+  echo "load.sh: the databases do not hold what they should" >&2
+  exit 1
+fi
