@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::task::TaskTracker;
 
+use crate::cache::PageCache;
 use crate::config::Config;
 use crate::photos::{PhotoStore, PhotoUrls, Photographer};
 use crate::store::Store;
@@ -27,6 +28,8 @@ pub struct Parts {
     pub config: Config,
     /// Restaurants and reviews.
     pub store: Box<dyn Store>,
+    /// Pages that are kept until what they show changes.
+    pub pages: PageCache,
     /// Photos.
     pub photos: Box<dyn PhotoStore>,
     /// Where browsers find the photos.
@@ -46,6 +49,7 @@ impl App {
     pub fn new(config: Config, store: Box<dyn Store>, photos: Box<dyn PhotoStore>) -> Self {
         Self(Arc::new(Parts {
             photo_urls: PhotoUrls::of(&config),
+            pages: PageCache::new(config.page_cache_bytes),
             config,
             store,
             photos,

@@ -7,12 +7,14 @@
 //! 3. [`pages`]: one file a page, the handler beside its template.
 //! 4. [`model`]: restaurants, reviews, and how a form becomes one of them.
 //! 5. [`store`]: where restaurants and reviews live; [`photos`]: where photos live.
-//! 6. [`azure`]: signing in without a password.
-//! 7. [`error`] and [`web`]: what pages share: error pages, forms, notices.
-//! 8. [`open`] and [`server`]: opening all of that, listening, stopping.
+//! 6. [`cache`]: rendered pages, kept until what they show changes.
+//! 7. [`azure`]: signing in without a password.
+//! 8. [`error`] and [`web`]: what pages share: error pages, forms, notices.
+//! 9. [`open`] and [`server`]: opening all of that, listening, stopping.
 
 pub mod app;
 pub mod azure;
+pub mod cache;
 pub mod check;
 pub mod config;
 pub mod error;

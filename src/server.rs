@@ -8,6 +8,7 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
 use crate::app::App;
+use crate::cache;
 use crate::config::Config;
 use crate::error::chain;
 use crate::open::{StartError, open};
@@ -89,7 +90,8 @@ pub async fn serve_on(
     Ok(())
 }
 
-/// Brings the store to this program's version, as soon as it can be reached; then keeps the photos tidy. Until
+/// Brings the store to this program's version, as soon as it can be reached; then keeps the photos tidy and
+/// hears what changes. Until
 /// then every page says that it will be there in a moment, so neither App Service's start-up probe nor a
 /// database that is away stops the process.
 async fn come_up(app: App) {
@@ -108,7 +110,7 @@ async fn come_up(app: App) {
     if !reported.is_empty() {
         tracing::info!("the store is ready");
     }
-    cleanup::run(app).await;
+    tokio::join!(cleanup::run(app.clone()), cache::follow::run(app));
 }
 
 /// Done when the process is told to stop: Ctrl-C, and SIGTERM where there are signals.

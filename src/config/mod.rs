@@ -28,6 +28,8 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// `MAX_UPLOAD_BYTES`: the largest photo that can be sent, in bytes. Default 10 MiB.
     pub max_upload_bytes: usize,
+    /// `PAGE_CACHE_BYTES`: how much memory rendered pages may take; 0 keeps none. Default 8 MiB.
+    pub page_cache_bytes: usize,
     /// `SHUTDOWN_GRACE_SECONDS`: how long a stop waits for what is in flight. Default 10 seconds.
     pub shutdown_grace: Duration,
     /// PostgreSQL, when `DBHOST` is set; otherwise SQLite in `DATA_DIR`.
@@ -102,6 +104,12 @@ impl Config {
                 "a number of bytes from 65536 (64 KiB) to 104857600 (100 MiB)",
                 10 << 20,
                 |bytes| Self::UPLOAD_RANGE.contains(bytes),
+            ),
+            page_cache_bytes: reader.parse(
+                "PAGE_CACHE_BYTES",
+                "a number of bytes from 0 (no pages are kept) to 1073741824 (1 GiB)",
+                8 << 20,
+                |bytes| (0..=1 << 30).contains(bytes),
             ),
             shutdown_grace: Duration::from_secs(reader.parse(
                 "SHUTDOWN_GRACE_SECONDS",
@@ -189,6 +197,7 @@ mod tests {
             ("HOST", "localhost:1"),
             ("PORT", "eighty"),
             ("MAX_UPLOAD_BYTES", "10"),
+            ("PAGE_CACHE_BYTES", "8 MB"),
             ("SHUTDOWN_GRACE_SECONDS", "-1"),
             ("RUST_LOG", "site=loud"),
             ("DBHOST", "server"),
@@ -198,13 +207,13 @@ mod tests {
             ("PHOTOS_BASE_URL", "photos"),
         ])
         .unwrap_err();
-        assert_eq!(errors.len(), 11, "{errors:#?}");
+        assert_eq!(errors.len(), 12, "{errors:#?}");
         assert_eq!(
             errors[1],
             "PORT is \"eighty\", but it wants a port number from 0 to 65535."
         );
         assert!(errors[2].starts_with("MAX_UPLOAD_BYTES is \"10\", but it wants a number of bytes"));
-        assert!(errors[5].starts_with("DBHOST is set, but DBNAME is not."));
+        assert!(errors[6].starts_with("DBHOST is set, but DBNAME is not."));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use time::OffsetDateTime;
 use super::{RestaurantSummary, Review, Search};
 
 /// The orders of the list of restaurants.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Sort {
     /// By name, A to Z.
     #[default]

@@ -75,7 +75,10 @@ pub async fn post(
         new.description.as_bytes(),
     ];
     let submission = SubmissionId::of(&form_id, &contents);
-    match app.store.add_restaurant(&new, submission.as_ref()).await {
+    let added = app.store.add_restaurant(&new, submission.as_ref()).await;
+    // Also when it failed: it may have been saved, and the answer lost.
+    app.pages.added();
+    match added {
         Ok(id) => Ok((Notice::RestaurantAdded, Redirect::to(&id.url())).into_response()),
         Err(error) => {
             // The form itself needs no store: nothing typed is lost.

@@ -173,6 +173,8 @@ async fn save(
         }
     }
     let result = app.store.add_review(id, &new, name.as_ref(), submission.as_ref()).await;
+    // Also when it failed: it may have been saved, and the answer lost.
+    app.pages.changed(id);
     if let Some(name) = name
         && !matches!(result, Ok(AddedReview::Added))
     {

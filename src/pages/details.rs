@@ -6,11 +6,12 @@ use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Redirect, Response};
 
 use crate::app::App;
+use crate::cache::{KeptPage, PageKey};
 use crate::error::AppError;
 use crate::model::{Direction, FieldErrors, Restaurant, RestaurantId, ReviewCursor, ReviewForm, ReviewPage};
 use crate::pages::filters;
 use crate::photos::PhotoUrls;
-use crate::web::{Chrome, IdPath, Page, SubmissionId};
+use crate::web::{Chrome, IdPath, Notice, Page, SubmissionId};
 
 /// The page of a restaurant.
 #[derive(Template)]
@@ -95,20 +96,33 @@ pub async fn get(
     headers: HeaderMap,
 ) -> Result<Response, AppError> {
     let from = parse(query.as_deref().unwrap_or_default());
-    let (restaurant, page) = app.store.details(id, from).await?.ok_or(AppError::NotFound)?;
+    if from.is_none() && !Notice::wants_fresh_page(&headers) {
+        let make = async {
+            let template = template(&app, id, None, Chrome::default()).await?;
+            Ok(KeptPage::with_form(template.render()?, &template.form.form_id))
+        };
+        let page = app.pages.page::<AppError>(PageKey::Restaurant(id), make).await?;
+        return Ok(page.respond(&headers));
+    }
     let (chrome, notice_shown) = Chrome::of(&headers);
-    let form = ReviewFormView::empty(&app, id);
-    Ok((
-        notice_shown,
-        Page(DetailsTemplate {
-            chrome,
-            photo_urls: app.photo_urls.clone(),
-            restaurant,
-            page,
-            form,
-        }),
-    )
-        .into_response())
+    let page = Page(template(&app, id, from, chrome).await?);
+    Ok((notice_shown, page).into_response())
+}
+
+async fn template(
+    app: &App,
+    id: RestaurantId,
+    from: Option<(Direction, ReviewCursor)>,
+    chrome: Chrome,
+) -> Result<DetailsTemplate, AppError> {
+    let (restaurant, page) = app.store.details(id, from).await?.ok_or(AppError::NotFound)?;
+    Ok(DetailsTemplate {
+        chrome,
+        photo_urls: app.photo_urls.clone(),
+        restaurant,
+        page,
+        form: ReviewFormView::empty(app, id),
+    })
 }
 
 /// `/<id>` without its slash.

@@ -6,11 +6,12 @@ use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 
 use crate::app::App;
+use crate::cache::{KeptPage, PageKey};
 use crate::error::AppError;
 use crate::model::{Direction, ListCursor, ListPage, ListQuery, Search, Sort};
 use crate::pages::filters;
 use crate::photos::PhotoUrls;
-use crate::web::{Chrome, Page};
+use crate::web::{Chrome, Notice, Page};
 
 #[derive(Template)]
 #[template(path = "list.html")]
@@ -24,19 +25,27 @@ struct ListTemplate {
 /// Shows one page of the list.
 pub async fn get(State(app): State<App>, RawQuery(query): RawQuery, headers: HeaderMap) -> Result<Response, AppError> {
     let query = parse(query.as_deref().unwrap_or_default());
-    let page = app.store.list(&query).await?;
+    if let Some(key) = PageKey::of_list(&query).filter(|_| !Notice::wants_fresh_page(&headers)) {
+        let make = async {
+            Ok(KeptPage::whole(
+                template(&app, query, Chrome::default()).await?.render()?,
+            ))
+        };
+        return Ok(app.pages.page::<AppError>(key, make).await?.respond(&headers));
+    }
     let (chrome, notice_shown) = Chrome::of(&headers);
-    let photo_urls = app.photo_urls.clone();
-    Ok((
-        notice_shown,
-        Page(ListTemplate {
-            chrome,
-            photo_urls,
-            query,
-            page,
-        }),
-    )
-        .into_response())
+    let page = Page(template(&app, query, chrome).await?);
+    Ok((notice_shown, page).into_response())
+}
+
+async fn template(app: &App, query: ListQuery, chrome: Chrome) -> Result<ListTemplate, AppError> {
+    let page = app.store.list(&query).await?;
+    Ok(ListTemplate {
+        chrome,
+        photo_urls: app.photo_urls.clone(),
+        query,
+        page,
+    })
 }
 
 /// Reads `q`, `sort`, `after` and `before`. What makes no sense is left out: a mangled address still

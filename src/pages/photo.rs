@@ -1,13 +1,13 @@
 //! GET `/photos/<name>`: a photo or its thumbnail, streamed from the photo store.
 
 use axum::extract::State;
-use axum::http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
+use axum::http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 
 use crate::app::App;
 use crate::error::AppError;
-use crate::web::PhotoPath;
+use crate::web::{PhotoPath, has_etag};
 
 /// A photo runs nothing and loads nothing; a browser that shows it alone styles the page around it.
 const POLICY: &str = "default-src 'none'; img-src 'self'; style-src 'unsafe-inline'; frame-ancestors 'none'";
@@ -23,7 +23,7 @@ pub async fn get(State(app): State<App>, PhotoPath(name): PhotoPath, headers: He
     let Some(photo) = app.photos.get(&name).await? else {
         return Err(AppError::NotFound);
     };
-    if matches_any(&headers, &etag) {
+    if has_etag(&headers, etag.as_bytes()) {
         return Ok((StatusCode::NOT_MODIFIED, caching).into_response());
     }
     let length = photo.length.to_string();
@@ -33,15 +33,4 @@ pub async fn get(State(app): State<App>, PhotoPath(name): PhotoPath, headers: He
         (CONTENT_SECURITY_POLICY, POLICY),
     ];
     Ok((caching, content, photo.body).into_response())
-}
-
-/// Whether `If-None-Match` names this ETag (RFC 9110, section 13.1.2: by weak comparison).
-fn matches_any(headers: &HeaderMap, etag: &str) -> bool {
-    headers
-        .get_all(IF_NONE_MATCH)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .map(str::trim)
-        .any(|candidate| candidate == "*" || candidate.trim_start_matches("W/") == etag)
 }

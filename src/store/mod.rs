@@ -8,7 +8,7 @@ mod error;
 mod postgres;
 mod sqlite;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use time::OffsetDateTime;
@@ -50,6 +50,25 @@ pub struct ImportedRestaurant {
     pub reviews: Vec<(NewReview, OffsetDateTime, Option<PhotoName>)>,
 }
 
+/// What a store tells whoever follows its changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// That restaurant or its reviews changed, or it was added or deleted.
+    Restaurant(RestaurantId),
+    /// Anything may have changed.
+    Everything,
+    /// Of what was committed before that moment, everything has been told.
+    NoneElseBefore(Instant),
+}
+
+/// The changes of a store, by whomever, from a certain moment on.
+#[async_trait]
+pub trait Changes: Send {
+    /// Waits for the next one. `None` when they are to be followed anew; an error when they can no longer be
+    /// heard.
+    async fn next(&mut self) -> Result<Option<Change>, StoreError>;
+}
+
 /// Restaurants, reviews, and the names of photos that no review shows.
 #[async_trait]
 pub trait Store: Send + Sync {
@@ -66,6 +85,11 @@ pub trait Store: Send + Sync {
     /// What does not hinder it yet but will, in words for who looks at `/readyz`.
     fn warning(&self) -> Option<&'static str> {
         None
+    }
+
+    /// What changes from now on; `None` from a store that cannot tell.
+    async fn changes(&self) -> Result<Option<Box<dyn Changes>>, StoreError> {
+        Ok(None)
     }
 
     /// One page of restaurants.

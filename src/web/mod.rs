@@ -1,5 +1,6 @@
 //! What pages share when they read a request or answer it.
 
+mod conditional;
 mod form;
 mod notice;
 mod page;
@@ -7,6 +8,7 @@ mod path;
 mod security;
 mod submission;
 
+pub use self::conditional::{accepts_gzip, has_etag};
 pub use self::form::{FormBody, SentPhoto};
 pub use self::notice::Notice;
 pub use self::page::{Chrome, Page};

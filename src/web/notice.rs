@@ -1,11 +1,18 @@
 //! A short message on the page after a redirect.
 //!
 //! It travels in a cookie that holds only a known code: no session, no secret, and nothing that a
-//! stranger could put on the page.
+//! stranger could put on the page. A second cookie lets whoever changed something see pages as the store
+//! has them, for a moment: another instance may answer next, and hear of the change a little later.
 
 use axum::http::header::{COOKIE, SET_COOKIE};
 use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponseParts, ResponseParts};
+
+use crate::cache::LEASE;
+
+/// For how many seconds pages come from the store after a change: longer than any instance uses a page that it
+/// may not know to be old.
+const FRESH_FOR: u64 = 2 + LEASE.as_secs();
 
 /// What a page can be told by the one before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,13 +45,16 @@ impl Notice {
     /// The notice that a request brings.
     #[must_use]
     pub fn from_headers(headers: &HeaderMap) -> Option<Self> {
-        headers
-            .get_all(COOKIE)
-            .iter()
-            .filter_map(|value| value.to_str().ok())
-            .flat_map(|value| value.split(';'))
-            .filter_map(|pair| pair.trim().strip_prefix("notice="))
+        cookies(headers)
+            .filter_map(|cookie| cookie.strip_prefix("notice="))
             .find_map(|code| Self::ALL.into_iter().find(|notice| notice.code() == code))
+    }
+
+    /// Whether a page for this request must come from the store: it has a notice to show, or the person has just
+    /// changed something.
+    #[must_use]
+    pub fn wants_fresh_page(headers: &HeaderMap) -> bool {
+        cookies(headers).any(|cookie| cookie.starts_with("notice=") || cookie == "fresh=1")
     }
 
     /// Part of a response that takes the notice away: it has been shown.
@@ -58,12 +68,24 @@ impl IntoResponseParts for Notice {
     type Error = std::convert::Infallible;
 
     fn into_response_parts(self, mut response: ResponseParts) -> Result<ResponseParts, Self::Error> {
-        let cookie = format!("notice={}; Path=/; Max-Age=60; HttpOnly; SameSite=Lax", self.code());
-        response
-            .headers_mut()
-            .append(SET_COOKIE, HeaderValue::try_from(cookie).expect("plain ASCII"));
+        for cookie in [
+            format!("notice={}; Path=/; Max-Age=60; HttpOnly; SameSite=Lax", self.code()),
+            format!("fresh=1; Path=/; Max-Age={FRESH_FOR}; HttpOnly; SameSite=Lax"),
+        ] {
+            let cookie = HeaderValue::try_from(cookie).expect("plain ASCII");
+            response.headers_mut().append(SET_COOKIE, cookie);
+        }
         Ok(response)
     }
+}
+
+fn cookies(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+    headers
+        .get_all(COOKIE)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(';'))
+        .map(str::trim)
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test ends where something is not as it should be")]
 
 mod blobs;
+mod cache;
 mod crash;
 mod faults;
 mod forms;

@@ -20,7 +20,7 @@ use crate::harness::{Site, links};
 use crate::plain_sql::{all_is_shown_once, numbers_after};
 use crate::rig::{Database, shared, with_passwords};
 
-fn store(config: &DatabaseConfig) -> PostgresStore {
+pub fn store(config: &DatabaseConfig) -> PostgresStore {
     PostgresStore::open(config, SignIn::Password).unwrap()
 }
 

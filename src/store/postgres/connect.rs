@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sqlx::ConnectOptions;
 use sqlx::error::DatabaseError;
-use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgListener, PgPoolOptions, PgSslMode};
 
 use super::pool::{Pool, Pooled};
 use crate::azure::KeptToken;
@@ -14,7 +14,9 @@ use crate::store::StoreError;
 
 /// How long a request waits for a connection.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
-
+/// How long a connection is used. The server checks a token at sign-in alone, so this also bounds how long
+/// an identity that is no longer wanted stays in.
+pub(super) const LIFETIME: Duration = Duration::from_mins(30);
 /// How long after its last use a connection is taken to live.
 const TRUSTED: Duration = Duration::from_secs(1);
 
@@ -49,22 +51,22 @@ impl Database {
 
     /// A connection of the pool, which lives.
     pub(super) async fn acquire(&self) -> Result<Pooled, StoreError> {
-        self.pool.acquire(Duration::ZERO, self.open(self.options.clone())).await
+        self.pool.acquire(Duration::ZERO, self.open(&self.options)).await
     }
 
     /// A connection of the pool for who can ask another one if this [was closed](Pooled::was_closed).
     pub(super) async fn acquire_unasked(&self) -> Result<Pooled, StoreError> {
-        self.pool.acquire(TRUSTED, self.open(self.options.clone())).await
+        self.pool.acquire(TRUSTED, self.open(&self.options)).await
     }
 
     /// A connection beside the pool, for work that may take long.
     pub(super) async fn connect(&self) -> Result<PgConnection, StoreError> {
-        self.open(self.options.clone().options([("statement_timeout", "0")]))
+        self.open(&self.options.clone().options([("statement_timeout", "0")]))
             .await
     }
 
     /// A new connection, with a token that is valid now.
-    async fn open(&self, options: PgConnectOptions) -> Result<PgConnection, StoreError> {
+    async fn open(&self, options: &PgConnectOptions) -> Result<PgConnection, StoreError> {
         let SignIn::Token(kept) = &self.sign_in else {
             return Ok(within(options.connect()).await?);
         };
@@ -72,7 +74,22 @@ impl Database {
         match within(options.clone().password(token.expose()).connect()).await {
             Err(error) if is_refusal(&error) => {
                 let token = kept.refuse(&token).await?;
-                Ok(within(options.password(token.expose()).connect()).await?)
+                Ok(within(options.clone().password(token.expose()).connect()).await?)
+            }
+            result => Ok(result?),
+        }
+    }
+
+    /// A connection that hears notifications, beside the pool.
+    pub(super) async fn listener(&self) -> Result<PgListener, StoreError> {
+        let SignIn::Token(kept) = &self.sign_in else {
+            return Ok(listen_with(self.options.clone()).await?);
+        };
+        let token = kept.get().await?;
+        match listen_with(self.options.clone().password(token.expose())).await {
+            Err(error) if is_refusal(&error) => {
+                let token = kept.refuse(&token).await?;
+                Ok(listen_with(self.options.clone().password(token.expose())).await?)
             }
             result => Ok(result?),
         }
@@ -84,9 +101,23 @@ impl Database {
     }
 }
 
-/// A connection that does not come, or does not answer, in time is as good as none.
-pub(super) async fn within<T>(connecting: impl Future<Output = sqlx::Result<T>>) -> sqlx::Result<T> {
-    tokio::time::timeout(PATIENCE, connecting)
+/// A listener takes its connection from a pool; this one has no other. When it is lost, so is the listener:
+/// what was sent meanwhile is lost too.
+async fn listen_with(options: PgConnectOptions) -> sqlx::Result<PgListener> {
+    let pool = PgPoolOptions::new()
+        .max_connections(1)
+        .acquire_timeout(PATIENCE)
+        .max_lifetime(None)
+        .idle_timeout(None)
+        .connect_lazy_with(options);
+    let mut listener = PgListener::connect_with(&pool).await?;
+    listener.eager_reconnect(false);
+    Ok(listener)
+}
+
+/// An answer that does not come in time is as good as none.
+pub(super) async fn within<T>(answer: impl Future<Output = sqlx::Result<T>>) -> sqlx::Result<T> {
+    tokio::time::timeout(PATIENCE, answer)
         .await
         .unwrap_or_else(|_| Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into())))
 }

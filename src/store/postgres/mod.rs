@@ -1,6 +1,7 @@
 //! The store in Azure: PostgreSQL. Every query is checked against the tables when it is compiled, by what
 //! `.sqlx` knows of them (see `migrations/prepare.sh`).
 
+mod changes;
 mod connect;
 mod details;
 mod list;
@@ -14,10 +15,11 @@ use sqlx::migrate::Migrator;
 use sqlx::{Connection, PgConnection};
 use time::OffsetDateTime;
 
+use self::changes::Listener;
 use self::connect::Database;
 pub use self::connect::SignIn;
 use super::{
-    AddedReview, ImportedRestaurant, RESTAURANTS_PER_PAGE, REVIEWS_PER_PAGE, Store, StoreError, added_review,
+    AddedReview, Changes, ImportedRestaurant, RESTAURANTS_PER_PAGE, REVIEWS_PER_PAGE, Store, StoreError, added_review,
     bad_value, one_page, review_page,
 };
 use crate::config::DatabaseConfig;
@@ -137,6 +139,10 @@ impl Store for PostgresStore {
             tracing::info!("the store is migrated");
         }
         Ok(connection.close().await?)
+    }
+
+    async fn changes(&self) -> Result<Option<Box<dyn Changes>>, StoreError> {
+        Ok(Some(Box::new(Listener::start(&self.database).await?)))
     }
 
     async fn list(&self, query: &ListQuery) -> Result<ListPage, StoreError> {

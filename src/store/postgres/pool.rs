@@ -12,14 +12,11 @@ use sqlx::postgres::PgConnection;
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::connect::{PATIENCE, within};
+use super::connect::{LIFETIME, PATIENCE, within};
 use crate::store::StoreError;
 
 /// Connections of one instance. A small server in Azure has 35 for all of them.
 const CONNECTIONS: usize = 10;
-/// How long a connection is used. The server checks a token at sign-in alone, so this also bounds how long
-/// an identity that is no longer wanted stays in.
-const LIFETIME: Duration = Duration::from_mins(30);
 /// How long a connection that is not needed is kept.
 const IDLE: Duration = Duration::from_mins(10);
 

@@ -1,0 +1,363 @@
+//! Kept pages: what is shown is what the store has, whoever changes it, on whichever instance.
+
+use std::collections::HashMap;
+use std::process::Command;
+use std::sync::Arc;
+
+use axum::http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, COOKIE, ETAG, IF_NONE_MATCH, LOCATION, SET_COOKIE};
+use fastrand::Rng;
+use futures_util::future::join_all;
+use local_azure::testing::patiently;
+use reqwest::StatusCode;
+use sqlx::Executor as _;
+
+use crate::harness::{Site, review};
+use crate::postgres::store;
+use crate::rig::{Database, shared};
+
+/// Instances of the site on one database, which all keep pages.
+async fn instances(count: usize) -> (Database, Vec<Arc<Site>>) {
+    let database = Database::with_password(&shared().await).await;
+    let mut sites = Vec::new();
+    for _ in 0..count {
+        let site = Site::start_on(Box::new(store(&database.config))).await;
+        keeps_pages(&site).await;
+        sites.push(Arc::new(site));
+    }
+    (database, sites)
+}
+
+async fn keeps_pages(site: &Site) {
+    patiently("pages are kept", async || site.app.pages.is_on().then_some(())).await;
+}
+
+/// How many reviews a page says that a restaurant has.
+fn count(page: &str) -> usize {
+    let Some((before, _)) = page.split_once(" review").filter(|_| !page.contains("No ratings yet")) else {
+        return 0;
+    };
+    before.rsplit_once('(').unwrap().1.parse().unwrap()
+}
+
+#[tokio::test]
+async fn a_page_is_kept_until_what_it_shows_changes_by_whomever() {
+    let (database, sites) = instances(1).await;
+    let site = &sites[0];
+    let mut sql = database.plain_sql().await;
+    for name in ["Ada's", "Björn's"] {
+        site.add_restaurant(name).await;
+    }
+    let other = site.get("/2/").send().await.unwrap().headers()[ETAG].clone();
+    let mut seen = Vec::new();
+    for (change, shows) in [
+        (
+            "insert into reviews (restaurant_id, user_name, rating) values (1, 'Chidi', 4)",
+            "Chidi",
+        ),
+        (
+            "update reviews set review_text = 'Corrected' where restaurant_id = 1",
+            "Corrected",
+        ),
+        ("update reviews set rating = 2 where restaurant_id = 1", "2.0"),
+        (
+            "update restaurants set street_address = '7 Elm Street' where id = 1",
+            "7 Elm Street",
+        ),
+        ("delete from reviews where restaurant_id = 1", "No ratings yet"),
+        ("update restaurants set id = 3 where id = 1", "Page not found"),
+        ("update restaurants set id = 1 where id = 3", "Ada&#39;s"),
+        (
+            "insert into reviews (restaurant_id, user_name, rating) values (1, 'Dolores', 4)",
+            "Dolores",
+        ),
+        ("truncate reviews", "No reviews of this restaurant"),
+        ("delete from restaurants where id = 1", "Page not found"),
+    ] {
+        // Kept by now, the list too.
+        for path in ["/1/", "/"] {
+            seen.push(site.get(path).send().await.unwrap().text().await.unwrap());
+        }
+        sql.execute(change).await.unwrap();
+        patiently("the page shows the change", async || {
+            let page = site.get("/1/").send().await.unwrap().text().await.unwrap();
+            page.contains(shows).then_some(())
+        })
+        .await;
+        if !change.starts_with("update reviews set review_text") && !change.starts_with("update restaurants set id") {
+            let before = seen.pop().unwrap();
+            patiently("the list shows the change", async || {
+                (site.page("/").await != before).then_some(())
+            })
+            .await;
+        }
+    }
+    // Nothing happened there but that all reviews were truncated.
+    let same = site.get("/2/").header(IF_NONE_MATCH, other).send().await.unwrap();
+    assert_eq!(same.status(), StatusCode::NOT_MODIFIED);
+    sql.execute("truncate restaurants cascade").await.unwrap();
+    patiently("nothing is left", async || {
+        site.page("/").await.contains("No restaurants exist").then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn browsers_are_sent_what_they_do_not_have_compressed_with_a_form_of_their_own() {
+    let (_database, sites) = instances(1).await;
+    let site = &sites[0];
+    let path = site.add_restaurant("Ada's").await;
+    let form_id = |page: &str| page.split_once("name=\"form_id\" value=\"").unwrap().1[..36].to_owned();
+    let first = site.get(&path).send().await.unwrap();
+    let etag = first.headers()[ETAG].clone();
+    let first = first.text().await.unwrap();
+    let second = site.page(&path).await;
+    assert_ne!(form_id(&first), form_id(&second));
+    assert_eq!(
+        first.replace(&form_id(&first), ""),
+        second.replace(&form_id(&second), "")
+    );
+
+    let gzip = site.get(&path).header(ACCEPT_ENCODING, "gzip").send().await.unwrap();
+    assert_eq!(
+        (&gzip.headers()[CONTENT_ENCODING], &gzip.headers()[ETAG]),
+        (&"gzip".parse().unwrap(), &etag)
+    );
+    let file = gzip.bytes().await.unwrap();
+    let mut unpacked = String::new();
+    std::io::Read::read_to_string(&mut flate2::read::GzDecoder::new(&file[..]), &mut unpacked).unwrap();
+    assert_eq!(
+        unpacked.replace(&form_id(&unpacked), ""),
+        second.replace(&form_id(&second), "")
+    );
+
+    let same = site.get(&path).header(IF_NONE_MATCH, &etag).send().await.unwrap();
+    assert_eq!(same.status(), StatusCode::NOT_MODIFIED);
+    site.review(&path, review("Chidi", "5", "")).await;
+    let changed = site.get(&path).header(IF_NONE_MATCH, &etag).send().await.unwrap();
+    assert_eq!(changed.status(), StatusCode::OK);
+    assert_ne!(changed.headers()[ETAG], etag);
+}
+
+/// A person, with a browser's cookies.
+struct Visitor {
+    cookies: HashMap<String, String>,
+}
+
+impl Visitor {
+    fn new() -> Self {
+        Self {
+            cookies: HashMap::new(),
+        }
+    }
+
+    fn cookie_header(&self) -> String {
+        let pairs: Vec<_> = self
+            .cookies
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
+        pairs.join("; ")
+    }
+
+    fn note(&mut self, response: &reqwest::Response) {
+        for cookie in response.headers().get_all(SET_COOKIE) {
+            let (name, rest) = cookie.to_str().unwrap().split_once('=').unwrap();
+            let value = rest.split(';').next().unwrap();
+            if rest.contains("Max-Age=0") {
+                self.cookies.remove(name);
+            } else {
+                self.cookies.insert(name.to_owned(), value.to_owned());
+            }
+        }
+    }
+
+    async fn get(&mut self, site: &Site, path: &str) -> String {
+        let response = site
+            .get(path)
+            .header(COOKIE, self.cookie_header())
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(response.status(), StatusCode::OK);
+        self.note(&response);
+        response.text().await.unwrap()
+    }
+
+    async fn review(&mut self, site: &Site, path: &str, text: &str) {
+        let request = site.post(&format!("/review{}", path.trim_end_matches('/')));
+        let form = review("Ada", "5", text);
+        let response = request
+            .header(COOKIE, self.cookie_header())
+            .multipart(form)
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(response.headers()[LOCATION], *path);
+        self.note(&response);
+    }
+}
+
+/// Many people at once, some writing, some reading, some with cookies and some without, on two instances. In each
+/// round each writer sees what it wrote; after each round every page on every instance is that of the store.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn no_page_is_ever_stale_on_two_instances() {
+    const ROUNDS: usize = 40;
+    const RESTAURANTS: usize = 3;
+    const PEOPLE: usize = 12;
+    let (_database, sites) = instances(2).await;
+    for name in 0..RESTAURANTS {
+        sites[0].add_restaurant(&format!("Restaurant {name}")).await;
+    }
+    let seed = fastrand::u64(..);
+    eprintln!("seed {seed}");
+    let mut rng = Rng::with_seed(seed);
+    let mut written = 0;
+    for round in 0..ROUNDS {
+        let people = (0..PEOPLE).map(|person| {
+            let (sites, mut rng) = (sites.clone(), Rng::with_seed(rng.u64(..)));
+            tokio::spawn(async move {
+                let mut writes = 0;
+                let mut visitor = Visitor::new();
+                // A script has no cookies, and one instance alone that it talks to.
+                let (has_cookies, home) = (rng.bool(), rng.usize(..2));
+                for step in 0..4 {
+                    let path = format!("/{}/", rng.usize(1..=RESTAURANTS));
+                    let site = &sites[if has_cookies { rng.usize(..2) } else { home }];
+                    let before = count(&visitor.get(site, &path).await);
+                    if rng.bool() {
+                        let text = format!("written by {person} in round {round}, step {step}");
+                        visitor.review(site, &path, &text).await;
+                        writes += 1;
+                        let site = &sites[if has_cookies { rng.usize(..2) } else { home }];
+                        if !has_cookies {
+                            visitor.cookies.clear();
+                        }
+                        // The second time the notice is gone.
+                        for _ in 0..2 {
+                            let page = visitor.get(site, &path).await;
+                            assert!(
+                                count(&page) > before && page.contains(&text),
+                                "seed {seed}: {text} is missing"
+                            );
+                        }
+                        let list = visitor.get(site, "/").await;
+                        assert!(list.contains("5.0"));
+                    }
+                }
+                writes
+            })
+        });
+        for writes in join_all(people).await {
+            written += writes.unwrap();
+        }
+        // A stale page that was kept would stay until the next change.
+        for site in &sites {
+            let mut total = 0;
+            for id in 1..=RESTAURANTS {
+                let path = format!("/{id}/");
+                let counted = sites[0]
+                    .app
+                    .store
+                    .details(restaurant_review::model::RestaurantId(id.try_into().unwrap()), None);
+                let (restaurant, _) = counted.await.unwrap().unwrap();
+                let wanted = usize::try_from(restaurant.rating.count).unwrap();
+                total += wanted;
+                patiently("the restaurant's page is that of the store", async || {
+                    (count(&site.page(&path).await) == wanted).then_some(())
+                })
+                .await;
+                let shown = format!("({wanted} review");
+                patiently("the list is that of the store", async || {
+                    (site.page("/").await.contains(&shown) || wanted == 0).then_some(())
+                })
+                .await;
+            }
+            assert_eq!(total, written, "nothing is lost, nothing is counted twice");
+        }
+    }
+}
+
+/// The process that serves the connection on which a site hears of changes.
+async fn listening_backend(database: &Database) -> String {
+    let mut admin = database
+        .cloud
+        .postgres()
+        .await
+        .superuser(&database.config.name)
+        .await
+        .unwrap();
+    patiently("the site listens", async || {
+        let found: Option<i32> = sqlx::query_scalar(
+            "select pid from pg_stat_activity where datname = current_database() and query ilike 'listen%'",
+        )
+        .fetch_optional(&mut admin)
+        .await
+        .unwrap();
+        found.map(|pid| pid.to_string())
+    })
+    .await
+}
+
+fn signal(signal: &str, process: &str) {
+    assert!(Command::new("kill").args([signal, process]).status().unwrap().success());
+}
+
+/// The connection is there, but nothing comes through: as when a cable is cut.
+#[tokio::test]
+async fn an_instance_that_hears_nothing_stops_to_use_its_pages() {
+    let (database, sites) = instances(1).await;
+    let site = &sites[0];
+    let path = site.add_restaurant("Ada's").await;
+    let other = Site::start_on(Box::new(store(&database.config))).await;
+    keeps_pages(&other).await;
+    other.review(&path, review("Chidi", "5", "")).await;
+    patiently("the first instance shows it", async || {
+        site.page(&path).await.contains("Chidi").then_some(())
+    })
+    .await;
+    drop(other);
+
+    let backend = listening_backend(&database).await;
+    signal("-STOP", &backend);
+    site.page(&path).await;
+    // Whoever writes elsewhere is not shown the page that this instance does not know to be old.
+    let elsewhere = Site::start_on(Box::new(store(&database.config))).await;
+    let mut visitor = Visitor::new();
+    visitor.review(&elsewhere, &path, "Written elsewhere").await;
+    for _ in 0..2 {
+        assert!(visitor.get(site, &path).await.contains("Written elsewhere"));
+    }
+    // Soon, nobody is.
+    patiently("pages are no longer used", async || {
+        (!site.app.pages.is_on()).then_some(())
+    })
+    .await;
+    assert!(site.page(&path).await.contains("Written elsewhere"));
+
+    signal("-CONT", &backend);
+    keeps_pages(site).await;
+    assert!(site.page(&path).await.contains("Written elsewhere"));
+}
+
+#[tokio::test]
+async fn a_lost_connection_switches_off_until_it_is_back() {
+    let (database, sites) = instances(1).await;
+    let site = &sites[0];
+    let path = site.add_restaurant("Ada's").await;
+    let mut sql = database.plain_sql().await;
+    for round in 0..5 {
+        site.page(&path).await;
+        let backend = listening_backend(&database).await;
+        database.admin(&format!("select pg_terminate_backend({backend})")).await;
+        // Nobody may have heard of this.
+        let change = format!("update restaurants set description = 'Round {round}' where id = 1");
+        sql.execute(sqlx::AssertSqlSafe(change)).await.unwrap();
+        let shown = format!("Round {round}");
+        patiently("the change is shown", async || {
+            site.page(&path).await.contains(&shown).then_some(())
+        })
+        .await;
+        keeps_pages(site).await;
+        assert!(site.page(&path).await.contains(&shown));
+    }
+}
