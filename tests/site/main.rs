@@ -14,6 +14,7 @@ mod pages;
 mod passwordless;
 mod photos;
 mod plain_sql;
+mod plans;
 mod postgres;
 mod process;
 mod rig;

@@ -1,24 +1,24 @@
 //! Connections to PostgreSQL, and the password that each is opened with.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use sqlx::ConnectOptions;
 use sqlx::error::DatabaseError;
-use sqlx::pool::PoolConnection;
-use sqlx::postgres::{PgConnectOptions, PgConnection, PgListener, PgPool, PgPoolOptions, PgSslMode};
-use sqlx::{ConnectOptions, Postgres};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgListener, PgPoolOptions, PgSslMode};
 
+use super::pool::{Pool, Pooled};
 use crate::azure::KeptToken;
 use crate::config::{DatabaseConfig, Secret, SslMode};
 use crate::store::StoreError;
 
-/// Connections of one instance. A small server in Azure has 35 for all of them.
-const CONNECTIONS: u32 = 10;
 /// How long a request waits for a connection.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 /// How long a connection is used. The server checks a token at sign-in alone, so this also bounds how long
 /// an identity that is no longer wanted stays in.
 pub(super) const LIFETIME: Duration = Duration::from_mins(30);
+/// How long after its last use a connection is taken to live.
+const TRUSTED: Duration = Duration::from_secs(1);
 
 /// What a connection is opened with.
 #[derive(Clone)]
@@ -31,11 +31,9 @@ pub enum SignIn {
 
 /// The database that the settings name.
 pub(super) struct Database {
-    pool: PgPool,
+    pool: Pool,
     options: PgConnectOptions,
     sign_in: SignIn,
-    /// The token that the pool's next connection is opened with.
-    token: Mutex<Option<Secret>>,
 }
 
 impl Database {
@@ -44,44 +42,31 @@ impl Database {
         // For verify-ca, sqlx asks for the process's provider, and ends the process when there are two to
         // choose from. An error says that one is chosen.
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-        let options = options(config);
-        let pool = PgPoolOptions::new()
-            .max_connections(CONNECTIONS)
-            .acquire_timeout(PATIENCE)
-            .max_lifetime(LIFETIME)
-            .connect_lazy_with(options.clone());
         Self {
-            pool,
-            options,
+            pool: Pool::new(),
+            options: options(config),
             sign_in,
-            token: Mutex::new(None),
         }
     }
 
-    /// A connection of the pool; a new one is opened with a token that is valid now.
-    pub(super) async fn acquire(&self) -> Result<PoolConnection<Postgres>, StoreError> {
-        let SignIn::Token(kept) = &self.sign_in else {
-            return Ok(self.pool.acquire().await?);
-        };
-        let token = match kept.get().await {
-            Ok(token) => token,
-            // What is open needs none.
-            Err(error) => return self.pool.try_acquire().ok_or_else(|| error.into()),
-        };
-        self.use_token(&token);
-        match self.pool.acquire().await {
-            Err(error) if is_refusal(&error) => {
-                self.use_token(&kept.refuse(&token).await?);
-                Ok(self.pool.acquire().await?)
-            }
-            result => Ok(result?),
-        }
+    /// A connection of the pool, which lives.
+    pub(super) async fn acquire(&self) -> Result<Pooled, StoreError> {
+        self.pool.acquire(Duration::ZERO, self.open(&self.options)).await
     }
 
-    /// A connection beside the pool, for work that may take long. The error is the server's own, where the
-    /// pool would try until its time is up.
+    /// A connection of the pool for who can ask another one if this [was closed](Pooled::was_closed).
+    pub(super) async fn acquire_unasked(&self) -> Result<Pooled, StoreError> {
+        self.pool.acquire(TRUSTED, self.open(&self.options)).await
+    }
+
+    /// A connection beside the pool, for work that may take long.
     pub(super) async fn connect(&self) -> Result<PgConnection, StoreError> {
-        let options = self.options.clone().options([("statement_timeout", "0")]);
+        self.open(&self.options.clone().options([("statement_timeout", "0")]))
+            .await
+    }
+
+    /// A new connection, with a token that is valid now.
+    async fn open(&self, options: &PgConnectOptions) -> Result<PgConnection, StoreError> {
         let SignIn::Token(kept) = &self.sign_in else {
             return Ok(within(options.connect()).await?);
         };
@@ -89,7 +74,7 @@ impl Database {
         match within(options.clone().password(token.expose()).connect()).await {
             Err(error) if is_refusal(&error) => {
                 let token = kept.refuse(&token).await?;
-                Ok(within(options.password(token.expose()).connect()).await?)
+                Ok(within(options.clone().password(token.expose()).connect()).await?)
             }
             result => Ok(result?),
         }
@@ -113,16 +98,6 @@ impl Database {
     /// Whether tokens are needed, and the last refresh failed.
     pub(super) fn lacks_new_tokens(&self) -> bool {
         matches!(&self.sign_in, SignIn::Token(kept) if kept.problem().is_some())
-    }
-
-    /// Opens the pool's next connections with that token.
-    fn use_token(&self, token: &Secret) {
-        let mut current = self.token.lock().unwrap_or_else(PoisonError::into_inner);
-        if current.as_ref() != Some(token) {
-            self.pool
-                .set_connect_options(self.options.clone().password(token.expose()));
-            *current = Some(token.clone());
-        }
     }
 }
 
@@ -171,9 +146,14 @@ fn options(config: &DatabaseConfig) -> PgConnectOptions {
         .application_name("restaurant-review")
         .options([
             ("statement_timeout", "10s"),
-            // One query of the list serves with and without a search and a cursor. Planned for its values,
-            // it uses the index that suits them; a plan for any values could not.
-            ("plan_cache_mode", "force_custom_plan"),
+            // Each query has one good plan, whatever its values and however much there is: planned once per
+            // connection, along the indexes that are made for it. Guesses of how many rows there will be (of
+            // one restaurant, say, which may have a thousand times the usual number) do not change it.
+            ("plan_cache_mode", "force_generic_plan"),
+            ("enable_sort", "off"),
+            ("enable_seqscan", "off"),
+            // A sort that no index replaces counts as very dear now, which is no reason to compile the query.
+            ("jit", "off"),
         ]);
     if let Some(file) = &config.root_certificates {
         options = options.ssl_root_cert(file);

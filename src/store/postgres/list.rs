@@ -8,6 +8,8 @@
 //! taken out of the order again. What holds is exact for reviews that are added, as long as no more than
 //! 10,000 follow and no more than [`AsOf::PENDING_MAX`] transactions were under way.
 
+use std::borrow::Cow;
+
 use sqlx::PgConnection;
 
 use super::{count, photo};
@@ -92,107 +94,221 @@ fn now(snapshot: &str) -> Option<AsOf> {
     })
 }
 
-/// The query for one page in one order. `key` are the columns of the order, compared with the cursor's
-/// `values` by `beyond`; `order` reads from there on. $1 and $2 are the moment, $3 the search, $4 how many
-/// rows, $5 the cursor's id, and further ones the rest of its key.
+/// Reads one page of an order, in any of the ways there are to ask for one. `key` are the columns of the order; a
+/// page goes on where they are, compared by `beyond`, past the cursor's `values`, and `order` reads from there on.
+/// $1 and $2 are the cursor's moment, $3 is its id, the next ones are its `keys`, and `words` is the number of the
+/// search's words, which come last.
+macro_rules! pages {
+    (
+        $connection:ident, $query:ident, $cursor:ident, $key:literal, $values:literal, $words:literal,
+        after: $after:literal $order:literal, before: $before:literal $reverse:literal, keys: $($value:expr),*
+    ) => {
+        match (&$query.from, $query.search.words().map(|words| words.join(" "))) {
+            (None, None) => first!($connection, $order),
+            (Some((Direction::After, _)), None) => {
+                next!($connection, $cursor, $key $after $values, $order, $($value),*)
+            }
+            (Some((Direction::Before, _)), None) => {
+                next!($connection, $cursor, $key $before $values, $reverse, $($value),*)
+            }
+            (None | Some((Direction::After, _)), Some(words)) => {
+                found!($connection, $cursor, $key $after $values, $order, $words, $($value,)* words)
+            }
+            (Some((Direction::Before, _)), Some(words)) => {
+                found!($connection, $cursor, $key $before $values, $reverse, $words, $($value,)* words)
+            }
+        }
+    };
+}
+
+/// The first page without a search, which is asked for most.
+macro_rules! first {
+    ($connection:ident, $order:literal) => {
+        rows!(
+            $connection,
+            "with page as (select *, review_count as count_now from restaurants order by " $order " limit 51)",
+            $order,
+        )
+    };
+}
+
+/// A page from a cursor on. The restaurants that were not reviewed since its moment come from the index of the order,
+/// the few others are sorted in beside them.
+macro_rules! next {
+    ($connection:ident, $cursor:ident, $key:literal $beyond:literal $values:literal, $order:literal, $($value:expr),*) => {
+        later!(
+            $connection, $cursor, $key $beyond $values,
+            "unchanged as (
+                 select *, review_count as count_now from restaurants
+                 where " $key $beyond $values " and id not in (select restaurant_id from later)
+                 order by " $order " limit 51
+             )",
+            "true", $order, $($value),*
+        )
+    };
+}
+
+/// The same for a search. The order's index leads to 51 matches soon when the words are common, the index of the words
+/// when they are rare, and neither when the other one does. How common they are is not known (nor does the planner
+/// know how they are spread over the order): so the order's first 1,000 are looked through, and if that is
+/// not enough, all that have the words are sorted.
+macro_rules! found {
+    (
+        $connection:ident, $cursor:ident, $key:literal $beyond:literal $values:literal, $order:literal, $words:literal,
+        $($value:expr),*
+    ) => {
+        later!(
+            $connection, $cursor, $key $beyond $values,
+            "common as materialized (
+                 select id, name, street_address, rating_sum, name_folded, milli_stars, review_count
+                 from (
+                     select * from restaurants
+                     where " $key $beyond $values " and id not in (select restaurant_id from later)
+                     order by " $order " limit 1000
+                 ) nearest
+                 where search_words @@ (select search_query(" $words "))
+                 order by " $order " limit 51
+             ),
+             rare as materialized (
+                 select id, name, street_address, rating_sum, name_folded, milli_stars, review_count
+                 from restaurants
+                 where (select count(*) from common) < 51 and search_words @@ (select search_query(" $words "))
+             ),
+             unchanged as (
+                 select *, review_count as count_now from common where (select count(*) from common) = 51
+                 union all
+                 (
+                     select *, review_count as count_now from rare
+                     where " $key $beyond $values " and id not in (select restaurant_id from later)
+                     order by " $order " limit 51
+                 )
+             )",
+            "search_words @@ (select search_query(" $words "))", $order, $($value),*
+        )
+    };
+}
+
+/// A page of restaurants that were not reviewed since the cursor's moment and of those that were (`later`), with the
+/// numbers that these had then. A row of another server's transactions (from a dump) is never later.
 ///
-/// The restaurants that were not reviewed since (`later`) come from the index of the order; the few others
-/// are sorted in beside them. A row of another server's transactions (from a dump) is never later.
-macro_rules! page {
-    ($connection:expr, $key:literal $beyond:literal $values:literal, $order:literal, $($argument:expr),+) => {
-        sqlx::query_as!(
-            Row,
+/// Every restaurant that was reviewed is looked up by its id: without OFFSET 0, a planner that expects many of them
+/// reads the whole table.
+macro_rules! later {
+    (
+        $connection:ident, $cursor:ident, $key:literal $beyond:literal $values:literal, $($unchanged:literal)+,
+        $($matches:literal)+, $order:literal, $($value:expr),*
+    ) => {
+        rows!(
+            $connection,
             "with
              later as materialized (
                  select restaurant_id, count(*) as review_count, sum(rating)::bigint as rating_sum
-                 from reviews
-                 where (added_in > $1::bigint or added_in = any ($2::bigint[]))
-                   and added_in < pg_snapshot_xmax(pg_current_snapshot())::text::bigint
-                   and id > (select coalesce(max(id), 0) - 10000 from reviews)
+                 from (
+                     (
+                         select id, restaurant_id, rating from reviews
+                         where added_in > $1::bigint
+                           and added_in < pg_snapshot_xmax(pg_current_snapshot())::text::bigint
+                         order by added_in desc limit 10000
+                     )
+                     union all
+                     (
+                         select id, restaurant_id, rating from reviews
+                         where added_in = any ($2::bigint[]) limit 10000
+                     )
+                 ) added
+                 where id > (select coalesce(max(id), 0) - 10000 from reviews)
                  group by restaurant_id
              ),
+             " $($unchanged)+ ",
+             changed as (
+                 select r.id, r.name, r.street_address, r.rating_sum, r.name_folded, r.search_words,
+                        (r.rating_sum - later.rating_sum) * 1000
+                            / greatest(r.review_count - later.review_count, 1) as milli_stars,
+                        r.review_count - later.review_count as review_count, r.review_count as count_now
+                 from later cross join lateral (
+                     select * from restaurants where id = later.restaurant_id offset 0
+                 ) r
+             ),
              page as (
-                 (
-                     select id, name_folded, milli_stars, review_count from restaurants
-                     where ($5::bigint is null or " + $key + " " + $beyond + " " + $values + ")
-                       and ($3::text is null or search_words @@ search_query($3))
-                       and id not in (select restaurant_id from later)
-                     order by " + $order + " limit $4::bigint
-                 )
+                 select id, name, street_address, rating_sum, name_folded, milli_stars, review_count, count_now
+                 from unchanged
                  union all
-                 select id, name_folded, milli_stars, review_count
-                 from (
-                     select r.id, r.name_folded, r.search_words,
-                            r.review_count - later.review_count as review_count,
-                            (r.rating_sum - later.rating_sum) * 1000
-                                / greatest(r.review_count - later.review_count, 1) as milli_stars
-                     from later join restaurants r on r.id = later.restaurant_id
-                 ) changed
-                 where ($5 is null or " + $key + " " + $beyond + " " + $values + ")
-                   and ($3 is null or search_words @@ search_query($3))
-             )
-             select r.id, r.name, r.street_address, r.rating_sum, r.review_count,
-                    page.milli_stars as \"milli_stars_then!\", page.review_count as \"review_count_then!\",
-                    (select pg_current_snapshot()::text) as \"snapshot!\",
-                    (select image_name from reviews
-                     where restaurant_id = r.id and image_name is not null
-                     order by review_date desc, id desc limit 1) as cover
-             from (
-                 select *, row_number() over (order by " + $order + ") as place
-                 from page order by place limit $4
-             ) page join restaurants r on r.id = page.id
-             order by page.place",
-            $($argument),+
+                 select id, name, street_address, rating_sum, name_folded, milli_stars, review_count, count_now
+                 from changed where " $key $beyond $values " and " $($matches)+ "
+                 order by " $order " limit 51
+             )",
+            $order, $cursor.as_of.newest, &$cursor.as_of.pending, $cursor.id $(, $value)*
+        )
+    };
+}
+
+/// The rows of the query's `page`.
+macro_rules! rows {
+    ($connection:ident, $($page:literal)+, $order:literal, $($argument:expr),*) => {
+        sqlx::query_as!(
+            Row,
+            $($page +)+
+            " select id as \"id!\", name as \"name!\", street_address as \"street_address!\",
+                     rating_sum as \"rating_sum!\", count_now as \"review_count!\",
+                     milli_stars as \"milli_stars_then!\", review_count as \"review_count_then!\",
+                     (select pg_current_snapshot()::text) as \"snapshot!\",
+                     (select image_name from reviews
+                      where restaurant_id = page.id and image_name is not null
+                      order by review_date desc, id desc limit 1) as cover
+              from page order by " + $order,
+            $($argument),*
         )
         .fetch_all($connection)
         .await
     };
 }
 
-/// Reads a page of at most `limit` rows, in the direction of reading.
-pub(super) async fn page(connection: &mut PgConnection, query: &ListQuery, limit: i64) -> sqlx::Result<Vec<Row>> {
-    let backwards = matches!(query.from, Some((Direction::Before, _)));
-    let cursor = query.from.as_ref().map(|(_, cursor)| cursor);
-    let newest = cursor.map(|cursor| cursor.as_of.newest);
-    let pending = cursor.map_or(&[][..], |cursor| &cursor.as_of.pending);
-    let search = query.search.words().map(|words| words.join(" "));
-    let id = cursor.map(|cursor| cursor.id);
-    let (name, stars, count) = cursor.map(|cursor| cursor.key.values()).unwrap_or_default();
-    match (query.sort, backwards) {
-        (Sort::Name, false) => page!(
-            connection, "(name_folded, id)" ">" "(folded_text($6), $5)", "name_folded, id",
-            newest, pending, search, limit, id, name
+/// Reads a page and one row more, in the direction of reading.
+pub(super) async fn page(connection: &mut PgConnection, query: &ListQuery) -> sqlx::Result<Vec<Row>> {
+    let cursor = query
+        .from
+        .as_ref()
+        .map_or_else(|| Cow::Owned(start(query.sort)), |(_, cursor)| Cow::Borrowed(cursor));
+    let (name, stars, count) = cursor.key.values();
+    match query.sort {
+        Sort::Name => pages!(
+            connection, query, cursor, "(name_folded, id)", "(folded_text($4), $3)", "$5",
+            after: ">" "name_folded, id", before: "<" "name_folded desc, id desc", keys: name
         ),
-        (Sort::Name, true) => page!(
-            connection, "(name_folded, id)" "<" "(folded_text($6), $5)", "name_folded desc, id desc",
-            newest, pending, search, limit, id, name
+        Sort::Rating => pages!(
+            connection, query, cursor, "(milli_stars, review_count, id)", "($4, $5, $3)", "$6",
+            after: "<" "milli_stars desc, review_count desc, id desc",
+            before: ">" "milli_stars, review_count, id", keys: stars, count
         ),
-        (Sort::Rating, false) => page!(
-            connection, "(milli_stars, review_count, id)" "<" "($6, $7, $5)",
-            "milli_stars desc, review_count desc, id desc",
-            newest, pending, search, limit, id, stars, count
+        Sort::Reviews => pages!(
+            connection, query, cursor, "(review_count, id)", "($4, $3)", "$5",
+            after: "<" "review_count desc, id desc", before: ">" "review_count, id", keys: count
         ),
-        (Sort::Rating, true) => page!(
-            connection, "(milli_stars, review_count, id)" ">" "($6, $7, $5)", "milli_stars, review_count, id",
-            newest, pending, search, limit, id, stars, count
-        ),
-        (Sort::Reviews, false) => page!(
-            connection, "(review_count, id)" "<" "($6, $5)", "review_count desc, id desc",
-            newest, pending, search, limit, id, count
-        ),
-        (Sort::Reviews, true) => page!(
-            connection, "(review_count, id)" ">" "($6, $5)", "review_count, id",
-            newest, pending, search, limit, id, count
-        ),
-        (Sort::Newest, false) => page!(
-            connection, "id" "<" "$5", "id desc",
-            newest, pending, search, limit, id
-        ),
-        (Sort::Newest, true) => page!(
-            connection, "id" ">" "$5", "id",
-            newest, pending, search, limit, id
+        Sort::Newest => pages!(
+            connection, query, cursor, "id", "$3", "$4", after: "<" "id desc", before: ">" "id", keys:
         ),
     }
+}
+
+/// A place before all restaurants, at a moment after all reviews.
+fn start(sort: Sort) -> ListCursor {
+    let (id, key) = match sort {
+        Sort::Name => (i64::MIN, SortKey::Name(String::new())),
+        Sort::Rating => (
+            i64::MAX,
+            SortKey::Rating {
+                milli_stars: i64::MAX,
+                count: i64::MAX,
+            },
+        ),
+        Sort::Reviews => (i64::MAX, SortKey::Reviews(i64::MAX)),
+        Sort::Newest => (i64::MAX, SortKey::Newest),
+    };
+    let as_of = AsOf {
+        newest: i64::MAX,
+        pending: Vec::new(),
+    };
+    ListCursor { id, key, as_of }
 }
 
 #[cfg(test)]

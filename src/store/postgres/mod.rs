@@ -3,7 +3,9 @@
 
 mod changes;
 mod connect;
+mod details;
 mod list;
+mod pool;
 
 use std::time::Duration;
 
@@ -22,13 +24,16 @@ use super::{
 };
 use crate::config::DatabaseConfig;
 use crate::model::{
-    Direction, ListPage, ListQuery, NewRestaurant, NewReview, Rating, RatingSummary, Restaurant, RestaurantId, Review,
-    ReviewCursor, ReviewPage,
+    Direction, ListPage, ListQuery, NewRestaurant, NewReview, Restaurant, RestaurantId, ReviewCursor, ReviewPage,
 };
 use crate::photos::PhotoName;
 use crate::web::SubmissionId;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
+
+// The queries of pages say how many rows they want, a page and one more: a planner that is not told expects a
+// tenth of all, and sorts them.
+const _: () = assert!(RESTAURANTS_PER_PAGE == 50 && REVIEWS_PER_PAGE == 20);
 
 /// Restaurants and reviews in PostgreSQL.
 pub struct PostgresStore {
@@ -141,9 +146,13 @@ impl Store for PostgresStore {
     }
 
     async fn list(&self, query: &ListQuery) -> Result<ListPage, StoreError> {
-        let mut connection = self.database.acquire().await?;
-        let limit = i64::try_from(RESTAURANTS_PER_PAGE + 1).expect("small");
-        let rows = list::page(&mut connection, query, limit).await?;
+        let rows = loop {
+            let mut connection = self.database.acquire_unasked().await?;
+            match list::page(&mut connection, query).await {
+                Err(error) if connection.was_closed(&error) => {}
+                rows => break rows.inspect(|_| connection.give_back())?,
+            }
+        };
         let direction = query.from.as_ref().map(|(direction, _)| *direction);
         let as_of = query.from.as_ref().map(|(_, cursor)| &cursor.as_of);
         let (rows, has_before, has_after) = one_page(rows, direction, RESTAURANTS_PER_PAGE);
@@ -160,59 +169,15 @@ impl Store for PostgresStore {
         id: RestaurantId,
         from: Option<(Direction, ReviewCursor)>,
     ) -> Result<Option<(Restaurant, ReviewPage)>, StoreError> {
-        let mut connection = self.database.acquire().await?;
-        // One snapshot for both: the numbers on a page agree with its reviews.
-        let mut snapshot = connection
-            .begin_with("begin isolation level repeatable read, read only")
-            .await?;
-        let restaurant = sqlx::query_as!(
-            RestaurantRow,
-            "select id, name, street_address, description, rating_sum as \"rating_sum!\",
-                    review_count as \"review_count!\", rating_1, rating_2, rating_3, rating_4, rating_5
-             from restaurants where id = $1",
-            id.0
-        )
-        .fetch_optional(&mut *snapshot)
-        .await?;
-        let Some(restaurant) = restaurant else { return Ok(None) };
-
-        let direction = from.map(|(direction, _)| direction);
-        let limit = i64::try_from(REVIEWS_PER_PAGE + 1).expect("small");
-        let (date, review) = from.map(|(_, cursor)| (cursor.date(), cursor.id)).unzip();
-        let rows = match direction {
-            None | Some(Direction::After) => {
-                sqlx::query_as!(
-                    ReviewRow,
-                    "select id, user_name, rating, review_text, review_date, image_name from reviews
-                     where restaurant_id = $1
-                       and ($3::timestamptz is null or (review_date, id) < ($3, $4::bigint))
-                     order by review_date desc, id desc limit $2",
-                    id.0,
-                    limit,
-                    date,
-                    review
-                )
-                .fetch_all(&mut *snapshot)
-                .await?
-            }
-            Some(Direction::Before) => {
-                sqlx::query_as!(
-                    ReviewRow,
-                    "select id, user_name, rating, review_text, review_date, image_name from reviews
-                     where restaurant_id = $1 and (review_date, id) > ($3::timestamptz, $4::bigint)
-                     order by review_date, id limit $2",
-                    id.0,
-                    limit,
-                    date,
-                    review
-                )
-                .fetch_all(&mut *snapshot)
-                .await?
+        let rows = loop {
+            let mut connection = self.database.acquire_unasked().await?;
+            match details::page(&mut connection, id, from).await {
+                Err(error) if connection.was_closed(&error) => {}
+                rows => break rows.inspect(|_| connection.give_back())?,
             }
         };
-        snapshot.commit().await?;
-        let reviews = rows.into_iter().map(Review::try_from).collect::<Result<_, _>>()?;
-        Ok(Some((restaurant.try_into()?, review_page(reviews, direction))))
+        let direction = from.map(|(direction, _)| direction);
+        Ok(details::parts(rows)?.map(|(restaurant, reviews)| (restaurant, review_page(reviews, direction))))
     }
 
     async fn add_restaurant(
@@ -257,7 +222,9 @@ impl Store for PostgresStore {
         )
         .execute(&mut *connection)
         .await;
-        added_review(result.map(|done| done.rows_affected()))
+        let added = added_review(result.map(|done| done.rows_affected()))?;
+        connection.give_back();
+        Ok(added)
     }
 
     async fn announce_photo(&self, photo: &PhotoName) -> Result<(), StoreError> {
@@ -378,68 +345,6 @@ fn is_missing_privilege(error: &sqlx::Error) -> bool {
 /// A name as SQL writes it.
 fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
-}
-
-struct RestaurantRow {
-    id: i64,
-    name: String,
-    street_address: String,
-    description: String,
-    rating_sum: i64,
-    review_count: i64,
-    rating_1: i64,
-    rating_2: i64,
-    rating_3: i64,
-    rating_4: i64,
-    rating_5: i64,
-}
-
-impl TryFrom<RestaurantRow> for Restaurant {
-    type Error = sqlx::Error;
-
-    fn try_from(row: RestaurantRow) -> sqlx::Result<Self> {
-        Ok(Self {
-            id: RestaurantId(row.id),
-            name: row.name,
-            street_address: row.street_address,
-            description: row.description,
-            rating: RatingSummary {
-                sum: count("rating_sum", row.rating_sum)?,
-                count: count("review_count", row.review_count)?,
-            },
-            distribution: [
-                count("rating_1", row.rating_1)?,
-                count("rating_2", row.rating_2)?,
-                count("rating_3", row.rating_3)?,
-                count("rating_4", row.rating_4)?,
-                count("rating_5", row.rating_5)?,
-            ],
-        })
-    }
-}
-
-struct ReviewRow {
-    id: i64,
-    user_name: String,
-    rating: i16,
-    review_text: String,
-    review_date: OffsetDateTime,
-    image_name: Option<String>,
-}
-
-impl TryFrom<ReviewRow> for Review {
-    type Error = sqlx::Error;
-
-    fn try_from(row: ReviewRow) -> sqlx::Result<Self> {
-        Ok(Self {
-            id: row.id,
-            user_name: row.user_name,
-            rating: Rating::new(row.rating.into()).ok_or_else(|| bad_value("rating", &row.rating.to_string()))?,
-            review_text: row.review_text,
-            review_date: row.review_date,
-            photo: photo(row.image_name),
-        })
-    }
 }
 
 fn count(column: &str, value: i64) -> sqlx::Result<u64> {

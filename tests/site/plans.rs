@@ -1,0 +1,200 @@
+//! How PostgreSQL answers the site on a big set of data: by its indexes, and with work that does not grow with the
+//! set. The server itself tells what it did for each statement, by its module `auto_explain`.
+
+use std::collections::BTreeSet;
+
+use restaurant_review::model::{Direction, ListQuery, NewReview, Rating, RestaurantId, ReviewCursor, Search, Sort};
+use restaurant_review::store::Store;
+use sqlx::Executor as _;
+
+use crate::postgres::on_postgres;
+use crate::rig::Database;
+
+/// Pages of 8 kB that a page of the list may touch: for each of 51 restaurants its row, and the few levels of the
+/// index that leads to its cover.
+const LIST_BUFFERS: u64 = 400;
+/// The same for a search, which looks at 1,000 rows of the order and at the rows that match.
+const SEARCH_BUFFERS: u64 = 3000;
+/// The same for a restaurant's page: its row and 21 reviews.
+const DETAILS_BUFFERS: u64 = 60;
+/// The same for a new review, and for each statement of its triggers.
+const REVIEW_BUFFERS: u64 = 120;
+
+#[tokio::test]
+async fn no_page_and_no_review_costs_more_on_a_big_set() {
+    let (database, site) = on_postgres().await;
+    fill(&database).await;
+    explain_all(&database).await;
+    let store = &*site.app.store;
+
+    for words in ["", "bakery", "rare"] {
+        for sort in Sort::ALL {
+            walk(store, sort, words).await;
+        }
+    }
+    walk_reviews(store).await;
+
+    let plans = plans(&database).await;
+    let statements = |what: &str| -> BTreeSet<&str> {
+        let texts = plans.iter().map(|plan| plan.statement.as_str());
+        texts.filter(|text| text.contains(what)).collect()
+    };
+    // The first page in 4 orders; in either direction from a cursor, with and without a search.
+    assert_eq!(statements("limit 51").len(), 4 + 8 + 8);
+    // The first page, and in either direction from a cursor.
+    assert_eq!(statements("limit 21").len(), 3);
+    assert_eq!(statements("insert into reviews").len(), 1);
+    assert!(!statements("update restaurants").is_empty());
+
+    for plan in &plans {
+        let text = &plan.text;
+        for table in ["restaurants", "reviews"] {
+            assert!(!text.contains(&format!("Seq Scan on {table}")), "{text}");
+        }
+        let bound = if plan.statement.contains("search_query") {
+            SEARCH_BUFFERS
+        } else if plan.statement.contains("limit 51") {
+            LIST_BUFFERS
+        } else if plan.statement.contains("limit 21") {
+            DETAILS_BUFFERS
+        } else {
+            REVIEW_BUFFERS
+        };
+        assert!(plan.buffers <= bound, "{} > {bound}: {text}", plan.buffers);
+    }
+}
+
+/// 20,000 restaurants with 200,000 reviews, of which one has 5,000.
+async fn fill(database: &Database) {
+    let mut sql = database.plain_sql().await;
+    sql.execute(
+        "insert into restaurants (name, street_address, description)
+         select substr(md5(i::text), 1, 8) || ' ' || (array['Bakery', 'Bistro', 'Diner', 'Sushi'])[1 + i % 4],
+                i || ' Main Street', case when i % 1000 = 0 then 'Rare' else 'Nice' end || ' food'
+         from generate_series(1, 20000) i;
+
+         alter table reviews disable trigger user;
+         insert into reviews (restaurant_id, user_name, rating, review_text, review_date, image_name, added_in)
+         select case when i <= 5000 then 1 else 1 + i * 7919 % 20000 end, 'User', 1 + i % 5, 'Review ' || i,
+                timestamptz '2026-01-01 00:00Z' + i * interval '1 minute',
+                case when i % 20 = 0 then gen_random_uuid() || '.jpg' end, pg_current_xact_id()::text::bigint
+         from generate_series(1::bigint, 200000) i;
+         alter table reviews enable trigger user;
+
+         update restaurants set rating_1 = r1, rating_2 = r2, rating_3 = r3, rating_4 = r4, rating_5 = r5
+         from (
+             select restaurant_id, count(*) filter (where rating = 1) as r1, count(*) filter (where rating = 2) as r2,
+                    count(*) filter (where rating = 3) as r3, count(*) filter (where rating = 4) as r4,
+                    count(*) filter (where rating = 5) as r5
+             from reviews group by restaurant_id
+         ) counted
+         where id = restaurant_id;",
+    )
+    .await
+    .unwrap();
+    database.admin("vacuum analyze").await;
+}
+
+/// Lets the server log, for every statement of new connections, how it was answered.
+async fn explain_all(database: &Database) {
+    for (name, value) in [
+        ("session_preload_libraries", "auto_explain"),
+        ("auto_explain.log_min_duration", "0"),
+        ("auto_explain.log_analyze", "on"),
+        ("auto_explain.log_buffers", "on"),
+        ("auto_explain.log_timing", "off"),
+        ("auto_explain.log_nested_statements", "on"),
+    ] {
+        let name_of_database = &database.config.name;
+        database
+            .admin(&format!("alter database \"{name_of_database}\" set {name} = '{value}'"))
+            .await;
+    }
+    database.end_connections().await;
+}
+
+/// Reads the first two pages and goes back, while reviews are added.
+async fn walk(store: &dyn Store, sort: Sort, words: &str) {
+    let query = |from| ListQuery {
+        search: Search::parse(words),
+        sort,
+        from,
+    };
+    let first = store.list(&query(None)).await.unwrap();
+    for restaurant in &first.restaurants[..2] {
+        add_review(store, restaurant.id).await;
+    }
+    let Some(after) = first.after else {
+        assert_eq!(words, "rare");
+        assert_eq!(first.restaurants.len(), 20);
+        let all = store.list(&query(None)).await.unwrap();
+        assert_eq!(all.restaurants.len(), 20);
+        return;
+    };
+    let second = store.list(&query(Some((Direction::After, after)))).await.unwrap();
+    let before = second.before.unwrap();
+    let back = store.list(&query(Some((Direction::Before, before)))).await.unwrap();
+    let ids = |page: &[restaurant_review::model::RestaurantSummary]| page.iter().map(|row| row.id).collect::<Vec<_>>();
+    assert_eq!(ids(&back.restaurants), ids(&first.restaurants));
+}
+
+/// Reads the first page of the restaurant with most reviews, one far from it, and the one before that.
+async fn walk_reviews(store: &dyn Store) {
+    let id = RestaurantId(1);
+    store.details(id, None).await.unwrap().unwrap();
+    let date = time::macros::datetime!(2026-01-02 00:00 UTC);
+    let far = ReviewCursor {
+        date_ms: date.unix_timestamp() * 1000,
+        id: 1,
+    };
+    let (_, page) = store.details(id, Some((Direction::After, far))).await.unwrap().unwrap();
+    let before = page.before.unwrap();
+    store
+        .details(id, Some((Direction::Before, before)))
+        .await
+        .unwrap()
+        .unwrap();
+}
+
+async fn add_review(store: &dyn Store, restaurant: RestaurantId) {
+    let review = NewReview {
+        user_name: "User".to_owned(),
+        rating: Rating::new(5).unwrap(),
+        review_text: String::new(),
+    };
+    store.add_review(restaurant, &review, None, None).await.unwrap();
+}
+
+struct Plan {
+    statement: String,
+    text: String,
+    buffers: u64,
+}
+
+/// What the server logged of this database's statements.
+async fn plans(database: &Database) -> Vec<Plan> {
+    let log = database.cloud.postgres().await.log();
+    // An entry begins with its time, and goes on in lines that begin with a tab.
+    let log = log.replace("\n\t", "\t");
+    let own = format!("@{} ", database.config.name);
+    let entries = log.lines().filter(|entry| entry.contains(&own));
+    entries
+        .filter_map(|entry| entry.split_once("Query Text: "))
+        .map(|(_, text)| {
+            let text = text.replace('\t', "\n");
+            let statement = text.split("  (cost=").next().unwrap().to_owned();
+            // The first count is that of the whole.
+            let counts = text.split_once("Buffers: shared ").map_or("", |(_, rest)| rest);
+            let counts = counts.lines().next().unwrap_or_default();
+            let number = |kind| {
+                let count = counts.split(' ').find_map(|part| part.strip_prefix(kind));
+                count.map_or(0, |count| count.parse::<u64>().unwrap())
+            };
+            Plan {
+                statement,
+                buffers: number("hit=") + number("read="),
+                text,
+            }
+        })
+        .collect()
+}
