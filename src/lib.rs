@@ -7,7 +7,7 @@
 //! 3. [`pages`]: one file a page, the handler beside its template.
 //! 4. [`model`]: restaurants, reviews, and how a form becomes one of them.
 //! 5. [`store`]: where restaurants and reviews live; [`photos`]: where photos live.
-//! 6. [`azure`]: signing in without a password.
+//! 6. [`azure`]: signing in without a password; [`tls`]: the cryptography under it.
 //! 7. [`error`] and [`web`]: what pages share: error pages, forms, notices.
 //! 8. [`open`] and [`server`]: opening all of that, listening, stopping.
 
@@ -26,4 +26,5 @@ pub mod routes;
 pub mod seed;
 pub mod server;
 pub mod store;
+pub mod tls;
 pub mod web;

@@ -11,6 +11,7 @@ use sqlx::{ConnectOptions, Postgres};
 use crate::azure::KeptToken;
 use crate::config::{DatabaseConfig, Secret, SslMode};
 use crate::store::StoreError;
+use crate::tls;
 
 /// Connections of one instance. A small server in Azure has 35 for all of them.
 const CONNECTIONS: u32 = 10;
@@ -41,9 +42,8 @@ pub(super) struct Database {
 impl Database {
     /// Takes note of the settings; nothing is connected to yet.
     pub(super) fn new(config: &DatabaseConfig, sign_in: SignIn) -> Self {
-        // For verify-ca, sqlx asks for the process's provider, and ends the process when there are two to
-        // choose from. An error says that one is chosen.
-        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        // For verify-ca, sqlx asks for it, and ends the process when there are two to choose from.
+        tls::choose_provider();
         let options = options(config);
         let pool = PgPoolOptions::new()
             .max_connections(CONNECTIONS)
