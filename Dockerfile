@@ -12,6 +12,8 @@ COPY --from=build /src/target/release/restaurant-review /app/restaurant-review
 ENV DATA_DIR=/home/nonroot/data
 ENV HOST=0.0.0.0
 ENV PORT=8000
+# The memory of large photos goes back to the system; start.sh says how.
+ENV MALLOC_MMAP_THRESHOLD_=131072
 EXPOSE 8000
 # The image's user nonroot, by its number: whoever enforces that no root runs can tell.
 USER 65532

@@ -28,4 +28,8 @@ if ! "$site" --version >/dev/null 2>&1 && ! { chmod +x "$site" && "$site" --vers
     site=$copy
 fi
 
+# What the pixels of a photo took goes back to the system when it is freed. Without this, glibc raises the size from
+# which it does so (here, the size it starts with) to that of the largest photo so far, and keeps what is below.
+export MALLOC_MMAP_THRESHOLD_="${MALLOC_MMAP_THRESHOLD_-131072}"
+
 exec "$site" "$@"

@@ -8,7 +8,7 @@
 //! 4. [`model`]: restaurants, reviews, and how a form becomes one of them.
 //! 5. [`store`]: where restaurants and reviews live; [`photos`]: where photos live.
 //! 6. [`cache`]: rendered pages, kept until what they show changes.
-//! 7. [`azure`]: signing in without a password.
+//! 7. [`azure`]: signing in without a password; [`tls`]: the cryptography under it.
 //! 8. [`error`] and [`web`]: what pages share: error pages, forms, notices.
 //! 9. [`open`] and [`server`]: opening all of that, listening, stopping.
 
@@ -28,4 +28,5 @@ pub mod routes;
 pub mod seed;
 pub mod server;
 pub mod store;
+pub mod tls;
 pub mod web;

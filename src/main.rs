@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use restaurant_review::config::Config;
-use restaurant_review::{check, healthcheck, logging, seed, server};
+use restaurant_review::{check, healthcheck, logging, seed, server, tls};
 
 /// A restaurant review site for Azure App Service.
 ///
@@ -30,6 +30,7 @@ enum Command {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    tls::choose_provider();
     if let Err(message) = read_dotenv() {
         eprintln!("{message}");
         return ExitCode::FAILURE;

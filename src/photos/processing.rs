@@ -5,12 +5,14 @@
 //! behind the picture) cannot reach a visitor.
 
 use std::io::Cursor;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::body::Bytes;
+use fast_image_resize::images::{TypedImage, TypedImageRef};
+use fast_image_resize::pixels::U8x3;
+use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
 use image::codecs::jpeg::JpegEncoder;
-use image::imageops::FilterType;
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits, Rgb, RgbImage};
 use moxcms::{ColorProfile, Layout, TransformOptions};
@@ -25,9 +27,13 @@ pub const THUMBNAIL_SIDE: u32 = 320;
 const MAX_PIXELS: u64 = 64_000_000;
 /// The most bytes that a decoder may take for one photo.
 const MAX_DECODER_BYTES: u64 = 320 << 20;
-/// JPEG quality of the photo and of the thumbnail (1 to 100).
-const PHOTO_QUALITY: u8 = 85;
-const THUMBNAIL_QUALITY: u8 = 80;
+/// JPEG quality of the photo (1 to 100).
+pub const PHOTO_QUALITY: u8 = 85;
+/// JPEG quality of the thumbnail.
+pub const THUMBNAIL_QUALITY: u8 = 80;
+
+/// How many rows are scaled at once: what lies between the two passes of the scaling is no larger than they need.
+const BAND: u32 = 64;
 
 /// How long an upload waits for its turn before the person is asked to come back.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -58,11 +64,12 @@ pub struct ProcessedPhoto {
     pub thumbnail: Bytes,
 }
 
-/// Processes photos off the async threads, as many at once as there are processors, so that uploads
-/// neither block pages nor fill the memory.
+/// Processes photos off the async threads: as many at once as there are processors, so that uploads do not
+/// block pages, and only one of them in its full size, so that they do not fill the memory.
 #[derive(Debug, Clone)]
 pub struct Photographer {
     turns: Arc<Semaphore>,
+    full_size: Arc<Mutex<()>>,
 }
 
 impl Default for Photographer {
@@ -70,6 +77,7 @@ impl Default for Photographer {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
             turns: Arc::new(Semaphore::new(processors)),
+            full_size: Arc::default(),
         }
     }
 }
@@ -83,8 +91,9 @@ impl Photographer {
             .await
             .map_err(|_| PhotoError::Busy)?
             .expect("the semaphore is never closed");
+        let full_size = Arc::clone(&self.full_size);
         let task = tokio::task::spawn_blocking(move || {
-            let result = process(&sent);
+            let result = process_in_turn(sent, &full_size);
             // The turn ends with the work, not with the request that may have been given up.
             drop(turn);
             result
@@ -98,24 +107,41 @@ impl Photographer {
 
 /// Decodes, scales, turns and encodes one photo on the calling thread.
 pub fn process(sent: &[u8]) -> Result<ProcessedPhoto, PhotoError> {
-    let Decoded {
-        picture,
-        orientation,
-        colour_profile,
-    } = decode(sent)?;
-    // What touches every pixel comes when there are fewest.
-    let picture = in_srgb(flattened(within(picture, PHOTO_SIDE)), colour_profile.as_deref());
-    let mut picture = DynamicImage::ImageRgb8(picture);
-    picture.apply_orientation(orientation);
-    let thumbnail = if picture.width().max(picture.height()) > THUMBNAIL_SIDE {
-        picture.thumbnail(THUMBNAIL_SIDE, THUMBNAIL_SIDE)
-    } else {
-        picture.clone()
+    Ok(finished(reduced(decode(sent)?)))
+}
+
+/// The same, in its full size alone.
+fn process_in_turn(sent: Vec<u8>, full_size: &Mutex<()>) -> Result<ProcessedPhoto, PhotoError> {
+    let reduced = {
+        // Poisoned is the lock by a decoder that panicked; it guards no data.
+        let _alone = full_size.lock().unwrap_or_else(PoisonError::into_inner);
+        let decoded = decode(&sent)?;
+        drop(sent);
+        reduced(decoded)
     };
-    Ok(ProcessedPhoto {
-        photo: jpeg(&picture, PHOTO_QUALITY).into(),
-        thumbnail: jpeg(&thumbnail, THUMBNAIL_QUALITY).into(),
-    })
+    Ok(finished(reduced))
+}
+
+/// At the size that is stored, the rest as it was sent.
+fn reduced(decoded: Decoded) -> Decoded {
+    Decoded {
+        picture: within(decoded.picture, PHOTO_SIDE),
+        ..decoded
+    }
+}
+
+/// From the reduced picture to what is stored: what touches every pixel comes when there are fewest.
+fn finished(reduced: Decoded) -> ProcessedPhoto {
+    let picture = in_srgb(reduced.picture, reduced.colour_profile.as_deref());
+    let mut picture = DynamicImage::ImageRgb8(picture);
+    picture.apply_orientation(reduced.orientation);
+    let picture = picture.into_rgb8();
+    let photo = jpeg(&picture, PHOTO_QUALITY);
+    let thumbnail = jpeg(&within(picture, THUMBNAIL_SIDE), THUMBNAIL_QUALITY);
+    ProcessedPhoto {
+        photo: photo.into(),
+        thumbnail: thumbnail.into(),
+    }
 }
 
 /// The format by the first bytes; name and declared type are not asked.
@@ -128,7 +154,7 @@ fn supported_format(sent: &[u8]) -> Result<ImageFormat, PhotoError> {
 
 struct Decoded {
     /// As the camera stored it.
-    picture: DynamicImage,
+    picture: RgbImage,
     /// How it has to be turned.
     orientation: Orientation,
     /// What its numbers mean as colours (ICC); without one, sRGB.
@@ -151,7 +177,7 @@ fn decode(sent: &[u8]) -> Result<Decoded, PhotoError> {
     let colour_profile = decoder.icc_profile().ok().flatten();
     let picture = DynamicImage::from_decoder(decoder).map_err(|error| fault(&error))?;
     Ok(Decoded {
-        picture,
+        picture: flattened(picture),
         orientation,
         colour_profile,
     })
@@ -166,7 +192,7 @@ fn fault(error: &ImageError) -> PhotoError {
 }
 
 /// The picture with its longer side at most `side`; a smaller one stays as it is.
-fn within(picture: DynamicImage, side: u32) -> DynamicImage {
+fn within(picture: RgbImage, side: u32) -> RgbImage {
     let longer = picture.width().max(picture.height());
     if longer <= side {
         return picture;
@@ -176,13 +202,29 @@ fn within(picture: DynamicImage, side: u32) -> DynamicImage {
         u32::try_from(rounded).expect("at most `side`").max(1)
     };
     let (width, height) = (scaled(picture.width()), scaled(picture.height()));
-    // Averaging down to twice the size first leaves the costly filter a small picture.
-    let picture = if longer > 2 * side {
-        picture.thumbnail_exact(2 * width, 2 * height)
-    } else {
-        picture
-    };
-    picture.resize_exact(width, height, FilterType::CatmullRom)
+    let source = TypedImageRef::<U8x3>::from_buffer(picture.width(), picture.height(), &picture)
+        .expect("the buffer is the picture's");
+    // Where in the sent picture the rows above this one end; for the last, exactly at its bottom.
+    let edge = |row: u32| f64::from(row) * f64::from(picture.height()) / f64::from(height);
+    let mut scaled = RgbImage::new(width, height);
+    let mut resizer = Resizer::new();
+    let mut top = 0;
+    for band in scaled.chunks_mut((BAND * width * 3) as usize) {
+        let rows = BAND.min(height - top);
+        // The filter looks beyond the band where the picture goes on, so that no seam shows.
+        let options = options().crop(0.0, edge(top), f64::from(picture.width()), edge(top + rows) - edge(top));
+        let mut band = TypedImage::<U8x3>::from_buffer(width, rows, band).expect("the buffer is the band's");
+        resizer
+            .resize_typed(&source, &mut band, &options)
+            .expect("the band lies within the picture");
+        top += rows;
+    }
+    scaled
+}
+
+/// The filter that keeps fine detail without ringing that shows.
+fn options() -> ResizeOptions {
+    ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::CatmullRom))
 }
 
 /// 8-bit RGB; what was transparent becomes white, as on the page behind it.
@@ -222,10 +264,43 @@ fn in_srgb(picture: RgbImage, profile: Option<&[u8]>) -> RgbImage {
     converted().unwrap_or(picture)
 }
 
-fn jpeg(picture: &DynamicImage, quality: u8) -> Vec<u8> {
+/// As JPEG of that quality.
+#[must_use]
+pub fn jpeg(picture: &RgbImage, quality: u8) -> Vec<u8> {
     let mut bytes = Vec::new();
     JpegEncoder::new_with_quality(&mut bytes, quality)
         .encode_image(picture)
         .expect("an RGB picture of at most 2048 pixels a side can be written to memory");
     bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Shapes with sharp edges and fine texture.
+    fn picture(width: u32, height: u32) -> RgbImage {
+        let mut random = fastrand::Rng::with_seed(1);
+        RgbImage::from_fn(width, height, |x, y| {
+            let edge = if (x / 90 + y / 70) % 2 == 0 { 200 } else { 30 };
+            let texture = random.u8(0..50);
+            Rgb([edge + texture, edge, 255 - edge - texture / 2])
+        })
+    }
+
+    #[test]
+    fn scaling_in_bands_is_the_scaling_of_the_whole() {
+        let picture = picture(900, 1100);
+        let source = TypedImageRef::<U8x3>::from_buffer(900, 1100, &picture).unwrap();
+        // 1023 rows: sixteen bands, the last of them smaller; 63: not one whole band.
+        for (side, width) in [(1023, 837), (63, 52)] {
+            let mut whole = TypedImage::<U8x3>::new(width, side);
+            Resizer::new().resize_typed(&source, &mut whole, &options()).unwrap();
+            let scaled = within(picture.clone(), side);
+            assert_eq!(scaled.dimensions(), (width, side));
+            let whole = whole.pixels().iter().flat_map(|pixel| pixel.0);
+            let furthest = std::iter::zip(scaled.iter(), whole).map(|(a, b)| a.abs_diff(b)).max();
+            assert!(furthest.unwrap() <= 1, "{side}: {furthest:?}");
+        }
+    }
 }

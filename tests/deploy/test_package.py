@@ -65,6 +65,10 @@ def test_the_zip_holds_what_is_needed_and_no_more(dist):
         assert b"\r" not in archive.read("start.sh")
 
 
+def test_the_binary_is_small(binary):
+    assert binary.stat().st_size <= 15 * MEGABYTE
+
+
 def test_the_binary_runs_on_old_images(binary):
     versions = glibc_versions(binary)
     assert versions and max(versions) <= FLOOR, max(versions)

@@ -242,11 +242,7 @@ fn a_bomb_is_refused_by_its_header() {
 
 #[test]
 fn a_bomb_takes_no_memory() {
-    // In a process of its own: the other tests need memory too.
-    if std::env::var_os("ALONE").is_none() {
-        let this = ["--exact", "photos::a_bomb_takes_no_memory"];
-        let mut command = std::process::Command::new(std::env::current_exe().unwrap());
-        assert!(command.args(this).env("ALONE", "1").status().unwrap().success());
+    if !alone("photos::a_bomb_takes_no_memory") {
         return;
     }
     // The same picture within the limits needs 150 MB for its pixels; the refused one must not begin.
@@ -256,6 +252,43 @@ fn a_bomb_takes_no_memory() {
     }
     let grown = peak_memory_kib() - before;
     assert!(grown < 64 * 1024, "{grown} KiB");
+}
+
+#[tokio::test]
+async fn many_photos_at_once_take_the_memory_of_one() {
+    if !alone("photos::many_photos_at_once_take_the_memory_of_one") {
+        return;
+    }
+    let photographer = Photographer::default();
+    let sent = encoded(&DynamicImage::new_rgb8(8000, 6000), ImageFormat::Jpeg);
+    // From here on the peak is that of the work, not of the test's own picture (proc(5)).
+    std::fs::write("/proc/self/clear_refs", "5").unwrap();
+    let before = peak_memory_kib();
+    let photos = (0..4).map(|_| photographer.process(sent.clone()));
+    for photo in futures_util::future::join_all(photos).await {
+        photo.unwrap();
+    }
+    let grown = peak_memory_kib() - before;
+    // One has 137 MiB of pixels.
+    assert!((120 * 1024..220 * 1024).contains(&grown), "{grown} KiB");
+}
+
+/// Whether this is a process for that test only, as the ones that look at the process's memory need; if not, the test
+/// has been run in one.
+fn alone(test: &str) -> bool {
+    if std::env::var_os("ALONE").is_some() {
+        return true;
+    }
+    let mut command = std::process::Command::new(std::env::current_exe().unwrap());
+    assert!(
+        command
+            .args(["--exact", test])
+            .env("ALONE", "1")
+            .status()
+            .unwrap()
+            .success()
+    );
+    false
 }
 
 fn peak_memory_kib() -> u64 {

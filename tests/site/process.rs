@@ -71,6 +71,14 @@ impl Process {
         }
     }
 
+    /// The memory that it has now.
+    pub fn resident_kib(&self) -> u64 {
+        let file = format!("/proc/{}/status", self.child.id().unwrap());
+        let status = std::fs::read_to_string(file).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    }
+
     /// kill -9.
     pub async fn kill(&mut self) {
         self.child.kill().await.unwrap();

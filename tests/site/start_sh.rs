@@ -3,9 +3,12 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use futures_util::future::join_all;
+use image::ImageFormat;
 use tempfile::TempDir;
 use tokio::process::Command;
 
+use crate::harness::{encoded, red_blue, review_with_photo};
 use crate::process::Process;
 
 /// A folder as it is deployed: the start script and the site, with these permissions.
@@ -63,6 +66,34 @@ async fn the_deployed_site_gets_the_signals() {
         std::fs::rename(folder.path().join(file), blank.join(file)).unwrap();
     }
     assert_serves_and_stops(startup("exec 'a b/start.sh'", folder.path(), PATH)).await;
+}
+
+#[tokio::test]
+async fn the_memory_of_photos_is_given_back() {
+    let folder = deployed(0o755, 0o755);
+    let site = Process::from(startup("exec ./start.sh", folder.path(), PATH)).await;
+    let client = reqwest::Client::new();
+    let form = [("restaurant_name", "A"), ("street_address", "B"), ("description", "C")];
+    let added = client
+        .post(format!("{}/add", site.base))
+        .form(&form)
+        .send()
+        .await
+        .unwrap();
+    assert!(added.status().is_success(), "the restaurant's page");
+    let sent = encoded(&red_blue(4000, 3000), ImageFormat::Jpeg);
+    let before = site.resident_kib();
+    for _ in 0..3 {
+        let uploads = (0..8).map(|_| {
+            let form = review_with_photo("Ada", "5", sent.clone());
+            client.post(format!("{}/review/1", site.base)).multipart(form).send()
+        });
+        for response in join_all(uploads).await {
+            assert!(response.unwrap().status().is_success());
+        }
+    }
+    let kept = site.resident_kib().saturating_sub(before);
+    assert!(kept < 20 * 1024, "{kept} KiB");
 }
 
 #[tokio::test]

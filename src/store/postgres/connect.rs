@@ -11,6 +11,7 @@ use super::pool::{Pool, Pooled};
 use crate::azure::KeptToken;
 use crate::config::{DatabaseConfig, Secret, SslMode};
 use crate::store::StoreError;
+use crate::tls;
 
 /// How long a request waits for a connection.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
@@ -39,9 +40,8 @@ pub(super) struct Database {
 impl Database {
     /// Takes note of the settings; nothing is connected to yet.
     pub(super) fn new(config: &DatabaseConfig, sign_in: SignIn) -> Self {
-        // For verify-ca, sqlx asks for the process's provider, and ends the process when there are two to
-        // choose from. An error says that one is chosen.
-        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        // For verify-ca, sqlx asks for it, and ends the process when there are two to choose from.
+        tls::choose_provider();
         Self {
             pool: Pool::new(),
             options: options(config),
@@ -68,13 +68,13 @@ impl Database {
     /// A new connection, with a token that is valid now.
     async fn open(&self, options: &PgConnectOptions) -> Result<PgConnection, StoreError> {
         let SignIn::Token(kept) = &self.sign_in else {
-            return Ok(within(options.connect()).await?);
+            return Ok(connected(options.clone()).await?);
         };
         let token = kept.get().await?;
-        match within(options.clone().password(token.expose()).connect()).await {
+        match connected(options.clone().password(token.expose())).await {
             Err(error) if is_refusal(&error) => {
                 let token = kept.refuse(&token).await?;
-                Ok(within(options.clone().password(token.expose()).connect()).await?)
+                Ok(connected(options.clone().password(token.expose())).await?)
             }
             result => Ok(result?),
         }
@@ -99,6 +99,11 @@ impl Database {
     pub(super) fn lacks_new_tokens(&self) -> bool {
         matches!(&self.sign_in, SignIn::Token(kept) if kept.problem().is_some())
     }
+}
+
+async fn connected(options: PgConnectOptions) -> sqlx::Result<PgConnection> {
+    // Boxed: TLS makes it large, and most requests that carry it find a connection that is open.
+    within(Box::pin(async move { options.connect().await })).await
 }
 
 /// A listener takes its connection from a pool; this one has no other. When it is lost, so is the listener:
