@@ -4,7 +4,9 @@ import http.client
 import os
 import re
 import subprocess
+import tempfile
 import time
+import uuid
 from collections import namedtuple
 from pathlib import Path
 
@@ -29,14 +31,13 @@ def fill(binary, settings):
 
 
 class Site:
-    def __init__(self, name, binary, settings, folder):
+    def __init__(self, name, binary, settings):
         self.name, self.binary, self.environment = name, binary, environment(settings)
-        self.folder = folder / re.sub(r"\W+", "-", name)
         self.dumps = 0
-        self.reviews = 0
 
     def __enter__(self):
-        self.folder.mkdir()
+        self.temporary = tempfile.TemporaryDirectory()
+        self.folder = Path(self.temporary.name)
         log = self.folder / "log"
         # vgdb's files are named after variables of the environment too, so vgdb is given the same.
         self.vgdb_files = f"--vgdb-prefix={self.folder}/vgdb"
@@ -62,6 +63,7 @@ class Site:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+        self.temporary.cleanup()
 
     def await_ready(self, log):
         """Connects once it listens, and waits until its store is ready."""
@@ -92,9 +94,8 @@ class Site:
 
     def post_review(self, restaurant):
         """Adds a review without a photo, as a browser sends it."""
-        self.reviews += 1
         fields = {
-            "form_id": f"{self.reviews:036}",
+            "form_id": str(uuid.uuid4()),
             "user_name": "Ada",
             "rating": "5",
             "review_text": "The bread is warm, the soup is thick, and nobody hurries you. We shall come back.",
