@@ -20,6 +20,7 @@ needs=(
   "python3 python3 clients of Azure in Python"
   "readelf binutils a look at what the package needs"
   "openssl openssl a strict look at the certificates of Local Azure"
+  "valgrind valgrind a count of the instructions for each page"
 )
 
 # Whether there is such a command, or a file that the pattern fits.
@@ -96,6 +97,11 @@ crates_policy() {
   "$tools/$deny/bin/cargo-deny" --workspace --locked check bans licenses sources
 }
 
+# The budget of instructions, after a look whether its check can fail.
+instructions_per_request() {
+  python3 -B -m unittest discover --quiet benches/instructions && benches/instructions/measure.py
+}
+
 CHROMIUM=$(command -v "$CHROMIUM")
 rm -rf test-output
 
@@ -112,6 +118,7 @@ part "deployment" tests/deploy/run.sh
 part "queries are checked against the tables" migrations/prepare.sh --check
 part "Rust tests" cargo test --workspace
 part "the package on Local Azure" env LOCAL_AZURE_PACKAGE="$PWD/dist/restaurant-review.zip" cargo test --package local-azure --test up
+part "instructions per request" instructions_per_request
 part "npm packages" npm ci --prefix assets --no-progress
 part "vendored files are what their packages make" npm run --silent check --prefix assets
 part "browser tests" npm run --silent test --prefix tests/browser
