@@ -18,10 +18,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
+use axum::http::HeaderMap;
+use axum::response::{IntoResponse, Response};
 use quick_cache::sync::{Cache, DefaultLifecycle, GuardResult};
 use quick_cache::{DefaultHashBuilder, Weighter};
 
-pub use self::page::KeptPage;
+use self::page::KeptPage;
+pub use self::page::RenderedPage;
 use crate::model::{ListQuery, RestaurantId, Sort};
 
 /// How long pages are used after the store confirmed that every change until then was heard.
@@ -66,27 +69,29 @@ impl PageCache {
         self.capacity > 0
     }
 
-    /// The page, kept or made by `make`, and kept then. `make` alone when changes are not followed.
-    pub async fn page<E>(
+    /// The answer to a request with those headers: the page that is kept, or the one that `render` gives, which is
+    /// kept then if it can be.
+    pub async fn answer<E>(
         &self,
         key: PageKey,
-        make: impl Future<Output = Result<KeptPage, E>>,
-    ) -> Result<Arc<KeptPage>, E> {
+        request: &HeaderMap,
+        render: impl Future<Output = Result<RenderedPage, E>>,
+    ) -> Result<Response, E> {
         let Some(live) = self.live() else {
-            return Ok(Arc::new(make.await?));
+            return Ok(render.await?.into_response());
         };
         if let Some(page) = live.pages.get(&key) {
-            return Ok(page);
+            return Ok(page.respond(request));
         }
         // Nobody waits for somebody else's page: a store that is away would answer them one after the other.
         match live.pages.get_value_or_guard(&key, Some(Duration::ZERO)) {
-            GuardResult::Value(page) => Ok(page),
-            GuardResult::Timeout => Ok(Arc::new(make.await?)),
+            GuardResult::Value(page) => Ok(page.respond(request)),
+            GuardResult::Timeout => Ok(render.await?.into_response()),
             GuardResult::Guard(place) => {
-                let page = Arc::new(make.await?);
+                let page = Arc::new(KeptPage::new(&render.await?));
                 // Refused if the place was taken away meanwhile: then this page may be of before the change.
                 let _ = place.insert(Arc::clone(&page));
-                Ok(page)
+                Ok(page.respond(request))
             }
         }
     }
@@ -194,14 +199,25 @@ impl Weighter<PageKey, Arc<KeptPage>> for Bytes {
 
 #[cfg(test)]
 mod tests {
+    use axum::body::to_bytes;
+
     use super::*;
 
     const KEY: PageKey = PageKey::Restaurant(RestaurantId(1));
 
     async fn text(cache: &PageCache, key: PageKey, text: &str) -> String {
-        let make = async { Ok::<_, ()>(KeptPage::whole(text.to_owned())) };
-        let html = cache.page(key, make).await.unwrap().html("");
+        answer(cache, key, async { Ok(rendered(text)) }).await
+    }
+
+    async fn answer(cache: &PageCache, key: PageKey, render: impl Future<Output = Result<RenderedPage, ()>>) -> String {
+        let response = cache.answer(key, &HeaderMap::new(), render).await.unwrap();
+        let html = to_bytes(response.into_body(), usize::MAX).await.unwrap();
         String::from_utf8(html.to_vec()).unwrap()
+    }
+
+    fn rendered(text: &str) -> RenderedPage {
+        let (html, form_id) = (text.to_owned(), None);
+        RenderedPage { html, form_id }
     }
 
     fn on() -> PageCache {
@@ -228,19 +244,19 @@ mod tests {
     #[tokio::test]
     async fn a_page_that_changes_while_it_is_read_is_not_kept() {
         let cache = on();
-        let make = async {
+        let render = async {
             cache.changed(RestaurantId(1));
-            Ok::<_, ()>(KeptPage::whole("old".to_owned()))
+            Ok(rendered("old"))
         };
-        cache.page(KEY, make).await.unwrap();
+        answer(&cache, KEY, render).await;
         assert_eq!(text(&cache, KEY, "new").await, "new");
     }
 
     #[tokio::test]
     async fn who_asks_meanwhile_does_not_wait() {
         let cache = on();
-        let make = async { Ok::<_, ()>(KeptPage::whole(text(&cache, KEY, "second").await)) };
-        assert_eq!(cache.page(KEY, make).await.unwrap().html(""), "second");
+        let render = async { Ok(rendered(&text(&cache, KEY, "second").await)) };
+        assert_eq!(answer(&cache, KEY, render).await, "second");
     }
 
     #[tokio::test]

@@ -5,15 +5,30 @@ use std::sync::OnceLock;
 use axum::body::Bytes;
 use axum::http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, VARY};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
-use axum::response::{IntoResponse, Response};
+use axum::response::{Html, IntoResponse, Response};
 use sha2::{Digest, Sha256};
 
 use super::gzip::Gzip;
 use crate::web::{SubmissionId, accepts_gzip, has_etag};
 
-/// A rendered page. One with a form has a gap where the form's id stands: every visitor gets one of their own.
+/// A page as it was rendered.
 #[derive(Debug)]
-pub struct KeptPage {
+pub struct RenderedPage {
+    /// The page.
+    pub html: String,
+    /// The id of its form, where it has one: every visitor is to get another one.
+    pub form_id: Option<String>,
+}
+
+impl IntoResponse for RenderedPage {
+    fn into_response(self) -> Response {
+        Html(self.html).into_response()
+    }
+}
+
+/// A rendered page that is kept, with a gap where the id of its form stands.
+#[derive(Debug)]
+pub(super) struct KeptPage {
     before: Bytes,
     /// What follows the form's id; `None` for a page without one.
     after: Option<Bytes>,
@@ -24,25 +39,17 @@ pub struct KeptPage {
 }
 
 impl KeptPage {
-    /// A page that is the same for everyone.
-    #[must_use]
-    pub fn whole(html: String) -> Self {
-        Self::new(html.into(), None)
-    }
-
-    /// A page whose form has that id, which is to be another one for everyone.
-    #[must_use]
-    pub fn with_form(html: String, form_id: &str) -> Self {
+    pub(super) fn new(page: &RenderedPage) -> Self {
+        let html = Bytes::copy_from_slice(page.html.as_bytes());
         // Nobody can have written the id into the page before: it is random, and was made for this page.
-        let Some(start) = html.find(form_id) else {
-            return Self::whole(html);
+        let form = page
+            .form_id
+            .as_ref()
+            .and_then(|id| Some((page.html.find(id)?, id.len())));
+        let (before, after) = match form {
+            Some((start, length)) => (html.slice(..start), Some(html.slice(start + length..))),
+            None => (html, None),
         };
-        let html = Bytes::from(html);
-        let end = start + form_id.len();
-        Self::new(html.slice(..start), Some(html.slice(end..)))
-    }
-
-    fn new(before: Bytes, after: Option<Bytes>) -> Self {
         let mut hash = Sha256::new();
         hash.update((before.len() as u64).to_le_bytes());
         hash.update(&before);
@@ -66,8 +73,7 @@ impl KeptPage {
     }
 
     /// The whole page, with that form id where it has a form.
-    #[must_use]
-    pub fn html(&self, form_id: &str) -> Bytes {
+    fn html(&self, form_id: &str) -> Bytes {
         match &self.after {
             Some(after) => [&*self.before, form_id.as_bytes(), after].concat().into(),
             None => self.before.clone(),
@@ -75,8 +81,7 @@ impl KeptPage {
     }
 
     /// The answer to a request with those headers: 304 to a browser that has the page.
-    #[must_use]
-    pub fn respond(&self, request: &HeaderMap) -> Response {
+    pub(super) fn respond(&self, request: &HeaderMap) -> Response {
         let mut headers = HeaderMap::with_capacity(12);
         headers.insert(ETAG, self.etag.clone());
         if self.after.is_some() {
@@ -113,6 +118,11 @@ mod tests {
 
     use super::*;
 
+    fn kept(html: String, form_id: Option<&str>) -> KeptPage {
+        let form_id = form_id.map(str::to_owned);
+        KeptPage::new(&RenderedPage { html, form_id })
+    }
+
     async fn body(response: Response) -> Vec<u8> {
         to_bytes(response.into_body(), usize::MAX).await.unwrap().to_vec()
     }
@@ -124,7 +134,7 @@ mod tests {
     #[tokio::test]
     async fn every_visitor_gets_a_form_id_of_their_own() {
         let made = "a".repeat(36);
-        let page = KeptPage::with_form(format!("<p>é</p><i>{made}</i>"), &made);
+        let page = kept(format!("<p>é</p><i>{made}</i>"), Some(&made));
         let mut seen = vec![made];
         for encoding in ["identity", "gzip", "gzip"] {
             let headers = request(ACCEPT_ENCODING, &HeaderValue::from_static(encoding));
@@ -146,20 +156,20 @@ mod tests {
 
     #[tokio::test]
     async fn a_browser_that_has_the_page_gets_none() {
-        let page = KeptPage::whole("a page".into());
+        let page = kept("a page".into(), None);
         let etag = page.respond(&HeaderMap::new()).headers()[ETAG].clone();
         let again = page.respond(&request(IF_NONE_MATCH, &etag));
         assert_eq!(again.status(), StatusCode::NOT_MODIFIED);
         assert_eq!(again.headers()[ETAG], etag);
         assert!(body(again).await.is_empty());
-        let changed = KeptPage::whole("another page".into()).respond(&request(IF_NONE_MATCH, &etag));
+        let changed = kept("another page".into(), None).respond(&request(IF_NONE_MATCH, &etag));
         assert_eq!(changed.status(), StatusCode::OK);
     }
 
     #[test]
     fn pages_have_the_same_etag_but_for_their_form_id() {
         let (a, b) = ("a".repeat(36), "b".repeat(36));
-        let page = |id: &str, text: &str| KeptPage::with_form(format!("{text}{id}."), id).etag;
+        let page = |id: &str, text: &str| kept(format!("{text}{id}."), Some(id)).etag;
         assert_eq!(page(&a, "1"), page(&b, "1"));
         assert_ne!(page(&a, "1"), page(&a, "2"));
     }

@@ -6,7 +6,7 @@ use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Redirect, Response};
 
 use crate::app::App;
-use crate::cache::{KeptPage, PageKey};
+use crate::cache::{PageKey, RenderedPage};
 use crate::error::AppError;
 use crate::model::{Direction, FieldErrors, Restaurant, RestaurantId, ReviewCursor, ReviewForm, ReviewPage};
 use crate::pages::filters;
@@ -97,12 +97,12 @@ pub async fn get(
 ) -> Result<Response, AppError> {
     let from = parse(query.as_deref().unwrap_or_default());
     if from.is_none() && !Notice::wants_fresh_page(&headers) {
-        let make = async {
+        let render = async {
             let template = template(&app, id, None, Chrome::default()).await?;
-            Ok(KeptPage::with_form(template.render()?, &template.form.form_id))
+            let (html, form_id) = (template.render()?, Some(template.form.form_id));
+            Ok(RenderedPage { html, form_id })
         };
-        let page = app.pages.page::<AppError>(PageKey::Restaurant(id), make).await?;
-        return Ok(page.respond(&headers));
+        return app.pages.answer(PageKey::Restaurant(id), &headers, render).await;
     }
     let (chrome, notice_shown) = Chrome::of(&headers);
     let page = Page(template(&app, id, from, chrome).await?);

@@ -6,7 +6,7 @@ use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 
 use crate::app::App;
-use crate::cache::{KeptPage, PageKey};
+use crate::cache::{PageKey, RenderedPage};
 use crate::error::AppError;
 use crate::model::{Direction, ListCursor, ListPage, ListQuery, Search, Sort};
 use crate::pages::filters;
@@ -26,12 +26,11 @@ struct ListTemplate {
 pub async fn get(State(app): State<App>, RawQuery(query): RawQuery, headers: HeaderMap) -> Result<Response, AppError> {
     let query = parse(query.as_deref().unwrap_or_default());
     if let Some(key) = PageKey::of_list(&query).filter(|_| !Notice::wants_fresh_page(&headers)) {
-        let make = async {
-            Ok(KeptPage::whole(
-                template(&app, query, Chrome::default()).await?.render()?,
-            ))
+        let render = async {
+            let html = template(&app, query, Chrome::default()).await?.render()?;
+            Ok(RenderedPage { html, form_id: None })
         };
-        return Ok(app.pages.page::<AppError>(key, make).await?.respond(&headers));
+        return app.pages.answer(key, &headers, render).await;
     }
     let (chrome, notice_shown) = Chrome::of(&headers);
     let page = Page(template(&app, query, chrome).await?);
