@@ -10,6 +10,7 @@ use axum::middleware::{from_fn_with_state, map_request};
 use axum::routing::{get, post};
 use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 use tower_http::csrf::CsrfLayer;
 use tower_http::limit::RequestBodyLimitLayer;
@@ -82,7 +83,7 @@ fn apply_layers(routes: Router, app: App) -> Router {
                 .on_failure(()),
         )
         .layer(PropagateRequestIdLayer::new(REQUEST_ID))
-        .layer(CompressionLayer::new())
+        .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
         .layer(security_headers(&app.config))
         // Below this line an answer may be a bare status; here it gets its page.
         .layer(from_fn_with_state(app, error_pages))
