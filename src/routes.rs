@@ -6,11 +6,11 @@ use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::StatusCode;
 use axum::http::header::HeaderName;
-use axum::middleware::{from_fn_with_state, map_request};
+use axum::middleware::{from_fn_with_state, map_request, map_response_with_state};
 use axum::routing::{get, post};
 use tower::ServiceBuilder;
-use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::CompressionLevel;
+use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::csrf::CsrfLayer;
 use tower_http::limit::RequestBodyLimitLayer;
@@ -23,7 +23,7 @@ use crate::app::App;
 use crate::config::Config;
 use crate::error::{AppError, error_pages, panicked};
 use crate::pages::{add_restaurant, add_review, assets, details, health, list, photo};
-use crate::web::security_headers;
+use crate::web::{SecurityHeaders, security_headers};
 
 /// How long a page may take.
 const PAGE_LIMIT: Duration = Duration::from_secs(30);
@@ -84,7 +84,10 @@ fn apply_layers(routes: Router, app: App) -> Router {
         )
         .layer(PropagateRequestIdLayer::new(REQUEST_ID))
         .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
-        .layer(security_headers(&app.config))
+        .layer(map_response_with_state(
+            SecurityHeaders::new(&app.config),
+            security_headers,
+        ))
         // Below this line an answer may be a bare status; here it gets its page.
         .layer(from_fn_with_state(app, error_pages))
         .layer(CatchPanicLayer::custom(panicked))
@@ -108,7 +111,7 @@ async fn without_foreign_request_id(mut request: Request) -> Request {
     request
 }
 
-/// The span of a request. Probes of the platform come every few seconds: they are logged at debug.
+/// The span of a request. Probes of the platform come every few seconds: theirs is at debug.
 fn request_span<B>(request: &axum::http::Request<B>) -> Span {
     let id = request
         .extensions()
@@ -123,19 +126,16 @@ fn request_span<B>(request: &axum::http::Request<B>) -> Span {
     }
 }
 
-/// One line for each request.
-fn log_response<B>(response: &axum::http::Response<B>, latency: Duration, span: &Span) {
+/// One line for each request. One that went well and changed nothing is for debugging: the platform has a log of all
+/// requests, and a second one would be the dearest part of a page that is kept.
+fn log_response<B>(response: &axum::http::Response<B>, latency: Duration, _: &Span) {
     let status = response.status().as_u16();
     let duration_ms = u64::try_from(latency.as_millis()).unwrap_or(u64::MAX);
-    if status >= 500 {
-        tracing::error!(status, duration_ms, "answered");
-    } else if span
-        .metadata()
-        .is_some_and(|metadata| *metadata.level() == tracing::Level::INFO)
-    {
-        tracing::info!(status, duration_ms, "answered");
-    } else {
-        tracing::debug!(status, duration_ms, "answered");
+    match status {
+        500.. => tracing::error!(status, duration_ms, "answered"),
+        // What was sent: a form is answered by a redirect (303), or by 201 to the page's script.
+        201 | 303 | 400.. => tracing::info!(status, duration_ms, "answered"),
+        _ => tracing::debug!(status, duration_ms, "answered"),
     }
 }
 

@@ -75,10 +75,12 @@ impl PageCache {
         &self,
         key: PageKey,
         request: &HeaderMap,
-        render: impl Future<Output = Result<RenderedPage, E>>,
+        render: impl AsyncFnOnce() -> Result<RenderedPage, E>,
     ) -> Result<Response, E> {
+        // Boxed, since it is large, and most requests find a page that is kept.
+        let render = || Box::pin(render());
         let Some(live) = self.live() else {
-            return Ok(render.await?.into_response());
+            return Ok(render().await?.into_response());
         };
         if let Some(page) = live.pages.get(&key) {
             return Ok(page.respond(request));
@@ -86,9 +88,9 @@ impl PageCache {
         // Nobody waits for somebody else's page: a store that is away would answer them one after the other.
         match live.pages.get_value_or_guard(&key, Some(Duration::ZERO)) {
             GuardResult::Value(page) => Ok(page.respond(request)),
-            GuardResult::Timeout => Ok(render.await?.into_response()),
+            GuardResult::Timeout => Ok(render().await?.into_response()),
             GuardResult::Guard(place) => {
-                let page = Arc::new(KeptPage::new(&render.await?));
+                let page = Arc::new(KeptPage::new(&render().await?));
                 // Refused if the place was taken away meanwhile: then this page may be of before the change.
                 let _ = place.insert(Arc::clone(&page));
                 Ok(page.respond(request))
@@ -206,10 +208,10 @@ mod tests {
     const KEY: PageKey = PageKey::Restaurant(RestaurantId(1));
 
     async fn text(cache: &PageCache, key: PageKey, text: &str) -> String {
-        answer(cache, key, async { Ok(rendered(text)) }).await
+        answer(cache, key, async || Ok(rendered(text))).await
     }
 
-    async fn answer(cache: &PageCache, key: PageKey, render: impl Future<Output = Result<RenderedPage, ()>>) -> String {
+    async fn answer(cache: &PageCache, key: PageKey, render: impl AsyncFnOnce() -> Result<RenderedPage, ()>) -> String {
         let response = cache.answer(key, &HeaderMap::new(), render).await.unwrap();
         let html = to_bytes(response.into_body(), usize::MAX).await.unwrap();
         String::from_utf8(html.to_vec()).unwrap()
@@ -244,7 +246,7 @@ mod tests {
     #[tokio::test]
     async fn a_page_that_changes_while_it_is_read_is_not_kept() {
         let cache = on();
-        let render = async {
+        let render = async || {
             cache.changed(RestaurantId(1));
             Ok(rendered("old"))
         };
@@ -255,7 +257,7 @@ mod tests {
     #[tokio::test]
     async fn who_asks_meanwhile_does_not_wait() {
         let cache = on();
-        let render = async { Ok(rendered(&text(&cache, KEY, "second").await)) };
+        let render = async || Ok(rendered(&text(&cache, KEY, "second").await));
         assert_eq!(answer(&cache, KEY, render).await, "second");
     }
 

@@ -97,7 +97,7 @@ pub async fn get(
 ) -> Result<Response, AppError> {
     let from = parse(query.as_deref().unwrap_or_default());
     if from.is_none() && !Notice::wants_fresh_page(&headers) {
-        let render = async {
+        let render = async || {
             let template = template(&app, id, None, Chrome::default()).await?;
             let (html, form_id) = (template.render()?, Some(template.form.form_id));
             Ok(RenderedPage { html, form_id })
@@ -105,7 +105,7 @@ pub async fn get(
         return app.pages.answer(PageKey::Restaurant(id), &headers, render).await;
     }
     let (chrome, notice_shown) = Chrome::of(&headers);
-    let page = Page(template(&app, id, from, chrome).await?);
+    let page = Page(Box::pin(template(&app, id, from, chrome)).await?);
     Ok((notice_shown, page).into_response())
 }
 

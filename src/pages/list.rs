@@ -26,14 +26,14 @@ struct ListTemplate {
 pub async fn get(State(app): State<App>, RawQuery(query): RawQuery, headers: HeaderMap) -> Result<Response, AppError> {
     let query = parse(query.as_deref().unwrap_or_default());
     if let Some(key) = PageKey::of_list(&query).filter(|_| !Notice::wants_fresh_page(&headers)) {
-        let render = async {
+        let render = async || {
             let html = template(&app, query, Chrome::default()).await?.render()?;
             Ok(RenderedPage { html, form_id: None })
         };
         return app.pages.answer(key, &headers, render).await;
     }
     let (chrome, notice_shown) = Chrome::of(&headers);
-    let page = Page(template(&app, query, chrome).await?);
+    let page = Page(Box::pin(template(&app, query, chrome)).await?);
     Ok((notice_shown, page).into_response())
 }
 

@@ -13,5 +13,5 @@ pub use self::form::{FormBody, SentPhoto};
 pub use self::notice::Notice;
 pub use self::page::{Chrome, Page};
 pub use self::path::{IdPath, PhotoPath};
-pub use self::security::security_headers;
+pub use self::security::{SecurityHeaders, security_headers};
 pub use self::submission::SubmissionId;
