@@ -99,7 +99,12 @@ class Servers:
     def site_environment(
         self, database: str | None, cache: bool = True, port: int = SITE, more: Mapping[str, str] | None = None
     ) -> dict[str, str]:
-        environment = {"PORT": str(port), "DATA_DIR": str(OUT / "data" / (database or "sqlite"))}
+        environment = {
+            "PORT": str(port),
+            "DATA_DIR": str(OUT / "data" / (database or "sqlite")),
+            # As start.sh, by which it is started in Azure, sets it.
+            "MALLOC_MMAP_THRESHOLD_": "131072",
+        }
         if database:
             environment |= self.postgres.environment(database)
         if not cache:

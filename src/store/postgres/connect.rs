@@ -149,6 +149,8 @@ fn options(config: &DatabaseConfig) -> PgConnectOptions {
             SslMode::VerifyFull => PgSslMode::VerifyFull,
         })
         .application_name("restaurant-review")
+        // What is slow or wrong is seen in the line of its request.
+        .disable_statement_logging()
         .options([
             ("statement_timeout", "10s"),
             // Each query has one good plan, whatever its values and however much there is: planned once per
