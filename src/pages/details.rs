@@ -11,7 +11,7 @@ use crate::error::AppError;
 use crate::model::{Direction, FieldErrors, Restaurant, RestaurantId, ReviewCursor, ReviewForm, ReviewPage};
 use crate::pages::filters;
 use crate::photos::PhotoUrls;
-use crate::web::{Chrome, IdPath, Notice, Page, SubmissionId};
+use crate::web::{Chrome, IdPath, Notice, Page, SubmissionId, html};
 
 /// The page of a restaurant.
 #[derive(Template)]
@@ -99,7 +99,7 @@ pub async fn get(
     if from.is_none() && !Notice::wants_fresh_page(&headers) {
         let render = async || {
             let template = template(&app, id, None, Chrome::default()).await?;
-            let (html, form_id) = (template.render()?, Some(template.form.form_id));
+            let (html, form_id) = (html(&template)?, Some(template.form.form_id));
             Ok(RenderedPage { html, form_id })
         };
         return app.pages.answer(PageKey::Restaurant(id), &headers, render).await;

@@ -11,7 +11,7 @@ use crate::error::AppError;
 use crate::model::{Direction, ListCursor, ListPage, ListQuery, Search, Sort};
 use crate::pages::filters;
 use crate::photos::PhotoUrls;
-use crate::web::{Chrome, Notice, Page};
+use crate::web::{Chrome, Notice, Page, html};
 
 #[derive(Template)]
 #[template(path = "list.html")]
@@ -27,7 +27,7 @@ pub async fn get(State(app): State<App>, RawQuery(query): RawQuery, headers: Hea
     let query = parse(query.as_deref().unwrap_or_default());
     if let Some(key) = PageKey::of_list(&query).filter(|_| !Notice::wants_fresh_page(&headers)) {
         let render = async || {
-            let html = template(&app, query, Chrome::default()).await?.render()?;
+            let html = html(&template(&app, query, Chrome::default()).await?)?;
             Ok(RenderedPage { html, form_id: None })
         };
         return app.pages.answer(key, &headers, render).await;

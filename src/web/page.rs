@@ -57,14 +57,23 @@ impl Chrome {
     }
 }
 
+/// A template as HTML.
+pub fn html(template: &impl Template) -> Result<String, askama::Error> {
+    /// Room for the longest pages. A text that grows is copied each time it does.
+    const ROOM: usize = 32 << 10;
+    let mut html = String::with_capacity(ROOM);
+    template.render_into(&mut html)?;
+    Ok(html)
+}
+
 /// A template as a response: 200 unless a status stands before it, as in `(status, Page(template))`.
 pub struct Page<T>(pub T);
 
 impl<T: Template> IntoResponse for Page<T> {
     fn into_response(self) -> Response {
-        match self.0.render() {
+        match html(&self.0) {
             Ok(html) => ([(CONTENT_TYPE, "text/html; charset=utf-8")], html).into_response(),
-            Err(error) => AppError::Internal(Box::new(error)).into_response(),
+            Err(error) => AppError::from(error).into_response(),
         }
     }
 }
