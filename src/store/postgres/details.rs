@@ -1,7 +1,6 @@
 //! A restaurant with one page of its reviews.
 //!
-//! One statement, hence one snapshot: the numbers on the page agree with its reviews. Every row says who the
-//! restaurant is; that is cheaper than to ask twice.
+//! One statement, hence one snapshot and one trip: the numbers on the page agree with its reviews.
 
 use sqlx::PgConnection;
 use time::OffsetDateTime;
@@ -10,20 +9,17 @@ use super::{count, photo};
 use crate::model::{Direction, Rating, RatingSummary, Restaurant, RestaurantId, Review, ReviewCursor};
 use crate::store::bad_value;
 
-/// A review beside its restaurant; or a restaurant that has none here.
+/// The restaurant, or one of its reviews: the columns of the other are null.
 pub(super) struct Row {
-    id: i64,
-    name: String,
-    street_address: String,
-    description: String,
-    rating_sum: i64,
-    review_count: i64,
-    rating_1: i64,
-    rating_2: i64,
-    rating_3: i64,
-    rating_4: i64,
-    rating_5: i64,
-    review_id: Option<i64>,
+    name: Option<String>,
+    street_address: Option<String>,
+    description: Option<String>,
+    rating_1: Option<i64>,
+    rating_2: Option<i64>,
+    rating_3: Option<i64>,
+    rating_4: Option<i64>,
+    rating_5: Option<i64>,
+    id: Option<i64>,
     user_name: Option<String>,
     rating: Option<i16>,
     review_text: Option<String>,
@@ -36,16 +32,19 @@ macro_rules! page {
     ($connection:expr, $beyond:literal, $order:literal, $($argument:expr),+) => {
         sqlx::query_as!(
             Row,
-            "select r.id, name, street_address, description, rating_sum as \"rating_sum!\",
-                    review_count as \"review_count!\", rating_1, rating_2, rating_3, rating_4, rating_5,
-                    page.id as \"review_id?\", user_name as \"user_name?\", rating as \"rating?\",
-                    review_text as \"review_text?\", review_date as \"review_date?\", image_name
-             from restaurants r left join lateral (
-                 select * from reviews
-                 where restaurant_id = r.id " + $beyond + "
+            "select name as \"name?\", street_address as \"street_address?\", description as \"description?\",
+                    rating_1 as \"rating_1?\", rating_2 as \"rating_2?\", rating_3 as \"rating_3?\",
+                    rating_4 as \"rating_4?\", rating_5 as \"rating_5?\", null::bigint as \"id?\",
+                    null as \"user_name?\", null::smallint as \"rating?\", null as \"review_text?\",
+                    null::timestamptz as \"review_date?\", null as \"image_name?\"
+             from restaurants where id = $1
+             union all (
+                 select null, null, null, null, null, null, null, null,
+                        id, user_name, rating, review_text, review_date, image_name
+                 from reviews
+                 where restaurant_id = $1 " + $beyond + "
                  order by " + $order + " limit 21
-             ) page on true
-             where r.id = $1",
+             )",
             $($argument),+
         )
         .fetch_all($connection)
@@ -80,57 +79,44 @@ pub(super) async fn page(
     }
 }
 
-/// The restaurant of such rows, and its reviews.
-pub(super) fn parts(rows: Vec<Row>) -> sqlx::Result<Option<(Restaurant, Vec<Review>)>> {
+/// The restaurant of that id in such rows, and its reviews.
+pub(super) fn parts(id: RestaurantId, rows: Vec<Row>) -> sqlx::Result<Option<(Restaurant, Vec<Review>)>> {
     let mut restaurant = None;
     let mut reviews = Vec::with_capacity(rows.len());
-    for mut row in rows {
-        reviews.extend(row.take_review()?);
-        if restaurant.is_none() {
-            restaurant = Some(row.restaurant()?);
+    for row in rows {
+        if let Some(name) = row.name {
+            let distribution = [
+                stars("rating_1", row.rating_1)?,
+                stars("rating_2", row.rating_2)?,
+                stars("rating_3", row.rating_3)?,
+                stars("rating_4", row.rating_4)?,
+                stars("rating_5", row.rating_5)?,
+            ];
+            restaurant = Some(Restaurant {
+                id,
+                name,
+                street_address: row.street_address.unwrap_or_default(),
+                description: row.description.unwrap_or_default(),
+                rating: RatingSummary {
+                    sum: distribution.iter().zip(1..).map(|(count, stars)| count * stars).sum(),
+                    count: distribution.iter().sum(),
+                },
+                distribution,
+            });
+        } else if let (Some(id), Some(rating), Some(review_date)) = (row.id, row.rating, row.review_date) {
+            reviews.push(Review {
+                id,
+                user_name: row.user_name.unwrap_or_default(),
+                rating: Rating::new(rating.into()).ok_or_else(|| bad_value("rating", &rating.to_string()))?,
+                review_text: row.review_text.unwrap_or_default(),
+                review_date,
+                photo: photo(row.image_name),
+            });
         }
     }
     Ok(restaurant.map(|restaurant| (restaurant, reviews)))
 }
 
-impl Row {
-    fn restaurant(self) -> sqlx::Result<Restaurant> {
-        Ok(Restaurant {
-            id: RestaurantId(self.id),
-            name: self.name,
-            street_address: self.street_address,
-            description: self.description,
-            rating: RatingSummary {
-                sum: count("rating_sum", self.rating_sum)?,
-                count: count("review_count", self.review_count)?,
-            },
-            distribution: [
-                count("rating_1", self.rating_1)?,
-                count("rating_2", self.rating_2)?,
-                count("rating_3", self.rating_3)?,
-                count("rating_4", self.rating_4)?,
-                count("rating_5", self.rating_5)?,
-            ],
-        })
-    }
-
-    fn take_review(&mut self) -> sqlx::Result<Option<Review>> {
-        let (Some(id), Some(user_name), Some(rating), Some(review_text), Some(review_date)) = (
-            self.review_id,
-            self.user_name.take(),
-            self.rating,
-            self.review_text.take(),
-            self.review_date,
-        ) else {
-            return Ok(None);
-        };
-        Ok(Some(Review {
-            id,
-            user_name,
-            rating: Rating::new(rating.into()).ok_or_else(|| bad_value("rating", &rating.to_string()))?,
-            review_text,
-            review_date,
-            photo: photo(self.image_name.take()),
-        }))
-    }
+fn stars(column: &str, reviews: Option<i64>) -> sqlx::Result<u64> {
+    count(column, reviews.unwrap_or_default())
 }

@@ -177,7 +177,7 @@ impl Store for PostgresStore {
             }
         };
         let direction = from.map(|(direction, _)| direction);
-        Ok(details::parts(rows)?.map(|(restaurant, reviews)| (restaurant, review_page(reviews, direction))))
+        Ok(details::parts(id, rows)?.map(|(restaurant, reviews)| (restaurant, review_page(reviews, direction))))
     }
 
     async fn add_restaurant(
