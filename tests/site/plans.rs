@@ -13,7 +13,8 @@ use crate::rig::Database;
 /// Pages of 8 kB that a page of the list may touch: for each of 51 restaurants its row, and the few levels of the
 /// index that leads to its cover.
 const LIST_BUFFERS: u64 = 400;
-/// The same for a search, which looks at 1,000 rows of the order and at the rows that match.
+/// The same for a search, which looks at 1,000 rows of the order (or at 3,000 in its index, where the words are) and at
+/// the rows that match.
 const SEARCH_BUFFERS: u64 = 3000;
 /// The same for a restaurant's page: its row and 21 reviews.
 const DETAILS_BUFFERS: u64 = 60;

@@ -476,8 +476,11 @@ async fn an_import_is_saved_whole_or_not_at_all(kind: Kind) {
 async fn the_longest_texts_of_any_script_are_kept_and_found(kind: Kind) {
     let (_guard, store) = fresh(kind).await;
     // Letters, among them such as take many bytes or fall apart into several characters; then symbols.
-    for character in ["x", "é", "Ж", "각", "が", "寿", "ệ", "𐐀", "क़", "🍕", "𝅘𝅥𝅮"] {
-        let fill = |length: usize| character.chars().cycle().take(length).collect::<String>();
+    let characters = ["x", "é", "Ж", "각", "が", "寿", "ệ", "𐐀", "क़", "🍕", "𝅘𝅥𝅮"];
+    // And a text that cannot be compressed to fit into an index.
+    let all_different: String = ('\u{20000}'..'\u{2a6d0}').step_by(97).collect();
+    for characters in characters.into_iter().chain([all_different.as_str()]) {
+        let fill = |length: usize| characters.chars().cycle().take(length).collect::<String>();
         let new = NewRestaurant {
             name: fill(50),
             street_address: fill(50),
@@ -496,7 +499,7 @@ async fn the_longest_texts_of_any_script_are_kept_and_found(kind: Kind) {
                 ..ListQuery::default()
             };
             let page = store.list(&query).await.unwrap();
-            assert!(page.restaurants.iter().any(|row| row.id == id), "{character}");
+            assert!(page.restaurants.iter().any(|row| row.id == id), "{characters}");
         }
     }
 }

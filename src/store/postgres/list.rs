@@ -97,11 +97,13 @@ fn now(snapshot: &str) -> Option<AsOf> {
 /// Reads one page of an order, in any of the ways there are to ask for one. `key` are the columns of the order; a
 /// page goes on where they are, compared by `beyond`, past the cursor's `values`, and `order` reads from there on.
 /// $1 and $2 are the cursor's moment, $3 is its id, the next ones are its `keys`, and `words` is the number of the
-/// search's words, which come last.
+/// search's words, which come last. A search looks at so many rows of the order first as `nearest` says: more where
+/// the order's index has the words too.
 macro_rules! pages {
     (
         $connection:ident, $query:ident, $cursor:ident, $key:literal, $values:literal, $words:literal,
-        after: $after:literal $order:literal, before: $before:literal $reverse:literal, keys: $($value:expr),*
+        nearest: $nearest:literal, after: $after:literal $order:literal, before: $before:literal $reverse:literal,
+        keys: $($value:expr),*
     ) => {
         match (&$query.from, $query.search.words().map(|words| words.join(" "))) {
             (None, None) => first!($connection, $order),
@@ -112,10 +114,10 @@ macro_rules! pages {
                 next!($connection, $cursor, $key $before $values, $reverse, $($value),*)
             }
             (None | Some((Direction::After, _)), Some(words)) => {
-                found!($connection, $cursor, $key $after $values, $order, $words, $($value,)* words)
+                found!($connection, $cursor, $key $after $values, $order, $nearest, $words, $($value,)* words)
             }
             (Some((Direction::Before, _)), Some(words)) => {
-                found!($connection, $cursor, $key $before $values, $reverse, $words, $($value,)* words)
+                found!($connection, $cursor, $key $before $values, $reverse, $nearest, $words, $($value,)* words)
             }
         }
     };
@@ -150,21 +152,21 @@ macro_rules! next {
 
 /// The same for a search. The order's index leads to 51 matches soon when the words are common, the index of the words
 /// when they are rare, and neither when the other one does. How common they are is not known (nor does the planner
-/// know how they are spread over the order): so the order's first 1,000 are looked through, and if that is
-/// not enough, all that have the words are sorted.
+/// know how they are spread over the order): so the `nearest` of the order are looked through, and if that is not
+/// enough, all that have the words are sorted.
 macro_rules! found {
     (
-        $connection:ident, $cursor:ident, $key:literal $beyond:literal $values:literal, $order:literal, $words:literal,
-        $($value:expr),*
+        $connection:ident, $cursor:ident, $key:literal $beyond:literal $values:literal, $order:literal,
+        $nearest:literal, $words:literal, $($value:expr),*
     ) => {
         later!(
             $connection, $cursor, $key $beyond $values,
             "common as materialized (
-                 select id, name, street_address, rating_sum, name_folded, milli_stars, review_count
+                 select id
                  from (
                      select * from restaurants
                      where " $key $beyond $values " and id not in (select restaurant_id from later)
-                     order by " $order " limit 1000
+                     order by " $order " limit " $nearest "
                  ) nearest
                  where search_words @@ (select search_query(" $words "))
                  order by " $order " limit 51
@@ -175,7 +177,10 @@ macro_rules! found {
                  where (select count(*) from common) < 51 and search_words @@ (select search_query(" $words "))
              ),
              unchanged as (
-                 select *, review_count as count_now from common where (select count(*) from common) = 51
+                 select id, name, street_address, rating_sum, name_folded, milli_stars, review_count,
+                        review_count as count_now
+                 from restaurants
+                 where (select count(*) from common) = 51 and id = any (array(select id from common))
                  union all
                  (
                      select *, review_count as count_now from rare
@@ -273,19 +278,20 @@ pub(super) async fn page(connection: &mut PgConnection, query: &ListQuery) -> sq
     match query.sort {
         Sort::Name => pages!(
             connection, query, cursor, "(name_folded, id)", "(folded_text($4), $3)", "$5",
-            after: ">" "name_folded, id", before: "<" "name_folded desc, id desc", keys: name
+            nearest: "3000", after: ">" "name_folded, id", before: "<" "name_folded desc, id desc", keys: name
         ),
         Sort::Rating => pages!(
             connection, query, cursor, "(milli_stars, review_count, id)", "($4, $5, $3)", "$6",
-            after: "<" "milli_stars desc, review_count desc, id desc",
+            nearest: "1000", after: "<" "milli_stars desc, review_count desc, id desc",
             before: ">" "milli_stars, review_count, id", keys: stars, count
         ),
         Sort::Reviews => pages!(
             connection, query, cursor, "(review_count, id)", "($4, $3)", "$5",
-            after: "<" "review_count desc, id desc", before: ">" "review_count, id", keys: count
+            nearest: "1000", after: "<" "review_count desc, id desc", before: ">" "review_count, id", keys: count
         ),
         Sort::Newest => pages!(
-            connection, query, cursor, "id", "$3", "$4", after: "<" "id desc", before: ">" "id", keys:
+            connection, query, cursor, "id", "$3", "$4",
+            nearest: "1000", after: "<" "id desc", before: ">" "id", keys:
         ),
     }
 }
