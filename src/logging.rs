@@ -21,5 +21,6 @@ pub fn init(config: &Config) {
         .log_filter
         .clone()
         .with_target("memory_serve", tracing::Level::WARN);
-    tracing_subscriber::registry().with(lines.with_filter(filter)).init();
+    // Before the lines, not for them alone: then nobody looks it up again whenever a request's span is entered.
+    tracing_subscriber::registry().with(filter).with(lines).init();
 }

@@ -14,6 +14,8 @@ use sqlx::error::DatabaseError;
 use sqlx::migrate::Migrator;
 use sqlx::{Connection, PgConnection};
 use time::OffsetDateTime;
+use tracing::Dispatch;
+use tracing::instrument::{WithDispatch, WithSubscriber};
 
 use self::changes::Listener;
 use self::connect::Database;
@@ -148,7 +150,7 @@ impl Store for PostgresStore {
     async fn list(&self, query: &ListQuery) -> Result<ListPage, StoreError> {
         let rows = loop {
             let mut connection = self.database.acquire_unasked().await?;
-            match list::page(&mut connection, query).await {
+            match untraced(list::page(&mut connection, query)).await {
                 Err(error) if connection.was_closed(&error) => {}
                 rows => break rows.inspect(|_| connection.give_back())?,
             }
@@ -171,7 +173,7 @@ impl Store for PostgresStore {
     ) -> Result<Option<(Restaurant, ReviewPage)>, StoreError> {
         let rows = loop {
             let mut connection = self.database.acquire_unasked().await?;
-            match details::page(&mut connection, id, from).await {
+            match untraced(details::page(&mut connection, id, from)).await {
                 Err(error) if connection.was_closed(&error) => {}
                 rows => break rows.inspect(|_| connection.give_back())?,
             }
@@ -287,6 +289,11 @@ impl Store for PostgresStore {
         transaction.commit().await?;
         Ok(())
     }
+}
+
+/// A query of many rows, outside of the request's span, which sqlx would enter and leave for each of them.
+fn untraced<F: Future>(query: F) -> WithDispatch<F> {
+    query.with_subscriber(Dispatch::none())
 }
 
 /// Whether the tables are of this program's version.
