@@ -66,7 +66,7 @@ def measure(binary, profiles):
                 with Site(name, binary, settings) as site:
                     measure_start(site, pages(site), batches[name], profiles)
     return {
-        name: {page: round(statistics.median(counts), -2) for page, counts in pages.items()}
+        name: {page: int(round(statistics.median(counts), -2)) for page, counts in pages.items()}
         for name, pages in batches.items()
     }
 

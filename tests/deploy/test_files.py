@@ -128,6 +128,8 @@ def test_links_in_the_documents_lead_somewhere():
             file = (document.parent / path) if path else document
             assert file.exists(), f"{document.name}: {target}"
             if fragment:
-                headings = re.findall(r"(?m)^#+ (.+)$", file.read_text())
+                text = file.read_text()
+                headings = re.findall(r"(?m)^#+ (.+)$", text)
                 anchors = {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+                anchors.update(re.findall(r'<a id="([^"]+)">', text))
                 assert fragment in anchors, f"{document.name}: {target}"
