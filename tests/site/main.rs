@@ -18,5 +18,6 @@ mod plans;
 mod postgres;
 mod process;
 mod rig;
+mod search;
 mod start_sh;
 mod store;

@@ -255,7 +255,7 @@ async fn the_cover_is_the_newest_photo(kind: Kind) {
 }
 
 /// All ids of a list, page by page, with something happening between pages.
-async fn walk(
+pub async fn walk(
     store: &dyn Store,
     sort: Sort,
     search: &str,

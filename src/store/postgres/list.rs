@@ -97,8 +97,8 @@ fn now(snapshot: &str) -> Option<AsOf> {
 /// Reads one page of an order, in any of the ways there are to ask for one. `key` are the columns of the order; a
 /// page goes on where they are, compared by `beyond`, past the cursor's `values`, and `order` reads from there on.
 /// $1 and $2 are the cursor's moment, $3 is its id, the next ones are its `keys`, and `words` is the number of the
-/// search's words, which come last. A search looks at so many rows of the order first as `nearest` says: more where
-/// the order's index has the words too.
+/// search's words, which come last. A search for common words looks at so many rows of the order first as
+/// `nearest` says: more where the order's index has the words too.
 macro_rules! pages {
     (
         $connection:ident, $query:ident, $cursor:ident, $key:literal, $values:literal, $words:literal,
@@ -151,9 +151,9 @@ macro_rules! next {
 }
 
 /// The same for a search. The order's index leads to 51 matches soon when the words are common, the index of the words
-/// when they are rare, and neither when the other one does. How common they are is not known (nor does the planner
-/// know how they are spread over the order): so the `nearest` of the order are looked through, and if that is not
-/// enough, all that have the words are sorted.
+/// when they are rare. Which they are is told by a sample (one restaurant in 101 has an index of its own): words that
+/// four of it have are had by hundreds, and for them the `nearest` of the order are looked through. For others, and if
+/// that is not enough, since they lie far from where the page begins, all that have the words are sorted.
 macro_rules! found {
     (
         $connection:ident, $cursor:ident, $key:literal $beyond:literal $values:literal, $order:literal,
@@ -162,28 +162,36 @@ macro_rules! found {
         later!(
             $connection, $cursor, $key $beyond $values,
             "common as materialized (
+                 select query from (select search_query(" $words ") as query offset 0) words
+                 where 4 = (
+                     select count(*) from (
+                         select from restaurants where id % 101 = 0 and search_words @@ query limit 4
+                     ) sample
+                 )
+             ),
+             near as materialized (
                  select id
                  from (
                      select * from restaurants
                      where " $key $beyond $values " and id not in (select restaurant_id from later)
                      order by " $order " limit " $nearest "
                  ) nearest
-                 where search_words @@ (select search_query(" $words "))
+                 where exists (select from common) and search_words @@ (select query from common)
                  order by " $order " limit 51
              ),
-             rare as materialized (
+             all_matches as materialized (
                  select id, name, street_address, rating_sum, name_folded, milli_stars, review_count
                  from restaurants
-                 where (select count(*) from common) < 51 and search_words @@ (select search_query(" $words "))
+                 where (select count(*) from near) < 51 and search_words @@ (select search_query(" $words "))
              ),
              unchanged as (
                  select id, name, street_address, rating_sum, name_folded, milli_stars, review_count,
                         review_count as count_now
                  from restaurants
-                 where (select count(*) from common) = 51 and id = any (array(select id from common))
+                 where (select count(*) from near) = 51 and id = any (array(select id from near))
                  union all
                  (
-                     select *, review_count as count_now from rare
+                     select *, review_count as count_now from all_matches
                      where " $key $beyond $values " and id not in (select restaurant_id from later)
                      order by " $order " limit 51
                  )
@@ -277,7 +285,7 @@ pub(super) async fn page(connection: &mut PgConnection, query: &ListQuery) -> sq
     let (name, stars, count) = cursor.key.values();
     match query.sort {
         Sort::Name => pages!(
-            connection, query, cursor, "(name_folded, id)", "(folded_text($4), $3)", "$5",
+            connection, query, cursor, "(name_folded, id)", "((select folded_text($4)), $3)", "$5",
             nearest: "3000", after: ">" "name_folded, id", before: "<" "name_folded desc, id desc", keys: name
         ),
         Sort::Rating => pages!(
