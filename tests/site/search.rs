@@ -54,7 +54,7 @@ async fn whatever_way_a_search_goes_it_finds_the_same() {
             let query = sqlx::AssertSqlSafe(format!("{query}{order}"));
             let expected: Vec<i64> = sqlx::query_scalar(query).bind(word).fetch_all(&mut sql).await.unwrap();
             let found = walk(&store, sort, word, Direction::After, async |page| {
-                // One that is still to come is reviewed, and keeps its place.
+                // Another one is reviewed, mostly one that is still to come, and keeps its place.
                 let id = RestaurantId(expected[(page * 70) % expected.len()]);
                 store.add_review(id, &review, None, None).await.unwrap();
             })
