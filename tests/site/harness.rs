@@ -11,7 +11,7 @@ use restaurant_review::app::App;
 use restaurant_review::config::Config;
 use restaurant_review::photos::PhotoStore;
 use restaurant_review::store::Store;
-use restaurant_review::{open, server};
+use restaurant_review::{open, server, tls};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -88,6 +88,7 @@ impl Site {
         tokio::spawn(server::serve_on(listener, app.clone(), async {
             let _ = stopped.await;
         }));
+        tls::choose_provider();
         // Redirects and encodings are part of what is tested. The Azure SDK switches decoders on for every
         // client of reqwest in the program.
         let client = Client::builder()

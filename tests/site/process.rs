@@ -47,6 +47,8 @@ impl Process {
     }
 
     pub async fn from(mut command: Command) -> Self {
+        // For the clients of the tests that ask it.
+        restaurant_review::tls::choose_provider();
         let mut child = command.env("PORT", "0").stdout(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let mut announced = String::new();

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
 };
-use rustls::crypto::aws_lc_rs;
+use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
@@ -89,7 +89,7 @@ impl Authority {
     /// What an HTTPS server for these host names and addresses needs.
     pub fn server(&self, hosts: &[&str]) -> Result<Arc<ServerConfig>> {
         let (certificate, key) = self.make(hosts)?;
-        let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
             .map_err(unusable)?
             .with_no_client_auth()
@@ -107,7 +107,7 @@ impl Authority {
         let mut roots = RootCertStore::empty();
         let own = CertificateDer::from_pem_file(self.file()).map_err(unusable)?;
         roots.add(own).map_err(unusable)?;
-        let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
             .map_err(unusable)?
             .with_root_certificates(roots)

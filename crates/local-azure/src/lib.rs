@@ -38,6 +38,7 @@ pub mod server;
 pub mod state;
 pub mod storage;
 pub mod testing;
+pub mod tls;
 pub mod tokens;
 pub mod up;
 pub mod world;

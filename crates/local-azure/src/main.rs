@@ -110,6 +110,7 @@ enum Role {
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    local_azure::tls::choose_provider();
     match run(&arguments.state, arguments.command).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -44,6 +44,7 @@ pub struct Running {
 
 impl Running {
     pub async fn start(environment: &[(&str, String)]) -> Self {
+        restaurant_review::tls::choose_provider();
         let mut command = command(environment);
         let mut process = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let said = Arc::new(Mutex::new(String::new()));

@@ -170,6 +170,8 @@ impl Refusing {
 }
 
 fn detour(address: SocketAddr, bound: Option<Arc<TcpSocket>>) -> Transport {
+    // An error means that an earlier test has chosen it.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     Transport::new(Arc::new(Detour {
         address,
         _bound: bound,

@@ -108,6 +108,7 @@ struct Inner {
 impl Azure {
     /// What is in that folder; a new subscription if there is nothing.
     pub fn open(folder: &Path) -> Result<Self> {
+        crate::tls::choose_provider();
         fs::create_dir_all(folder).map_err(Error::file(folder))?;
         let folder = folder.canonicalize().map_err(Error::file(folder))?;
         let lock = lock(&folder)?;
