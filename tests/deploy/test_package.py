@@ -75,8 +75,8 @@ def test_the_binary_runs_on_old_images(binary):
     needed = subprocess.run(["readelf", "--dynamic", binary], capture_output=True, text=True, check=True).stdout
     libraries = set(re.findall(r"Shared library: \[([^]]+)", needed))
     assert libraries <= {"libc.so.6", "libm.so.6", "libdl.so.2", "libpthread.so.0", "librt.so.1", "ld-linux-x86-64.so.2"}
-    said = subprocess.run([binary, "--version"], capture_output=True, text=True, check=True).stdout
-    assert said.startswith("restaurant-review ")
+    output = subprocess.run([binary, "--version"], capture_output=True, text=True, check=True).stdout
+    assert output.startswith("restaurant-review ")
 
 
 @pytest.fixture(scope="module")
@@ -109,13 +109,13 @@ def test_the_package_starts_and_serves_in_an_old_system(binary, debian_11):
     command = [shutil.which("chroot"), debian_11, "/bin/sh", "/app/start.sh"]
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as site:
         try:
-            said = ""
+            output = ""
             for line in site.stdout:
-                said += line
+                output += line
                 if listening := re.search(r"listening on (http://[\w.:]+)", line):
                     break
             else:
-                pytest.fail(said)
+                pytest.fail(output)
             # The site listens at once, and is ready when its tables exist.
             for _ in range(600):
                 try:
