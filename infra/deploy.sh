@@ -3,8 +3,8 @@
 # as one script. Run it again to continue after a failure, or to apply a change.
 #
 #   infra/deploy.sh              create or update everything
-#   infra/deploy.sh --dry-run    print the commands, run none
-#   infra/deploy.sh --delete     delete everything, after asking
+#   infra/deploy.sh --dry-run    print the commands without running them
+#   infra/deploy.sh --delete     ask, then delete everything
 #
 # The first run writes the names to .azure/deploy.env. To choose them yourself, set these before the first run:
 #   LOCATION RESOURCE_GROUP APP_NAME PLAN_NAME PLAN_SKU DB_SERVER DB_SKU DB_TIER STORAGE_ACCOUNT IDENTITY

@@ -12,7 +12,6 @@ for browsers. Start-up is not counted.
 
 import argparse
 import json
-import os
 import re
 import statistics
 import sys
