@@ -1,5 +1,5 @@
-# The site in a container, for Web App for Containers: docs/tutorial.md says how. It holds the binary and what the
-# binary loads, no shell, and runs as a user without rights.
+# The site as a container image, for Web App for Containers; see docs/tutorial.md. The image holds the binary and the
+# libraries that it loads, but no shell, and runs as an unprivileged user.
 
 FROM rust:1.95-bookworm AS build
 WORKDIR /src
@@ -8,14 +8,14 @@ RUN cargo build --release --locked --package restaurant-review
 
 FROM gcr.io/distroless/cc-debian12:nonroot
 COPY --from=build /src/target/release/restaurant-review /app/restaurant-review
-# Only where no database is set: a container keeps nothing.
+# Used only when no database is set. Files in a container are lost when it ends.
 ENV DATA_DIR=/home/nonroot/data
 ENV HOST=0.0.0.0
 ENV PORT=8000
-# The memory of large photos goes back to the system; start.sh says how.
+# Returns the memory of large photos to the system; start.sh explains it.
 ENV MALLOC_MMAP_THRESHOLD_=131072
 EXPOSE 8000
-# The image's user nonroot, by its number: whoever enforces that no root runs can tell.
+# The image's user nonroot, given by number: Kubernetes' runAsNonRoot cannot check a name.
 USER 65532
 HEALTHCHECK --interval=30s --timeout=6s --start-period=60s CMD ["/app/restaurant-review", "healthcheck"]
 ENTRYPOINT ["/app/restaurant-review"]

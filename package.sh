@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# Makes what is deployed: dist/restaurant-review.zip, with the site and its startup file, and the list of all
-# that went into it (dist/restaurant-review.cdx.json). Two runs on one commit make the same bytes.
+# Builds the package to deploy: dist/restaurant-review.zip, which holds the site and its startup file, and the list of
+# its components, dist/restaurant-review.cdx.json. Two runs on the same commit produce the same bytes.
 #
 #   ./package.sh [x86_64|aarch64]
 #
-# App Service's images differ in age, so the binary is linked against an old glibc; zig is the linker that can.
+# App Service's images differ in age, so the binary is linked against an old glibc. zig is the linker that can do this.
 set -euo pipefail
 cd "$(dirname "$0")"
 
-# Older than the glibc of every image of App Service that is in use (2.31 is the oldest of them).
+# Older than the glibc of every App Service image in use; the oldest of those is 2.31.
 readonly GLIBC=2.28
 readonly CYCLONEDX=0.5.9
 readonly machine=${1:-x86_64}
@@ -20,7 +20,7 @@ case $machine in
 x86_64) suffix= ;;
 aarch64) suffix=-aarch64 ;;
 *)
-  echo "package.sh: there are packages for x86_64 and aarch64, not for $machine" >&2
+  echo "package.sh: cannot build for $machine: use x86_64 or aarch64" >&2
   exit 2
   ;;
 esac
@@ -31,7 +31,7 @@ for program in cargo python3 git; do
   fi
 done
 
-# --- Tools, once -----------------------------------------------------------------------------------
+# --- Tools, installed once -------------------------------------------------------------------------
 
 tools=$target/package-tools
 if ! cmp -s package/requirements.txt "$tools/installed.txt"; then
@@ -58,8 +58,8 @@ if ! rustc --print target-libdir --target "$triple" | xargs test -d; then
   echo "package.sh needs the standard library of $triple: rustup target add $triple" >&2
   exit 1
 fi
-# Where it was built is nobody's business, and would make each machine's bytes different. (The site's own files are
-# named from the checkout on.)
+# Removes the build machine's paths from the binary, so that every machine produces the same bytes. The site's own
+# files are already named relative to the checkout.
 cargo_home=$(cd "${CARGO_HOME:-$HOME/.cargo}" && pwd)
 remaps=("$cargo_home=/cargo" "$(rustc --print sysroot)=/rust" "$target=/target")
 export RUSTFLAGS="" CFLAGS=""
@@ -71,16 +71,16 @@ SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
 export SOURCE_DATE_EPOCH
 cargo zigbuild --release --locked --package restaurant-review --target "$triple.$GLIBC" --target-dir "$target"
 
-# --- The package and its parts list ------------------------------------------------------------------
+# --- The package and its list of components ------------------------------------------------------------
 
 mkdir -p dist
 python3 package/zip.py "dist/restaurant-review$suffix.zip" \
   "restaurant-review=$target/$triple/release/restaurant-review" start.sh requirements.txt=package/oryx-requirements.txt
 
-# cargo-cyclonedx writes one list beside each Cargo.toml of the workspace; the site's is the one that is wanted.
-parts=restaurant-review.cdx
-"$tools/bin/cargo-cyclonedx" cyclonedx --quiet --format json --spec-version 1.5 --target "$triple" --override-filename "$parts"
-rm -f crates/*/"$parts.json"
-sed "s|file://$PWD|file:///restaurant-review|g" "$parts.json" >"dist/restaurant-review$suffix.cdx.json"
-rm "$parts.json"
+# cargo-cyclonedx writes a list beside each Cargo.toml of the workspace. Only the site's is kept.
+list=restaurant-review.cdx
+"$tools/bin/cargo-cyclonedx" cyclonedx --quiet --format json --spec-version 1.5 --target "$triple" --override-filename "$list"
+rm -f crates/*/"$list.json"
+sed "s|file://$PWD|file:///restaurant-review|g" "$list.json" >"dist/restaurant-review$suffix.cdx.json"
+rm "$list.json"
 ls -l "dist/restaurant-review$suffix.zip" "dist/restaurant-review$suffix.cdx.json"

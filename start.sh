@@ -1,11 +1,11 @@
 #!/bin/sh
-# The startup file for App Service: runs the site that lies beside it.
+# The startup file for App Service: runs the site that is in the same folder.
 #
-# Give it as `exec ./start.sh`: App Service runs the startup command by a shell of its own, which passes no
-# SIGTERM on; with `exec` here and there the site is that process, and stops as it should.
+# Set the startup command to `exec ./start.sh`. App Service runs the command in a shell, which does not forward
+# SIGTERM. With `exec` in both places the site replaces that shell, receives SIGTERM itself, and stops cleanly.
 set -eu
 
-# App Service also finds it through PATH, without a folder before its name.
+# App Service may also find this file through PATH; $0 then has no folder.
 case $0 in
 */*) here=${0%/*} ;;
 *) here=$(dirname "$(command -v "$0")") ;;
@@ -19,8 +19,8 @@ if [ ! -e "$site" ] && [ -e Cargo.toml ]; then
     site=target/release/restaurant-review
 fi
 
-# The way here (a zip packed on Windows, say) may have lost the right to run, and a read-only package does not
-# let it be given back; a copy does.
+# The program may have lost its execute permission on the way here, for example in a zip made on Windows. In a
+# read-only package the permission cannot be restored, so a copy is run instead.
 if ! "$site" --version >/dev/null 2>&1 && ! { chmod +x "$site" && "$site" --version; } >/dev/null 2>&1; then
     copy=$(mktemp -d)/restaurant-review
     cp "$site" "$copy"
@@ -28,8 +28,8 @@ if ! "$site" --version >/dev/null 2>&1 && ! { chmod +x "$site" && "$site" --vers
     site=$copy
 fi
 
-# What the pixels of a photo took goes back to the system when it is freed. Without this, glibc raises the size from
-# which it does so (here, the size it starts with) to that of the largest photo so far, and keeps what is below.
+# Returns the memory of a photo's pixels to the system as soon as it is freed. By default glibc raises this threshold
+# to the size of the largest block freed so far and keeps smaller blocks for itself. 131072 is its initial value.
 export MALLOC_MMAP_THRESHOLD_="${MALLOC_MMAP_THRESHOLD_-131072}"
 
 exec "$site" "$@"

@@ -1,7 +1,7 @@
 // Writes Bootstrap and the icons from their npm packages into ../static/:
 //
-//   npm ci && npm run build        write them anew, after a change of version or of what is used
-//   npm ci && npm run check        fail if what stands in ../static/ is not what would be written
+//   npm ci && npm run build        write the files, after a version or the list of used parts changed
+//   npm ci && npm run check        fail if the files in ../static/ differ from what a build would write
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -16,7 +16,7 @@ function bootstrap() {
   const { css } = sass.compile(here("bootstrap.scss"), {
     loadPaths: [here("node_modules")],
     style: "compressed",
-    // Bootstrap 5.3 is written for the older Sass; its warnings are its own.
+    // Bootstrap 5.3 is written for an older Sass; its deprecation warnings cannot be fixed here.
     quietDeps: true,
     silenceDeprecations: ["import", "global-builtin", "color-functions", "if-function"],
   });
@@ -24,7 +24,7 @@ function bootstrap() {
   return banner + css.replace(/^\uFEFF|^@charset "UTF-8";/, "") + "\n";
 }
 
-// One file with a <symbol> for each icon; a page shows one by <use href="…/icons.svg#name">.
+// One file with a <symbol> per icon. A page shows an icon with <use href="…/icons.svg#name">.
 function icons() {
   const symbols = ICONS.map((name) => {
     const svg = readFileSync(here(`node_modules/bootstrap-icons/icons/${name}.svg`), "utf8");
@@ -42,7 +42,7 @@ for (const [name, content] of [["bootstrap.css", bootstrap()], ["icons.svg", ico
     writeFileSync(file, content);
     console.log(`static/${name}: ${content.length} bytes`);
   } else if (readFileSync(file, "utf8") !== content) {
-    console.error(`static/${name} is not what assets/build.mjs writes: run npm run build in assets/.`);
+    console.error(`static/${name} is out of date. Run npm run build in assets/.`);
     process.exitCode = 1;
   } else {
     console.log(`static/${name} is up to date`);

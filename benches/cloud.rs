@@ -1,9 +1,9 @@
 //! Blob Storage for the benchmark: Local Azure's identity endpoint and its Azurite, with a container.
 //!
-//! Prints one line of JSON and runs until its standard input ends:
+//! It prints one line of JSON and runs until its standard input is closed:
 //!
-//! - `environment`: what the site needs to keep its photos there, signed in as it is in Azure;
-//! - `container_url` and `token`: for whoever reads a blob without the site.
+//! - `environment` holds the settings with which the site stores its photos there, signing in as in Azure;
+//! - `container_url` and `token` are for reading a blob without the site.
 
 use std::error::Error;
 use std::io::{Read as _, stdin};
@@ -32,7 +32,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         "{}",
         serde_json::json!({ "environment": environment, "container_url": container_url, "token": token })
     );
-    // Whoever started it keeps its input open as long as it is wanted.
+    // The benchmark closes the standard input when it is done.
     tokio::task::spawn_blocking(|| stdin().read_to_end(&mut Vec::new())).await??;
     Ok(())
 }

@@ -1,11 +1,11 @@
-//! How long a photo takes from upload to stored form, beside what its decoder and encoders take alone.
+//! Measures how long the site takes to process a photo, and how long its decoder and encoders take alone.
 //!
 //! ```sh
 //! cargo run --release --example photo-times -- --rounds 15 --write /tmp/photo.jpg
 //! ```
 //!
-//! It prints one line of JSON: the photo's bytes, and medians in milliseconds. `--write` keeps the photo, for a load
-//! generator to post.
+//! It prints one line of JSON with the size of the photo in bytes and medians in milliseconds. `--write` also writes the
+//! photo to a file, which a load generator can post.
 
 use std::time::Instant;
 
@@ -22,9 +22,9 @@ fn main() {
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         match (argument.as_str(), arguments.next()) {
-            ("--rounds", Some(number)) => rounds = number.parse().expect("--rounds wants a number"),
+            ("--rounds", Some(number)) => rounds = number.parse().expect("--rounds needs a number"),
             ("--write", Some(path)) => file = Some(path),
-            _ => panic!("photo-times [--rounds N] [--write FILE]"),
+            _ => panic!("usage: photo-times [--rounds N] [--write FILE]"),
         }
     }
     let sent = photo();
@@ -35,7 +35,7 @@ fn main() {
     let stored = process(&sent).expect("the photo can be processed");
     let (photo, thumbnail) = (decoded(&stored.photo), decoded(&stored.thumbnail));
     let [mut decoder, mut encoders, mut whole] = [vec![], vec![], vec![]];
-    // In turns, so that whatever else the machine does weighs on all of them.
+    // Alternates between them, so that other load on the machine affects all of them.
     for _ in 0..rounds {
         decoder.push(milliseconds(|| drop(decoded(&sent))));
         encoders.push(milliseconds(|| {
@@ -69,8 +69,8 @@ fn decoded(sent: &[u8]) -> RgbImage {
         .into_rgb8()
 }
 
-/// A picture of 12 megapixels that is as much work as a phone's photo: large shapes, fine texture and noise, about
-/// 5 MB. The same on every machine.
+/// A picture of 12 megapixels and about 5 MB, as much work as a phone's photo: large shapes, fine texture and noise. It
+/// is the same on every machine.
 fn photo() -> Vec<u8> {
     let mut random = fastrand::Rng::with_seed(6);
     let mut picture = RgbImage::from_fn(WIDTH, HEIGHT, |x, y| {

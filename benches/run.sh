@@ -1,29 +1,29 @@
 #!/usr/bin/env bash
-# Measures the site beside the Django sample and beside what the machine can do, and writes docs/performance.md:
+# Compares the site with the Django sample and with the limits of the machine, and writes docs/performance.md:
 #
-#   ./benches/run.sh                  everything, about half an hour
-#   ./benches/run.sh --quick          the same in a few minutes, to see that it works: writes to target/bench/docs
-#   ./benches/run.sh --only pages,post  some rows, writes to target/bench/docs
+#   ./benches/run.sh                    measures everything in about half an hour
+#   ./benches/run.sh --quick            checks in a few minutes that the benchmark works; writes to target/bench/docs
+#   ./benches/run.sh --only pages,post  measures some rows; writes to target/bench/docs
 #
-# On Debian and Ubuntu, as root, it installs what is missing; elsewhere it says what to install.
+# As root on Debian or Ubuntu, it installs missing packages. Otherwise it tells you what to install.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-# Command (or a file, for what is not on the PATH), Debian package, and what it is for.
+# A command (or a file that is not on the PATH), its Debian package, and its purpose.
 needs=(
   "cc gcc a C compiler for SQLite"
   "wrk wrk the load generator"
-  "/usr/lib/postgresql/*/bin/pgbench postgresql the database, and what it can do by itself"
-  "psql postgresql-client loading the data"
-  "npm npm Azurite, for the photos"
-  "python3 python3 the benchmark itself, and Django"
+  "/usr/lib/postgresql/*/bin/pgbench postgresql the database and its load generator"
+  "psql postgresql-client loads the data"
+  "npm npm installs Azurite, which stores the photos"
+  "python3 python3 runs the benchmark and Django"
 )
 missing=()
 for need in "${needs[@]}"; do
   read -r command package _ <<<"$need"
   command -v "$command" >/dev/null || compgen -G "$command" >/dev/null || missing+=("$package")
 done
-# Debian keeps a part of Python's environments in a package of its own.
+# Debian has a separate package for a part of Python's virtual environments.
 python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)
 if ((${#missing[@]})); then
   if [[ $(id -u) == 0 ]] && command -v apt-get >/dev/null; then
@@ -32,12 +32,12 @@ if ((${#missing[@]})); then
     apt-get update -qq
     apt-get install -y -qq "${missing[@]}" >/dev/null
   else
-    echo "The benchmark needs more than is installed here. On Debian or Ubuntu: sudo apt-get install ${missing[*]}" >&2
+    echo "The benchmark needs programs that are not installed. On Debian or Ubuntu: sudo apt-get install ${missing[*]}" >&2
     exit 1
   fi
 fi
 
-# Django, and what draws the plots, in an environment of their own. A half-made one is made anew.
+# A virtual environment for Django and the plotting library. It is recreated if it is incomplete or outdated.
 export VIRTUAL_ENV=$PWD/benches/.venv
 requirements=(benches/requirements.txt benches/django-peer/requirements.txt)
 if ! cat "${requirements[@]}" | cmp -s - "$VIRTUAL_ENV/installed"; then

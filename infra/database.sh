@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Lets a managed identity into the database: runs infra/database.sql as the Entra administrator who is signed in
-# to the Azure CLI. It can be run again.
+# Gives a managed identity access to the database: runs infra/database.sql as the Entra administrator who is signed
+# in to the Azure CLI. It is safe to run it again.
 #
 #   infra/database.sh RESOURCE_GROUP SERVER DATABASE IDENTITY PRINCIPAL_ID
 #
-# ADMIN_NAME   who signs in, if not the user of `az login` (for a service principal, its display name)
-# CLIENT_IP    this machine's public address, if it cannot be found out
+# ADMIN_NAME   the administrator's name, if it is not that of the user of `az login`; for a service principal, its
+#              display name
+# CLIENT_IP    this machine's public address, if it cannot be detected
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=infra/lib.sh
@@ -16,7 +17,7 @@ group=$1 server=$2 database=$3 identity=$4 principal_id=$5
 
 if ! is_dry_run; then
   need "az" "See https://learn.microsoft.com/cli/azure/install-azure-cli"
-  need "psql" "Install PostgreSQL's client, on Debian or Ubuntu: sudo apt-get install postgresql-client"
+  need "psql" "Install PostgreSQL's client. On Debian or Ubuntu: sudo apt-get install postgresql-client"
   need "curl" "On Debian or Ubuntu: sudo apt-get install curl"
 fi
 need_login
@@ -25,17 +26,17 @@ host=$(value "$server.postgres.database.azure.com" az postgres flexible-server s
   --resource-group "$group" --name "$server" --query fullyQualifiedDomainName --output tsv)
 admin=${ADMIN_NAME:-$(value "admin@example.com" az ad signed-in-user show --query userPrincipalName --output tsv)}
 
-# The server's firewall lets Azure's services in, but not this machine. For the time being it does.
+# The server's firewall admits Azure's services but not this machine, so it is opened while the script runs.
 address=${CLIENT_IP:-}
 if [[ -z $address ]]; then
   if is_dry_run; then
     address=203.0.113.1
   else
     address=$(curl --fail --silent --show-error --max-time 20 https://api.ipify.org) ||
-      fail "This machine's public address could not be found out. Give it: CLIENT_IP=…"
+      fail "Cannot detect this machine's public address. Set it: CLIENT_IP=203.0.113.1"
   fi
 fi
-[[ $address =~ ^[0-9]+\.[0-9]+\.[0-9]+\.[0-9]+$ ]] || fail "CLIENT_IP is \"$address\", but it wants an IPv4 address."
+[[ $address =~ ^[0-9]+\.[0-9]+\.[0-9]+\.[0-9]+$ ]] || fail "\"$address\" is not an IPv4 address. Set CLIENT_IP to this machine's public IPv4 address."
 rule="database-sh"
 close_firewall() {
   run az postgres flexible-server firewall-rule delete \
@@ -46,14 +47,14 @@ run az postgres flexible-server firewall-rule create \
   --resource-group "$group" --server-name "$server" --name "$rule" \
   --start-ip-address "$address" --end-ip-address "$address"
 
-# The token is the password. It goes through the environment, which other users of this machine cannot read.
+# The token is the password. psql reads it from the environment, which other users of this machine cannot see.
 if is_dry_run; then
   print_command az account get-access-token --resource-type oss-rdbms --query accessToken --output tsv
 else
   PGPASSWORD=$(az account get-access-token --resource-type oss-rdbms --query accessToken --output tsv)
   export PGPASSWORD
 fi
-# It is sent to none but the right server, by the certificates that this machine trusts.
+# psql sends the token only to a server whose certificate this machine trusts.
 export PGSSLMODE=verify-full PGCONNECT_TIMEOUT=20
 if [[ -z ${PGSSLROOTCERT:-} ]]; then
   PGSSLROOTCERT=system # psql 16 and later

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Puts the site on Azure App Service, with PostgreSQL and Blob Storage, without a password: docs/tutorial.md as
-# one script. It can be run again: after a failure it goes on, after a change it updates.
+# Deploys the site to Azure App Service, with PostgreSQL and Blob Storage and without passwords. It is docs/tutorial.md
+# as one script. Run it again to continue after a failure, or to apply a change.
 #
 #   infra/deploy.sh              create or update everything
-#   infra/deploy.sh --dry-run    print the commands, run none
-#   infra/deploy.sh --delete     delete everything, after asking
+#   infra/deploy.sh --dry-run    print the commands without running them
+#   infra/deploy.sh --delete     ask, then delete everything
 #
-# The names are in .azure/deploy.env after the first run. To choose them, set before it:
+# The first run writes the names to .azure/deploy.env. To choose them yourself, set these before the first run:
 #   LOCATION RESOURCE_GROUP APP_NAME PLAN_NAME PLAN_SKU DB_SERVER DB_SKU DB_TIER STORAGE_ACCOUNT IDENTITY
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -23,17 +23,17 @@ for argument in "$@"; do
   *)
     sed -n '2,/^set /{s/^# \{0,1\}//p}' "${BASH_SOURCE[0]}" >&2
     [[ $argument == --help ]] && exit 0
-    fail "There is no option $argument."
+    fail "unknown option: $argument"
     ;;
   esac
 done
 
-# --- What is needed ------------------------------------------------------------------------------------
+# --- Requirements --------------------------------------------------------------------------------------
 
 if ! is_dry_run; then
   need "az" "See https://learn.microsoft.com/cli/azure/install-azure-cli"
   if [[ $action == deploy ]]; then
-    need "psql" "Install PostgreSQL's client, on Debian or Ubuntu: sudo apt-get install postgresql-client"
+    need "psql" "Install PostgreSQL's client. On Debian or Ubuntu: sudo apt-get install postgresql-client"
     need "zip" "On Debian or Ubuntu: sudo apt-get install zip"
     need "curl" "On Debian or Ubuntu: sudo apt-get install curl"
   fi
@@ -44,15 +44,15 @@ need_login
 
 names=(LOCATION RESOURCE_GROUP APP_NAME PLAN_NAME PLAN_SKU DB_SERVER DB_SKU DB_TIER STORAGE_ACCOUNT IDENTITY)
 
-# What is set wins; then what the first run chose.
+# A variable of the environment wins over a name from the first run.
 if [[ -e $state ]]; then
   while IFS='=' read -r name chosen; do
     [[ " ${names[*]} " != *" $name "* ]] || [[ -n ${!name:-} ]] || declare "$name=$chosen"
   done <"$state"
 elif [[ $action == delete ]] && ! is_dry_run; then
-  fail "There is nothing to delete: $state, which the first run writes, is not there."
+  fail "There is nothing to delete: the file $state, which the first run writes, does not exist."
 fi
-# Some of the names must be no one else's in all of Azure.
+# Some names must be unique in all of Azure, hence the suffix.
 if is_dry_run; then suffix=12345; else suffix=$(printf '%05d' $((RANDOM * 3 % 100000))); fi
 : "${LOCATION:=eastus}"
 : "${RESOURCE_GROUP:=restaurant-review}"
@@ -74,12 +74,12 @@ fi
 # --- Delete --------------------------------------------------------------------------------------------
 
 if [[ $action == delete ]]; then
-  say "Delete the resource group $RESOURCE_GROUP and all that is in it"
+  say "Delete the resource group $RESOURCE_GROUP and everything in it"
   if ! is_dry_run; then
     az resource list --resource-group "$RESOURCE_GROUP" --query "[].{name:name, type:type}" --output table
-    printf '\nRestaurants, reviews, photos and their backups will be gone. Type the name of the group to delete it: '
+    printf '\nThis deletes all restaurants, reviews, photos and backups. Type the name of the resource group to confirm: '
     read -r answer || answer=''
-    [[ $answer == "$RESOURCE_GROUP" ]] || fail "Nothing was deleted."
+    [[ $answer == "$RESOURCE_GROUP" ]] || fail "The name does not match. Nothing was deleted."
   fi
   run az group delete --name "$RESOURCE_GROUP" --yes
   is_dry_run || rm -f "$state"
@@ -93,18 +93,18 @@ in_group=(--resource-group "$RESOURCE_GROUP")
 say "Resource group $RESOURCE_GROUP in $LOCATION"
 run az group create --name "$RESOURCE_GROUP" --location "$LOCATION"
 
-say "PostgreSQL server $DB_SERVER, which takes Entra tokens alone (several minutes)"
+say "PostgreSQL server $DB_SERVER, which accepts only Entra tokens (takes several minutes)"
 if ! exists az postgres flexible-server show "${in_group[@]}" --name "$DB_SERVER"; then
   run az postgres flexible-server create "${in_group[@]}" --name "$DB_SERVER" --location "$LOCATION" \
     --version 17 --tier "$DB_TIER" --sku-name "$DB_SKU" --storage-size 32 \
     --microsoft-entra-auth Enabled --password-auth Disabled --public-access None --yes
 fi
-# These addresses stand for Azure's own services. A step of its own: `create` would make the rule after the server, and
-# a failure between the two would leave it out for good.
+# The address 0.0.0.0 stands for Azure's own services. The rule is a separate step because `create` adds its rule after
+# the server exists: if that failed, later runs would skip `create` and never add the rule.
 run az postgres flexible-server firewall-rule create "${in_group[@]}" --server-name "$DB_SERVER" \
   --name AllowAzureServices --start-ip-address 0.0.0.0 --end-ip-address 0.0.0.0
 
-say "You are its administrator"
+say "You become its administrator"
 admin=$(value "admin@example.com" az ad signed-in-user show --query userPrincipalName --output tsv)
 admin_id=$(value "00000000-0000-0000-0000-000000000001" az ad signed-in-user show --query id --output tsv)
 run az postgres flexible-server microsoft-entra-admin create "${in_group[@]}" --server-name "$DB_SERVER" \
@@ -120,17 +120,17 @@ run az appservice plan create "${in_group[@]}" --name "$PLAN_NAME" --location "$
 if ! exists az webapp show "${in_group[@]}" --name "$APP_NAME"; then
   run az webapp create "${in_group[@]}" --name "$APP_NAME" --plan "$PLAN_NAME" --runtime PYTHON:3.13 --https-only true
 fi
-# Always On: not on the plans F1 and D1.
+# The plans F1 and D1 do not offer Always On.
 always_on=true
 [[ $PLAN_SKU != F1 && $PLAN_SKU != D1 ]] || always_on=false
 run az webapp config set "${in_group[@]}" --name "$APP_NAME" --startup-file "exec ./start.sh" \
   --always-on "$always_on" --ftps-state Disabled --min-tls-version 1.2 --http20-enabled true \
   --generic-configurations '{"healthCheckPath": "/readyz"}'
 run az webapp log config "${in_group[@]}" --name "$APP_NAME" --docker-container-logging filesystem
-# Publishing takes Entra tokens alone, too: no password for FTP, none for the deployment service.
-for door in ftp scm; do
+# Publishing accepts only Entra tokens as well: no password for FTP or for the deployment service.
+for service in ftp scm; do
   run az resource update "${in_group[@]}" --namespace Microsoft.Web --parent "sites/$APP_NAME" \
-    --resource-type basicPublishingCredentialsPolicies --name "$door" --set properties.allow=false
+    --resource-type basicPublishingCredentialsPolicies --name "$service" --set properties.allow=false
 done
 
 say "Storage account $STORAGE_ACCOUNT with the private container $container"
@@ -143,7 +143,7 @@ run az storage container-rm create "${in_group[@]}" --storage-account "$STORAGE_
 storage_id=$(value "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/$RESOURCE_GROUP/providers/Microsoft.Storage/storageAccounts/$STORAGE_ACCOUNT" \
   az storage account show "${in_group[@]}" --name "$STORAGE_ACCOUNT" --query id --output tsv)
 
-say "Managed identity $IDENTITY, given to the web app"
+say "Managed identity $IDENTITY, assigned to the web app"
 run az identity create "${in_group[@]}" --name "$IDENTITY" --location "$LOCATION"
 identity_id=$(value "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/$RESOURCE_GROUP/providers/Microsoft.ManagedIdentity/userAssignedIdentities/$IDENTITY" \
   az identity show "${in_group[@]}" --name "$IDENTITY" --query id --output tsv)
@@ -153,14 +153,14 @@ principal_id=$(value "00000000-0000-0000-0000-000000000003" \
   az identity show "${in_group[@]}" --name "$IDENTITY" --query principalId --output tsv)
 run az webapp identity assign "${in_group[@]}" --name "$APP_NAME" --identities "$identity_id"
 
-say "The identity may write to the storage account"
+say "Allow the identity to write to the storage account"
 run az role assignment create --role "Storage Blob Data Contributor" --scope "$storage_id" \
   --assignee-object-id "$principal_id" --assignee-principal-type ServicePrincipal
 
-say "The identity may sign in to the database"
+say "Allow the identity to sign in to the database"
 ADMIN_NAME=$admin infra/database.sh "$RESOURCE_GROUP" "$DB_SERVER" "$database" "$IDENTITY" "$principal_id"
 
-say "The settings of the web app"
+say "Settings of the web app"
 run az webapp config appsettings set "${in_group[@]}" --name "$APP_NAME" --settings \
   "DBHOST=$db_host" "DBNAME=$database" "DBUSER=$IDENTITY" \
   "STORAGE_ACCOUNT_NAME=$STORAGE_ACCOUNT" "STORAGE_CONTAINER_NAME=$container" "AZURE_CLIENT_ID=$client_id" \
@@ -169,14 +169,14 @@ run az webapp config appsettings set "${in_group[@]}" --name "$APP_NAME" --setti
   WEBSITE_SWAP_WARMUP_PING_PATH=/readyz WEBSITE_SWAP_WARMUP_PING_STATUSES=200 \
   WEBSITES_CONTAINER_START_TIME_LIMIT=600 WEBSITES_CONTAINER_STOP_TIME_LIMIT=30
 
-say "The package"
+say "Build the package"
 run ./package.sh
-is_dry_run || [[ -e $package ]] || fail "./package.sh was to make $package, but it is not there."
+is_dry_run || [[ -e $package ]] || fail "./package.sh succeeded but did not create $package."
 
-say "Deploy it"
+say "Deploy the package"
 run az webapp deploy "${in_group[@]}" --name "$APP_NAME" --src-path "$package" --type zip --track-status false
 
-say "Wait until it is ready (a new role assignment takes up to ten minutes to arrive everywhere)"
+say "Wait until the site is ready (a new role assignment can take ten minutes to take effect)"
 host_name=$(value "$APP_NAME.azurewebsites.net" az webapp show "${in_group[@]}" --name "$APP_NAME" \
   --query defaultHostName --output tsv)
 if is_dry_run; then
@@ -184,10 +184,10 @@ if is_dry_run; then
 else
   tries=60
   until answer=$(curl --silent --max-time 30 "https://$host_name/readyz") && [[ $answer == '{"ready":true,'* ]]; do
-    ((tries -= 1)) || fail "It is not ready: $answer
-Look at: az webapp log tail --resource-group $RESOURCE_GROUP --name $APP_NAME
-Running this script again does no harm."
+    ((tries -= 1)) || fail "The site is not ready: $answer
+See its log: az webapp log tail --resource-group $RESOURCE_GROUP --name $APP_NAME
+It is safe to run this script again."
     sleep 15
   done
 fi
-printf '\nThe site: https://%s\nDelete it: infra/deploy.sh --delete\n' "$host_name"
+printf '\nThe site is running: https://%s\nTo delete it: infra/deploy.sh --delete\n' "$host_name"

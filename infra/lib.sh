@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# What the scripts in this folder share. With DRY_RUN=1 commands are printed, not run.
+# Functions that the scripts in this folder share. With DRY_RUN=1 they print commands instead of running them.
 
-# Commands are printed here, also from within $(…).
+# print_command writes here, so that commands inside $(…) reach the terminal too.
 exec 3>&1
 
 say() {
@@ -17,7 +17,7 @@ is_dry_run() {
   [[ ${DRY_RUN:-} == 1 ]]
 }
 
-# A command as one can type it.
+# Prints a command, quoted so that it can be pasted into a shell.
 print_command() {
   local word line=''
   for word in "$@"; do
@@ -26,7 +26,7 @@ print_command() {
   printf '%s\n' "${line% }" >&3
 }
 
-# Runs a command whose output nobody needs.
+# Runs a command and discards its output.
 run() {
   if is_dry_run; then
     print_command "$@"
@@ -35,7 +35,7 @@ run() {
   fi
 }
 
-# Prints what a command says; in a dry run the first argument, which stands for it.
+# Prints the output of a command. In a dry run, prints the first argument in its place.
 value() {
   local stand_in=$1
   shift
@@ -47,8 +47,8 @@ value() {
   fi
 }
 
-# Whether a resource is there, by its `az … show`. Only exit status 3 means that it is not; anything else, such
-# as a network that is down, must not lead to a second one.
+# Tells whether a resource exists, by running its `az … show`. Only exit status 3 means that it does not. Any other
+# failure, such as a lost network, ends the script, so that the resource is not created twice.
 exists() {
   if is_dry_run; then
     print_command "$@"
@@ -63,11 +63,11 @@ exists() {
   esac
 }
 
-# Fails unless a command is there: its name, and where to get it.
+# Fails if a command is not installed. The arguments are its name and a sentence on how to install it.
 need() {
-  command -v "$1" >/dev/null || fail "$1 is missing. $2"
+  command -v "$1" >/dev/null || fail "$1 is not installed. $2"
 }
 
 need_login() {
-  is_dry_run || az account show >/dev/null 2>&1 || fail "Not signed in to Azure: run az login first."
+  is_dry_run || az account show >/dev/null 2>&1 || fail "You are not signed in to Azure. Run: az login"
 }

@@ -1,24 +1,24 @@
-// What the site needs in Azure, for `azd up`. Nothing here is a secret: the database takes Entra tokens alone, the
-// storage account has its keys switched off.
+// The resources that the site needs in Azure, for `azd up`. Nothing here is a secret: the database accepts only Entra
+// tokens, and the storage account's keys are disabled.
 targetScope = 'subscription'
 
 @minLength(1)
 @maxLength(40)
-@description('Name of the azd environment; the resource group is named after it.')
+@description('Name of the azd environment. The resource group is named after it.')
 param environmentName string
 
 @minLength(1)
 @description('Region of all resources.')
 param location string
 
-@description('Object id of who deploys: the administrator of the database server.')
+@description('Object id of the user or service principal that deploys. It becomes the administrator of the database server.')
 param principalId string
 
-@description('Name of who deploys, as Entra knows it: a user principal name, or the display name of a service principal.')
+@description('Name in Entra of the user or service principal that deploys: a user principal name or a display name.')
 param principalName string
 
 @allowed(['User', 'ServicePrincipal'])
-@description('What who deploys is.')
+@description('Whether a user or a service principal deploys.')
 param principalType string = 'User'
 
 @description('Size of the App Service plan.')
@@ -28,11 +28,11 @@ param planSku string = 'B1'
 param databaseSku string = 'Standard_B1ms'
 
 @allowed(['Burstable', 'GeneralPurpose', 'MemoryOptimized'])
-@description('Tier of the database server; it goes with the size.')
+@description('Tier of the database server. It must match the size.')
 param databaseTier string = 'Burstable'
 
 var tags = { 'azd-env-name': environmentName }
-// Some names must be no one else's in all of Azure.
+// Some names must be unique in all of Azure.
 var suffix = toLower(uniqueString(subscription().id, environmentName, location))
 var databaseName = 'restaurant'
 var containerName = 'photos'
@@ -115,7 +115,7 @@ module web 'modules/web.bicep' = {
   }
 }
 
-// azd keeps these in its environment; the hooks read them.
+// azd stores these in its environment, where the hooks read them.
 output AZURE_RESOURCE_GROUP string = group.name
 output DB_SERVER_NAME string = database.outputs.name
 output DB_NAME string = databaseName

@@ -1,16 +1,16 @@
-"""Writes a zip whose bytes depend on its files alone: zip.py OUT.zip NAME[=FILE]...
+"""Writes a zip whose bytes depend only on its files: zip.py OUT.zip NAME[=FILE]...
 
-Every file may be run: App Service ignores what it does not need, and a startup file that lost its right to run is a
-frequent fault.
+Every file is executable. App Service ignores the permission where it does not need it, and a startup file without it is
+a common fault.
 """
 
 import os
 import sys
 import zipfile
 
-# The oldest moment that a zip can name.
-MOMENT = (1980, 1, 1, 0, 0, 0)
-RUNNABLE = 0o100755 << 16
+# The earliest time that a zip can hold.
+TIMESTAMP = (1980, 1, 1, 0, 0, 0)
+EXECUTABLE = 0o100755 << 16
 UNIX = 3
 
 
@@ -19,9 +19,9 @@ def main(out, *entries):
     with zipfile.ZipFile(new, "w") as archive:
         for entry in sorted(entries):
             name, _, file = entry.partition("=")
-            info = zipfile.ZipInfo(name, MOMENT)
+            info = zipfile.ZipInfo(name, TIMESTAMP)
             info.compress_type = zipfile.ZIP_DEFLATED
-            info.external_attr = RUNNABLE
+            info.external_attr = EXECUTABLE
             info.create_system = UNIX
             with open(file or name, "rb") as content:
                 archive.writestr(info, content.read(), compresslevel=9)

@@ -1,5 +1,5 @@
-"""The benchmark: the site beside a Django equivalent of the tutorial's sample, and beside what the machine can do.
+"""The benchmark: compares the site with a Django equivalent of the tutorial's sample, and with the machine's limits.
 
-Started by `benches/run.sh`. `__main__.py` has the order of work; each file of `rows/` measures one group of rows of
-the table in docs/performance.md.
+`benches/run.sh` starts it. `__main__.py` defines the order of the measurements. Each file in `rows/` measures a group of
+rows of the table in docs/performance.md.
 """

@@ -1,4 +1,4 @@
-"""The order of work. See `--help`."""
+"""The command line, and the order of the measurements. See `--help`."""
 
 import argparse
 import os
@@ -19,7 +19,7 @@ from .rows import binary, database, hour, instructions, pages, photos, posts, sc
 from .servers import Servers
 from .wrk import Wrk
 
-#: The rows, by the name with which `--only` asks for them, in the order of the table.
+#: The groups of rows, by their names for `--only`, in the order of the table.
 ROWS = {
     "pages": pages.measure,
     "database": database.measure,
@@ -34,15 +34,15 @@ ROWS = {
 
 def main() -> None:
     arguments = _arguments()
-    begun = time.monotonic()
-    # A stop from outside ends the servers too.
+    started = time.monotonic()
+    # A SIGTERM stops the servers too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))
     os.chdir(ROOT)
     shutil.rmtree(LOGS, ignore_errors=True)
     LOGS.mkdir(parents=True)
     plan = QUICK if arguments.quick else FULL
     if arguments.only:
-        # The document is one run's, whole.
+        # docs/performance.md must come from one complete run.
         plan = replace(plan, docs=QUICK.docs)
     commands = Commands()
 
@@ -67,7 +67,7 @@ def main() -> None:
                 commands.sections[measured[0].name] = commands.sections.pop(name, [])
             rows += measured
         rows.append(binary.row(built))
-    document = report.write(plan, machine, rows, commands, (time.monotonic() - begun) / 60)
+    document = report.write(plan, machine, rows, commands, (time.monotonic() - started) / 60)
     _say(f"done: {document}")
 
 
@@ -77,22 +77,22 @@ _MET = {True: "met", False: "NOT met", None: "reported"}
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="benches/run.sh", description="Measures the site; see docs/performance.md.")
     parser.add_argument(
-        "--quick", action="store_true", help="seconds instead of minutes for each row, written to target/bench/docs"
+        "--quick", action="store_true", help="measure each row for seconds instead of minutes, and write to target/bench/docs"
     )
     parser.add_argument(
         "--only",
         type=lambda text: text.split(","),
-        help=f"only these, separated by commas, written to target/bench/docs: {', '.join(ROWS)}",
+        help=f"measure only these, separated by commas, and write to target/bench/docs: {', '.join(ROWS)}",
     )
     arguments = parser.parse_args()
     unknown = set(arguments.only or ()) - set(ROWS)
     if unknown:
-        parser.error(f"there is no {', '.join(sorted(unknown))}; there are {', '.join(ROWS)}")
+        parser.error(f"unknown rows: {', '.join(sorted(unknown))}. The rows are {', '.join(ROWS)}")
     return arguments
 
 
-def _say(what: str) -> None:
-    print(f"== {time.strftime('%H:%M:%S')} {what}", flush=True)
+def _say(message: str) -> None:
+    print(f"== {time.strftime('%H:%M:%S')} {message}", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Builds what is measured."""
+"""Builds the programs to measure."""
 
 import os
 import shutil
@@ -14,10 +14,10 @@ from .plan import Plan
 @dataclass(frozen=True)
 class Built:
     programs: Path
-    """The folder of the site's binary and of `examples/`."""
+    """The folder with the site's binary and `examples/`."""
     size: int
     seconds: float | None
-    """How long the clean build took; `None` where it was not a clean one."""
+    """The duration of the clean build, or `None` if the build was not clean."""
 
 
 def build(commands: Commands, plan: Plan) -> Built:

@@ -1,4 +1,4 @@
-"""Single requests, by Python's own client."""
+"""Single requests with Python's HTTP client."""
 
 import http.client
 import time
@@ -12,7 +12,7 @@ class Answer:
     headers: list[tuple[str, str]]
     body: bytes
     ms: float
-    """From the connection's opening to the body's last byte."""
+    """The time from opening the connection to the last byte of the body."""
 
     def header(self, name: str) -> str | None:
         return next((value for key, value in self.headers if key.lower() == name.lower()), None)
@@ -41,7 +41,7 @@ def request(
 
 
 def get(port: int, path: str, headers: dict[str, str] | None = None, timeout: float = 60) -> Answer:
-    """A page that must be there."""
+    """Gets a page that must exist."""
     answer = request(port, path, headers=headers, timeout=timeout)
     if answer.status != 200:
         raise SystemExit(f"GET {path} on port {port} answered {answer.status}")
@@ -49,7 +49,7 @@ def get(port: int, path: str, headers: dict[str, str] | None = None, timeout: fl
 
 
 def form(fields: dict[str, str], photo: bytes | None = None) -> tuple[dict[str, str], bytes]:
-    """The headers and the body of a form, as a browser sends it."""
+    """The headers and body of a submitted form, as a browser sends them."""
     boundary = uuid.uuid4().hex
     parts = [
         f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()

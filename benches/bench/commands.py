@@ -1,4 +1,4 @@
-"""Runs commands from the root of the checkout, and keeps them for the document."""
+"""Runs commands in the root of the checkout, and records them for the document."""
 
 import os
 import shlex
@@ -11,15 +11,15 @@ from .paths import LOGS, ROOT
 
 @dataclass
 class Commands:
-    """The commands of each section, as they were run."""
+    """The commands that were run, by section."""
 
     sections: dict[str, list[str]] = field(default_factory=dict)
     section: str = "preparation"
     secrets: dict[str, str] = field(default_factory=dict)
-    """What is not written down, and the name that stands for it."""
+    """Secrets that are not recorded, each with the name that replaces it."""
 
     def note(self, command: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
-        """Writes a command down, once in each section."""
+        """Records a command, once in each section."""
         words = [f"{name}={shlex.quote(value)}" for name, value in (environment or {}).items()]
         line = " ".join([*words, shlex.join(command)]).replace(str(ROOT), "$PWD")
         for secret, name in self.secrets.items():
@@ -29,7 +29,7 @@ class Commands:
             lines.append(line)
 
     def run(self, command: Sequence[str], environment: Mapping[str, str] | None = None, timeout: float = 3600) -> str:
-        """Runs a command to its end and gives what it printed. Its failure is the end of the benchmark."""
+        """Runs a command and returns its output. If it fails, the benchmark ends."""
         self.note(command, environment)
         done = subprocess.run(
             command,

@@ -1,4 +1,4 @@
-"""What every row is measured with."""
+"""The objects that every measurement uses."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +24,7 @@ class Bench:
         return self.servers.programs
 
     def how(self, connections: int, seconds: float | None = None) -> str:
-        """How a row is measured, for the document."""
+        """Describes the measurement of a row, for the document."""
         return (
             f"{self.plan.rounds} alternating rounds of {seconds or self.plan.seconds:g} s each, after "
             f"{self.plan.warm_up} s of warm-up; `wrk -t1 -c{connections}`"

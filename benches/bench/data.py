@@ -1,4 +1,4 @@
-"""The data, the same for the site and for the peer: a small set and a big one."""
+"""Loads the data: a small set and a big one, the same for the site and the peer."""
 
 from .commands import Commands
 from .paths import BENCHES, PEER
@@ -12,12 +12,12 @@ def load(commands: Commands, plan: Plan, postgres: Postgres, servers: Servers) -
         site, peer = f"site_{size}", f"peer_{size}"
         postgres.create(site)
         postgres.create(peer)
-        # Each makes its own tables.
+        # Each creates its own tables.
         with servers.site(site):
             pass
         _manage(commands, postgres, peer, "migrate")
         if size == "small":
-            # Is the peer what it should be? It makes a database of its own for that.
+            # Checks that the peer works. The tests create a database of their own.
             _manage(commands, postgres, peer, "test", "restaurant_review")
         load_sh = str(BENCHES / "data/load.sh")
         commands.run([load_sh, postgres.url(site), postgres.url(peer), str(restaurants), str(reviews)])

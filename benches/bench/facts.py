@@ -1,4 +1,4 @@
-"""What it was measured on."""
+"""Facts about the machine and the versions."""
 
 import os
 import platform
@@ -17,23 +17,23 @@ def collect(postgres: Postgres) -> dict[str, str]:
     return {
         "Date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "Commit": _commit(),
-        "Processor": f"{_processor()}, {len(os.sched_getaffinity(0))} for everything: server, database, load generator",
+        "Processor": f"{_processor()}, {len(os.sched_getaffinity(0))} cores, shared by the servers, the database and the load generator",
         "Memory": f"{int(memory[1]) * 1024 / 1e9:.0f} GB" if memory else "unknown",
         "System": f"{_system()}, Linux {platform.release()}",
-        "Rust": _said("rustc", "--version"),
+        "Rust": _output_of("rustc", "--version"),
         "PostgreSQL": f"{postgres.version()}, " + ", ".join(f"{name} {SETTINGS[name]}" for name in settings),
         "Sample": (
             f"Python {platform.python_version()}, Django {version('django')}, psycopg {version('psycopg')}, "
             f"gunicorn {version('gunicorn')}, WhiteNoise {version('whitenoise')}"
         ),
-        "Load generator": "wrk " + (_debian_version("wrk") or "of unknown version"),
-        "Load before the run": "{:.2f}, {:.2f}, {:.2f} (of 1, 5, 15 minutes)".format(*os.getloadavg()),
+        "Load generator": "wrk " + (_debian_version("wrk") or "(unknown version)"),
+        "Load before the run": "{:.2f}, {:.2f}, {:.2f} (1, 5 and 15 minutes)".format(*os.getloadavg()),
     }
 
 
 def _commit() -> str:
-    commit = _said("git", "rev-parse", "--short=12", "HEAD")
-    return commit + (", with changes" if _said("git", "status", "--porcelain", "--untracked-files=no") else "")
+    commit = _output_of("git", "rev-parse", "--short=12", "HEAD")
+    return commit + (", with uncommitted changes" if _output_of("git", "status", "--porcelain", "--untracked-files=no") else "")
 
 
 def _processor() -> str:
@@ -46,11 +46,11 @@ def _system() -> str:
 
 
 def _debian_version(package: str) -> str:
-    return _said("dpkg-query", "--show", "--showformat=${Version}", package)
+    return _output_of("dpkg-query", "--show", "--showformat=${Version}", package)
 
 
-def _said(*command: str) -> str:
-    """What a command prints; nothing where there is no such command."""
+def _output_of(*command: str) -> str:
+    """The output of a command, or nothing if the command does not exist."""
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     except FileNotFoundError:

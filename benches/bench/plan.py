@@ -1,13 +1,13 @@
-"""How much is measured: a full run, or a quick one that only shows that everything works."""
+"""The size of a run: a full one, or a quick one that only checks that everything works."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
 from .paths import OUT
 
-#: Each of wrk's connections sends its next request when the last one is answered.
+#: Each of wrk's connections sends its next request when the previous one is answered.
 CONNECTIONS = 16
-#: As many connections as the site's pool has, so that both put the same load on the database.
+#: The same number of connections as in the site's pool, so that both put the same load on the database.
 PGBENCH_CLIENTS = 10
 
 
@@ -15,22 +15,22 @@ PGBENCH_CLIENTS = 10
 class Plan:
     quick: bool
     docs: Path
-    """Where the document goes, its plots and numbers into the folder `performance` beside it."""
+    """The folder of the document. Its plots and numbers go into `performance` in it."""
     rounds: int
-    """Of each server, in turns: site, bare server, peers, site, …"""
+    """Rounds for each server, in turns: site, bare server, peers, site, …"""
     seconds: int
-    """How long a round lasts."""
+    """The duration of a round."""
     warm_up: int
     """Seconds of load before the first round."""
     small: tuple[int, int] = (50, 1_000)
     """Restaurants and reviews."""
     big: tuple[int, int] = (100_000, 5_000_000)
     uploads: int = 10
-    """Photos sent one after the other."""
+    """The number of photos to upload one after the other."""
     starts: int = 20
-    """How often a server is started."""
+    """The number of times to start each server."""
     hour: int = 1_000_000
-    """Requests: about an hour of what the sample, tuned, can answer (276/s)."""
+    """The number of requests that the tuned sample can answer in about an hour (276/s)."""
 
 
 FULL = Plan(quick=False, docs=Path("docs"), rounds=5, seconds=4, warm_up=2)

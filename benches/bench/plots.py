@@ -1,4 +1,4 @@
-"""The plots, as SVG: dark on white, so that they can be read on a dark page too."""
+"""Draws the plots as SVG, on white so that they are legible on a dark page too."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from .results import Row
 from .samples import Samples, number
 
 matplotlib.use("svg")
-# The same numbers make the same file.
+# The same numbers produce the same file.
 matplotlib.rcParams.update(
     {
         "svg.hashsalt": "restaurant-review",
@@ -25,18 +25,18 @@ COLOURS = {"bare": "#8a8a8a", "site": "#b7410e", "tuned": "#1f6f8b", "shipped": 
 
 
 def draw(rows: list[Row], folder: Path) -> list[tuple[str, str]]:
-    """Draws what can be drawn of those rows. The files, and what they show."""
+    """Draws the plots that the rows have data for. Returns their files and titles."""
     folder.mkdir(parents=True, exist_ok=True)
     by_name = {row.name: row for row in rows}
     drawn = []
-    for file, title, draw_it, wanted in (
-        ("throughput", "Requests a second at 16 connections (logarithmic)", _throughput, ["home", "restaurant"]),
-        ("latency", "How long an answer takes at 16 connections (logarithmic)", _latency, ["latency"]),
-        ("memory", "Memory of the site over the requests of an hour", _memory, ["memory-hour"]),
-        ("scale", "Median answer with the small and the big data set, from the database", _scale, ["scale"]),
+    for file, title, draw_plot, names in (
+        ("throughput", "Requests per second with 16 connections (logarithmic)", _throughput, ["home", "restaurant"]),
+        ("latency", "Latency with 16 connections (logarithmic)", _latency, ["latency"]),
+        ("memory", "Memory of the site over an hour's requests", _memory, ["memory-hour"]),
+        ("scale", "Median latency from the database with the small and the big data set", _scale, ["scale"]),
     ):
-        if all(name in by_name for name in wanted):
-            figure = draw_it(*(by_name[name] for name in wanted))
+        if all(name in by_name for name in names):
+            figure = draw_plot(*(by_name[name] for name in names))
             figure.suptitle(title, fontsize=11)
             figure.savefig(folder / f"{file}.svg", metadata={"Date": None, "Creator": None})
             pyplot.close(figure)
@@ -72,7 +72,7 @@ def _latency(row: Row) -> Figure:
             axis.set_xticks(places, [f"{percentile} %" for percentile in percentiles], rotation=60)
         axis.set_yscale("log")
         axis.set_title(f"GET {page}", fontsize=10)
-        axis.set_xlabel("so many of the answers took at most …")
+        axis.set_xlabel("percentile")
         axis.grid(alpha=0.3)
     axes[0].set_ylabel("ms")
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=len(NAMES))

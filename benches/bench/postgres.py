@@ -1,4 +1,4 @@
-"""A PostgreSQL server of the benchmark's own: one, with one configuration, for everyone."""
+"""The benchmark's PostgreSQL server. All servers share it and its configuration."""
 
 import os
 import shutil
@@ -11,10 +11,10 @@ from .commands import Commands
 from .paths import LOGS, OUT
 
 PORT = 21432
-#: The role of everyone. The server answers on this machine only and is gone after the run.
+#: The role that everything uses. The server listens on this machine only and is deleted after the run.
 USER = PASSWORD = "bench"
 
-#: What differs from PostgreSQL's own defaults. A commit is on disk before it is answered: fsync stays on.
+#: The settings that differ from PostgreSQL's defaults. fsync stays on, so a commit is on disk before it is acknowledged.
 SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "port": str(PORT),
@@ -38,7 +38,7 @@ class Postgres:
     def __init__(self, commands: Commands) -> None:
         self.commands = commands
         self.bin = _programs()
-        # pgbench and psql of the same version, for commands that need no path.
+        # Puts pgbench and psql of the same version on the PATH.
         os.environ["PATH"] = f"{self.bin}:{os.environ['PATH']}"
         self._as_server = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] if _is_root() else []
         self.folder = self._folder()
@@ -47,15 +47,15 @@ class Postgres:
     def __enter__(self) -> "Postgres":
         password = self.folder / "password"
         password.write_text(PASSWORD, encoding="utf-8")
-        self._give(password)
+        self._give_to_server(password)
         authentication = ["-U", USER, "--auth=scram-sha-256", f"--pwfile={password}"]
-        self._server(["initdb", "-D", str(self.data), *authentication, "--encoding=UTF8", "--locale=C"])
+        self._run_checked(["initdb", "-D", str(self.data), *authentication, "--encoding=UTF8", "--locale=C"])
         with open(self.data / "postgresql.conf", "a", encoding="utf-8") as conf:
             conf.writelines(f"{name} = '{value}'\n" for name, value in SETTINGS.items())
         log = LOGS / "postgres.log"
         log.touch()
-        self._give(log)
-        self._server(["pg_ctl", "-D", str(self.data), "-l", str(log.resolve()), "-w", "start"])
+        self._give_to_server(log)
+        self._run_checked(["pg_ctl", "-D", str(self.data), "-l", str(log.resolve()), "-w", "start"])
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -66,7 +66,7 @@ class Postgres:
         return f"postgres://{USER}:{PASSWORD}@127.0.0.1:{PORT}/{database}"
 
     def environment(self, database: str) -> dict[str, str]:
-        """The settings of the site, and of the peer: they have the same names."""
+        """The settings of the site and the peer, which have the same names."""
         return {
             "DBHOST": "127.0.0.1",
             "DBPORT": str(PORT),
@@ -77,7 +77,7 @@ class Postgres:
         }
 
     def sql(self, database: str, statement: str) -> str:
-        """What that statement answers, as psql prints it bare."""
+        """Runs a statement. Returns its result as psql prints it, unaligned and without headers."""
         command = ["psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", self.url(database), "-c", statement]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
@@ -85,7 +85,7 @@ class Postgres:
         return done.stdout.strip()
 
     def create(self, database: str, copy_of: str = "template0") -> None:
-        """A fresh database, or a copy of one that nobody uses just now."""
+        """Creates an empty database, or a copy of one that has no connections."""
         self.sql("postgres", f"drop database if exists {database}")
         self.sql("postgres", f"create database {database} template {copy_of}")
 
@@ -93,33 +93,33 @@ class Postgres:
         return self.sql("postgres", "show server_version")
 
     def _folder(self) -> Path:
-        """A folder that the server's user can enter: below target/, unless the checkout is out of its reach (such as
-        in /root)."""
+        """A folder that the server's user can enter: below target/, unless that user cannot reach the checkout, for example
+        in /root."""
         folder = (OUT / "postgres").resolve()
         if folder.exists():
-            # What a run left that was killed.
+            # A run that was killed left this folder.
             if (folder / "data/postmaster.pid").exists():
                 self._run(["pg_ctl", "-D", str(folder / "data"), "-m", "immediate", "stop"], folder)
             shutil.rmtree(folder)
         folder.mkdir()
-        self._give(folder)
+        self._give_to_server(folder)
         if subprocess.run([*self._as_server, "test", "-x", str(folder)], check=False).returncode:
             folder.rmdir()
             folder = Path(tempfile.mkdtemp(prefix="bench-postgres-", dir="/var/tmp"))
-            self._give(folder)
+            self._give_to_server(folder)
         return folder
 
-    def _give(self, path: Path) -> None:
+    def _give_to_server(self, path: Path) -> None:
         if _is_root():
             shutil.chown(path, "postgres", "postgres")
 
-    def _server(self, command: Sequence[str]) -> None:
+    def _run_checked(self, command: Sequence[str]) -> None:
         done = self._run(command, self.folder)
         if done.returncode:
             raise SystemExit(f"{command[0]} failed: {done.stdout}")
 
     def _run(self, command: Sequence[str], folder: Path) -> subprocess.CompletedProcess[str]:
-        """Runs a program of the server's. It writes to a file, not a pipe: a server that it starts keeps that open."""
+        """Runs one of PostgreSQL's programs. Its output goes to a file, because a server that it starts keeps a pipe open."""
         output = LOGS / "postgres-programs.log"
         with open(output, "w+", encoding="utf-8") as file:
             done = subprocess.run(
@@ -140,11 +140,11 @@ def _is_root() -> bool:
 
 
 def _programs() -> Path:
-    """The folder of the newest version's programs; Debian keeps the server's off the PATH."""
+    """The folder with the programs of the newest version. Debian does not put the server's programs on the PATH."""
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda folder: int(folder.parent.name))
     if found:
         return found[-1]
     initdb = shutil.which("initdb")
     if not initdb:
-        raise SystemExit("PostgreSQL's server is missing: sudo apt-get install postgresql")
+        raise SystemExit("PostgreSQL's server is not installed. On Debian or Ubuntu: sudo apt-get install postgresql")
     return Path(initdb).parent

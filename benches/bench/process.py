@@ -1,4 +1,4 @@
-"""What the kernel says of a process and its children (of gunicorn's workers, for instance)."""
+"""The memory of a process and its descendants, such as gunicorn's workers, as the kernel reports it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,12 +7,12 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Memory:
-    """In megabytes (of 1,000,000 bytes), summed up over the processes."""
+    """In megabytes of 1,000,000 bytes, summed over the processes."""
 
     now: float
     """VmRSS."""
     peak: float
-    """VmHWM: the most since the start, or since it was reset."""
+    """VmHWM: the maximum since the start or the last reset."""
 
 
 def memory(pid: int) -> Memory:
@@ -30,7 +30,7 @@ def reset_peak(pid: int) -> None:
 
 
 def family(pid: int) -> Iterator[int]:
-    """The process and all that descend from it."""
+    """The process and all its descendants."""
     yield pid
     for task in Path(f"/proc/{pid}/task").iterdir():
         for child in (task / "children").read_text(encoding="utf-8").split():

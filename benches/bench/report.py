@@ -1,4 +1,4 @@
-"""Writes the document, its plots, and the numbers behind them."""
+"""Writes the document, its plots, and the underlying numbers."""
 
 import json
 from pathlib import Path
@@ -17,12 +17,12 @@ def write(plan: Plan, facts: dict[str, str], rows: list[Row], commands: Commands
     parts = [
         _head(plan, facts, rows, minutes),
         overview(rows),
-        "## Pictures\n\n" + "\n\n".join(f"![{title}](performance/{file})" for file, title in drawn),
+        "## Plots\n\n" + "\n\n".join(f"![{title}](performance/{file})" for file, title in drawn),
         "## Where it was measured\n\n" + _facts(facts),
         "## Row by row",
         *(_row(row, commands) for row in rows),
-        "## Tried and dropped\n\n" + _note("tried", "Nothing is noted yet."),
-        "## Preparation\n\nWhat was run before the first measurement, in this order:\n\n"
+        "## Tried and dropped\n\n" + _note("tried", "There are no notes yet."),
+        "## Preparation\n\nThese commands ran before the first measurement, in this order:\n\n"
         + _commands(commands.sections.get("preparation", [])),
     ]
     document = plan.docs / "performance.md"
@@ -45,7 +45,7 @@ def write(plan: Plan, facts: dict[str, str], rows: list[Row], commands: Commands
 
 def _head(plan: Plan, facts: dict[str, str], rows: list[Row], minutes: float) -> str:
     goals = [goal for row in rows for goal in row.goals if goal.met is not None]
-    quick = "**This was a quick run: it shows that the benchmark works, and its numbers mean nothing.**\n\n"
+    quick = "**This was a quick run. It shows that the benchmark works; its numbers are meaningless.**\n\n"
     text = (BENCHES / "bench/head.md").read_text(encoding="utf-8").strip()
     return text.format(
         shows=(quick if plan.quick else "") + _shows(rows),
@@ -57,15 +57,15 @@ def _head(plan: Plan, facts: dict[str, str], rows: list[Row], minutes: float) ->
 
 
 def _shows(rows: list[Row]) -> str:
-    """What it shows, in short."""
+    """A summary of the results."""
     lines = []
     for row in rows:
         if row.name in {"home", "restaurant"}:
             shipped, tuned, bare = (goal.result for goal in row.goals)
             lines.append(
                 f"- {row.what}: the site answers {row.measured}. The sample answers {row.shipped} as shipped and\n"
-                f"  {row.tuned} tuned, so the site does {shipped} and {tuned} as much. A server that does nothing but\n"
-                f"  give the same bytes from memory sets the limit; the site reaches {bare} of it."
+                f"  {row.tuned} tuned, so the site is {shipped} and {tuned} as fast. The limit is a bare server that only\n"
+                f"  returns the same bytes from memory; the site reaches {bare} of it."
             )
     return "\n".join(lines)
 
@@ -75,24 +75,24 @@ def _facts(facts: dict[str, str]) -> str:
 
 
 def _row(row: Row, commands: Commands) -> str:
-    parts = [f'<a id="{row.name}"></a>\n\n### {row.what}', f"Measured with: {row.how}."]
+    parts = [f'<a id="{row.name}"></a>\n\n### {row.what}', f"Method: {row.how}."]
     if row.text:
         parts.append(row.text)
     parts += [markdown(table) for table in row.tables]
     unmet = any(goal.met is False for goal in row.goals)
-    note = _note(row.name, "Not every goal is met, and nobody has said yet why." if unmet else "")
+    note = _note(row.name, "Not every goal is met. The reason is not known yet." if unmet else "")
     if note:
         parts.append(note)
     lines = commands.sections.get(row.name, [])
     if row.measured_with not in {"", row.name}:
-        parts.append(f"Measured together with [another row](#{row.measured_with}), which has the commands.")
+        parts.append(f"Measured together with [another row](#{row.measured_with}), which lists the commands.")
     elif lines:
         parts.append(f"<details><summary>Commands</summary>\n\n{_commands(lines)}\n\n</details>")
     return "\n\n".join(parts)
 
 
 def _note(name: str, otherwise: str) -> str:
-    """What was written by hand."""
+    """The handwritten note on a row."""
     file = NOTES / f"{name}.md"
     return file.read_text(encoding="utf-8").strip() if file.exists() else otherwise
 

@@ -1,4 +1,4 @@
-"""What the rows of the table are made of."""
+"""The rows of the table and their parts."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,16 +8,16 @@ from .samples import Samples
 
 @dataclass
 class Goal:
-    """One of a row's goals, and whether the median reaches it."""
+    """One goal of a row, and whether the median meets it."""
 
     text: str
     result: str
     met: bool | None
-    """`None`: only reported."""
+    """`None` if the goal is only to report the result."""
 
     @staticmethod
     def at_least(bound: float, of: str, ratio: Samples, percent: bool = False) -> "Goal":
-        """Such as `≥ 500 × the sample as shipped`."""
+        """For example `≥ 500 × the sample as shipped`."""
         return Goal._of("≥", bound, of, ratio, percent, ratio.median >= bound)
 
     @staticmethod
@@ -33,7 +33,7 @@ class Goal:
 
 @dataclass
 class Table:
-    """A table of a row's details."""
+    """A table with the details of a row."""
 
     head: list[str]
     lines: list[list[str]]
@@ -41,22 +41,22 @@ class Table:
 
 @dataclass
 class Row:
-    """A row of the table, and what the document says below it."""
+    """A row of the table, and its section in the document."""
 
     name: str
-    """Of the file in benches/notes/ that explains it."""
+    """Its anchor in the document, and the name of its note in benches/notes/."""
     what: str
     measured: str
     goals: list[Goal]
     how: str
-    """With how many rounds, seconds and connections."""
+    """The method: the number of rounds, seconds and connections."""
     shipped: str = "–"
     tuned: str = "–"
     limit: str = "–"
     text: str = ""
-    """What else there is to say of the numbers."""
+    """Further explanations of the numbers."""
     tables: list[Table] = field(default_factory=list)
     figures: dict[str, Any] = field(default_factory=dict)
-    """Every value, for results.json and the plots."""
+    """All values, for results.json and the plots."""
     measured_with: str = ""
-    """The first of the rows that were measured together: their commands stand there."""
+    """The first of the rows that were measured together, which lists their commands."""

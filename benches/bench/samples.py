@@ -1,4 +1,4 @@
-"""What was measured in several rounds: its median, and how far the rounds lie apart."""
+"""The values from several rounds: their median and their spread."""
 
 import statistics
 from dataclasses import dataclass
@@ -21,23 +21,23 @@ class Samples:
         return max(self.values)
 
     def to(self, other: "Samples") -> "Samples":
-        """The ratio of each round to the same round of the other: what disturbs the machine for a while disturbs
-        both."""
+        """The ratio of each round to the same round of the other. A temporary disturbance of the machine affects both
+        rounds."""
         return Samples([mine / theirs for mine, theirs in zip(self.values, other.values, strict=True)])
 
     def to_median(self, other: "Samples") -> "Samples":
-        """The ratio to the other's median, where the two were not measured in turns."""
+        """The ratio to the other's median, for values that were not measured in turns."""
         return Samples([value / other.median for value in self.values])
 
     def text(self, unit: str = "", factor: float = 1) -> str:
-        """`41,200/s (40,100–42,300)`"""
+        """For example `41,200/s (40,100–42,300)`."""
         median, low, high = (number(value * factor) for value in (self.median, self.low, self.high))
         spread = f" ({low}–{high})" if len(self.values) > 1 and low != high else ""
         return f"{median}{unit}{spread}"
 
 
 def number(value: float) -> str:
-    """Three digits are enough; more would be noise."""
+    """Formats a number with three digits. More would be noise."""
     if abs(value) >= 1000:
         digits = 10 ** (len(str(int(abs(value)))) - 3)
         return f"{round(value / digits) * digits:,}"

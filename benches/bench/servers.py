@@ -1,4 +1,4 @@
-"""The servers that are measured, each on a port of its own: started, waited for, stopped."""
+"""Starts and stops the servers to measure, each on its own port."""
 
 import os
 import signal
@@ -16,20 +16,20 @@ from .postgres import Postgres
 
 SITE, BARE, SHIPPED, TUNED, OTHER_SITE, OTHER_PEER = range(21001, 21007)
 
-#: How long a server may take until it answers; gunicorn with Django needs a second or two.
+#: The time limit in seconds for a server to answer. gunicorn with Django needs a second or two.
 START_LIMIT = 60
 
 
 @dataclass
 class Server:
-    """A server that answers: as a context manager, until the block ends."""
+    """A server, started when its block is entered and stopped when the block ends."""
 
     command: Sequence[str]
     environment: Mapping[str, str]
     port: int
     commands: Commands
     ready: str = "/"
-    """The path that answers 200 once it is up."""
+    """A path that answers 200 once the server is up."""
 
     def __enter__(self) -> "Server":
         self.commands.note(self.command, self.environment)
@@ -47,7 +47,7 @@ class Server:
             if self.process.poll() is not None or time.monotonic() > until:
                 self._stop()
                 end = "\n".join(log.read_text(encoding="utf-8").splitlines()[-20:])
-                raise SystemExit(f"{' '.join(self.command)} does not answer on port {self.port}:\n{end}")
+                raise SystemExit(f"{' '.join(self.command)} did not answer on port {self.port}:\n{end}")
             time.sleep(0.05)
         return self
 
@@ -74,7 +74,7 @@ class Server:
         try:
             self.process.wait(10)
         except subprocess.TimeoutExpired:
-            # A worker of gunicorn's in the middle of a long page, perhaps.
+            # A gunicorn worker may still be rendering a long page.
             for each in list(process.family(self.process.pid)):
                 os.kill(each, signal.SIGKILL)
             self.process.wait()
@@ -82,17 +82,17 @@ class Server:
 
 @dataclass
 class Servers:
-    """Makes the servers."""
+    """Creates the servers."""
 
     commands: Commands
     postgres: Postgres
     programs: Path
-    """The folder of the release binary and the examples."""
+    """The folder with the release binary and the examples."""
 
     def site(
         self, database: str | None, cache: bool = True, port: int = SITE, more: Mapping[str, str] | None = None
     ) -> Server:
-        """The site, on a database of PostgreSQL's or (`None`) on SQLite."""
+        """The site with a PostgreSQL database, or with SQLite if `database` is `None`."""
         environment = self.site_environment(database, cache, port, more)
         return Server([str(self.programs / "restaurant-review")], environment, port, self.commands, "/readyz")
 
@@ -102,7 +102,7 @@ class Servers:
         environment = {
             "PORT": str(port),
             "DATA_DIR": str(OUT / "data" / (database or "sqlite")),
-            # As start.sh, by which it is started in Azure, sets it.
+            # start.sh sets this in Azure.
             "MALLOC_MMAP_THRESHOLD_": "131072",
         }
         if database:
@@ -112,7 +112,7 @@ class Servers:
         return environment | dict(more or {})
 
     def bare(self, responses: Mapping[str, Path], port: int = BARE) -> Server:
-        """A server that gives recorded responses (see `record`) from memory."""
+        """A server that returns recorded responses (see `record`) from memory."""
         paths = [f"{path}={file}" for path, file in responses.items()]
         command = [str(self.programs / "examples/bare-server"), str(port), *paths]
         return Server(command, {}, port, self.commands, next(iter(responses)))
@@ -124,9 +124,9 @@ class Servers:
 
 
 def record(server: Server, path: str, name: str, headers: dict[str, str] | None = None) -> Path:
-    """Keeps a server's response for the bare server."""
+    """Records a server's response for the bare server."""
     answer = client.get(server.port, path, headers)
-    # What says how the body was sent, not what it is, is for the other server to say.
+    # These headers describe the transfer, so the bare server sets its own.
     kept = [(key, value) for key, value in answer.headers if key.lower() not in {"transfer-encoding", "connection"}]
     head = "".join(f"{key}: {value}\r\n" for key, value in kept)
     folder = OUT / "recorded"

@@ -1,4 +1,4 @@
-"""The load generator, the same for everyone: wrk, from Debian."""
+"""The load generator for all servers: Debian's wrk."""
 
 import json
 import os
@@ -15,15 +15,15 @@ from .plan import CONNECTIONS
 
 @dataclass(frozen=True)
 class Load:
-    """What a round of wrk saw."""
+    """The result of one round of wrk."""
 
     requests: int
-    """All of them answered, with a status below 400."""
+    """Only requests that were answered with a status below 400."""
     seconds: float
     latency_ms: dict[str, float]
     """By percentile."""
     own_cores: float
-    """How many processors wrk itself took."""
+    """The number of processors that wrk itself used."""
 
     @property
     def rate(self) -> float:
@@ -31,8 +31,8 @@ class Load:
 
 
 class Wrk:
-    """Runs wrk. A connection that fails, an answer that does not come or one that is an error ends the benchmark:
-    errors are quick to give, and would look like speed."""
+    """Runs wrk. A failed connection, a missing response or an error status ends the benchmark: errors are answered
+    quickly and would look like speed."""
 
     def __init__(self, commands: Commands) -> None:
         self.commands = commands
@@ -55,7 +55,7 @@ class Wrk:
         self.commands.note(command)
         with tempfile.TemporaryFile("w+", encoding="utf-8") as file:
             process = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT)
-            # Waited for here, since only this tells what it used.
+            # Only wait4 returns the processor time that wrk used.
             _, status, usage = os.wait4(process.pid, 0)
             process.returncode = os.waitstatus_to_exitcode(status)
             file.seek(0)
@@ -67,7 +67,7 @@ class Wrk:
             raise SystemExit(f"{shlex.join(command)} failed:\n{output}")
         seen = json.loads(report)
         if seen["errors"] or seen["refused"] or not seen["requests"]:
-            raise SystemExit(f"{shlex.join(command)}: not every request was answered well:\n{output}")
+            raise SystemExit(f"{shlex.join(command)}: some requests failed:\n{output}")
         duration = seen["duration_us"] / 1e6
         return Load(
             requests=seen["requests"],

@@ -1,38 +1,39 @@
-"""Holds what was measured against the budget."""
+"""Compares measured counts with the budget."""
 
-RISE = 1.05
-FALL = 0.95
+MAX_RISE = 1.05
+NOTABLE_FALL = 0.95
 
 
 def flat(counts):
-    return {f"{set_up}: {page}": count for set_up, pages in counts.items() for page, count in pages.items()}
+    return {f"{setup}: {page}": count for setup, pages in counts.items() for page, count in pages.items()}
 
 
 def compare(budget, measured):
-    """A report in words, and whether no page takes more than it may."""
+    """Returns a report, and whether all pages are within the budget."""
     allowed, counts = flat(budget["instructions per request"]), flat(measured["instructions per request"])
     width = max(map(len, allowed | counts))
     lines = [f"{'Instructions per request':{width}}     budget   measured"]
     rose = fell = False
     for page in allowed | counts:
         if page not in allowed or page not in counts:
-            missing = "budget.json" if page not in allowed else "what was measured"
+            missing = "budget.json" if page not in allowed else "the measurement"
             lines.append(f"{page:{width}}  is not in {missing}")
             rose = True
             continue
         ratio = counts[page] / allowed[page]
         note = ""
-        if ratio > RISE:
+        if ratio > MAX_RISE:
             note, rose = "  TOO MANY", True
-        elif ratio < FALL:
-            note, fell = "  fewer: lower the budget", True
+        elif ratio < NOTABLE_FALL:
+            note, fell = "  lower the budget", True
         lines.append(f"{page:{width}} {allowed[page]:>10,} {counts[page]:>10,} {ratio - 1:>+7.1%}{note}")
-    lines.append(f"The budget was made with rustc {budget['rustc']}, what was measured with rustc {measured['rustc']}.")
+    lines.append(f"The budget is for rustc {budget['rustc']}; the measured site was built with rustc {measured['rustc']}.")
     if rose:
         lines.append(
-            "The budget does not hold. If the rise is wanted, or comes from another release of Rust alone (measure the commit\n"
-            "before with it), write the budget anew and say why in the commit: benches/instructions/measure.py --update"
+            "The budget is exceeded. If the increase is intended, or only due to another release of Rust (measure the\n"
+            "previous commit with it to find out), update the budget with benches/instructions/measure.py --update, and\n"
+            "give the reason in the commit message."
         )
     elif fell:
-        lines.append("Keep what was won: benches/instructions/measure.py --update")
+        lines.append("Lower the budget to keep the improvement: benches/instructions/measure.py --update")
     return "\n".join(lines), not rose

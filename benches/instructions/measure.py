@@ -1,18 +1,17 @@
 #!/usr/bin/env python3
-"""Counts the processor's instructions that the site takes for a request, page by page, and holds them against a budget.
+"""Counts the processor instructions that the site executes for a request, page by page, and compares them with a budget.
 
-Times differ from machine to machine and from run to run; a count of instructions hardly does, so a page that has
-become dearer by a few per cent is seen. What is measured is the very binary that is deployed (./package.sh makes it),
-run by valgrind's callgrind. Only the site's own instructions count, not the database's nor the kernel's. Pages are asked
-for one after the other on one connection, and compressed, as browsers ask; start-up does not count.
+Times vary between machines and runs, but instruction counts hardly do, so an increase of a few per cent is visible. It
+measures the binary that is deployed (built by ./package.sh) in valgrind's callgrind. It counts the site's own instructions
+only, not those of the database or the kernel. Pages are requested one after the other on one connection, and compressed as
+for browsers. Start-up is not counted.
 
-    benches/instructions/measure.py             fails when a page takes over 5 % more than budget.json allows
-    benches/instructions/measure.py --update    writes budget.json anew
+    benches/instructions/measure.py             fails if a page exceeds its budget in budget.json by more than 5 %
+    benches/instructions/measure.py --update    writes the counts to budget.json as the new budget
 """
 
 import argparse
 import json
-import os
 import re
 import statistics
 import sys
@@ -30,7 +29,7 @@ BUDGET = HERE / "budget.json"
 PACKAGE = HERE.parents[1] / "dist/restaurant-review.zip"
 
 PROFILE_HELP = """
-To see where the instructions go, build the site with symbols, keep what callgrind wrote, and let it be listed:
+To profile the instructions, build the site with symbols, keep callgrind's output, and list it:
 
     CARGO_PROFILE_RELEASE_STRIP=none CARGO_PROFILE_RELEASE_DEBUG=1 cargo build --release --target-dir target/profile
     benches/instructions/measure.py --binary target/profile/release/restaurant-review --profiles target/callgrind
@@ -43,26 +42,25 @@ BATCHES = 2
 
 
 def measure(binary, profiles):
-    """Instructions for a request, by set-up and page: the median of a few batches, rounded to hundreds.
+    """Measures the instructions per request, by setup and page: the median of several batches, rounded to hundreds.
 
-    The site is started anew several times, since what is random at its start (the seeds of hash maps, say) moves the
-    count of a cheap page by one or two per cent. The median leaves out what happens now and then, such as a checkpoint
-    of SQLite's.
+    The site is started several times, because random values such as the seeds of hash maps change the count of a cheap
+    page by one or two per cent. The median excludes occasional work, such as an SQLite checkpoint.
     """
     with tempfile.TemporaryDirectory() as folder, Postgres() as postgres:
         in_postgres = {"DATA_DIR": f"{folder}/postgres", **postgres.settings()}
         in_sqlite = {"DATA_DIR": f"{folder}/sqlite"}
         uncached = {"PAGE_CACHE_BYTES": "0"}
-        set_ups = {
+        setups = {
             "PostgreSQL, as in Azure": (in_postgres, pages_as_deployed),
             "PostgreSQL, no page cache": (in_postgres | uncached, pages_from_store),
             "SQLite, no page cache": (in_sqlite | uncached, pages_from_store_and_post),
         }
         for settings in (in_postgres, in_sqlite):
             fill(binary, settings)
-        batches = {name: defaultdict(list) for name in set_ups}
+        batches = {name: defaultdict(list) for name in setups}
         for _ in range(STARTS):
-            for name, (settings, pages) in set_ups.items():
+            for name, (settings, pages) in setups.items():
                 with Site(name, binary, settings) as site:
                     measure_start(site, pages(site), batches[name], profiles)
     return {
@@ -72,19 +70,19 @@ def measure(binary, profiles):
 
 
 def measure_start(site, pages, batches, profiles):
-    """Adds to the batches of each page what one start of the site takes."""
-    for page, (ask, requests) in pages.items():
-        site.count(ask, requests)  # not measured: it fills caches and opens what stays open
-        counts = [site.count(ask, requests) for _ in range(BATCHES)]
+    """Measures each page after one start of the site, and appends the counts to its batches."""
+    for page, (request, requests) in pages.items():
+        site.count(request, requests)  # not measured: fills caches and opens connections
+        counts = [site.count(request, requests) for _ in range(BATCHES)]
         print(f"{site.name}: {page}:", *(f"{count:,}" for count in counts), flush=True)
         batches[page] += counts
         if profiles:
             site.keep_last_profile(profiles / re.sub(r"\W+", "-", f"{site.name} {page}"))
 
 
-# --- The pages: how each is asked for, and how many requests a batch has ------------------------------------
-# Cheap pages have larger batches: how the site's threads wake each other varies, and evens out over more requests.
-# Reviews go to a restaurant that no page shows, so that none grows.
+# --- The pages: a request for each, and the number of requests in a batch -----------------------------------
+# Cheap pages have larger batches, which even out variations in how the site's threads wake each other. Reviews are added
+# to a restaurant that no page shows, so that no page grows.
 
 
 def pages_as_deployed(site):
@@ -92,11 +90,11 @@ def pages_as_deployed(site):
     html = home.body.decode()
     style = re.search(r"/static/app[^\"]*\.css", html)[0]
     photo = re.search(r"/photos/[^\"]+", html)[0]
-    # Without an ETag it is the whole page again.
+    # Without an ETag the site sends the whole page again.
     known = {"If-None-Match": home.etag} if home.etag else {}
     return {
         "GET /": (lambda: site.get("/"), 50),
-        "GET / that the browser has": (lambda: site.get("/", headers=known, status=304 if known else 200), 50),
+        "GET /, not modified": (lambda: site.get("/", headers=known, status=304 if known else 200), 50),
         "GET /1/": (lambda: site.get("/1/"), 50),
         "GET /photos/…": (lambda: site.get(photo), 100),
         "GET /static/app.css": (lambda: site.get(style), 100),
@@ -122,7 +120,7 @@ def pages_from_store_and_post(site):
 
 
 def rustc_of(binary):
-    """The compiler's version, which it leaves in what it makes."""
+    """The version of the compiler, which it stores in the binary."""
     found = re.search(rb"rustc version ([\x20-\x7e]+)", binary.read_bytes())
     return found[1].decode() if found else "unknown"
 
@@ -138,9 +136,9 @@ def main():
     arguments = argparse.ArgumentParser(
         description=__doc__, epilog=PROFILE_HELP, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    arguments.add_argument("--update", action="store_true", help="write budget.json anew")
-    arguments.add_argument("--binary", type=Path, help="the site (default: the one in dist/restaurant-review.zip)")
-    arguments.add_argument("--profiles", type=Path, metavar="FOLDER", help="keep a callgrind profile of each page there")
+    arguments.add_argument("--update", action="store_true", help="write the counts to budget.json as the new budget")
+    arguments.add_argument("--binary", type=Path, help="the site's binary (default: the one in dist/restaurant-review.zip)")
+    arguments.add_argument("--profiles", type=Path, metavar="FOLDER", help="keep a callgrind profile of each page in this folder")
     arguments = arguments.parse_args()
 
     if arguments.profiles:

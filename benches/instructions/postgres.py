@@ -1,4 +1,4 @@
-"""A PostgreSQL server of its own, in a temporary folder, for as long as it is needed."""
+"""A temporary PostgreSQL server."""
 
 import os
 import pwd
@@ -10,16 +10,16 @@ from pathlib import Path
 
 
 def programs():
-    """The folder of the server's newest programs; Debian does not put them on the PATH."""
+    """The folder with the server's newest programs. Debian does not put them on the PATH."""
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: float(path.parts[4]))
     where = found[-1] if found else shutil.which("initdb")
     if not where:
-        raise SystemExit("PostgreSQL's server is missing. On Debian or Ubuntu: sudo apt-get install postgresql")
+        raise SystemExit("PostgreSQL's server is not installed. On Debian or Ubuntu: sudo apt-get install postgresql")
     return Path(where).parent
 
 
 class Postgres:
-    """The server; connections are encrypted, as in Azure."""
+    """The server. Connections to it are encrypted, as in Azure."""
 
     def __enter__(self):
         self.bin = programs()
@@ -45,7 +45,7 @@ class Postgres:
                 return port
             except subprocess.CalledProcessError:
                 log = Path(self.folder.name, "log").read_text()
-        raise SystemExit(f"PostgreSQL does not start:\n{log}")
+        raise SystemExit(f"PostgreSQL did not start:\n{log}")
 
     def __exit__(self, *_):
         self.run(self.bin / "pg_ctl", "-D", "data", "-m", "immediate", "stop")
@@ -57,12 +57,12 @@ class Postgres:
         subprocess.run(command, cwd=self.folder.name, check=True, timeout=60, **quiet, **self.user)
 
     def settings(self):
-        """What the site is told of it."""
+        """The site's settings for this server."""
         return {
             "DBHOST": "127.0.0.1",
             "DBPORT": str(self.port),
             "DBNAME": "postgres",
             "DBUSER": "postgres",
-            "DBPASS": "not asked for",
+            "DBPASS": "unused",
             "DBSSLMODE": "require",
         }

@@ -1,4 +1,4 @@
-"""The site, run by callgrind, and a client that counts what a request takes."""
+"""Runs the site in callgrind, and counts the instructions of requests."""
 
 import http.client
 import os
@@ -14,7 +14,7 @@ Answer = namedtuple("Answer", "body etag")
 
 
 def environment(settings):
-    """The site's, with nothing of ours in it: a production instance with one worker, so that threads vary little."""
+    """The environment of a production instance, without our own variables. It has one worker, to limit variation."""
     return {
         "PATH": os.environ["PATH"],
         "WEBSITE_HOSTNAME": "restaurant-review.azurewebsites.net",
@@ -26,7 +26,7 @@ def environment(settings):
 
 
 def fill(binary, settings):
-    """Makes the tables and adds demo data, always the same."""
+    """Creates the tables and adds demo data, which is always the same."""
     subprocess.run([binary, "seed"], env=environment(settings), cwd="/", check=True)
 
 
@@ -39,9 +39,9 @@ class Site:
         self.temporary = tempfile.TemporaryDirectory()
         self.folder = Path(self.temporary.name)
         log = self.folder / "log"
-        # vgdb's files are named after variables of the environment too, so vgdb is given the same.
+        # vgdb derives the names of its files from environment variables too, so it gets the same environment.
         self.vgdb_files = f"--vgdb-prefix={self.folder}/vgdb"
-        # On one processor, with its threads in turn, they wake each other in much the same way every time.
+        # On one processor with fair scheduling, the threads wake each other in nearly the same way every time.
         command = ["taskset", "--cpu-list", str(min(os.sched_getaffinity(0)))]
         command += ["valgrind", "-q", "--tool=callgrind", "--fair-sched=yes"]
         command += [f"--callgrind-out-file={self.folder}/dump", self.vgdb_files, self.binary]
@@ -66,7 +66,7 @@ class Site:
         self.temporary.cleanup()
 
     def await_ready(self, log):
-        """Connects once it listens, and waits until its store is ready."""
+        """Connects once the site listens, and waits until its store is ready."""
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline and self.process.poll() is None:
             listening = re.search(r"listening on http://127\.0\.0\.1:(\d+)", log.read_text())
@@ -76,9 +76,9 @@ class Site:
                     return
                 self.connection.close()
             time.sleep(0.1)
-        raise SystemExit(f"The site does not become ready:\n{log.read_text()}")
+        raise SystemExit(f"The site did not become ready:\n{log.read_text()}")
 
-    # --- Asking ---------------------------------------------------------------------------------------------
+    # --- Requests -------------------------------------------------------------------------------------------
 
     def answer(self, method, path, body=None, headers=None):
         self.connection.request(method, path, body, headers or {})
@@ -89,11 +89,11 @@ class Site:
         headers = {"Accept-Encoding": "gzip" if gzip else "identity", **(headers or {})}
         response, body = self.answer("GET", path, headers=headers)
         if response.status != status:
-            raise SystemExit(f"{self.name}: GET {path} answers {response.status}, not {status}")
+            raise SystemExit(f"{self.name}: GET {path} answered {response.status} instead of {status}")
         return Answer(body, response.headers["ETag"])
 
     def post_review(self, restaurant):
-        """Adds a review without a photo, as a browser sends it."""
+        """Posts a review without a photo, as a browser does."""
         fields = {
             "form_id": str(uuid.uuid4()),
             "user_name": "Ada",
@@ -105,19 +105,19 @@ class Site:
         headers = {"Content-Type": "multipart/form-data; boundary=boundary"}
         response, _ = self.answer("POST", f"/review/{restaurant}", body.encode(), headers)
         if response.status != 303:
-            raise SystemExit(f"{self.name}: a review is answered with {response.status}, not 303")
+            raise SystemExit(f"{self.name}: POST /review/{restaurant} answered {response.status} instead of 303")
 
     # --- Counting -------------------------------------------------------------------------------------------
 
-    def count(self, ask, requests):
-        """Asks so many times; the instructions that the site took for each since the last count."""
+    def count(self, request, requests):
+        """Calls `request` this many times. Returns the instructions per request since the last count."""
         for _ in range(requests):
-            ask()
-        # callgrind writes down what it counted, and begins at zero.
+            request()
+        # callgrind writes its counts to a file and resets them.
         command = ["vgdb", f"--pid={self.process.pid}", self.vgdb_files, "--max-invoke-ms=10", "dump"]
         done = subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=60)
         if done.returncode != 0:
-            raise SystemExit(f"callgrind does not answer: {done.stderr}")
+            raise SystemExit(f"callgrind did not answer: {done.stderr}")
         self.dumps += 1
         total = re.search(r"^summary: (\d+)$", self.last_dump().read_text(), re.MULTILINE)
         return round(int(total[1]) / requests)

@@ -1,4 +1,4 @@
-"""Does the check fail when it should? python3 -m unittest discover benches/instructions"""
+"""Tests of the budget check. Run: python3 -m unittest discover benches/instructions"""
 
 import unittest
 
@@ -35,4 +35,4 @@ class Budget(unittest.TestCase):
     def test_a_page_that_is_no_longer_measured_fails(self):
         report, passed = compare(figures(home=1000, old=10), figures(home=1000))
         self.assertFalse(passed)
-        self.assertRegex(report, "old +is not in what was measured")
+        self.assertRegex(report, "old +is not in the measurement")

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# After azd made the resources: lets the site's identity into the database. The variables are outputs of
-# infra/main.bicep.
+# Runs after azd has created the resources: gives the site's identity access to the database. The variables are outputs
+# of infra/main.bicep.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 ADMIN_NAME=$AZURE_PRINCIPAL_NAME exec infra/database.sh \

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Before azd packs the site: builds it, and lays out in dist/package what belongs into the package.
+# Runs before azd packs the site: builds it and unpacks the package's files into dist/package.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 # shellcheck source=infra/lib.sh

@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
-# Before azd makes the resources: keeps the name of who deploys in azd's environment, for infra/main.parameters.json.
-# A service principal gives its own: azd env set AZURE_PRINCIPAL_NAME … and AZURE_PRINCIPAL_TYPE ServicePrincipal.
+# Runs before azd creates the resources: stores the name of the signed-in user in azd's environment, where
+# infra/main.parameters.json reads it. A service principal sets its own name instead:
+#   azd env set AZURE_PRINCIPAL_NAME <display name>
+#   azd env set AZURE_PRINCIPAL_TYPE ServicePrincipal
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 # shellcheck source=infra/lib.sh

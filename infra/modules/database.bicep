@@ -1,4 +1,4 @@
-// Restaurants and reviews: PostgreSQL, which takes Entra tokens alone.
+// The database of restaurants and reviews: a PostgreSQL server that accepts only Entra tokens.
 param name string
 param location string
 param tags object
@@ -38,7 +38,7 @@ resource server 'Microsoft.DBforPostgreSQL/flexibleServers@2024-08-01' = {
   }
 }
 
-// The server takes one change at a time, so each waits for the one before.
+// The server accepts one change at a time, so each resource depends on the one before it.
 resource administrator 'Microsoft.DBforPostgreSQL/flexibleServers/administrators@2024-08-01' = {
   parent: server
   name: administratorId
@@ -49,7 +49,7 @@ resource administrator 'Microsoft.DBforPostgreSQL/flexibleServers/administrators
   }
 }
 
-// These addresses stand for Azure's own services. Who has no token gets no further.
+// The address 0.0.0.0 stands for Azure's own services. A client still needs a token to sign in.
 resource azureServices 'Microsoft.DBforPostgreSQL/flexibleServers/firewallRules@2024-08-01' = {
   parent: server
   name: 'AllowAzureServices'

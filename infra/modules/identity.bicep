@@ -1,4 +1,4 @@
-// Who the site is.
+// The identity that the site signs in with.
 param name string
 param location string
 param tags object

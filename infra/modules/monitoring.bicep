@@ -1,4 +1,4 @@
-// Where logs and metrics are kept.
+// The workspace that stores logs and metrics.
 param name string
 param location string
 param tags object

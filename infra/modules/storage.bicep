@@ -1,4 +1,4 @@
-// Photos: a private container in a storage account whose keys are switched off.
+// The storage of photos: a private container in a storage account whose keys are disabled.
 param name string
 param location string
 param tags object
@@ -24,7 +24,7 @@ resource blobs 'Microsoft.Storage/storageAccounts/blobServices@2023-05-01' = {
   parent: account
   name: 'default'
   properties: {
-    // Photos can be brought back for as long as the database can; see docs/operations.md.
+    // Deleted photos can be restored for as long as the database can; see docs/operations.md.
     deleteRetentionPolicy: { enabled: true, days: 14 }
     containerDeleteRetentionPolicy: { enabled: true, days: 14 }
   }
@@ -36,12 +36,12 @@ resource container 'Microsoft.Storage/storageAccounts/blobServices/containers@20
   properties: { publicAccess: 'None' }
 }
 
-// Storage Blob Data Contributor: read, write and delete blobs, in this account alone.
+// Storage Blob Data Contributor: may read, write and delete blobs. Assigned on this account only.
 var blobDataContributor = subscriptionResourceId('Microsoft.Authorization/roleDefinitions', 'ba92f5b4-2d11-453d-a403-e96b0029c9fe')
 
 resource access 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   scope: account
-  // The same name every time, so that a second `azd up` finds it.
+  // The name is derived, so that a second `azd up` finds the same assignment.
   name: guid(account.id, identityPrincipalId, blobDataContributor)
   properties: {
     roleDefinitionId: blobDataContributor

@@ -6,7 +6,7 @@ param tags object
 param sku string
 param identityId string
 param workspaceId string
-@description('The settings that say where database and photos are.')
+@description('Settings that name the database and the storage of photos.')
 param settings object
 
 resource plan 'Microsoft.Web/serverfarms@2024-04-01' = {
@@ -32,7 +32,7 @@ resource site 'Microsoft.Web/sites@2024-04-01' = {
     serverFarmId: plan.id
     httpsOnly: true
     siteConfig: {
-      linuxFxVersion: 'PYTHON|3.13' // for its Linux and its port, 8000; see docs/tutorial.md
+      linuxFxVersion: 'PYTHON|3.13' // chosen for its Linux and its port, 8000; see docs/tutorial.md
       appCommandLine: 'exec ./start.sh'
       alwaysOn: !contains(['F1', 'D1'], sku)
       healthCheckPath: '/readyz'
@@ -57,7 +57,7 @@ resource appSettings 'Microsoft.Web/sites/config@2024-04-01' = {
   })
 }
 
-// Publishing takes Entra tokens alone, no password.
+// Publishing accepts only Entra tokens, no passwords.
 resource publishingByFtp 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2024-04-01' = {
   parent: site
   name: 'ftp'

@@ -1,5 +1,5 @@
-// Every page, in every state, light and dark, wide and narrow: no violation of WCAG level A and AA
-// (axe-core), valid HTML (the Nu checker), and nothing wider than the screen.
+// Checks every page in every state, in light and dark mode, wide and narrow: it meets WCAG levels A and AA (axe-core), is
+// valid HTML (the Nu checker), and is not wider than the screen.
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
@@ -15,9 +15,9 @@ const axe = require.resolve("axe-core/axe.min.js");
 const nuChecker = join(require.resolve("vnu-jar/package.json"), "../build/dist/vnu.jar");
 
 const submit = (page) => page.locator("main [type=submit]").last().click();
-const takeAway = (site) => rmSync(join(site.folder, "photos"), { recursive: true });
+const removePhotos = (site) => rmSync(join(site.folder, "photos"), { recursive: true });
 
-/** Each state of each page: how to get there, and the status of the page that is then shown. */
+/** Each state of each page, with the steps that open it. */
 const STATES = {
   "list": { open: (page) => page.goto("/") },
   "list-second-page": { open: (page) => page.goto("/?sort=rating").then(() => page.getByRole("link", { name: "Next", exact: true }).click()) },
@@ -61,7 +61,7 @@ const STATES = {
       await page.locator("#rating-error").waitFor();
     },
   },
-  "review-form-photo-refused": {
+  "review-form-photo-rejected": {
     script: false,
     open: async (page) => {
       await page.goto("/1/#new-review");
@@ -85,7 +85,7 @@ const STATES = {
   "method-not-allowed": { open: (page) => page.goto("/add") },
   "unavailable": {
     empty: true,
-    before: takeAway,
+    before: removePhotos,
     open: async (page) => page.goto("/photos/0b6e2b9e-0d5c-4d34-9d0f-0a4f0b0f6a01.jpg"),
   },
 };
@@ -114,11 +114,11 @@ for (const [state, { open, empty, before: prepare, script = true }] of Object.en
       const site = empty ? await startSite() : full;
       prepare?.(site);
       await withPage(browser, site, `${state} ${look}`, options, async (page) => {
-        // axe itself needs JavaScript, so without means without ours.
+        // axe needs JavaScript, so a state without JavaScript only blocks the site's script.
         if (!script) await page.route("**/app.*.js", (route) => route.abort());
         page.on("response", async (response) => {
           const isPage = response.headers()["content-type"]?.startsWith("text/html");
-          // As the server sent it: what a script or the browser makes of it is not the checker's business.
+          // Checks the HTML that the server sent, not what a script or the browser makes of it.
           if (isPage) writeFileSync(join(html, `${state}-${response.status()}.html`), await response.body().catch(() => ""));
         });
         await open(page);
@@ -132,14 +132,14 @@ for (const [state, { open, empty, before: prepare, script = true }] of Object.en
   }
 }
 
-/** No violation of WCAG 2.0, 2.1 or 2.2, level A or AA. */
+/** Asserts that the page meets WCAG 2.0, 2.1 and 2.2, levels A and AA. */
 async function assertAccessible(page) {
-  // Evaluated from outside, so that the page's content security policy stays as it is.
+  // Evaluating axe from outside needs no exception in the page's content security policy.
   await page.evaluate(require("node:fs").readFileSync(axe, "utf8"));
   const results = await page.evaluate(() =>
     axe.run({ runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] }),
   );
-  assert.ok(results.passes.length > 5, "axe looked at the page");
+  assert.ok(results.passes.length > 5, "axe checked too few rules");
   const violations = results.violations.map(({ id, help, nodes }) => `${id}: ${help}\n  ${nodes.map((node) => node.html).join("\n  ")}`);
   assert.deepEqual(violations, []);
 }

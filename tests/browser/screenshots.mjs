@@ -1,4 +1,4 @@
-// Takes the pictures in docs/screenshots/: npm run screenshots, after cargo build.
+// Takes the screenshots in docs/screenshots/. Run `npm run screenshots` after `cargo build`.
 
 import { mkdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -23,7 +23,7 @@ const PAGES = {
     await page.fill("#user_name", "Ada");
     await page.locator("label[for=rating-4]").click();
     await page.fill("#review_text", "Lovely evening, we will be back.");
-    await page.setInputFiles("#reviewImage", { name: "plate.png", mimeType: "image/png", buffer: await plate(page) });
+    await page.setInputFiles("#reviewImage", { name: "plate.png", mimeType: "image/png", buffer: await firstPhoto(page) });
     await page.locator(".preview").waitFor();
   },
   "form-with-errors": async (page) => {
@@ -35,8 +35,8 @@ const PAGES = {
   "not-found": (page) => page.goto("/no-such-page"),
 };
 
-/** The first photo of the list, to send it again. */
-async function plate(page) {
+/** The first photo of the list, to upload it again. */
+async function firstPhoto(page) {
   const list = await (await page.request.get("/")).text();
   const thumbnail = list.match(/\/photos\/[\w-]+-thumb\.jpg/)[0];
   return (await page.request.get(thumbnail.replace("-thumb", ""))).body();

@@ -1,5 +1,5 @@
-// A running site and a browser for a test: the built command on a free port with a data folder of its
-// own, and Debian's Chromium.
+// Starts a site and a browser for a test: the built program on a free port with its own data folder, and Debian's
+// Chromium.
 
 import { spawn, spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -11,16 +11,16 @@ import { chromium } from "playwright-core";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const command = join(root, "target/debug/restaurant-review");
-/** Where a failed test leaves what it saw. */
+/** The folder for the output of failed tests. */
 const output = join(root, "test-output");
 
 /**
- * Starts a site; `settings` are environment variables. With SITE_URL, the one that runs there already; then
- * SITE_SETTINGS, variables as a JSON object, lead to its store.
+ * Starts a site with `settings`, which are environment variables. If SITE_URL is set, uses the site that runs there
+ * instead, and SITE_SETTINGS holds the variables of its store as a JSON object.
  */
 export async function startSite(settings = {}) {
   const folder = mkdtempSync(join(tmpdir(), "restaurant-review-"));
-  // Nothing else of the caller's environment decides what is tested.
+  // The site gets no other variables of the caller's environment.
   const env = { PORT: "0", DATA_DIR: folder, ...JSON.parse(process.env.SITE_SETTINGS ?? "{}"), ...settings };
   /** Fills the store with demo data. */
   const seed = (restaurants, reviews, photos, seed = 1) => {
@@ -33,11 +33,11 @@ export async function startSite(settings = {}) {
     return { base: process.env.SITE_URL, folder, log: [], seed, stop: async () => rmSync(folder, { recursive: true }) };
   }
   const child = spawn(command, [], { cwd: folder, env, stdio: ["ignore", "pipe", "inherit"] });
-  const ended = new Promise((resolve) => child.once("exit", resolve));
+  const exited = new Promise((resolve) => child.once("exit", resolve));
   const log = [];
   const base = await new Promise((resolve, reject) => {
     child.once("error", reject);
-    child.once("exit", () => reject(new Error(`the site ended:\n${log.join("\n")}`)));
+    child.once("exit", () => reject(new Error(`the site exited:\n${log.join("\n")}`)));
     createInterface({ input: child.stdout }).on("line", (line) => {
       log.push(line);
       const url = line.match(/listening on (http:\/\/[\w.:]+)/)?.[1];
@@ -51,7 +51,7 @@ export async function startSite(settings = {}) {
     seed,
     async stop() {
       child.kill("SIGTERM");
-      await ended;
+      await exited;
       rmSync(folder, { recursive: true });
     },
   };
@@ -61,31 +61,30 @@ export async function startSite(settings = {}) {
 export function startBrowser() {
   return chromium.launch({
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-    // Root may not use the sandbox; the rest keeps the browser from calling home.
+    // Chromium's sandbox does not run as root. The other options turn off background requests.
     args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
   });
 }
 
 /**
- * Runs `test` with a page of its own; should it fail, keeps a screenshot, the page's HTML and the site's
- * log in test-output/. What the page's console says (a script's error, a refused inline style) fails the
- * test, unless it is in `expected`.
+ * Runs `test` with a new page. If it fails, keeps a screenshot, the page's HTML and the site's log in test-output/. The test
+ * also fails if the page's console has an error or a warning, such as a script error or a blocked inline style.
  */
 export async function withPage(browser, site, name, options, test) {
   const context = await browser.newContext({ baseURL: site.base, ...options });
   const page = await context.newPage();
   page.setDefaultTimeout(30_000);
-  const complaints = [];
+  const messages = [];
   page.on("console", (message) => {
-    // A status such as 422 is what a test asked for.
+    // Tests cause responses with an error status, such as 422, on purpose.
     if (["error", "warning"].includes(message.type()) && !message.text().startsWith("Failed to load resource")) {
-      complaints.push(message.text());
+      messages.push(message.text());
     }
   });
-  page.on("pageerror", (error) => complaints.push(String(error)));
+  page.on("pageerror", (error) => messages.push(String(error)));
   try {
     await test(page);
-    if (complaints.length > 0) throw new Error(`the console says:\n${complaints.join("\n")}`);
+    if (messages.length > 0) throw new Error(`the console has errors or warnings:\n${messages.join("\n")}`);
   } catch (error) {
     mkdirSync(output, { recursive: true });
     const file = join(output, name.replace(/\W+/g, "-"));

@@ -1,4 +1,4 @@
-// The whole story of a visitor, in a real browser, with and without JavaScript.
+// The whole story of a visitor in a real browser, with and without JavaScript.
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
@@ -10,7 +10,7 @@ before(async () => {
 });
 after(() => browser.close());
 
-/** A photo of that size, drawn by the browser itself. */
+/** A photo of this size, which the browser draws. */
 async function photo(type, width = 400, height = 300) {
   const page = await browser.newPage();
   const base64 = await page.evaluate(
@@ -29,10 +29,10 @@ async function photo(type, width = 400, height = 300) {
   return { name: "IMG_0001.HEIC", mimeType: type, buffer: Buffer.from(base64, "base64") };
 }
 
-/** The text of what one sees. */
+/** The visible text of an element. */
 const text = (page, selector) => page.locator(selector).innerText();
 
-/** Opens the form for a new review: a dialog with JavaScript, a part of the page without. */
+/** Opens the form for a new review: a dialog with JavaScript, or a part of the page without. */
 async function openReviewForm(page, javaScriptEnabled) {
   await page.locator("#add-review").click();
   await page.locator("#user_name").waitFor({ state: "visible" });
@@ -45,13 +45,13 @@ for (const javaScriptEnabled of [true, false]) {
   test(`the whole story ${how}`, async () => {
     const site = await startSite();
     await withPage(browser, site, `story ${how}`, { javaScriptEnabled }, async (page) => {
-      // An empty list says how to begin.
+      // An empty list tells how to start.
       await page.goto("/");
       assert.match(await text(page, "main"), /No restaurants exist\. Select Add new restaurant to add one\./);
       await page.getByRole("link", { name: "Add new restaurant" }).click();
       await page.waitForURL("/create");
 
-      // A form that fails keeps what was typed, says the fault at the field, and can be sent again.
+      // An invalid form keeps what was typed, has a message at the field, and can be submitted again.
       await page.getByLabel("Street Address").fill("1 Harbour Road");
       await page.getByLabel("Description").fill("Fish & chips <b>by the sea</b>");
       await page.getByRole("button", { name: "Submit" }).click();
@@ -67,7 +67,7 @@ for (const javaScriptEnabled of [true, false]) {
       assert.match(await text(page, "main"), /Fish & chips <b>by the sea<\/b>/);
       assert.match(await text(page, "main"), /No reviews of this restaurant yet\./);
 
-      // A review that fails.
+      // An invalid review.
       await openReviewForm(page, javaScriptEnabled);
       await page.getByLabel("Your name").fill("Ada");
       await page.getByLabel("Review", { exact: true }).fill("First line\nsecond line");
@@ -98,12 +98,12 @@ for (const javaScriptEnabled of [true, false]) {
       assert.match(await text(page, "main"), /4\.0 \(1 review\)/);
       assert.match(await text(page, ".review"), /Ada[\s\S]*First line\nsecond line/);
 
-      // The notice is gone with the next look, and nothing was saved twice.
+      // After a reload the notice is gone, and the review exists only once.
       await page.reload();
       assert.equal(await page.locator("[role=status]").count(), 0);
       assert.equal(await page.locator(".review").count(), 1);
 
-      // The photo: a thumbnail that is there, and opens large.
+      // The review shows a thumbnail, which links to the photo.
       const thumbnail = page.locator(".photo img");
       await thumbnail.scrollIntoViewIfNeeded();
       await page.waitForFunction(() => document.querySelector(".photo img").naturalWidth === 320);
@@ -113,7 +113,7 @@ for (const javaScriptEnabled of [true, false]) {
       assert.deepEqual(size, [400, 300]);
       await page.goBack();
 
-      // It is the cover in the list.
+      // The photo is the restaurant's cover in the list.
       await page.getByRole("link", { name: "Back to all restaurants" }).click();
       await page.waitForURL("/");
       assert.equal(await page.locator("img.cover").count(), 1);
@@ -143,7 +143,7 @@ for (const javaScriptEnabled of [true, false]) {
       await page.getByRole("link", { name: "First page" }).click();
       await page.waitForURL("/?sort=reviews");
 
-      // What is not there has a page with a way back.
+      // An unknown address shows a page with a link to the list.
       await page.goto("/99999/");
       assert.equal(await text(page, "h1"), "Page not found");
       await page.getByRole("link", { name: "Back to all restaurants" }).click();
@@ -153,7 +153,7 @@ for (const javaScriptEnabled of [true, false]) {
   });
 }
 
-test("a double click sends one review", async () => {
+test("a double click adds one review", async () => {
   const site = await startSite();
   for (const javaScriptEnabled of [true, false]) {
     await withPage(browser, site, `double click ${javaScriptEnabled}`, { javaScriptEnabled }, async (page) => {
@@ -178,7 +178,7 @@ test("a double click sends one review", async () => {
   await site.stop();
 });
 
-test("the dialog is for the keyboard too, and keeps what was typed", async () => {
+test("the dialog works with the keyboard, and keeps what was typed", async () => {
   const site = await startSite();
   site.seed(1, 3, 0);
   await withPage(browser, site, "keyboard", {}, async (page) => {
@@ -203,7 +203,7 @@ test("the dialog is for the keyboard too, and keeps what was typed", async () =>
   await site.stop();
 });
 
-test("a connection that breaks loses nothing", async () => {
+test("a broken connection loses no input", async () => {
   const site = await startSite();
   site.seed(1, 0, 0);
   await withPage(browser, site, "broken connection", {}, async (page) => {
@@ -232,34 +232,34 @@ test("the progress of an upload is shown", async () => {
     await page.getByLabel("Your name").fill("Ada");
     await page.locator("label[for=rating-5]").click();
     await page.setInputFiles("#reviewImage", await photo("image/png", 2000, 1500));
-    // What the person is told, from the click to the answer.
+    // Records the status messages from the click to the response.
     await page.evaluate(() => {
-      window.told = [];
+      window.statuses = [];
       new MutationObserver(() => {
         const status = document.querySelector(".upload [role=status]")?.textContent;
-        if (status) window.told.push([status, document.querySelector(".upload progress").value, document.querySelector("[type=submit]").disabled]);
+        if (status) window.statuses.push([status, document.querySelector(".upload progress").value, document.querySelector("[type=submit]").disabled]);
       }).observe(document.querySelector("dialog"), { subtree: true, childList: true, characterData: true });
-      addEventListener("pagehide", () => sessionStorage.setItem("told", JSON.stringify(window.told)));
+      addEventListener("pagehide", () => sessionStorage.setItem("statuses", JSON.stringify(window.statuses)));
     });
     await page.getByRole("button", { name: "Save review" }).click();
     await page.getByText("Review added. Thank you!").waitFor();
-    const told = await page.evaluate(() => JSON.parse(sessionStorage.getItem("told")));
-    assert.equal(told[0][0], "Sending…");
-    const [status, value, disabled] = told.at(-1);
+    const statuses = await page.evaluate(() => JSON.parse(sessionStorage.getItem("statuses")));
+    assert.equal(statuses[0][0], "Sending…");
+    const [status, value, disabled] = statuses.at(-1);
     assert.deepEqual([status, value, disabled], ["Saving…", 1, true]);
   });
   await site.stop();
 });
 
-test("a photo that is none or too big is refused at its field", async () => {
+test("an invalid or too big photo has a message at its field", async () => {
   const site = await startSite({ MAX_UPLOAD_BYTES: "65536" });
   site.seed(1, 0, 0);
   for (const javaScriptEnabled of [true, false]) {
-    await withPage(browser, site, `refused photo ${javaScriptEnabled}`, { javaScriptEnabled }, async (page) => {
+    await withPage(browser, site, `rejected photo ${javaScriptEnabled}`, { javaScriptEnabled }, async (page) => {
       for (const [buffer, message] of [
         [Buffer.from("<script>alert(1)</script>"), /This is not a PNG, JPEG or WebP image/],
         [Buffer.alloc(100_000), /Image too big, try again\.|Choose a photo of at most 64 KB/],
-        // Far beyond: a browser that gets its answer while it is still sending must show it.
+        // Far too big: the browser must show a response that arrives while it is still uploading.
         [Buffer.alloc(30_000_000), javaScriptEnabled ? /Image too big, try again\./ : null],
       ]) {
         await page.goto("/1/");
@@ -283,7 +283,7 @@ test("a photo that is none or too big is refused at its field", async () => {
   await site.stop();
 });
 
-test("what is typed is counted, and never cut", async () => {
+test("characters are counted, and input is never cut", async () => {
   const site = await startSite();
   await withPage(browser, site, "counting", {}, async (page) => {
     await page.goto("/create");

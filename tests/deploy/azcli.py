@@ -1,7 +1,7 @@
-"""The Azure CLI's own parser: is a command one that `az` takes?
+"""Checks `az` command lines with the Azure CLI's own parser.
 
-Nothing is run and nobody is asked: the CLI's table of commands is loaded once, and each command line goes through
-the parser that `az` itself would give it to.
+No command is run and no service is contacted. The CLI's table of commands is loaded once, and each command line is
+parsed as `az` itself would parse it.
 """
 
 import contextlib
@@ -11,7 +11,7 @@ import logging
 import os
 import tempfile
 
-# Before the CLI is loaded: its own folder, no telemetry, no look for extensions.
+# Set before the CLI is loaded: a folder of its own, no telemetry, no search for extensions.
 _folder = tempfile.TemporaryDirectory(prefix="az-")
 os.environ["AZURE_CONFIG_DIR"] = _folder.name
 os.environ["AZURE_EXTENSION_DIR"] = os.path.join(_folder.name, "extensions")
@@ -34,7 +34,7 @@ from azure.cli.core.commands.events import (  # noqa: E402
 
 
 class AzureCli:
-    """The CLI with its table of commands loaded, which takes some seconds."""
+    """The CLI with its table of commands. Loading the table takes several seconds."""
 
     def __init__(self):
         cli = get_default_cli()
@@ -51,10 +51,10 @@ class AzureCli:
         self._table = dict(self._loader.command_table)
         self._parsers = {}
         if len(self._table) < 1000:
-            raise RuntimeError(f"the Azure CLI has {len(self._table)} commands only")
+            raise RuntimeError(f"the Azure CLI loaded only {len(self._table)} commands")
 
     def _parser(self, name):
-        """The parser of one command, made as `az` makes it."""
+        """The parser of one command, built as `az` builds it."""
         if name not in self._parsers:
             invocation, loader = self._cli.invocation, self._loader
             loader.command_table = {name: self._table[name]}
@@ -79,24 +79,24 @@ class AzureCli:
         self._cli.raise_event(which, commands_loader=self._loader)
 
     def fault(self, words):
-        """What is wrong with a command line, given as the words after `az`; None if nothing is."""
+        """Why `az` rejects a command line, given as the words after `az`, or None if it accepts the line."""
         name = self._command_name(words)
         if name is None:
             return f"there is no command az {' '.join(word for word in words if not word.startswith('-'))}"
         parser = self._parser(name)
-        said = io.StringIO()
-        handler = logging.StreamHandler(said)
+        output = io.StringIO()
+        handler = logging.StreamHandler(output)
         logger = logging.getLogger("cli")
         logger.addHandler(handler)
         try:
-            with contextlib.redirect_stderr(said), contextlib.redirect_stdout(said):
+            with contextlib.redirect_stderr(output), contextlib.redirect_stdout(output):
                 parsed = parser.parse_args(copy.copy(words))
                 self._cli.raise_event(EVENT_INVOKER_POST_PARSE_ARGS, command=parsed.command, args=parsed)
-        except CLIError as error:  # what can be given by --ids, and is not
+        except CLIError as error:  # an option that --ids could replace is missing
             return str(error)
         except SystemExit:
-            lines = [line for line in said.getvalue().splitlines() if line.strip() not in ("", "NoneType: None")]
-            return lines[0] if lines else "the command line is refused"
+            lines = [line for line in output.getvalue().splitlines() if line.strip() not in ("", "NoneType: None")]
+            return lines[0] if lines else "the command line is rejected"
         finally:
             logger.removeHandler(handler)
         for argument in self._table[name].arguments.values():
@@ -108,7 +108,7 @@ class AzureCli:
         return None
 
     def _command_name(self, words):
-        """The longest beginning of the words that is a command."""
+        """The longest prefix of the words that names a command."""
         for length in range(len(words), 0, -1):
             name = " ".join(words[:length])
             if name in self._table:

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Checks all that has to do with deployment: scripts, commands in the documents, Bicep, workflows. Nothing is deployed.
+# Runs the tests of everything that concerns deployment: scripts, commands in documents, Bicep, workflows. They deploy nothing.
 # Needs Python 3.11 or newer with venv (on Debian and Ubuntu: python3-venv), and cargo.
 set -euo pipefail
 cd "$(dirname "$0")"
 
-# A half-made environment is made anew.
+# Recreates the environment if it is incomplete or outdated.
 if [[ ! -e .venv/installed ]] || ! cmp -s requirements.txt .venv/installed; then
   rm -rf .venv
   python3 -m venv .venv

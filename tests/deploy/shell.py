@@ -2,7 +2,7 @@
 
 import re
 
-# What stands for the variables of documents and scripts.
+# Stand-ins for the values of variables in documents and scripts.
 GUID = "00000000-0000-0000-0000-000000000000"
 ID = f"/subscriptions/{GUID}/resourceGroups/group/providers/Microsoft.Web/sites/site"
 VALUES = {
@@ -11,7 +11,8 @@ VALUES = {
     "DB_SKU": ["Standard_B1ms"],
     "DB_TIER": ["Burstable"],
     "always_on": ["true"],
-    "door": ["scm"],
+    "service": ["scm"],
+    "SERVICE": ["scm"],
     "address": ["203.0.113.1"],
     "MOMENT": ["2026-11-20T09:30:00Z"],
     "in_group": ["--resource-group", "group"],
@@ -19,7 +20,7 @@ VALUES = {
 
 
 def stand_in(variable):
-    """The words that stand for a variable."""
+    """The words that stand in for the value of a variable."""
     if variable in VALUES:
         return VALUES[variable]
     if variable.lower().endswith(("client_id", "principal_id", "admin_id", "oid", "account_id", "subscription_id")):
@@ -30,16 +31,16 @@ def stand_in(variable):
 
 
 def blocks(markdown):
-    """The shell commands of a Markdown document: its blocks, and `az` with options within a sentence."""
+    """The shell commands of a Markdown document: its code blocks, and `az` commands with options in its sentences."""
     fence = re.compile(r"^ *```(\w*)\n(.*?)^ *```", re.M | re.S)
-    # A block in a list is indented; an indentation means nothing to a shell.
+    # A block in a list is indented, which a shell ignores.
     shell = [match.group(2) for match in fence.finditer(markdown) if match.group(1) in ("sh", "shell", "bash", "azurecli", "console")]
     inline = re.findall(r"`(az [^`]* --[^`]*)`", fence.sub("", markdown))
     return "\n".join([*shell, *inline])
 
 
 def az_commands(script):
-    """Every `az` command of a script, each as the list of its words after `az`."""
+    """Every `az` command of a script, as a list of the words after `az`."""
     found = []
     _Lexer(script.replace("\\\n", " "), found).read_commands(0, None)
     return found
@@ -50,7 +51,7 @@ class _Lexer:
         self.text, self.found = text, found
 
     def read_commands(self, at, end):
-        """Reads commands until the character `end`; where the text goes on."""
+        """Reads commands up to the character `end`. Returns the position where it stopped."""
         text, words = self.text, []
         while at < len(text):
             c = text[at]
@@ -75,7 +76,7 @@ class _Lexer:
         return at
 
     def _word(self, at, end):
-        """One word, or several for an array; each as (text, whether it was quoted)."""
+        """Reads one word, or several for an array. Each is a pair: its text, and whether it was quoted."""
         text, parts, quoted = self.text, [""], False
         while at < len(text) and text[at] not in " \t\n;|&<>" and text[at] != end:
             c = text[at]
@@ -103,7 +104,7 @@ class _Lexer:
             elif c in "()" and parts == [""]:
                 break
             elif c == "(" and parts[-1].endswith("="):
-                # An array: its words are looked at as a command, for it may be run later.
+                # An array may hold a command that is run later, so its words are read as one.
                 at = self.read_commands(at + 1, ")") + 1
             elif c == ")":
                 break
@@ -113,7 +114,7 @@ class _Lexer:
         return [(part, quoted) for part in parts], at
 
     def _expansion(self, at, parts):
-        """What begins with a $."""
+        """Reads an expansion, which begins with a $."""
         text = self.text
         if text.startswith("$((", at):
             parts[-1] += "1"
@@ -135,13 +136,13 @@ class _Lexer:
         return match.end()
 
     def _end(self, words):
-        """A command is complete."""
+        """Ends a command, and records it if it runs `az`."""
         for index, (word, quoted) in enumerate(words):
             if word == "az" and not quoted:
                 self.found.append([word for word, _ in words[index + 1 :]])
                 return
 
 
-def _find(text, what, at):
-    found = text.find(what, at)
+def _find(text, pattern, at):
+    found = text.find(pattern, at)
     return len(text) if found < 0 else found

@@ -1,4 +1,4 @@
-"""Every `az` command of the documents, scripts and workflows is one that the Azure CLI takes."""
+"""The Azure CLI accepts every `az` command in the documents, scripts and workflows."""
 
 import subprocess
 from pathlib import Path
@@ -10,7 +10,7 @@ from azcli import AzureCli
 from shell import az_commands, blocks
 
 ROOT = Path(__file__).resolve().parents[2]
-# Each place, and how many commands are there at least: a search that finds nothing is no check.
+# The files, each with the least number of commands to find there: a search that finds none would check nothing.
 DOCUMENTS = {"README.md": 0, "docs/tutorial.md": 30, "docs/operations.md": 20, "docs/*.md": 0}
 SCRIPTS = {"infra/deploy.sh": 25, "infra/database.sh": 5, "infra/*.sh": 0, "infra/hooks/*.sh": 1}
 WORKFLOWS = {".github/workflows/deploy.yml": 2, ".github/workflows/*.yml": 0}
@@ -37,24 +37,24 @@ def text_commands(path):
 
 
 @pytest.mark.parametrize("pattern,at_least", [*DOCUMENTS.items(), *SCRIPTS.items(), *WORKFLOWS.items()])
-def test_commands_are_taken(cli, pattern, at_least):
+def test_the_cli_accepts_every_command(cli, pattern, at_least):
     found = [(path, command) for path in sorted(ROOT.glob(pattern)) for command in text_commands(path)]
-    assert len(found) >= at_least, f"{pattern} has {len(found)} az commands, fewer than {at_least}"
+    assert len(found) >= at_least, f"{pattern} has {len(found)} az commands, expected at least {at_least}"
     faults = [f"{path.relative_to(ROOT)}: az {' '.join(words)}\n    {fault}" for path, words in found if (fault := cli.fault(words))]
     assert not faults, "\n".join(faults)
 
 
-def test_commands_of_a_dry_run_are_taken(cli):
-    said = subprocess.run(
+def test_the_cli_accepts_every_command_of_a_dry_run(cli):
+    output = subprocess.run(
         ["bash", "infra/deploy.sh", "--dry-run"], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout
-    commands = az_commands(said)
+    commands = az_commands(output)
     assert len(commands) >= 30
     assert not [(words, fault) for words in commands if (fault := cli.fault(words))]
 
 
-# The spellings of the tutorial of 2023 that have been taken away since, and other faults.
-REFUSED = {
+# Spellings from the 2023 tutorial that the CLI no longer accepts, and other mistakes.
+REJECTED = {
     "az postgres flexible-server create -g g -n n --active-directory-auth Enabled": "--active-directory-auth",
     "az postgres flexible-server ad-admin create -g g --server-name s --display-name d --object-id o": "no command",
     "az postgres flexible-server execute --name n --admin-user u --admin-password p --querytext q": "no command",
@@ -67,14 +67,14 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize("line,said", REFUSED.items())
-def test_what_the_cli_refuses_is_reported(cli, line, said):
+@pytest.mark.parametrize("line,message", REJECTED.items())
+def test_a_rejected_command_is_reported(cli, line, message):
     [words] = az_commands(blocks(f"1. Do it:\n\n   ```sh\n   {line}\n   ```\n"))
     fault = cli.fault(words)
-    assert fault and said in fault
+    assert fault and message in fault
 
 
-def test_commands_are_found_wherever_they_are():
+def test_commands_are_found_everywhere_in_a_script():
     script = r"""
 # az comment
 run az one --a "b c" \

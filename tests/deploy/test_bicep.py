@@ -1,7 +1,8 @@
-"""The Bicep files: they parse, every name in them is known, every property is one of Azure's, and what must be secure is.
+"""Checks the Bicep files: they parse, they use only declared names and existing properties, and they set what security
+requires.
 
-Bicep's own compiler is in none of the package registries that these tests install from. In its place: a parser, a
-check of all names, and the property names in Microsoft's Python clients of the same resource providers.
+These tests can install no Bicep compiler. They use a parser, a check of all names, and the property names in
+Microsoft's Python clients for the same resource providers instead.
 """
 
 import json
@@ -20,7 +21,7 @@ FILES = sorted(INFRA.glob("**/*.bicep"))
 PARSED = {path.relative_to(INFRA).as_posix(): pycep.BicepParser().parse(file_path=path) for path in FILES}
 MODULES = {name: parsed for name, parsed in PARSED.items() if name != "main.bicep"}
 
-# The client's model for each object in a resource, by where it stands.
+# The client's model of each object in a resource, by the object's path.
 MODELS = {
     "Microsoft.DBforPostgreSQL/flexibleServers": {
         "": postgres.Server,
@@ -57,14 +58,14 @@ MODELS = {
     },
     "Microsoft.Storage/storageAccounts/blobServices/containers": {"properties": storage.ContainerProperties},
 }
-# These have no client here that names their properties plainly; their properties are written out.
-WRITTEN_OUT = {
+# No client installed here names the properties of these resources, so they are listed.
+LISTED = {
     "Microsoft.OperationalInsights/workspaces": {"properties": {"sku", "retentionInDays"}},
     "Microsoft.Authorization/roleAssignments": {"properties": {"roleDefinitionId", "principalId", "principalType"}},
     "Microsoft.Insights/diagnosticSettings": {"properties": {"workspaceId", "logs", "metrics"}},
 }
-# What Bicep says about a resource beside the resource itself.
-BICEPS_OWN = {"name", "parent", "scope", "dependsOn", "location", "tags", "kind", "identity"}
+# Attributes that Bicep itself defines for every resource.
+BICEP_ATTRIBUTES = {"name", "parent", "scope", "dependsOn", "location", "tags", "kind", "identity"}
 KEYWORDS = {
     *"targetScope param var resource module output existing true false null if for in string object int bool array".split(),
     # Functions.
@@ -84,7 +85,7 @@ def resource(type):
 
 
 def rest_names(model):
-    """The names of a client's model as Azure writes them."""
+    """The property names of a client's model, as Azure's API spells them."""
     try:
         made = model()
     except TypeError:
@@ -92,23 +93,23 @@ def rest_names(model):
     return {field._rest_name for field in made._attr_to_rest_field.values()}
 
 
-def test_there_are_all_files():
+def test_all_files_are_checked():
     assert set(PARSED) == {
         "main.bicep",
         *(f"modules/{name}.bicep" for name in ("database", "identity", "monitoring", "storage", "web")),
     }
 
 
-def test_what_does_not_parse_is_reported():
+def test_a_syntax_error_is_reported():
     text = (INFRA / "modules/identity.bicep").read_text()
     with pytest.raises(Exception):
         pycep.BicepParser().parse(text=text.replace("properties", "", 1).replace("{", "", 1))
 
 
 def unknown_names(text):
-    """Names that a file uses and does not declare."""
+    """The names that a file uses but does not declare."""
     text = re.sub(r"(?m)//.*$|^@.*$", lambda match: "" if "http" not in match.group() else match.group(), text)
-    # Of a string, only what is in ${…} is looked at.
+    # In a string, only the expressions in ${…} count.
     text = re.sub(r"'((?:[^'\\]|\\.)*)'", lambda match: " ".join(["''", *re.findall(r"\$\{(.*?)\}", match.group(1))]), text)
     declared = set(re.findall(r"(?m)^(?:param|var|resource|module|output) (\w+)", text))
     used = re.findall(r"(?<![.\w])([A-Za-z_]\w*)\b(?!\s*:)", text)
@@ -129,7 +130,7 @@ def test_every_parameter_is_used(path):
         assert len(re.findall(rf"\b{name}\b", text)) > 1, name
 
 
-def test_modules_get_their_parameters_and_have_the_outputs_that_are_read():
+def test_modules_receive_all_parameters_and_have_all_outputs_that_are_read():
     text = (INFRA / "main.bicep").read_text()
     used = {}
     for name, module in PARSED["main.bicep"]["modules"].items():
@@ -142,7 +143,7 @@ def test_modules_get_their_parameters_and_have_the_outputs_that_are_read():
     assert set(used) == set(MODULES)
 
 
-def test_the_parameters_file_fits():
+def test_the_parameters_file_matches_the_declarations():
     given = json.loads((INFRA / "main.parameters.json").read_text())["parameters"]
     declared = PARSED["main.bicep"]["parameters"]
     assert set(given) <= set(declared)
@@ -150,30 +151,30 @@ def test_the_parameters_file_fits():
 
 
 @pytest.mark.parametrize("file,name,resource", list(resources()), ids=lambda value: value if isinstance(value, str) else "")
-def test_properties_are_azures(file, name, resource):
+def test_azure_has_every_property(file, name, resource):
     assert re.fullmatch(r"\d{4}-\d\d-\d\d(-preview)?", resource["api_version"])
     config, kind = resource["config"], resource["type"]
-    for place, model in {**MODELS.get(kind, {}), **WRITTEN_OUT.get(kind, {})}.items():
+    for place, model in {**MODELS.get(kind, {}), **LISTED.get(kind, {})}.items():
         here = config
         for step in filter(None, place.split(".")):
             here = here.get(step, {})
         known = model if isinstance(model, set) else rest_names(model)
-        assert known, f"{kind} {place}: no names are known"
-        unknown = set(here) - known - (BICEPS_OWN if place == "" else set())
+        assert known, f"{kind} {place}: no property names are known"
+        unknown = set(here) - known - (BICEP_ATTRIBUTES if place == "" else set())
         assert not unknown, f"{file}: {name}: Azure's {kind} has no {place} {unknown}"
-        # Objects below are looked at, too.
+        # Nested objects are checked as well.
         for key, value in here.items():
-            if isinstance(value, dict) and not {"function", "operator"} & set(value) and key not in ("properties", *BICEPS_OWN):
+            if isinstance(value, dict) and not {"function", "operator"} & set(value) and key not in ("properties", *BICEP_ATTRIBUTES):
                 below = f"{place}.{key}".strip(".")
-                assert below in MODELS.get(kind, {}) or kind in WRITTEN_OUT or key in ("sku",), f"{kind}: {below} is not checked"
+                assert below in MODELS.get(kind, {}) or kind in LISTED or key in ("sku",), f"{kind}: {below} is not checked"
 
 
-def test_a_wrong_property_would_be_found():
+def test_a_misspelled_property_is_found():
     assert "allowSharedKeysAccess" not in rest_names(storage.StorageAccountPropertiesCreateParameters)
     assert "allowSharedKeyAccess" in rest_names(storage.StorageAccountPropertiesCreateParameters)
 
 
-def test_the_database_takes_entra_tokens_alone():
+def test_the_database_accepts_only_entra_tokens():
     properties = resource("Microsoft.DBforPostgreSQL/flexibleServers")["properties"]
     assert properties["authConfig"]["passwordAuth"] == "Disabled"
     assert properties["authConfig"]["activeDirectoryAuth"] == "Enabled"
@@ -199,7 +200,7 @@ def test_the_identity_gets_one_role_on_one_account():
     assert "ba92f5b4-2d11-453d-a403-e96b0029c9fe" in (INFRA / "modules/storage.bicep").read_text()
 
 
-def test_the_site_is_reached_safely_and_started_rightly():
+def test_the_site_is_reached_by_https_and_started_by_its_startup_file():
     site = resource("Microsoft.Web/sites")
     config = site["properties"]["siteConfig"]
     assert site["properties"]["httpsOnly"] is True
@@ -221,6 +222,6 @@ def test_bicep_and_script_give_the_site_the_same_settings():
     assert set(in_script) == set(in_bicep) and len(in_script) == 13
     for name, value in in_script.items():
         assert value.startswith("$") or in_bicep[name] == f"'{value}'", name
-    # And the document shows them all.
+    # The tutorial shows all of them.
     tutorial = (ROOT / "docs/tutorial.md").read_text()
     assert [name for name in in_script if f"{name}=" not in tutorial] == []

@@ -1,4 +1,4 @@
-"""The Dockerfile: by a linter, and by doing what its lines say, since no container engine runs here."""
+"""Checks the Dockerfile with a linter, and by carrying out its steps, since there is no container engine here."""
 
 import os
 import re
@@ -29,7 +29,7 @@ def test_the_linter_finds_nothing(tmp_path):
     assert subprocess.run([HADOLINT, wrong], capture_output=True).returncode != 0
 
 
-def test_it_runs_as_nobody_and_says_when_it_is_not_well():
+def test_it_runs_unprivileged_and_has_a_health_check():
     assert values("USER") == [str(NONROOT)]
     assert len(values("HEALTHCHECK")) == 1
     assert values("FROM")[-1].endswith(":nonroot")
@@ -37,8 +37,8 @@ def test_it_runs_as_nobody_and_says_when_it_is_not_well():
 
 @pytest.fixture(scope="module")
 def image(tmp_path_factory):
-    """A root folder with what the last stage has: the binary and the libraries that it loads."""
-    # What .dockerignore lets through, as COPY . . finds it.
+    """A root folder with the files of the last stage: the binary and the libraries that it loads."""
+    # The files that .dockerignore admits, as `COPY . .` sees them.
     allowed = [line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")]
     context = tmp_path_factory.mktemp("context")
     listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard", "-z"], cwd=ROOT, capture_output=True, check=True)
@@ -48,7 +48,7 @@ def image(tmp_path_factory):
             shutil.copy2(ROOT / name, context / name)
     target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")).resolve()
     (build,) = values("RUN")
-    # Without .cargo/config.toml, which is of no matter to what is built.
+    # .cargo/config.toml is not copied. It does not affect what is built.
     environment = {**os.environ, "CARGO_TARGET_DIR": str(target), "MEMORY_SERVE_QUIET": "1"}
     built = subprocess.run(build, shell=True, cwd=context, env=environment, capture_output=True, text=True)
     assert built.returncode == 0, built.stderr
@@ -70,9 +70,9 @@ def image(tmp_path_factory):
     return root
 
 
-def test_what_it_holds_starts_and_is_well(image):
+def test_its_files_start_and_pass_the_health_check(image):
     if os.getuid() != 0:
-        pytest.skip("chroot is for root: run the tests as root to see the container's files start")
+        pytest.skip("chroot needs root: run the tests as root to start the container's files")
     environment = dict(value.split("=", 1) for value in values("ENV"))
     environment |= {"PORT": "18734", "HOST": "127.0.0.1"}
     (health,) = values("HEALTHCHECK")
@@ -88,12 +88,12 @@ def test_what_it_holds_starts_and_is_well(image):
     with subprocess.Popen(inside(entry), env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as site:
         try:
             for _ in range(300):
-                well = subprocess.run(inside(check), env=environment, capture_output=True, text=True)
-                if well.returncode == 0 or site.poll() is not None:
+                checked = subprocess.run(inside(check), env=environment, capture_output=True, text=True)
+                if checked.returncode == 0 or site.poll() is not None:
                     break
                 time.sleep(0.1)
-            assert well.returncode == 0, well.stderr
+            assert checked.returncode == 0, checked.stderr
         finally:
             site.terminate()
-            said = site.communicate()[0].decode()
-    assert site.returncode == 0, said
+            output = site.communicate()[0].decode()
+    assert site.returncode == 0, output

@@ -1,6 +1,7 @@
-"""infra/database.sql, run by a real psql against a real PostgreSQL.
+"""Runs infra/database.sql with a real psql against a real PostgreSQL.
 
-Only the two functions that Azure adds are made here: one makes a role and notes whose it is, the other lists it.
+Only the two functions that Azure adds are imitated: one creates a role and records the object id that it is bound to,
+the other lists these records.
 """
 
 import os
@@ -30,7 +31,7 @@ end $$;
 def server_programs():
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[4].split(".")[0]))
     where = found[-1] if found else shutil.which("initdb")
-    assert where, "PostgreSQL's server is missing; on Debian or Ubuntu: sudo apt-get install postgresql"
+    assert where, "PostgreSQL's server is not installed. On Debian or Ubuntu: sudo apt-get install postgresql"
     return Path(where).parent
 
 
@@ -40,13 +41,13 @@ class Server:
 
     def as_server(self, *command):
         # The server refuses to run as root.
-        who = {}
+        account = {}
         if os.getuid() == 0:
             postgres = pwd.getpwnam("postgres")
             os.chown(self.folder, postgres.pw_uid, postgres.pw_gid)
-            who = {"user": postgres.pw_uid, "group": postgres.pw_gid, "extra_groups": []}
+            account = {"user": postgres.pw_uid, "group": postgres.pw_gid, "extra_groups": []}
         subprocess.run(
-            [str(part) for part in command], cwd=self.folder, check=True, stdout=subprocess.DEVNULL, timeout=60, **who
+            [str(part) for part in command], cwd=self.folder, check=True, stdout=subprocess.DEVNULL, timeout=60, **account
         )
 
     def start(self):
@@ -72,12 +73,12 @@ class Server:
 
 @pytest.fixture(scope="module")
 def server():
-    # A short path: a socket's must not be longer than about 100 characters.
+    # The path is short because a socket's path is limited to about 100 characters.
     with tempfile.TemporaryDirectory(prefix="pg-") as folder:
         server = Server(Path(folder))
         server.start()
         try:
-            # Whoever is not asked in stays out.
+            # By default every role may connect. Without that right, only the script's grant lets the identity in.
             for statement in (AZURE, 'create database "Restaurant-1"', 'revoke connect on database "Restaurant-1" from public'):
                 made = server.psql("-v", "ON_ERROR_STOP=1", "-c", statement)
                 assert made.returncode == 0, made.stderr
@@ -86,23 +87,23 @@ def server():
             server.stop()
 
 
-def test_the_identity_can_sign_in_and_make_tables(server):
-    for _ in range(2):  # It can be run again.
+def test_the_identity_can_sign_in_and_create_tables(server):
+    for _ in range(2):  # Running it again is safe.
         done = server.database_sql("web-identity", OID)
         assert done.returncode == 0, done.stderr
     made = server.psql("-c", "create table reviews ()", user="web-identity", database="Restaurant-1")
     assert made.returncode == 0, made.stderr
-    noted = server.psql("-c", "select principaltype, objectid, isadmin, ismfa from principals").stdout.strip()
-    assert noted == f"service|{OID}|0|0"
+    recorded = server.psql("-c", "select principaltype, objectid, isadmin, ismfa from principals").stdout.strip()
+    assert recorded == f"service|{OID}|0|0"
 
 
-def test_another_identity_of_that_name_is_bound_to_the_role(server):
+def test_a_new_identity_with_the_same_name_is_bound_to_the_role(server):
     assert server.database_sql("again", OID).returncode == 0
     done = server.database_sql("again", "44444444-4444-4444-4444-444444444444")
-    # PostgreSQL itself has no provider of that name; Azure has.
+    # Only Azure has a security label provider of that name.
     assert done.returncode != 0 and 'security label provider "pgaadauth" is not loaded' in done.stderr
 
 
-def test_a_fault_is_reported(server):
+def test_an_unknown_database_is_reported(server):
     done = server.psql("--set=identity=x", f"--set=identity_oid={OID}", "--set=database=nowhere", "--file", str(ROOT / "infra/database.sql"))
     assert done.returncode != 0 and 'database "nowhere" does not exist' in done.stderr

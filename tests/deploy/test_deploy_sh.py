@@ -1,4 +1,4 @@
-"""infra/deploy.sh, run against stand-ins for az, psql and curl that write down their calls."""
+"""Runs infra/deploy.sh against fakes of az, psql and curl that record their calls."""
 
 import os
 import shutil
@@ -13,7 +13,7 @@ SECRET = "the-token-is-secret"
 
 
 class Deployment:
-    """A copy of what the script needs, and an empty Azure."""
+    """A copy of the files that the script needs, and an empty Azure."""
 
     def __init__(self, folder):
         self.folder = folder
@@ -53,14 +53,14 @@ class Deployment:
     def fail_at(self, number):
         (self.fake / "fail-at").write_text(str(number))
 
-    def heal(self):
+    def stop_failing(self):
         (self.fake / "fail-at").unlink()
 
     def rules_left(self):
-        """The firewall's rules for this machine."""
+        """The firewall rules that still admit this machine."""
         return list((self.fake / "made").glob("*firewall-rule database-sh"))
 
-    def azure_is_let_in(self):
+    def azure_is_admitted(self):
         return (self.fake / "made/postgres flexible-server firewall-rule AllowAzureServices").exists()
 
     def state(self):
@@ -75,7 +75,7 @@ def deployment(tmp_path):
 def test_a_full_run_and_a_second_one(deployment):
     first = deployment.run()
     assert first.returncode == 0, first.stderr
-    assert "The site: https://restaurant-review-" in first.stdout
+    assert "The site is running: https://restaurant-review-" in first.stdout
     assert "-a1b2.eastus-01.azurewebsites.net" in first.stdout
     calls, state = deployment.calls, deployment.state()
     settings = next(line for line in calls.splitlines() if "appsettings set" in line)
@@ -92,7 +92,7 @@ def test_a_full_run_and_a_second_one(deployment):
     assert "identity_oid=33333333" in calls
     assert "--password-auth Disabled" in calls
     assert "password" not in calls.replace("--password-auth", "").replace("--no-password", "").lower()
-    # The code comes last: it starts with its settings.
+    # The code is deployed last, so that it starts with its settings.
     assert calls.index("appsettings set") < calls.index("webapp deploy")
     assert not deployment.rules_left()
 
@@ -103,27 +103,27 @@ def test_a_full_run_and_a_second_one(deployment):
         assert command in calls and command not in deployment.calls
 
 
-def test_it_goes_on_after_a_failure_of_any_step(tmp_path):
+def test_it_continues_after_a_failure_of_any_step(tmp_path):
     whole = Deployment(tmp_path / "whole")
     assert whole.run().returncode == 0
     steps = whole.call_count()
     assert steps > 25
 
-    def fail_and_go_on(step):
+    def fail_and_continue(step):
         deployment = Deployment(tmp_path / str(step))
         deployment.fail_at(step)
         failed = deployment.run()
         assert failed.returncode != 0, f"step {step} failed, but the script did not"
-        assert "The site:" not in failed.stdout
-        assert failed.stderr.strip(), f"step {step} failed without a word"
-        deployment.heal()
+        assert "The site is running:" not in failed.stdout
+        assert failed.stderr.strip(), f"step {step} failed without a message"
+        deployment.stop_failing()
         again = deployment.run()
         assert again.returncode == 0, f"after a failure at step {step}: {again.stderr}"
         assert not deployment.rules_left()
-        assert deployment.azure_is_let_in()
+        assert deployment.azure_is_admitted()
 
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(fail_and_go_on, range(1, steps + 1)))
+        list(pool.map(fail_and_continue, range(1, steps + 1)))
 
 
 def test_a_failing_psql_closes_the_firewall_again(deployment):
@@ -135,7 +135,7 @@ def test_a_failing_psql_closes_the_firewall_again(deployment):
     assert deployment.run().returncode == 0
 
 
-def test_a_dry_run_runs_nothing(deployment):
+def test_a_dry_run_runs_no_command(deployment):
     done = deployment.run("--dry-run", fakes=True)
     assert done.returncode == 0, done.stderr
     assert deployment.calls == ""
@@ -156,7 +156,7 @@ def test_f1_has_no_always_on(deployment):
     assert "--always-on false" in deployment.calls
 
 
-def test_delete_asks_first(deployment):
+def test_delete_asks_for_confirmation(deployment):
     nothing = deployment.run("--delete")
     assert nothing.returncode != 0 and "nothing to delete" in nothing.stderr
     assert deployment.run().returncode == 0
@@ -170,7 +170,7 @@ def test_delete_asks_first(deployment):
     assert not (deployment.folder / ".azure/deploy.env").exists()
 
 
-def test_what_is_missing_is_named(deployment, tmp_path):
+def test_a_missing_program_is_named(deployment, tmp_path):
     tools = tmp_path / "tools"
     tools.mkdir()
     for tool in ("dirname", "sed", "bash"):
@@ -189,12 +189,12 @@ def test_what_is_missing_is_named(deployment, tmp_path):
             capture_output=True,
             text=True,
         )
-        assert done.returncode != 0 and done.stderr.startswith(f"{missing} is missing."), done.stderr
+        assert done.returncode != 0 and done.stderr.startswith(f"{missing} is not installed."), done.stderr
         assert not (deployment.folder / ".azure").exists()
 
 
 def test_an_unknown_option_is_refused(deployment):
     done = deployment.run("--now")
-    assert done.returncode != 0 and "no option --now" in done.stderr
+    assert done.returncode != 0 and "unknown option: --now" in done.stderr
     assert "infra/deploy.sh --delete" in done.stderr
     assert os.listdir(deployment.folder).count(".azure") == 0

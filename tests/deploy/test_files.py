@@ -1,10 +1,9 @@
-"""Scripts, workflows and the other files that a tool reads."""
+"""Checks scripts, workflows and other files that tools read."""
 
 import json
 import re
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 
 import pytest
@@ -34,7 +33,7 @@ def test_scripts(script):
     assert "set -x" not in script.read_text()
 
 
-def test_shellcheck_can_fail(tmp_path):
+def test_an_unsafe_script_is_reported(tmp_path):
     script = tmp_path / "wrong.sh"
     script.write_text("#!/bin/sh\nrm -rf $1/*\n")
     assert run(BIN / "shellcheck", script).returncode != 0
@@ -55,7 +54,7 @@ def test_a_wrong_workflow_is_reported(tmp_path):
     assert run(BIN / "actionlint", wrong).returncode != 0
 
 
-def test_workflows_hold_no_secret_and_the_least_rights():
+def test_workflows_hold_no_secret_and_have_the_least_permissions():
     for path in WORKFLOWS:
         text = path.read_text()
         assert "secrets." not in text and "publish-profile" not in text
@@ -74,7 +73,7 @@ def test_dependabot():
     path = ROOT / ".github/dependabot.yml"
     checked = run(BIN / "check-jsonschema", "--builtin-schema", "vendor.dependabot", path)
     assert checked.returncode == 0, checked.stdout
-    # Every folder with dependencies is looked after.
+    # Dependabot checks every folder that has dependencies.
     manifests = {"npm": "package.json", "pip": "requirements.txt"}
     tracked = run("git", "ls-files").stdout.splitlines()
     for update in yaml.safe_load(path.read_text())["updates"]:
@@ -89,7 +88,7 @@ def test_azure_yaml():
     assert re.fullmatch(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?", project["name"])
     assert (ROOT / project["infra"]["path"] / f"{project['infra']['module']}.bicep").exists()
     web = project["services"]["web"]
-    # What azd takes for host appservice: no image, docker, k8s, env. Its language custom wants `dist`.
+    # azd accepts no image, docker, k8s or env with the host appservice, and requires `dist` with the language custom.
     assert set(web) == {"project", "host", "language", "dist", "hooks"}
     assert (web["host"], web["language"]) == ("appservice", "custom")
     assert "'azd-service-name': 'web'" in (ROOT / "infra/modules/web.bicep").read_text()
@@ -98,9 +97,9 @@ def test_azure_yaml():
     for hook in hooks.values():
         assert set(hook) == {"shell", "run"} and hook["shell"] == "sh"
         script = ROOT / hook["run"]
-        assert script.stat().st_mode & 0o111, f"{script} cannot be run"
+        assert script.stat().st_mode & 0o111, f"{script} is not executable"
     assert web["dist"] in (ROOT / "infra/hooks/prepackage.sh").read_text()
-    # What the hook reads, main.bicep gives.
+    # main.bicep has an output for each variable that the hook reads.
     outputs = set(re.findall(r"(?m)^output (\w+)", (ROOT / "infra/main.bicep").read_text()))
     read = set(re.findall(r'"\$([A-Z_]+)"', (ROOT / "infra/hooks/postprovision.sh").read_text()))
     assert read and read <= outputs
@@ -113,14 +112,14 @@ def test_devcontainer():
         assert re.fullmatch(r"ghcr\.io/[\w-]+/[\w-]+(/[\w-]+)?:[\w.]+", feature)
 
 
-def test_the_sql_is_in_one_place():
+def test_the_sql_is_in_one_file():
     for path in ("infra/deploy.sh", "infra/database.sh", "infra/hooks/postprovision.sh", "docs/tutorial.md"):
         text = (ROOT / path).read_text()
         assert "pgaadauth_create_principal_with_oid('" not in text
     assert "infra/database.sql" in (ROOT / "docs/tutorial.md").read_text()
 
 
-def test_links_in_the_documents_lead_somewhere():
+def test_links_in_the_documents_have_a_target():
     for document in [ROOT / "README.md", *ROOT.glob("docs/*.md")]:
         text = document.read_text()
         for target in re.findall(r"\]\((?!https?:)([^)\s]+)\)", text):

@@ -1,4 +1,4 @@
-"""What ./package.sh makes: small, runnable on old images, the same from every checkout, and honest about its parts."""
+"""Checks the package: it is small, runs on old images, is the same from every checkout, and lists all its components."""
 
 import json
 import os
@@ -22,7 +22,7 @@ FLOOR = (2, 28)
 
 
 def package(checkout):
-    """Runs package.sh there, with the compiled crates of this checkout; the folder with what it made."""
+    """Runs package.sh in a checkout, reusing the crates compiled for this one. Returns the folder of the results."""
     target = os.environ.get("CARGO_TARGET_DIR", ROOT / "target")
     made = subprocess.run(
         ["./package.sh"],
@@ -54,7 +54,7 @@ def glibc_versions(binary):
     return {tuple(map(int, version.split("."))) for version in re.findall(r"GLIBC_([\d.]+)", symbols.stdout)}
 
 
-def test_the_zip_holds_what_is_needed_and_no_more(dist):
+def test_the_zip_holds_only_the_needed_files(dist):
     file = dist / "restaurant-review.zip"
     assert file.stat().st_size < 12 * MEGABYTE
     with zipfile.ZipFile(file) as archive:
@@ -72,19 +72,18 @@ def test_the_binary_is_small(binary):
 def test_the_binary_runs_on_old_images(binary):
     versions = glibc_versions(binary)
     assert versions and max(versions) <= FLOOR, max(versions)
-    # The system's own libc is newer than the floor, so the same look at a program of the system finds more.
     needed = subprocess.run(["readelf", "--dynamic", binary], capture_output=True, text=True, check=True).stdout
     libraries = set(re.findall(r"Shared library: \[([^]]+)", needed))
     assert libraries <= {"libc.so.6", "libm.so.6", "libdl.so.2", "libpthread.so.0", "librt.so.1", "ld-linux-x86-64.so.2"}
-    said = subprocess.run([binary, "--version"], capture_output=True, text=True, check=True).stdout
-    assert said.startswith("restaurant-review ")
+    output = subprocess.run([binary, "--version"], capture_output=True, text=True, check=True).stdout
+    assert output.startswith("restaurant-review ")
 
 
 @pytest.fixture(scope="module")
 def debian_11():
-    """The root folder of a Debian 11, the oldest system of App Service's images (glibc 2.31)."""
+    """The root folder of a Debian 11, the oldest system among App Service's images (glibc 2.31)."""
     if os.getuid() != 0:
-        pytest.skip("debootstrap and chroot are for root: run the tests as root to see the package start in a Debian 11")
+        pytest.skip("debootstrap and chroot need root: run the tests as root to start the package in a Debian 11")
     folder = ROOT / "target/test-tools/debian-11"
     if not folder.exists():
         new = folder.with_suffix(".new")
@@ -104,20 +103,20 @@ def test_the_package_starts_and_serves_in_an_old_system(binary, debian_11):
     app = debian_11 / "app"
     shutil.rmtree(app, ignore_errors=True)
     shutil.copytree(binary.parent, app)
-    # Lost, as by a zip made on Windows: start.sh gives it back.
+    # A zip made on Windows loses the execute permission. start.sh restores it.
     (app / "restaurant-review").chmod(0o644)
     environment = {"PATH": "/usr/bin:/bin", "PORT": "0", "HOST": "127.0.0.1", "DATA_DIR": "/tmp/data"}
     command = [shutil.which("chroot"), debian_11, "/bin/sh", "/app/start.sh"]
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as site:
         try:
-            said = ""
+            output = ""
             for line in site.stdout:
-                said += line
+                output += line
                 if listening := re.search(r"listening on (http://[\w.:]+)", line):
                     break
             else:
-                pytest.fail(said)
-            # It listens at once, and is ready when its tables are there.
+                pytest.fail(output)
+            # The site listens at once, and is ready when its tables exist.
             for _ in range(600):
                 try:
                     with urllib.request.urlopen(listening[1] + "/") as page:
@@ -127,23 +126,23 @@ def test_the_package_starts_and_serves_in_an_old_system(binary, debian_11):
                     assert error.code == 503
                     time.sleep(0.1)
             else:
-                pytest.fail("it does not become ready")
+                pytest.fail("the site did not become ready")
         finally:
             site.terminate()
-    assert site.returncode == 0, "it stops at SIGTERM"
+    assert site.returncode == 0, "the site did not stop cleanly at SIGTERM"
 
 
-def test_the_binary_does_not_say_where_it_was_built(binary):
+def test_the_binary_does_not_contain_build_paths(binary):
     content = binary.read_bytes()
     for folder in (ROOT, Path.home() / ".cargo", os.environ.get("CARGO_HOME")):
         if folder:
             assert str(folder).encode() + b"/" not in content, folder
 
 
-def test_another_checkout_makes_the_same_bytes(dist, tmp_path):
+def test_another_checkout_produces_the_same_bytes(dist, tmp_path):
     before = {path.name: path.read_bytes() for path in dist.glob("restaurant-review.*")}
     assert set(before) == {"restaurant-review.zip", "restaurant-review.cdx.json"}
-    # What is not committed yet counts as well, so that this can be seen before a commit.
+    # Uncommitted changes are copied as well, so that the test works before a commit.
     subprocess.run(["git", "clone", "--quiet", ROOT, tmp_path / "clone"], check=True)
     changed = subprocess.run(["git", "ls-files", "-mo", "--exclude-standard", "-z"], cwd=ROOT, capture_output=True, check=True)
     for name in filter(None, changed.stdout.decode().split("\0")):
@@ -155,7 +154,7 @@ def test_another_checkout_makes_the_same_bytes(dist, tmp_path):
         assert (again / name).read_bytes() == content, name
 
 
-def test_the_parts_list_is_valid_and_complete(dist):
+def test_the_component_list_is_valid_and_complete(dist):
     text = (dist / "restaurant-review.cdx.json").read_text()
     assert JsonStrictValidator(SchemaVersion.V1_5).validate_str(text) is None
     assert JsonStrictValidator(SchemaVersion.V1_5).validate_str(text.replace('"components"', '"parts"', 1)) is not None
@@ -163,5 +162,5 @@ def test_the_parts_list_is_valid_and_complete(dist):
     for name in ("axum", "sqlx", "azure_identity", "azure_storage_blob", "rustls"):
         assert components[name]["purl"].startswith(f"pkg:cargo/{name}@")
         assert components[name]["hashes"]
-    assert "local-azure" not in components, "the emulator is no part of the site"
+    assert "local-azure" not in components, "the emulator is not part of the site"
     assert str(ROOT) not in text

@@ -1,5 +1,5 @@
--- What visitors do: the list in its orders, restaurants 1 to the first argument, most of them seldom, and searches
--- for the further arguments.
+-- A mix of requests as visitors send them: lists in all orders, restaurants from 1 to the first argument, of which most are
+-- read rarely, and searches for the words in the other arguments.
 dofile("benches/bench/lua/report.lua")
 
 local restaurants

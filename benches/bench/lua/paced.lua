@@ -1,4 +1,4 @@
--- Requests at the pace of people: each connection waits up to 0.6 seconds before its next one.
+-- Requests at human pace: each connection waits up to 0.6 seconds before its next request.
 dofile("benches/bench/lua/report.lua")
 
 function init()

@@ -1,4 +1,4 @@
--- Prints what wrk measured as one line of JSON, exact to the microsecond.
+-- Prints wrk's results as one line of JSON, in microseconds.
 function done(summary, latency, requests)
   local percentiles = {}
   for _, p in ipairs({ 1, 5, 10, 25, 50, 75, 90, 95, 99, 99.9 }) do

@@ -1,5 +1,5 @@
--- Posts reviews, each different from all others, over restaurants 1 to the first argument. The further arguments, if
--- any, are what Django wants with a form: its token and cookie.
+-- Posts reviews, each different from the others, of restaurants from 1 to the first argument. The other arguments, if
+-- any, are the token and the cookie that Django requires with a form.
 dofile("benches/bench/lua/report.lua")
 
 local restaurants, token, cookie

@@ -1,1 +1,1 @@
-"""The rows of the table: each file measures a group of them."""
+"""The rows of the table. Each file measures a group of them."""

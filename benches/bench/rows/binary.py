@@ -1,4 +1,4 @@
-"""The size of the program, and how long it takes to be built from nothing."""
+"""The size of the program, and the duration of a clean build."""
 
 from ..build import Built
 from ..results import Goal, Row
@@ -16,7 +16,7 @@ def row(built: Built) -> Row:
             Goal("≤ 15 MB", f"{number(megabytes)} MB", megabytes <= 15),
             Goal("build time reported", took, None),
         ],
-        how="once, with the crates already downloaded",
-        text="This is the binary that all other rows are measured with. 1 MB is 1,000,000 bytes.",
+        how="one build, with the crates already downloaded",
+        text="All other rows are measured with this binary. 1 MB is 1,000,000 bytes.",
         figures={"bytes": built.size, "build_seconds": built.seconds},
     )

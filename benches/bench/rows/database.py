@@ -1,4 +1,4 @@
-"""Pages that must ask the database, beside PostgreSQL alone with the same SQL."""
+"""Pages that are not cached, compared with PostgreSQL alone running the same SQL."""
 
 from functools import partial
 
@@ -13,8 +13,8 @@ def measure(bench: Bench) -> list[Row]:
     rows = []
     with bench.servers.site("site_small", cache=False) as site:
         for name, path, what in [("home-database", "/", "`/`"), ("restaurant-database", "/1/", "`/<id>/`")]:
-            asked = statements.of(bench.postgres, "site_small", partial(client.get, site.port, path))
-            script = pgbench.write_script(name, [statement.text() for statement in asked])
+            executed = statements.of(bench.postgres, "site_small", partial(client.get, site.port, path))
+            script = pgbench.write_script(name, [statement.text() for statement in executed])
             url = bench.postgres.url("site_small")
             bench.wrk.run(site.url(path), bench.plan.warm_up)
             loads, limits = [], []
@@ -39,7 +39,7 @@ def measure(bench: Bench) -> list[Row]:
 
 def _text(script: str) -> str:
     return (
-        f"pgbench has {PGBENCH_CLIENTS} connections because the site's pool has as many. It runs what the site was "
-        "seen to run, taken from PostgreSQL's log, with the parameters in their places:\n\n"
+        f"pgbench has {PGBENCH_CLIENTS} connections, like the site's pool. It runs the statements that the site ran "
+        "according to PostgreSQL's log, with the parameters filled in:\n\n"
         f"```sql\n{script.strip()}\n```"
     )

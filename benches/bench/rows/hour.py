@@ -1,4 +1,4 @@
-"""Memory over as many requests as the tuned sample can answer in an hour."""
+"""Memory during the number of requests that the tuned sample can answer in an hour."""
 
 from ..context import Bench
 from ..plan import CONNECTIONS
@@ -6,7 +6,7 @@ from ..results import Goal, Row
 from ..samples import number
 from .scale import COMMON, RARE
 
-#: Growth beyond this is not flat: the last tenth of the requests against the first after a tenth of them.
+#: Memory counts as flat up to this growth, from the second tenth of the requests to the last tenth.
 FLAT = 1.1
 
 
@@ -21,7 +21,7 @@ def measure(bench: Bench) -> list[Row]:
             requests += load.requests
             curve.append((requests, site.memory().now))
         peak = site.memory().peak
-    # What is kept in memory fills up first.
+    # Caches fill up during the first tenth.
     early = [rss for done, rss in curve if requests / 10 <= done <= requests / 5] or [curve[1][1]]
     late = [rss for done, rss in curve if done >= 9 * requests / 10]
     growth = max(late) / max(early)
@@ -30,16 +30,16 @@ def measure(bench: Bench) -> list[Row]:
         Row(
             name="memory-hour",
             what=f"Memory (RSS) over {number(requests)} requests",
-            measured=f"{number(most)} MB at most",
+            measured=f"at most {number(most)} MB",
             goals=[
                 Goal("≤ 30 MB", f"{number(most)} MB", most <= 30),
-                Goal("flat", f"{number(growth)} × from the first fifth to the last tenth", growth <= FLAT),
+                Goal("flat", f"{number(growth)} × from the second tenth to the last", growth <= FLAT),
             ],
-            how=f"`wrk -t1 -c{CONNECTIONS}` in a row on the big data set; read every two seconds",
+            how=f"`wrk -t1 -c{CONNECTIONS}` on the big data set; memory is read every two seconds",
             text=(
-                "An hour of the tuned sample's 276 requests a second. The addresses are mixed: lists in every order, "
-                f"restaurants that many read, restaurants that hardly anyone reads (out of {bench.plan.big[0]:,}), "
-                f"searches. The peak that the kernel saw is {number(peak)} MB."
+                "This is an hour of the tuned sample's 276 requests per second. The requests are a mix of lists in every "
+                f"order, popular restaurants, rarely read restaurants (out of {bench.plan.big[0]:,}) and searches. The "
+                f"peak according to the kernel is {number(peak)} MB."
             ),
             figures={"requests_and_rss_mb": curve, "peak_mb": peak},
         )

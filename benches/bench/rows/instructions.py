@@ -1,4 +1,4 @@
-"""Processor instructions per request, as counted for the budget that the tests check (benches/instructions/)."""
+"""Processor instructions per request, from the budget that the tests check (benches/instructions/)."""
 
 import json
 
@@ -20,9 +20,9 @@ def measure(_: Bench) -> list[Row]:
             name="instructions",
             what="Processor instructions per request",
             measured="see below",
-            goals=[Goal("reported for each page; a rise by more than 5 % fails the tests", "see below", None)],
-            how=f"callgrind and the binary that is deployed, made by rustc {budget['rustc']}; `{BUDGET.parent}/`",
-            text="Counted by a run of its own, for the budget that `./test.sh` checks.",
+            goals=[Goal("reported for each page; an increase of more than 5 % fails the tests", "see below", None)],
+            how=f"callgrind with the binary that is deployed, built with rustc {budget['rustc']}; `{BUDGET.parent}/`",
+            text="A separate run counted these for the budget that `./test.sh` checks.",
             tables=[Table(["", "", "instructions"], lines)],
             figures={"instructions": counts},
         )

@@ -1,4 +1,4 @@
-"""The two pages that are read most, beside the peers and beside a server that only gives the same bytes."""
+"""The two most visited pages, compared with the peers and with a server that only returns the same bytes."""
 
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -14,7 +14,7 @@ from ..wrk import Load
 
 GZIP = "Accept-Encoding: gzip"
 
-#: Name, address, what it is; times the sample as shipped, times the sample tuned.
+#: Name, address, title, and the goals: times as fast as the sample as shipped, and as the sample tuned.
 PAGES = [
     ("home", "/", "GET `/` with 50 restaurants", 500, 130),
     ("restaurant", "/1/", "GET `/<id>/` with 20 reviews", 400, 85),
@@ -72,7 +72,7 @@ def measure(bench: Bench) -> list[Row]:
 def in_turns(
     bench: Bench, servers: dict[str, Server], path: str, headers: Sequence[str] = (), script: str = "report"
 ) -> dict[str, list[Load]]:
-    """The loads of each server, round by round."""
+    """Measures the servers in turns. Returns the loads of each server by round."""
     for server in servers.values():
         bench.wrk.run(server.url(path), bench.plan.warm_up, headers=headers)
     loads: dict[str, list[Load]] = {name: [] for name in servers}
@@ -107,11 +107,11 @@ def _table(path: str, site: Server, peer: Server, loads: dict[str, list[Load]], 
         ]
         for name, seen, size in names.values()
     ]
-    return Table(["", "bytes", "requests/s", "median, ms", "p99, ms", "processors that wrk takes"], lines)
+    return Table(["", "bytes", "requests/s", "median, ms", "p99, ms", "processors used by wrk"], lines)
 
 
 class Latency:
-    """The row on the slowest requests, out of the same loads."""
+    """The row about the slowest requests of the same loads."""
 
     def __init__(self, bench: Bench) -> None:
         self.how = bench.how(CONNECTIONS)
@@ -130,12 +130,12 @@ class Latency:
 
         goals = [
             Goal.at_most(0.01, f"the sample's as shipped, `{page}`{pace}", ratio(loads, "shipped"), percent=True)
-            for pages, pace in ((self.pages, ""), (self.paced, " at the pace of people"))
+            for pages, pace in ((self.pages, ""), (self.paced, " at human pace"))
             for page, loads in pages.items()
         ]
         lines = [
             [f"`{page}`, {pace}", *(latencies(loads[server], "99").text() for server in loads)]
-            for pages, pace in ((self.pages, "as fast as it can"), (self.paced, "at the pace of people"))
+            for pages, pace in ((self.pages, "at full load"), (self.paced, "at human pace"))
             for page, loads in pages.items()
         ]
         percentiles = {
@@ -152,9 +152,9 @@ class Latency:
             tuned=p99("tuned"),
             limit=p99("bare"),
             text=(
-                "In milliseconds, medians of the rounds: from the loads of the two rows above, which keep all processors "
-                "busy, and from rounds in which each connection waits up to 0.6 seconds before its next request, about "
-                "50 requests/s in all, which even the sample as shipped can carry."
+                "The table shows medians of the rounds. *At full load* are the loads of the two rows above, which keep "
+                "all processors busy. *At human pace* are rounds in which each connection waits up to 0.6 seconds "
+                "before its next request. That is about 50 requests/s in total, which even the sample as shipped can handle."
             ),
             tables=[Table(["p99, ms", "site", "bare server", "sample as shipped", "sample tuned"], lines)],
             figures={"latency_ms": percentiles},
@@ -175,11 +175,11 @@ def _memory_row(memory: dict[str, list[Memory]]) -> Row:
         what="Memory (RSS) under the load of the rows `/` and `/<id>/`",
         measured=f"{number(most('site'))} MB",
         goals=[Goal("≤ 30 MB", used.text(" MB"), used.high <= 30)],
-        how="read from the kernel right after the last round",
+        how="reported by the kernel right after the last round",
         shipped=f"{number(most('shipped'))} MB",
         tuned=f"{number(most('tuned'))} MB",
         limit=f"{number(most('bare'))} MB: bare server",
-        text="Of the sample it is the sum over gunicorn's processes; what they share is counted in each.",
+        text="For the sample it is the sum over gunicorn's processes, which counts shared memory once for each process.",
         figures={
             "rss_mb": {server: [seen.now for seen in each] for server, each in memory.items()},
             "peak_mb": {server: [seen.peak for seen in each] for server, each in memory.items()},

@@ -1,4 +1,4 @@
-"""Photos: how long one takes to be stored, and how fast they are read again."""
+"""Photos: the time to store one, and the rate of reading them."""
 
 import json
 import re
@@ -19,8 +19,8 @@ from ..servers import OTHER_SITE, Server, record
 from ..wrk import Load
 
 PHOTO = OUT / "photo.jpg"
-#: How many photos are sent at once.
-AT_ONCE = 8
+#: The number of concurrent uploads.
+CONCURRENT_UPLOADS = 8
 
 
 def measure(bench: Bench) -> list[Row]:
@@ -30,19 +30,19 @@ def measure(bench: Bench) -> list[Row]:
         with bench.servers.site("site_photos", more=blobs.environment) as site:
             upload = _upload(bench, site, times)
             reading = _reading(bench, blobs, site, newest_photo(site))
-        at_once = _at_once(bench, blobs)
-    return [upload, reading, at_once]
+        concurrent = _concurrent_uploads(bench, blobs)
+    return [upload, reading, concurrent]
 
 
 def photo_times(bench: Bench) -> dict[str, float]:
-    """How long the codecs alone take; leaves the photo that is sent in PHOTO."""
+    """Measures the codecs alone. Also writes the photo to upload to PHOTO."""
     command = [str(bench.programs / "examples/photo-times"), "--rounds", str(bench.plan.uploads), "--write", str(PHOTO)]
     times: dict[str, float] = json.loads(bench.commands.run(command))
     return times
 
 
 def send_photo(site: Server, photo: bytes) -> float:
-    """Posts a review with that photo; how many milliseconds the answer took."""
+    """Posts a review with the photo. Returns the time until the response in milliseconds."""
     headers, body = client.form({"user_name": "Ada", "rating": "5", "review_text": "See for yourself."}, photo)
     answer = client.request(site.port, "/review/1", "POST", headers, body)
     if answer.status != 303:
@@ -51,7 +51,7 @@ def send_photo(site: Server, photo: bytes) -> float:
 
 
 def newest_photo(site: Server) -> str:
-    """The path of the photo that was sent last."""
+    """The path of the most recent photo."""
     paths: list[str] = re.findall(r'href="(/photos/[^"]+)"', client.get(site.port, "/1/").text())
     return paths[0]
 
@@ -66,20 +66,20 @@ def _upload(bench: Bench, site: Server, times: dict[str, float]) -> Row:
         what="Photo upload (5 MB, 12 megapixels), to stored photo and thumbnail",
         measured=sent.text(" ms"),
         goals=[Goal.at_most(2, "decoder and encoders alone", Samples([ms / alone for ms in sent.values]))],
-        how=f"{bench.plan.uploads} uploads, one after the other, after one to warm up; Python's http.client",
+        how=f"{bench.plan.uploads} uploads, one after the other, after one for warm-up, with Python's http.client",
         limit=f"{number(alone)} ms: decoder and encoders",
         text=(
             f"The photo has {len(photo):,} bytes. Decoding it takes {number(times['decoder_ms'])} ms, encoding the "
-            f"photo and its thumbnail {number(times['encoders_ms'])} ms, all that the site does with it "
-            f"{number(times['process_ms'])} ms. An upload ends with the photo and its thumbnail in Blob Storage and "
-            "the review in PostgreSQL."
+            f"photo and its thumbnail takes {number(times['encoders_ms'])} ms, and the site's whole processing takes "
+            f"{number(times['process_ms'])} ms. An upload ends when the photo and its thumbnail are in Blob Storage and "
+            "the review is in PostgreSQL."
         ),
         figures={"upload_ms": sent.values, "photo_times": times},
     )
 
 
 def _reading(bench: Bench, blobs: "Blobs", site: Server, path: str) -> Row:
-    """The site beside the storage that it reads from, and the same photo from a folder."""
+    """Compares reading from Blob Storage through the site with reading from it directly, and with a folder."""
     recorded = {path: record(site, path, "photo")}
     blob_url = f"{blobs.container_url}/{path.removeprefix('/photos/')}"
     headers = [f"Authorization: Bearer {blobs.token}", "x-ms-version: 2021-12-02"]
@@ -119,10 +119,10 @@ def _reading(bench: Bench, blobs: "Blobs", site: Server, path: str) -> Row:
         how=bench.how(CONNECTIONS),
         limit=f"{rate['storage'].text('/s')}: the storage",
         text=(
-            f"The photo that is read has {size:,} bytes. The storage is Local Azure's (Azurite behind a door that "
-            "checks tokens), over HTTPS with a token, as the site reads it. Memory (RSS) is the site's before and "
-            "after the rounds: with Blob Storage; with a folder. It counts as flat when it grows by less than a fifth "
-            "or stays below 30 MB."
+            f"The photo has {size:,} bytes. The storage is Local Azure's: Azurite behind a front end that checks "
+            "tokens. It is read over HTTPS with a token, as the site does. The goal *memory flat* compares the site's memory "
+            "(RSS) before and after the rounds, first with Blob Storage and then with a folder. It is met if memory grows "
+            "by less than a fifth or stays below 30 MB."
         ),
         tables=[
             Table(
@@ -139,8 +139,8 @@ def _reading(bench: Bench, blobs: "Blobs", site: Server, path: str) -> Row:
     )
 
 
-def _at_once(bench: Bench, blobs: "Blobs") -> Row:
-    """What the site needs while photos come together."""
+def _concurrent_uploads(bench: Bench, blobs: "Blobs") -> Row:
+    """The memory of the site during concurrent uploads."""
     photo = PHOTO.read_bytes()
     with bench.servers.site("site_photos", more=blobs.environment) as site:
         client.get(site.port, "/")
@@ -148,18 +148,18 @@ def _at_once(bench: Bench, blobs: "Blobs") -> Row:
         peaks = []
         for _ in range(bench.plan.rounds):
             site.reset_peak()
-            with ThreadPoolExecutor(AT_ONCE) as senders:
-                list(senders.map(lambda _: send_photo(site, photo), range(AT_ONCE)))
+            with ThreadPoolExecutor(CONCURRENT_UPLOADS) as senders:
+                list(senders.map(lambda _: send_photo(site, photo), range(CONCURRENT_UPLOADS)))
             peaks.append(site.memory().peak)
         after = site.memory().now
     peak = Samples(peaks)
     return Row(
         name="memory-photos",
-        what=f"Memory (RSS) while {AT_ONCE} photos are processed, to Blob Storage",
+        what=f"Memory (RSS) during {CONCURRENT_UPLOADS} concurrent uploads to Blob Storage",
         measured=peak.text(" MB"),
         goals=[Goal("≤ 120 MB", peak.text(" MB"), peak.high <= 120)],
-        how=f"{bench.plan.rounds} times {AT_ONCE} uploads at once of the photo above; VmHWM, reset before each time",
-        text=f"Before the first photo it is {number(before)} MB, after the last one {number(after)} MB.",
+        how=f"{bench.plan.rounds} rounds of {CONCURRENT_UPLOADS} concurrent uploads of the photo above; VmHWM, reset before each round",
+        text=f"Memory is {number(before)} MB before the first upload and {number(after)} MB after the last one.",
         figures={"peak_mb": peaks, "before_mb": before, "after_mb": after},
     )
 
@@ -167,14 +167,14 @@ def _at_once(bench: Bench, blobs: "Blobs") -> Row:
 @dataclass(frozen=True)
 class Blobs:
     environment: Mapping[str, str]
-    """What the site needs to keep its photos there."""
+    """The settings with which the site stores its photos there."""
     container_url: str
     token: str
 
 
 @contextmanager
 def cloud(bench: Bench) -> Iterator[Blobs]:
-    """Blob Storage and an identity for the site, by Local Azure."""
+    """Starts Local Azure's Blob Storage with an identity for the site."""
     command = [str(bench.programs / "examples/bench-cloud")]
     bench.commands.note(command)
     log = LOGS / "cloud.log"
@@ -186,12 +186,12 @@ def cloud(bench: Bench) -> Iterator[Blobs]:
         line = process.stdout.readline()
         if not line:
             raise SystemExit(f"{command[0]} failed:\n{log.read_text(encoding='utf-8')[-2000:]}")
-        said = json.loads(line)
-        hidden = {said["environment"]["IDENTITY_HEADER"]: "$IDENTITY_HEADER", said["token"]: "$TOKEN"}
-        folder = str(Path(said["environment"]["SSL_CERT_FILE"]).parent)
+        started = json.loads(line)
+        hidden = {started["environment"]["IDENTITY_HEADER"]: "$IDENTITY_HEADER", started["token"]: "$TOKEN"}
+        folder = str(Path(started["environment"]["SSL_CERT_FILE"]).parent)
         bench.commands.secrets |= hidden | {folder: "$CLOUD"}
         try:
-            yield Blobs(said["environment"], said["container_url"], said["token"])
+            yield Blobs(started["environment"], started["container_url"], started["token"])
         finally:
             process.stdin.close()
             process.wait(30)

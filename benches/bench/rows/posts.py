@@ -1,4 +1,4 @@
-"""Posting reviews without a photo. An answer means that the review is on disk."""
+"""Posting reviews without photos. A response means that the review is on disk."""
 
 import re
 
@@ -10,7 +10,7 @@ from ..samples import Samples
 from ..servers import TUNED, Server
 from ..wrk import Load
 
-#: The restaurant of the review whose SQL is looked at; in pgbench's script a random one.
+#: The restaurant of the review whose SQL is recorded. pgbench's script replaces it with a random one.
 PROBE = 37
 
 
@@ -19,16 +19,16 @@ def measure(bench: Bench) -> list[Row]:
     postgres.create("site_posts", "site_small")
     postgres.create("peer_posts", "peer_small")
     with bench.servers.site("site_posts") as site, bench.servers.peer("tuned", "peer_posts", TUNED) as tuned:
-        asked = statements.of(postgres, "site_posts", lambda: post_one(site, PROBE))
+        executed = statements.of(postgres, "site_posts", lambda: post_one(site, PROBE))
         replacements = {f"'{PROBE}'": ":restaurant", "'[0-9a-f]{64}'": ":submission"}
         script = pgbench.write_script(
             "post",
-            [statement.text(replacements) for statement in asked],
+            [statement.text(replacements) for statement in executed],
             [f"\\set restaurant random(1, {restaurants})", "\\set submission random(1, 9000000000000000000)"],
         )
         text = script.read_text(encoding="utf-8")
         if not re.search(r":restaurant\b.*:submission\b", text, re.DOTALL):
-            raise SystemExit(f"the SQL of a posted review is not what it was thought to be:\n{text}")
+            raise SystemExit(f"the SQL of a posted review has an unexpected form:\n{text}")
         django = django_form(tuned)
         loads, tuned_loads, inserts = [], [], []
         for number in range(-1, bench.plan.rounds):
@@ -38,7 +38,7 @@ def measure(bench: Bench) -> list[Row]:
             before = count(bench, "site_posts", "reviews")
             limit = pgbench.run(bench.commands, postgres.url("site_posts"), script, seconds)
             if count(bench, "site_posts", "reviews") - before < limit * seconds / 2:
-                raise SystemExit("pgbench's inserts did not insert")
+                raise SystemExit("pgbench's inserts added too few reviews")
             if number >= 0:
                 loads.append(mine)
                 tuned_loads.append(theirs)
@@ -57,10 +57,10 @@ def measure(bench: Bench) -> list[Row]:
             tuned=tuned_rate.text("/s"),
             limit=f"{insert_rate.text('/s')}: pgbench",
             text=(
-                f"Every review is different, and goes to one of {restaurants} restaurants at random. `fsync` and "
-                "`synchronous_commit` are on. After each round the reviews are counted: as many more as wrk has "
-                "answers, and no more than the few that were under way when it stopped. pgbench runs the insert that "
-                f"the site runs, with the site's triggers:\n\n```sql\n{text.strip()}\n```"
+                f"Every review is different and belongs to one of {restaurants} restaurants at random. `fsync` and "
+                "`synchronous_commit` are on. After each round the reviews are counted. Their number must have grown by "
+                "the number of responses that wrk received, plus at most the requests in flight when it stopped. pgbench "
+                f"runs the site's insert with the site's triggers:\n\n```sql\n{text.strip()}\n```"
             ),
             figures={
                 "requests_per_second": rate.values,
@@ -82,13 +82,13 @@ def post_one(site: Server, restaurant: int) -> None:
 def post_many(
     bench: Bench, server: Server, database: str, table: str, seconds: float, django: tuple[str, ...] = ()
 ) -> Load:
-    """A round of posts, each of which is a row afterwards."""
+    """Runs a round of posts, and checks that each added a row."""
     before = count(bench, database, table)
     arguments = [str(bench.plan.small[0]), *django]
     load = bench.wrk.run(server.url("/"), seconds, script="reviews", arguments=arguments)
     added = count(bench, database, table) - before
     if not load.requests <= added <= load.requests + CONNECTIONS:
-        raise SystemExit(f"{load.requests} posts were answered well, but {added} rows were added to {table}")
+        raise SystemExit(f"{load.requests} posts succeeded, but {added} rows were added to {table}")
     return load
 
 
@@ -97,7 +97,7 @@ def count(bench: Bench, database: str, table: str) -> int:
 
 
 def django_form(peer: Server) -> tuple[str, ...]:
-    """The token and the cookie that Django wants with a form."""
+    """The token and the cookie that Django requires with a form."""
     page = client.get(peer.port, "/1/")
     token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page.text())
     cookie = page.header("Set-Cookie")

@@ -1,4 +1,4 @@
-"""The same pages with 100,000 restaurants and 5,000,000 reviews as with 50 and 1,000."""
+"""Compares pages with 100,000 restaurants and 5,000,000 reviews to the same pages with 50 and 1,000."""
 
 import re
 from contextlib import ExitStack
@@ -14,11 +14,11 @@ from ..samples import Samples, number
 from ..servers import OTHER_PEER, OTHER_SITE, SITE, TUNED, Server
 from ..wrk import Load
 
-#: Words that find one restaurant in 14, and one in 1,000 (see benches/data/site.sql).
+#: Words that one restaurant in 14 has, and one in 1,000 (see benches/data/site.sql).
 COMMON, RARE = "noodle", "fondue"
-#: How many seconds the peer may take for one page.
+#: The time limit in seconds for one page of the peer.
 PEER_LIMIT = 180
-#: Single requests that the peer's pages are timed with; one is enough when it takes longer than the seconds below.
+#: The number of requests that time a page of the peer. A single one is used if it takes longer than PEER_SLOW seconds.
 PEER_REQUESTS = 3
 PEER_SLOW = 10
 
@@ -29,13 +29,13 @@ class Page:
     small: str
     big: str
     bound: float
-    """The goal: at most so many times the small case."""
+    """The goal: at most this many times the small case."""
     peer: bool = False
-    """The peer has that page too."""
+    """Whether the peer has the page too."""
 
 
 def measure(bench: Bench) -> list[Row]:
-    # Posts would make the small set a larger one.
+    # A copy, because posts enlarge the small set.
     bench.postgres.create("site_scale", "site_small")
     with ExitStack() as stack:
         small = stack.enter_context(bench.servers.site("site_scale", cache=False, port=SITE))
@@ -63,14 +63,14 @@ def measure(bench: Bench) -> list[Row]:
             what=size,
             measured="median latency with one connection, see below",
             goals=goals,
-            how=f"{bench.how(1, _seconds(bench))} for the latency, `-c{CONNECTIONS}` for the rate; the cache is off",
+            how=f"{bench.how(1, _seconds(bench))} for the latency, `-c{CONNECTIONS}` for the rate; the page cache is off",
             tuned=_peer_text(figures),
             text=(
-                f"Every answer is made anew from the database. `{COMMON}` finds one restaurant in 14, `{RARE}` one in "
-                "1,000. The deep pages are one in the middle of the list by name, and the second page of a "
-                "restaurant's reviews; the small set has one page of each, which it is compared with. The sample shows "
-                f"every restaurant on one page; its times are medians of {PEER_REQUESTS} single requests (one, "
-                f"if it takes more than {PEER_SLOW} s), tuned."
+                f"Every response is rendered from the database. `{COMMON}` finds one restaurant in 14, and `{RARE}` one in "
+                "1,000. The deep pages are a page in the middle of the list by name, and the second page of a "
+                "restaurant's reviews. They are compared with the first page of the small set, which has no others. The "
+                f"sample shows all restaurants on one page. Its times are medians of {PEER_REQUESTS} single requests to "
+                f"the tuned sample, or of one request if it takes more than {PEER_SLOW} s."
             ),
             tables=[
                 Table(
@@ -84,16 +84,16 @@ def measure(bench: Bench) -> list[Row]:
 
 
 def _pages(big: Server, small: Server) -> list[Page]:
-    """The pages, with the addresses of the deep ones as the site writes them."""
+    """The pages. The addresses of the deep ones are built from the site's own links."""
     after = _next_link(big, "/")
-    # A cursor is the id and the name of a restaurant, with what was there when the first page was read between them.
-    moment = re.fullmatch(r"/\?after=\d+\.([\d~]+)\..*", after)
-    if not moment:
-        raise SystemExit(f"the cursor in {after} is not what it was thought to be")
-    middle, beginning = (f"/?after=0.{moment[1]}.{name}" for name in ("Munson", "+"))
+    # A cursor is the id and the name of a restaurant.
+    cursor = re.fullmatch(r"/\?after=\d+(~|%7E).+", after)
+    if not cursor:
+        raise SystemExit(f"the cursor in {after} has an unexpected form")
+    middle, beginning = (f"/?after=0{cursor[1]}{name}" for name in ("Munson", "+"))
     for server, path in ((big, middle), (small, beginning)):
         if "before=" not in client.get(server.port, path).text():
-            raise SystemExit(f"{path} is no page in the middle of the list")
+            raise SystemExit(f"{path} is not a page in the middle of the list")
     return [
         Page("`/`", "/", "/", 1.3, peer=True),
         Page("`/<id>/`", "/7/", "/7/", 1.3, peer=True),
@@ -116,7 +116,7 @@ Loads = tuple[list[Load], list[Load]]
 
 
 def _loads(bench: Bench, small: str, big: str, connections: int) -> Loads:
-    """In turns: small, big, small, …"""
+    """Measures both in turns: small, big, small, …"""
     loads: Loads = ([], [])
     for url in (small, big):
         bench.wrk.run(url, bench.plan.warm_up, connections)
@@ -138,12 +138,12 @@ def _posts(bench: Bench, small: Server, big: Server, connections: int) -> Loads:
 
 
 def _seconds(bench: Bench) -> float:
-    """There are many pages: half a round each."""
+    """The duration of a round. It is half of the usual one, because there are many pages."""
     return max(1, bench.plan.seconds / 2)
 
 
 def _peer_ms(peer: Server, path: str) -> Samples | None:
-    """`None`: no answer in time."""
+    """The times of the peer, or `None` if it did not answer in time."""
     try:
         times = [client.get(peer.port, path, timeout=PEER_LIMIT).ms]
         while len(times) < PEER_REQUESTS and times[0] < PEER_SLOW * 1000:
@@ -151,7 +151,7 @@ def _peer_ms(peer: Server, path: str) -> Samples | None:
         return Samples(times)
     except (OSError, SystemExit):
         return None
-    except Exception as error:  # http.client has errors of its own for an answer that breaks off
+    except Exception as error:  # http.client has its own errors for incomplete responses
         if type(error).__module__ != "http.client":
             raise
         return None
@@ -176,12 +176,12 @@ def _line(page: Page, one: Loads, many: Loads, peer: list[Samples | None] | None
 
 def _peer_time(ms: Samples | None) -> str:
     if ms is None:
-        return f"no answer within {PEER_LIMIT} s"
+        return f"no response within {PEER_LIMIT} s"
     return f"{number(ms.median)} ms"
 
 
 def _peer_text(figures: dict[str, Any]) -> str:
-    """The sample's times with the big set."""
+    """The sample's times with the big data set."""
     times = {page: seen["peer_ms"][1] for page, seen in figures.items() if seen["peer_ms"]}
     return "<br>".join(f"{page} {_peer_time(Samples(big) if big else None)}" for page, big in times.items())
 

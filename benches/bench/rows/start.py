@@ -1,4 +1,4 @@
-"""From the start of the process to the first answered request."""
+"""The time from the start of the process to the first answered request."""
 
 import os
 import socket
@@ -14,13 +14,13 @@ from ..samples import Samples
 from ..servers import SHIPPED, TUNED, Server
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
-#: The peer takes long enough for a few to be enough.
+#: The peer starts slowly enough that a few measurements suffice.
 PEER_STARTS = 3
 
 
 def measure(bench: Bench) -> list[Row]:
     servers, plan = bench.servers, bench.plan
-    # A migrated database with the same data.
+    # Prepares a migrated SQLite database with the same number of rows.
     environment = servers.site_environment(None)
     site = str(bench.programs / "restaurant-review")
     with servers.site(None) as filled:
@@ -35,16 +35,16 @@ def measure(bench: Bench) -> list[Row]:
     return [
         Row(
             name="start",
-            what="Start to the first answered `/`, migrated database",
+            what="From start to the first answered `/`, migrated database",
             measured=f"PostgreSQL {postgres.text(' ms')}<br>SQLite {sqlite.text(' ms')}",
             goals=[
                 Goal("≤ 30 ms, PostgreSQL", postgres.text(" ms"), postgres.median <= 30),
                 Goal("≤ 30 ms, SQLite", sqlite.text(" ms"), sqlite.median <= 30),
             ],
-            how=f"{plan.starts} starts each (the sample: {PEER_STARTS}); a connection is tried every half millisecond",
+            how=f"{plan.starts} starts each (the sample: {PEER_STARTS}); the client tries to connect every half millisecond",
             shipped=shipped.text(" ms"),
             tuned=tuned.text(" ms"),
-            text="From before the process is made to the end of the first answer with status 200.",
+            text="The time runs from before the process is created to the end of the first response with status 200.",
             figures={
                 "postgres_ms": postgres.values,
                 "sqlite_ms": sqlite.values,
@@ -57,7 +57,7 @@ def measure(bench: Bench) -> list[Row]:
 
 def _starts(make: Callable[[], Server], times: int) -> Samples:
     server = make()
-    # Once as the others are: what is read from disk is in memory then, and the command is noted.
+    # Starts it once as in the other rows, which loads its files from disk and records the command.
     with server:
         pass
     return Samples([_start(server.command, server.environment, server.port) for _ in range(times)])
@@ -65,23 +65,23 @@ def _starts(make: Callable[[], Server], times: int) -> Samples:
 
 def _start(command: Sequence[str], environment: Mapping[str, str], port: int) -> float:
     with open(LOGS / "start.log", "w", encoding="utf-8") as log:
-        begun = time.perf_counter()
+        started = time.perf_counter()
         process = subprocess.Popen(
             command, env={**os.environ, **environment}, stdin=subprocess.DEVNULL, stdout=log, stderr=log
         )
         try:
             while not _answers(port):
-                if time.perf_counter() - begun > 60:
+                if time.perf_counter() - started > 60:
                     raise SystemExit(f"{' '.join(command)} does not answer")
                 time.sleep(0.0005)
-            return (time.perf_counter() - begun) * 1e3
+            return (time.perf_counter() - started) * 1e3
         finally:
             process.terminate()
             process.wait(20)
 
 
 def _answers(port: int) -> bool:
-    """Whether `/` is answered with 200 now."""
+    """Whether the server answers `/` with 200 now."""
     try:
         with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
             connection.sendall(REQUEST)

@@ -1,16 +1,16 @@
-"""Settings of the Django peer: production's, with the database that the environment names."""
+"""Production settings of the Django peer, with the database from the environment."""
 
 import os
 from pathlib import Path
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
-# Tuned, a connection lives as long as its worker. As shipped, each request makes one.
+# If tuned, a connection lives as long as its worker. As shipped, each request opens one.
 TUNED = os.environ.get("PEER_TUNED") == "1"
 
 DEBUG = False
 ALLOWED_HOSTS = ["localhost", "127.0.0.1"]
-# It guards nothing here: the peer listens on this machine alone, for a measurement.
+# It protects nothing: the peer listens only on this machine, for measurements.
 SECRET_KEY = os.environ.get("SECRET_KEY", "the-key-of-a-measurement-which-is-no-secret-at-all")
 
 INSTALLED_APPS = [
@@ -68,11 +68,11 @@ LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
 USE_TZ = True
 
-# Bootstrap is the site's; the sample loads it from a CDN.
+# Uses the site's Bootstrap; the sample loads it from a CDN.
 STATICFILES_DIRS = [BASE_DIR.parent.parent / "static"]
 STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
-# Photos go to a folder; the sample stores them in Blob Storage and links to them there.
+# Stores photos in a folder; the sample stores them in Blob Storage and links to them there.
 MEDIA_URL = "photos/"
 MEDIA_ROOT = os.environ.get("PHOTOS_DIR", BASE_DIR / "photos")
 STORAGES = {

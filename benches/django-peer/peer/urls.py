@@ -1,4 +1,4 @@
-"""Every address of the peer."""
+"""All addresses of the peer."""
 
 from django.contrib import admin
 from django.urls import path

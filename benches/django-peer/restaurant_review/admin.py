@@ -1,4 +1,4 @@
-"""What staff can list, search, add, change and delete."""
+"""The models that staff can list, search, add, change and delete."""
 
 from django.contrib import admin
 

@@ -1,4 +1,4 @@
-"""Restaurants and their reviews, in tables that Django names."""
+"""Restaurants and their reviews. Django names the tables."""
 
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
@@ -16,7 +16,7 @@ class Restaurant(models.Model):
 
 
 class Review(models.Model):
-    """What somebody says of a restaurant."""
+    """A review of a restaurant."""
 
     restaurant = models.ForeignKey(Restaurant, on_delete=models.CASCADE)
     user_name = models.CharField(max_length=20)

@@ -1,5 +1,5 @@
-"""The peer does what the sample does: `manage.py test restaurant_review`, with PostgreSQL at DBHOST and a role that
-may create databases."""
+"""Checks that the peer behaves like the sample. Run `manage.py test restaurant_review`, with PostgreSQL at DBHOST and a
+role that may create databases."""
 
 import re
 import tempfile
@@ -25,9 +25,9 @@ def review(of, rating, user_name="Ada", **fields):
 
 
 class Pages(TestCase):
-    """What is read."""
+    """Reading pages."""
 
-    def test_the_list_has_every_restaurant_with_average_and_count(self):
+    def test_the_list_shows_every_restaurant_with_average_and_count(self):
         self.assertContains(self.client.get("/"), "No restaurants exist. Select")
         reviewed, once, never = restaurant("Reviewed"), restaurant("Once"), restaurant("Never")
         for rating in [5, 4, 4]:
@@ -41,12 +41,12 @@ class Pages(TestCase):
         self.assertContains(page, "<em>No ratings yet</em>", count=1)
         for one in [reviewed, once, never]:
             self.assertContains(page, f'href="/{one.id}/">Details</a>')
-        # One query, which joins and groups.
+        # A single query joins and groups.
         self.assertEqual(len(queries), 1)
         self.assertIn("LEFT OUTER JOIN", queries[0]["sql"])
         self.assertIn("GROUP BY", queries[0]["sql"])
 
-    def test_the_details_have_every_review_and_the_form(self):
+    def test_the_details_show_every_review_and_the_form(self):
         one = restaurant()
         self.assertContains(self.client.get(f"/{one.id}/"), "No reviews of this restaurant yet.")
         review(one, 5, review_text="<b>Good</b>", image_name="a.png")
@@ -70,7 +70,7 @@ class Pages(TestCase):
             self.assertContains(self.client.get(path), "There is nothing at this address", status_code=404)
         self.assertEqual(self.client.post("/review/1", {"user_name": "Ada", "rating": "5"}).status_code, 404)
 
-    def test_pages_can_be_asked_for_without_their_content(self):
+    def test_pages_answer_head_requests(self):
         self.assertEqual(self.client.head("/").status_code, 200)
 
     def test_staff_have_an_admin(self):
@@ -78,7 +78,7 @@ class Pages(TestCase):
 
 
 class Forms(TestCase):
-    """What is written."""
+    """Submitting forms."""
 
     def test_a_restaurant_is_added(self):
         self.assertContains(self.client.get("/create"), 'action="/add"')
@@ -87,7 +87,7 @@ class Forms(TestCase):
         added = Restaurant.objects.get(name="Fourth Coffee", street_address="", description="Coffee")
         self.assertRedirects(response, f"/{added.id}/")
 
-    def test_a_restaurant_needs_name_and_description(self):
+    def test_a_restaurant_needs_a_name_and_a_description(self):
         for sent in [{"restaurant_name": "Fourth Coffee"}, {"restaurant_name": "", "description": "Coffee"}]:
             page = self.client.post("/add", sent, follow=True)
             self.assertRedirects(page, "/create")
@@ -105,7 +105,7 @@ class Forms(TestCase):
         self.assertEqual((added.review_text, added.image_name), ("Lovely", None))
         self.assertLess((timezone.now() - added.review_date).total_seconds(), 60)
 
-    def test_a_review_needs_name_and_rating(self):
+    def test_a_review_needs_a_name_and_a_rating(self):
         one = restaurant()
         for sent in [{"user_name": "Ada"}, {"user_name": "", "rating": "5"}, {"user_name": "Ada", "rating": ""}]:
             page = self.client.post(f"/review/{one.id}", sent, follow=True)
@@ -113,7 +113,7 @@ class Forms(TestCase):
             self.assertContains(page, "Review not added. Include at least a name and rating for review.")
         self.assertFalse(Review.objects.exists())
 
-    def test_a_rating_that_is_none_is_an_error(self):
+    def test_an_invalid_rating_is_an_error(self):
         one = restaurant()
         self.client.raise_request_exception = False
         for rating in ["6", "many"]:
@@ -130,7 +130,7 @@ class Forms(TestCase):
             self.assertRegex(name, r"^[0-9a-f-]{36}\.png$")
             self.assertEqual(Path(folder, name).read_bytes(), b"as it came")
 
-    def test_a_photo_can_be_too_big(self):
+    def test_a_photo_that_is_too_big_is_rejected(self):
         one = restaurant()
         image = SimpleUploadedFile("dinner.jpg", bytes(2_048_001))
         sent = {"user_name": "Ada", "rating": "4", "reviewImage": image}
@@ -138,14 +138,14 @@ class Forms(TestCase):
         self.assertContains(page, "Image too big, try again.")
         self.assertFalse(Review.objects.exists())
 
-    def test_a_post_needs_the_token_of_a_form(self):
+    def test_a_post_needs_a_forms_token(self):
         one = restaurant()
         visitor = Client(enforce_csrf_checks=True)
         sent = {"user_name": "Ada", "rating": "4"}
         self.assertEqual(visitor.post(f"/review/{one.id}", sent).status_code, 403)
         page = visitor.get(f"/{one.id}/").content.decode()
         sent["csrfmiddlewaretoken"] = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', page)[1]
-        # One token does for many posts.
+        # One token is valid for many posts.
         for _ in range(2):
             self.assertEqual(visitor.post(f"/review/{one.id}", sent).status_code, 302)
         self.assertEqual(Review.objects.count(), 2)

@@ -1,4 +1,4 @@
-"""The pages, doing the work that the sample's do: everything is counted anew for every request."""
+"""The pages. They do the same work as the sample's: every request counts all reviews again."""
 
 import uuid
 
@@ -16,19 +16,19 @@ IMAGE_MAX_BYTES = 2_048_000
 
 
 def with_ratings():
-    """Restaurants with average and number of their ratings: a join with all reviews, and a group-by."""
+    """Restaurants with the average and number of their ratings, by a join with all reviews and a group-by."""
     return Restaurant.objects.annotate(avg_rating=Avg("review__rating"), review_count=Count("review"))
 
 
 @require_safe
 def index(request):
-    """Every restaurant."""
+    """The list of all restaurants."""
     return render(request, "restaurant_review/index.html", {"restaurants": with_ratings()})
 
 
 @require_safe
 def details(request, id):
-    """A restaurant, all its reviews, and the form for another one."""
+    """A restaurant, all its reviews, and the form for a new one."""
     restaurant = get_object_or_404(with_ratings(), pk=id)
     context = {"restaurant": restaurant, "image_path": settings.MEDIA_URL}
     return render(request, "restaurant_review/details.html", context)
@@ -42,7 +42,7 @@ def create_restaurant(request):
 
 @require_POST
 def add_restaurant(request):
-    """Takes that form."""
+    """Adds the restaurant from that form."""
     name = request.POST.get("restaurant_name")
     description = request.POST.get("description")
     if not name or not description:
@@ -55,7 +55,7 @@ def add_restaurant(request):
 
 @require_POST
 def add_review(request, id):
-    """Takes the form for a review, its photo first."""
+    """Adds a review. Its photo is stored first."""
     restaurant = get_object_or_404(Restaurant, pk=id)
     user_name = request.POST.get("user_name")
     rating = request.POST.get("rating")
@@ -77,8 +77,8 @@ def add_review(request, id):
         review_date=timezone.now(),
         image_name=image_name,
     )
-    # What does not fit ends in the page for errors, as in the sample. (The restaurant was just read: it need
-    # not be asked for again.)
+    # An invalid value shows the error page, as in the sample. The restaurant was just read, so it is not checked
+    # again.
     review.clean_fields(exclude=["restaurant"])
     review.save()
     return redirect("details", id=id)

@@ -1,4 +1,4 @@
-//! Says whether there is a token for a scope here, and why not.
+//! Tells whether the chain finds a token for a scope on this machine, and if not, why.
 
 use std::env;
 use std::process::ExitCode;
@@ -25,7 +25,7 @@ async fn main() -> ExitCode {
 async fn token(scope: &str) -> azure_core::Result<String> {
     let token = DefaultAzureCredential::new()?.get_token(&[scope], None).await?;
     Ok(format!(
-        "There is a token for {scope}, good until {}.",
+        "There is a token for {scope}, valid until {}.",
         token.expires_on
     ))
 }

@@ -1,4 +1,4 @@
-//! The chain: asks one credential after the other, and remembers the one that worked.
+//! The chain: tries one credential after the other, and remembers the first that returned a token.
 
 use std::sync::{Arc, OnceLock};
 
@@ -6,33 +6,33 @@ use async_lock::Mutex;
 use azure_core::credentials::{AccessToken, TokenCredential, TokenRequestOptions};
 use azure_core::http::{ClientMethodOptions, Context};
 
-use crate::error::{Attempt, DefaultAzureCredentialError, Failure};
-use crate::flight::Outcome;
-use crate::kind::Kind;
-use crate::last_answer::LastAnswer;
+use crate::credential_kind::CredentialKind;
+use crate::error::{Attempt, DefaultAzureCredentialError, Failure, TokenResult};
+use crate::last_response::LastResponse;
 use crate::options::Settings;
-use crate::sources::{self, developer_tools, environment, managed_identity, workload_identity};
-use crate::within::within;
+use crate::sources::{developer_tools, environment, managed_identity, workload_identity};
+use crate::time_limit::with_time_limit;
 
-/// The credentials to ask, in order.
+/// The credentials to try, in order.
 pub(crate) struct Chain {
     settings: Settings,
     links: Vec<Link>,
-    /// Index of the first credential that gave a token. From then on it alone is asked.
-    remembered: OnceLock<usize>,
-    /// Held while the chain is walked. Two walks at once could end at two identities.
-    walk: Mutex<()>,
+    /// The index of the first credential that returned a token. From then on, only this one is used.
+    selected: OnceLock<usize>,
+    /// Held while a credential is being selected. Two concurrent selections could select different identities.
+    selection: Mutex<()>,
 }
 
+/// One credential of the chain.
 struct Link {
-    kind: Kind,
-    /// The official credential, made once it is known to be available here. It stays when its token
-    /// is refused, so that a later walk cannot pass by what was there before.
+    kind: CredentialKind,
+    /// The official credential, created once it is known to be available. It is kept when it fails, so that a
+    /// later selection cannot skip it.
     credential: OnceLock<Arc<dyn TokenCredential>>,
 }
 
 impl Chain {
-    pub fn new(kinds: Vec<Kind>, settings: Settings) -> Self {
+    pub fn new(kinds: Vec<CredentialKind>, settings: Settings) -> Self {
         let links = kinds.into_iter().map(|kind| Link {
             kind,
             credential: OnceLock::new(),
@@ -40,8 +40,8 @@ impl Chain {
         Self {
             settings,
             links: links.collect(),
-            remembered: OnceLock::new(),
-            walk: Mutex::new(()),
+            selected: OnceLock::new(),
+            selection: Mutex::new(()),
         }
     }
 
@@ -49,29 +49,29 @@ impl Chain {
         self.links.iter().map(|link| link.kind.name())
     }
 
-    /// A token of the first credential that has one.
-    pub async fn token(&self, scopes: &[&str], context: &Context<'static>) -> Outcome {
-        if let Some(index) = self.remembered.get() {
-            return self.ask_remembered(*index, scopes, context).await;
+    /// Returns a token of the selected credential. Selects the first one that returns a token, if none is selected.
+    pub async fn token(&self, scopes: &[&str], context: &Context<'static>) -> TokenResult {
+        if let Some(index) = self.selected.get() {
+            return self.token_of_selected(*index, scopes, context).await;
         }
-        let walk = self.walk.lock().await;
-        if let Some(index) = self.remembered.get() {
-            drop(walk);
-            return self.ask_remembered(*index, scopes, context).await;
+        let selection = self.selection.lock().await;
+        if let Some(index) = self.selected.get() {
+            drop(selection);
+            return self.token_of_selected(*index, scopes, context).await;
         }
 
         let mut attempts = Vec::new();
         for (index, link) in self.links.iter().enumerate() {
             let name = link.kind.name();
-            match self.ask(link, scopes, context).await {
+            match self.token_of(link, scopes, context).await {
                 Ok(token) => {
                     tracing::info!("DefaultAzureCredential uses {name}");
-                    self.remembered.get_or_init(|| index);
+                    self.selected.get_or_init(|| index);
                     return Ok(token);
                 }
                 Err(failure) => {
                     let attempt = Attempt::new(name, failure);
-                    tracing::debug!("DefaultAzureCredential gets no token from {attempt}");
+                    tracing::debug!("DefaultAzureCredential got no token from {attempt}");
                     let stop = attempt.is_refused();
                     attempts.push(attempt);
                     if stop {
@@ -83,10 +83,10 @@ impl Chain {
         Err(DefaultAzureCredentialError::new(attempts))
     }
 
-    /// Once a credential has given a token it is available, so whatever it says is final.
-    async fn ask_remembered(&self, index: usize, scopes: &[&str], context: &Context<'static>) -> Outcome {
+    /// Once a credential has returned a token it is known to be available, so its failures are final.
+    async fn token_of_selected(&self, index: usize, scopes: &[&str], context: &Context<'static>) -> TokenResult {
         let link = &self.links[index];
-        self.ask(link, scopes, context).await.map_err(|failure| {
+        self.token_of(link, scopes, context).await.map_err(|failure| {
             let failure = Failure {
                 refused: true,
                 ..failure
@@ -95,26 +95,26 @@ impl Chain {
         })
     }
 
-    async fn ask(&self, link: &Link, scopes: &[&str], context: &Context<'static>) -> Result<AccessToken, Failure> {
+    async fn token_of(&self, link: &Link, scopes: &[&str], context: &Context<'static>) -> Result<AccessToken, Failure> {
         let credential = if let Some(credential) = link.credential.get() {
             credential
         } else {
-            let credential = self.make(link.kind).await?;
+            let credential = self.create(link.kind).await?;
             link.credential.get_or_init(|| credential)
         };
         let limit = self.settings.token_timeout;
-        let last_answer = LastAnswer::default();
+        let last_response = LastResponse::default();
         let options = TokenRequestOptions {
             method_options: ClientMethodOptions {
-                context: context.clone().with_value(last_answer.clone()),
+                context: context.clone().with_value(last_response.clone()),
             },
         };
-        match within(limit, credential.get_token(scopes, Some(options))).await {
+        match with_time_limit(limit, credential.get_token(scopes, Some(options))).await {
             Some(Ok(token)) => Ok(token),
             Some(Err(error)) => Err(self.failure(link.kind, &error)),
             None => {
-                let status = last_answer.status();
-                let last = status.map(|status| format!("; the last answer was HTTP {}", u16::from(status)));
+                let status = last_response.status();
+                let last = status.map(|status| format!("; the last response was HTTP {}", u16::from(status)));
                 Err(Failure {
                     refused: !link.kind.is_developer_tool(),
                     reason: format!(
@@ -128,29 +128,33 @@ impl Chain {
         }
     }
 
-    /// Makes the official credential, if it is available here.
-    async fn make(&self, kind: Kind) -> Result<Arc<dyn TokenCredential>, Failure> {
+    /// Creates the official credential if it is available.
+    async fn create(&self, kind: CredentialKind) -> Result<Arc<dyn TokenCredential>, Failure> {
         let settings = &self.settings;
         match kind {
-            Kind::Environment => environment::credential(settings),
-            Kind::WorkloadIdentity => workload_identity::credential(settings),
-            Kind::ManagedIdentity => {
-                // A chain of it alone has nowhere to move on to, so there is no hurry: as in the other
-                // Azure SDKs it then behaves as the official credential by itself.
+            CredentialKind::Environment => environment::credential(settings),
+            CredentialKind::WorkloadIdentity => workload_identity::credential(settings),
+            CredentialKind::ManagedIdentity => {
+                // If the chain holds nothing else, there is no next credential to reach quickly. As in the other
+                // Azure SDKs, the probe is then left out.
                 let probe = self.links.len() > 1;
                 managed_identity::credential(settings, probe).await
             }
-            Kind::AzureCli => developer_tools::azure_cli(settings),
-            Kind::AzureDeveloperCli => developer_tools::azure_developer_cli(settings),
+            CredentialKind::AzureCli => developer_tools::azure_cli(settings),
+            CredentialKind::AzureDeveloperCli => developer_tools::azure_developer_cli(settings),
         }
     }
 
-    /// What the error of a credential that was made means for the chain.
-    fn failure(&self, kind: Kind, error: &azure_core::Error) -> Failure {
+    /// Classifies an error of an available credential.
+    fn failure(&self, kind: CredentialKind, error: &azure_core::Error) -> Failure {
         match kind {
-            Kind::ManagedIdentity => managed_identity::failure(&self.settings, error),
-            Kind::Environment | Kind::WorkloadIdentity => sources::refusal(&self.settings, error),
-            Kind::AzureCli | Kind::AzureDeveloperCli => developer_tools::failure(&self.settings, error),
+            CredentialKind::ManagedIdentity => managed_identity::failure(&self.settings, error),
+            CredentialKind::Environment | CredentialKind::WorkloadIdentity => {
+                Failure::refused_with(error, &self.settings.secrets)
+            }
+            CredentialKind::AzureCli | CredentialKind::AzureDeveloperCli => {
+                developer_tools::failure(&self.settings, error)
+            }
         }
     }
 }

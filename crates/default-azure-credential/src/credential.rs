@@ -1,4 +1,4 @@
-//! The credential that an application uses.
+//! The credential for applications.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,42 +8,43 @@ use azure_core::error::{Error, ErrorKind};
 use futures_util::FutureExt as _;
 
 use crate::chain::Chain;
-use crate::flight::Flights;
-use crate::kind::Kind;
+use crate::credential_kind::CredentialKind;
 use crate::options::{DefaultAzureCredentialOptions, Settings};
+use crate::shared_fetch::SharedFetches;
 
-/// Authenticates by whatever the place where the program runs has to offer.
+/// Authenticates with the first credential that is available where the program runs.
 ///
-/// It asks these credentials in this order, until one gives a token:
+/// It tries these credentials in this order until one returns a token:
 ///
-/// | `AZURE_TOKEN_CREDENTIALS` | is available when |
+/// | Credential | Available if |
 /// |---|---|
-/// | `EnvironmentCredential` | `AZURE_TENANT_ID`, `AZURE_CLIENT_ID` and `AZURE_CLIENT_SECRET` are set; with the feature `client_certificate` also when `AZURE_CLIENT_CERTIFICATE_PATH` (PKCS #12) stands for the secret |
+/// | `EnvironmentCredential` | `AZURE_TENANT_ID`, `AZURE_CLIENT_ID` and `AZURE_CLIENT_SECRET` are set; with the feature `client_certificate`, `AZURE_CLIENT_CERTIFICATE_PATH` (PKCS #12) can replace the secret |
 /// | `WorkloadIdentityCredential` | `AZURE_TENANT_ID`, `AZURE_CLIENT_ID` and `AZURE_FEDERATED_TOKEN_FILE` are set |
-/// | `ManagedIdentityCredential` | `IDENTITY_ENDPOINT` is set, or IMDS answers. `AZURE_CLIENT_ID` chooses a user-assigned identity |
-/// | `AzureCliCredential` | `az login` |
-/// | `AzureDeveloperCliCredential` | `azd auth login` |
+/// | `ManagedIdentityCredential` | `IDENTITY_ENDPOINT` is set, or IMDS answers. `AZURE_CLIENT_ID` selects a user-assigned identity |
+/// | `AzureCliCredential` | `az` is signed in (`az login`) |
+/// | `AzureDeveloperCliCredential` | `azd` is signed in (`azd auth login`) |
 ///
-/// - `AZURE_TOKEN_CREDENTIALS` = `prod` keeps the first three, `dev` the last two, a name that one.
-/// - A credential that is not available is passed by. One that is available but refused ends the
-///   search with its error: a deployed service does not go on to a developer's login.
-/// - The first credential that gave a token is the only one asked from then on.
+/// - `AZURE_TOKEN_CREDENTIALS` restricts the chain: `prod` keeps the first three, `dev` the last two, and a name
+///   only that credential.
+/// - The chain skips a credential that is not available. If one is available but fails, the chain stops with its
+///   error, so that a deployed service never falls back to a developer's login.
+/// - After a credential has returned a token, only that one is used.
 /// - Concurrent calls for the same scopes share one fetch.
 ///
-/// Order, names and variables are those of the other Azure SDKs:
+/// The order, names and variables are those of the other Azure SDKs:
 /// <https://learn.microsoft.com/azure/developer/python/sdk/authentication/credential-chains>.
 pub struct DefaultAzureCredential {
     chain: Arc<Chain>,
-    flights: Flights,
+    fetches: SharedFetches,
 }
 
 impl DefaultAzureCredential {
-    /// Makes a credential with default options.
+    /// Creates a credential with default options.
     ///
     /// # Errors
     ///
-    /// When `AZURE_TOKEN_CREDENTIALS` has a value that it does not take. Everything else shows when a
-    /// token is wanted.
+    /// Returns an error if `AZURE_TOKEN_CREDENTIALS` has an invalid value. All other errors are returned by
+    /// [`get_token`](TokenCredential::get_token).
     ///
     /// ```
     /// use default_azure_credential::DefaultAzureCredential;
@@ -58,16 +59,16 @@ impl DefaultAzureCredential {
         Self::with_options(DefaultAzureCredentialOptions::default())
     }
 
-    /// Makes a credential.
+    /// Creates a credential.
     ///
     /// # Errors
     ///
-    /// As [`new`](Self::new).
+    /// Returns the same errors as [`new`](Self::new).
     pub fn with_options(options: DefaultAzureCredentialOptions) -> azure_core::Result<Arc<Self>> {
-        let kinds = Kind::chain(&options.lookup())?;
+        let kinds = CredentialKind::selected(&options.env_lookup())?;
         Ok(Arc::new(Self {
             chain: Arc::new(Chain::new(kinds, Settings::new(options))),
-            flights: Flights::default(),
+            fetches: SharedFetches::default(),
         }))
     }
 }
@@ -84,13 +85,13 @@ impl fmt::Debug for DefaultAzureCredential {
 impl TokenCredential for DefaultAzureCredential {
     /// Gets a token.
     ///
-    /// The environment, workload and managed identity keep their tokens until five minutes before
-    /// they expire; `az` and `azd` keep theirs themselves, and run at every call.
+    /// The environment, workload identity and managed identity credentials cache their tokens until five minutes
+    /// before they expire. `az` and `azd` run at every call and have their own caches.
     ///
     /// # Errors
     ///
-    /// A [`DefaultAzureCredentialError`](crate::DefaultAzureCredentialError) inside an error of kind
-    /// [`Credential`](ErrorKind::Credential); without one when there are no scopes.
+    /// Returns an error of kind [`Credential`](ErrorKind::Credential). It contains a
+    /// [`DefaultAzureCredentialError`](crate::DefaultAzureCredentialError), unless `scopes` is empty.
     async fn get_token(
         &self,
         scopes: &[&str],
@@ -103,7 +104,7 @@ impl TokenCredential for DefaultAzureCredential {
             ));
         }
         let scopes = scopes.iter().map(|scope| (*scope).to_owned()).collect();
-        let fetch = self.flights.join(scopes, |scopes| {
+        let fetch = self.fetches.join_or_start(scopes, |scopes| {
             let chain = Arc::clone(&self.chain);
             let context = options.unwrap_or_default().method_options.context.into_owned();
             async move {

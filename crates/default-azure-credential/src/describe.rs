@@ -1,7 +1,7 @@
-//! Puts the errors of the official credentials into words, without secrets.
+//! Describes errors of the official credentials without revealing secrets.
 //!
-//! Such an error may quote what an endpoint answered: a token in a shape that could not be read, or
-//! the request's own secret sent back. Its `Debug` form holds the whole answer.
+//! Such an error may quote an endpoint's response, which can contain a token that could not be parsed, or
+//! repeat the request's own secret. Its `Debug` form contains the whole response.
 
 use std::error::Error;
 use std::fmt;
@@ -11,19 +11,19 @@ use azure_core::http::{StatusCode, Url};
 
 const HIDDEN: &str = "[hidden]";
 
-/// Longest text that is taken from an answer. Entra's descriptions take some 400 characters.
+/// The longest text that is quoted from a response. Entra's descriptions have about 400 characters.
 const MAX_CHARS: usize = 1000;
 
-/// What an error says, with its secrets hidden.
+/// The description of an error, with secrets hidden.
 pub(crate) struct Description {
     pub text: String,
-    /// The status of the HTTP answer behind it.
+    /// The status of the HTTP response that caused it.
     pub status: Option<StatusCode>,
-    /// That answer's body, where the text does not have it.
+    /// The body of that response, unless `text` contains it.
     pub body: Option<String>,
 }
 
-/// The secrets that are known beforehand.
+/// Secrets that are known in advance.
 #[derive(Clone, Default)]
 pub(crate) struct Secrets(Vec<String>);
 
@@ -34,19 +34,19 @@ impl fmt::Debug for Secrets {
 }
 
 impl Secrets {
-    /// Secrets to hide, both as they are and as a form sends them.
+    /// Creates a list of secrets to hide, both verbatim and URL-encoded as in a form.
     pub fn new<'a>(secrets: impl IntoIterator<Item = &'a str>) -> Self {
         let secrets = secrets.into_iter().filter(|secret| !secret.is_empty());
-        let forms = secrets.flat_map(|secret| {
-            let sent = Url::parse_with_params("http://localhost/", [("", secret)]).ok();
-            let sent = sent.and_then(|url| url.query()?.strip_prefix('=').map(str::to_owned));
-            [Some(secret.to_owned()), sent].into_iter().flatten()
+        let variants = secrets.flat_map(|secret| {
+            let encoded = Url::parse_with_params("http://localhost/", [("", secret)]).ok();
+            let encoded = encoded.and_then(|url| url.query()?.strip_prefix('=').map(str::to_owned));
+            [Some(secret.to_owned()), encoded].into_iter().flatten()
         });
-        Self(forms.collect())
+        Self(variants.collect())
     }
 
-    /// One line of `text`, of bounded length, with the known secrets and all that looks like a
-    /// token hidden.
+    /// Returns `text` as one line of limited length, with known secrets and everything that looks like a token
+    /// hidden.
     pub fn hide(&self, text: &str) -> String {
         let mut text = text.to_owned();
         for secret in &self.0 {
@@ -59,21 +59,20 @@ impl Secrets {
         }
     }
 
-    /// What `error` and its causes say.
+    /// Describes `error` and its causes.
     pub fn describe(&self, error: &azure_core::Error) -> Description {
-        // The outermost error repeats the one inside it, with the credential's name, which an
-        // attempt has already.
+        // The outermost error repeats the inner one and adds the credential's name, which an attempt already has.
         let inner = error.downcast_ref::<azure_core::Error>().unwrap_or(error);
         let causes = || std::iter::successors(Some(inner as &(dyn Error + 'static)), cause);
 
         let mut unreadable = false;
-        let mut answer = None;
+        let mut last_response = None;
         for error in causes().filter_map(|error| error.downcast_ref::<azure_core::Error>()) {
             match error.kind() {
                 ErrorKind::DataConversion => unreadable = true,
                 ErrorKind::HttpResponse {
                     status, raw_response, ..
-                } => answer = Some((*status, raw_response)),
+                } => last_response = Some((*status, raw_response)),
                 _ => {}
             }
         }
@@ -95,14 +94,14 @@ impl Secrets {
             text.push_str(&message);
         }
         if unreadable {
-            text = format!("the answer is not a token in the form that was expected: {text}");
+            text = format!("the response is not a token in the expected format: {text}");
         }
 
-        let status = answer.map(|(status, _)| status);
+        let status = last_response.map(|(status, _)| status);
         if let Some(status) = status {
             text = format!("HTTP {}: {text}", u16::from(status));
         }
-        let body = answer
+        let body = last_response
             .and_then(|(_, response)| response.as_ref())
             .map(|response| self.hide(&String::from_utf8_lossy(response.body())))
             .filter(|body| !body.is_empty() && !text.contains(body));
@@ -114,8 +113,7 @@ fn cause<'a>(error: &&'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'stat
     (**error).source()
 }
 
-/// Hides what a parser quotes. Only it knows what it found in the place of a string, a number or an
-/// object, and that may be the token.
+/// Hides the value that a parser's message quotes, because that value may be the token.
 fn hide_quoted(message: &str) -> String {
     match (message.find('"'), message.rfind('"')) {
         (Some(first), Some(last)) if first < last => {
@@ -125,7 +123,7 @@ fn hide_quoted(message: &str) -> String {
     }
 }
 
-/// Hides JSON Web Tokens: base64 of `{"`, which is `eyJ`, and more.
+/// Hides JSON Web Tokens, which start with `eyJ`, the base64 form of `{"`.
 fn hide_tokens(word: &str) -> String {
     let is_token_char = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '=');
     let mut shown = String::new();
@@ -145,7 +143,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn known_secrets_are_hidden_as_they_are_and_as_a_form_sends_them() {
+    fn known_secrets_are_hidden_verbatim_and_url_encoded() {
         let secrets = Secrets::new(["a~b c", ""]);
         let text = secrets.hide("secret a~b c, sent client_secret=a%7Eb+c&x=1");
         assert_eq!(text, "secret [hidden], sent client_secret=[hidden]&x=1");
@@ -153,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn tokens_are_hidden_wherever_they_stand() {
+    fn tokens_are_hidden_anywhere_in_a_text() {
         let token = "eyJ0eXAiOiJKV1QifQ.eyJhdWQiOiJ4In0.c2lnbmF0dXJl";
         let secrets = Secrets::default();
         assert_eq!(
@@ -164,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn long_answers_are_cut_after_their_secrets_are_hidden() {
+    fn long_texts_are_cut_after_their_secrets_are_hidden() {
         let secret = "s".repeat(MAX_CHARS);
         let text = format!("{}{secret}", "é".repeat(MAX_CHARS - 2));
         let shown = Secrets::new([secret.as_str()]).hide(&text);
@@ -172,24 +170,24 @@ mod tests {
     }
 
     #[test]
-    fn what_a_parser_quotes_is_hidden() {
+    fn a_value_that_a_parser_quotes_is_hidden() {
         let error = azure_core::json::from_json::<_, u32>(r#""it's \"opaque\" but secret""#).unwrap_err();
         assert!(
             error.to_string().contains("secret"),
-            "the test needs an error that quotes"
+            "the test needs an error that quotes the value"
         );
         let error = azure_core::Error::with_error(ErrorKind::Credential, error, "outer");
         let description = Secrets::default().describe(&error);
         assert_eq!(
             description.text,
-            "the answer is not a token in the form that was expected: \
+            "the response is not a token in the expected format: \
              invalid type: string [hidden], expected u32 at line 1 column 28"
         );
         assert!(description.status.is_none() && description.body.is_none());
     }
 
     #[test]
-    fn causes_are_told_once() {
+    fn repeated_causes_appear_once() {
         let lowest = std::io::Error::other("connection refused");
         let inner = azure_core::Error::with_error(ErrorKind::Io, lowest, "cannot send");
         let inner = inner.with_context("cannot send, even after retries");

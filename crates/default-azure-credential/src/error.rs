@@ -1,10 +1,16 @@
-//! Why there is no token: every credential that was asked, and what it said.
+//! The error when there is no token: every credential that was tried, and why it failed.
 
 use std::error::Error;
 use std::fmt;
 
+use azure_core::credentials::AccessToken;
 use azure_core::error::ErrorKind;
 use azure_core::http::StatusCode;
+
+use crate::describe::Secrets;
+
+/// A token, or why the chain has none.
+pub(crate) type TokenResult = Result<AccessToken, DefaultAzureCredentialError>;
 
 /// Why [`DefaultAzureCredential`](crate::DefaultAzureCredential) has no token.
 ///
@@ -23,31 +29,32 @@ use azure_core::http::StatusCode;
 /// }
 /// ```
 ///
-/// Neither its text nor its [`Debug`](fmt::Debug) form holds a secret: the errors of the official
-/// credentials carry whole HTTP answers, so they are not kept as a source, but put into words.
+/// Neither its text nor its [`Debug`](fmt::Debug) form contains a secret. The errors of the official
+/// credentials hold whole HTTP responses, so this error describes them instead of keeping them as a source.
 #[derive(Clone, Debug)]
 pub struct DefaultAzureCredentialError {
     attempts: Vec<Attempt>,
 }
 
-/// One credential that was asked for a token, and why it gave none.
+/// One credential that was tried, and why it returned no token.
 #[derive(Clone, Debug)]
 pub struct Attempt {
     credential: &'static str,
     failure: Failure,
 }
 
-/// How a credential failed, and so what the chain does next.
+/// Why a credential failed, and whether the chain goes on.
 #[derive(Clone, Debug)]
 pub(crate) struct Failure {
-    /// True: it is there, but gives no token, so the chain stops. False: it is not there.
+    /// True if the credential is available but failed, which stops the chain. False if it is not available,
+    /// so that the chain goes on.
     pub refused: bool,
     pub reason: String,
     pub status: Option<StatusCode>,
 }
 
 impl Failure {
-    /// "Not available here": the next credential is asked.
+    /// The credential is not available here. The chain tries the next one.
     pub fn unavailable(reason: impl Into<String>) -> Self {
         Self {
             refused: false,
@@ -56,12 +63,27 @@ impl Failure {
         }
     }
 
-    /// "Available, but refused": the chain stops.
+    /// The credential is available but failed. The chain stops.
     pub fn refused(reason: impl Into<String>) -> Self {
         Self {
             refused: true,
             reason: reason.into(),
             status: None,
+        }
+    }
+
+    /// The credential is not available, because these environment variables are not set.
+    pub fn not_set(missing: &[&str]) -> Self {
+        Self::unavailable(format!("not set in the environment: {}", missing.join(", ")))
+    }
+
+    /// The credential is available but failed with `error`. The chain stops.
+    pub fn refused_with(error: &azure_core::Error, secrets: &Secrets) -> Self {
+        let description = secrets.describe(error);
+        Self {
+            refused: true,
+            reason: description.text,
+            status: description.status,
         }
     }
 }
@@ -71,26 +93,26 @@ impl Attempt {
         Self { credential, failure }
     }
 
-    /// The credential's name as `AZURE_TOKEN_CREDENTIALS` takes it, such as
-    /// `ManagedIdentityCredential`.
+    /// The credential's name in `AZURE_TOKEN_CREDENTIALS`, such as `ManagedIdentityCredential`.
     #[must_use]
     pub fn credential(&self) -> &'static str {
         self.credential
     }
 
-    /// Why it gave no token, in one line.
+    /// Why it returned no token, in one line.
     #[must_use]
     pub fn reason(&self) -> &str {
         &self.failure.reason
     }
 
-    /// True when the credential is there but gave no token. The chain stopped at it.
+    /// Whether the credential is available but failed. If so, the chain stopped at it.
     #[must_use]
     pub fn is_refused(&self) -> bool {
         self.failure.refused
     }
 
-    /// The HTTP status that refused it, where it was an HTTP answer. 429 and 5xx may pass.
+    /// The status of the HTTP response that it failed with, if there was one. A later call can succeed
+    /// after 429 or 5xx.
     #[must_use]
     pub fn status(&self) -> Option<StatusCode> {
         self.failure.status
@@ -102,13 +124,13 @@ impl DefaultAzureCredentialError {
         Self { attempts }
     }
 
-    /// Every credential that was asked, in order. Only the last one can be a refusal.
+    /// Every credential that was tried, in order. Only the last one can be refused.
     #[must_use]
     pub fn attempts(&self) -> &[Attempt] {
         &self.attempts
     }
 
-    /// The credential that is there but gave no token; `None` when none was there.
+    /// The credential that is available but failed, or `None` if no credential is available.
     #[must_use]
     pub fn refused(&self) -> Option<&Attempt> {
         self.attempts.last().filter(|attempt| attempt.is_refused())

@@ -1,36 +1,36 @@
-//! Is there an Azure Instance Metadata Service (IMDS)?
+//! Detects whether there is an Azure Instance Metadata Service (IMDS).
 //!
-//! The official credential tries for more than a minute before it gives up, which is right on a
-//! virtual machine and wrong on a laptop. So IMDS is asked first for a sign of life, as the other
-//! Azure SDKs do: without the `Metadata: true` header, to which it answers 400 at once.
+//! The official credential tries for more than a minute before it gives up. That is right on a virtual
+//! machine and too long on a laptop. So IMDS is probed first, as in the other Azure SDKs, with a request
+//! without the header `Metadata: true`, to which it answers 400 at once.
 //! <https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-use-vm-token#error-handling>
 
 use azure_core::http::{Context, Method, Request, StatusCode, Transport, Url};
 use azure_core::time::Duration;
 
-use crate::within::within;
+use crate::time_limit::with_time_limit;
 
 const ENDPOINT: &str = "http://169.254.169.254/metadata/identity/oauth2/token?api-version=2019-08-01";
 
-/// `Ok` when IMDS is there; else why it is taken to be absent.
+/// Returns `Ok` if IMDS is there, or else the reason why it is considered absent.
 pub(crate) async fn probe(transport: &Transport, limit: Duration) -> Result<(), String> {
     let url = Url::parse(ENDPOINT).map_err(|error| error.to_string())?;
     let mut request = Request::new(url, Method::Get);
     let context = Context::new();
-    let sign = match within(limit, transport.send(&context, &mut request)).await {
-        None => format!("IMDS gave no sign within {} ms", limit.whole_milliseconds()),
+    let reason = match with_time_limit(limit, transport.send(&context, &mut request)).await {
+        None => format!("IMDS did not answer within {} ms", limit.whole_milliseconds()),
         Some(Err(_)) => "IMDS cannot be reached".to_owned(),
-        Some(Ok(answer)) if is_stranger(answer.status()) => {
-            format!("a proxy answered {} for IMDS", u16::from(answer.status()))
+        Some(Ok(response)) if is_from_proxy(response.status()) => {
+            format!("a proxy answered {} instead of IMDS", u16::from(response.status()))
         }
-        // Also when it is in trouble (404, 410, 429, 500, 503): the official credential retries then.
+        // This includes temporary failures (404, 410, 429, 500, 503), which the official credential retries.
         Some(Ok(_)) => return Ok(()),
     };
-    Err(format!("IDENTITY_ENDPOINT is not set, and {sign}"))
+    Err(format!("IDENTITY_ENDPOINT is not set, and {reason}"))
 }
 
-/// True for what IMDS never answers, but what stands in between does: a proxy that wants a login
-/// (407) or has no way to it (502, 504), and the proxy of Docker Desktop (403).
-fn is_stranger(status: StatusCode) -> bool {
+/// Whether the status comes from a proxy, because IMDS itself never returns it: a proxy that requires a
+/// login (407) or cannot reach IMDS (502, 504), and the proxy of Docker Desktop (403).
+fn is_from_proxy(status: StatusCode) -> bool {
     matches!(u16::from(status), 403 | 407 | 502 | 504)
 }

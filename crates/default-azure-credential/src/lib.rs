@@ -2,15 +2,15 @@
 
 mod chain;
 mod credential;
+mod credential_kind;
 mod describe;
 mod error;
-mod flight;
 mod imds;
-mod kind;
-mod last_answer;
+mod last_response;
 mod options;
+mod shared_fetch;
 mod sources;
-mod within;
+mod time_limit;
 
 pub use credential::DefaultAzureCredential;
 pub use error::{Attempt, DefaultAzureCredentialError};

@@ -1,4 +1,4 @@
-//! What a caller may set, and what the process's environment says.
+//! The options of a caller, and the settings that the credentials take from them and from the environment.
 
 use std::env;
 use std::fmt;
@@ -10,9 +10,9 @@ use azure_core::time::Duration;
 use azure_identity::Executor;
 
 use crate::describe::Secrets;
-use crate::last_answer::NoteAnswer;
+use crate::last_response::RecordResponse;
 
-/// Finds the value of an environment variable.
+/// Looks up the value of an environment variable.
 pub type EnvLookup = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
 
 /// Options of a [`DefaultAzureCredential`](crate::DefaultAzureCredential).
@@ -37,35 +37,34 @@ pub type EnvLookup = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
 /// ```
 #[derive(Clone)]
 pub struct DefaultAzureCredentialOptions {
-    /// Transport, retries and cloud of the credentials that speak HTTP, and the transport of the
-    /// probe for IMDS. On IMDS the official credential sets its own retries: up to six, within 72
-    /// seconds.
+    /// The transport, retries and cloud of the credentials that use HTTP. The probe of IMDS uses the same
+    /// transport. For IMDS the official credential has its own retries: up to six, within 72 seconds.
     pub client_options: ClientOptions,
 
-    /// Runs `az` and `azd`. Default: [`azure_identity::new_executor`].
+    /// Runs `az` and `azd`. The default is [`azure_identity::new_executor`].
     pub executor: Option<Arc<dyn Executor>>,
 
-    /// How long IMDS may take to show that it is there. Default: one second.
+    /// The time limit of the probe that detects IMDS. The default is one second.
     ///
-    /// IMDS answers within milliseconds on the machines that have it; elsewhere its address swallows
-    /// every packet. The probe is not repeated once it succeeded, and left out when
-    /// `AZURE_TOKEN_CREDENTIALS` names the managed identity alone.
+    /// IMDS answers within milliseconds on machines that have it. Elsewhere, packets to its address are
+    /// usually lost. A successful probe is not repeated. The probe is skipped if `AZURE_TOKEN_CREDENTIALS`
+    /// selects only the managed identity.
     pub imds_probe_timeout: Duration,
 
-    /// How long one credential may take for a token, its retries included. Default: 90 seconds.
+    /// The time limit for one credential to return a token, including its retries. The default is 90 seconds.
     ///
-    /// A bound for what the retries leave open: a `Retry-After` of an hour, an answer that never
-    /// ends, an `az` that waits for something.
+    /// It covers what limits on retries do not: a `Retry-After` of an hour, a response that never ends, or an
+    /// `az` that waits for input.
     pub token_timeout: Duration,
 
-    /// Looks up the environment variables that this crate itself reads. Default: the process's
+    /// Looks up the environment variables that this crate itself reads. The default is the process's
     /// environment.
     ///
-    /// These are `AZURE_TOKEN_CREDENTIALS`, `AZURE_TENANT_ID`, `AZURE_CLIENT_ID`,
+    /// The variables are `AZURE_TOKEN_CREDENTIALS`, `AZURE_TENANT_ID`, `AZURE_CLIENT_ID`,
     /// `AZURE_CLIENT_SECRET`, `AZURE_CLIENT_CERTIFICATE_PATH`, `AZURE_CLIENT_CERTIFICATE_PASSWORD`
-    /// and `AZURE_FEDERATED_TOKEN_FILE`. An empty value counts as none. They are read once, when the
-    /// credential is made. The official credentials read others themselves, always from the process:
-    /// `IDENTITY_ENDPOINT`, `IDENTITY_HEADER`, `AZURE_AUTHORITY_HOST`,
+    /// and `AZURE_FEDERATED_TOKEN_FILE`. An empty variable is treated as unset. They are read once, when the
+    /// credential is created. The official credentials always read these from the process's environment:
+    /// `IDENTITY_ENDPOINT`, `IDENTITY_HEADER`, `AZURE_AUTHORITY_HOST` and
     /// `AZURE_CLIENT_SEND_CERTIFICATE_CHAIN`.
     pub env: Option<EnvLookup>,
 }
@@ -92,16 +91,16 @@ impl fmt::Debug for DefaultAzureCredentialOptions {
 }
 
 impl DefaultAzureCredentialOptions {
-    /// Where variables are looked up.
-    pub(crate) fn lookup(&self) -> EnvLookup {
+    /// The lookup of environment variables: the caller's, or the process's environment.
+    pub(crate) fn env_lookup(&self) -> EnvLookup {
         self.env.clone().unwrap_or_else(|| Arc::new(|name| env::var(name).ok()))
     }
 }
 
-/// The options and the environment, as the credentials of the chain take them.
+/// The settings of the credentials in the chain, from the options and the environment.
 pub(crate) struct Settings {
     client_options: ClientOptions,
-    /// Made for the first credential that speaks HTTP: reading the system's certificates takes time.
+    /// Created for the first credential that uses HTTP, because reading the system's certificates takes time.
     transport: OnceLock<Transport>,
     pub executor: Option<Arc<dyn Executor>>,
     pub imds_probe_timeout: Duration,
@@ -110,7 +109,7 @@ pub(crate) struct Settings {
     pub secrets: Secrets,
 }
 
-/// The values of the environment variables; `None` where one is not set or empty.
+/// The values of environment variables. `None` if a variable is unset or empty.
 pub(crate) struct Variables {
     pub tenant_id: Option<String>,
     pub client_id: Option<String>,
@@ -122,7 +121,7 @@ pub(crate) struct Variables {
 
 impl Settings {
     pub fn new(options: DefaultAzureCredentialOptions) -> Self {
-        let lookup = options.lookup();
+        let lookup = options.env_lookup();
         let get = |name: &str| lookup(name).filter(|value| !value.trim().is_empty());
         let variables = Variables {
             tenant_id: get("AZURE_TENANT_ID"),
@@ -132,7 +131,7 @@ impl Settings {
             certificate_password: get("AZURE_CLIENT_CERTIFICATE_PASSWORD").map(Secret::new),
             federated_token_file: get("AZURE_FEDERATED_TOKEN_FILE"),
         };
-        // Sent by the official credential, which takes it from the process.
+        // The official credential reads this from the process's environment and sends it.
         let identity_header = env::var("IDENTITY_HEADER").ok();
         let secrets = [&variables.client_secret, &variables.certificate_password];
         let secrets = secrets.into_iter().flatten().map(Secret::secret);
@@ -147,17 +146,17 @@ impl Settings {
         }
     }
 
-    /// The one transport of all credentials.
+    /// The transport that all credentials share.
     pub fn transport(&self) -> Transport {
-        let given = || self.client_options.transport.clone().unwrap_or_default();
-        self.transport.get_or_init(given).clone()
+        let create = || self.client_options.transport.clone().unwrap_or_default();
+        self.transport.get_or_init(create).clone()
     }
 
-    /// The options of a credential that speaks HTTP.
+    /// The options of a credential that uses HTTP.
     pub fn client_options(&self) -> ClientOptions {
         let mut options = self.client_options.clone();
         options.transport = Some(self.transport());
-        options.per_try_policies.push(Arc::new(NoteAnswer));
+        options.per_try_policies.push(Arc::new(RecordResponse));
         options
     }
 }

@@ -1,4 +1,4 @@
-//! The login of a developer at `az` or `azd`.
+//! A developer's login in `az` or `azd`.
 
 use std::sync::Arc;
 
@@ -7,11 +7,10 @@ use azure_identity::{
     AzureCliCredential, AzureCliCredentialOptions, AzureDeveloperCliCredential, AzureDeveloperCliCredentialOptions,
 };
 
-use super::refusal;
 use crate::error::Failure;
 use crate::options::Settings;
 
-/// The Azure CLI. Whether it is installed and logged in shows when it runs.
+/// The Azure CLI. Only running it tells whether it is installed and signed in.
 pub(crate) fn azure_cli(settings: &Settings) -> Result<Arc<dyn TokenCredential>, Failure> {
     let options = AzureCliCredentialOptions {
         executor: settings.executor.clone(),
@@ -19,11 +18,11 @@ pub(crate) fn azure_cli(settings: &Settings) -> Result<Arc<dyn TokenCredential>,
     };
     match AzureCliCredential::new(Some(options)) {
         Ok(credential) => Ok(credential),
-        Err(error) => Err(refusal(settings, &error)),
+        Err(error) => Err(Failure::refused_with(&error, &settings.secrets)),
     }
 }
 
-/// The Azure Developer CLI, likewise.
+/// The Azure Developer CLI. Only running it tells whether it is installed and signed in.
 pub(crate) fn azure_developer_cli(settings: &Settings) -> Result<Arc<dyn TokenCredential>, Failure> {
     let options = AzureDeveloperCliCredentialOptions {
         executor: settings.executor.clone(),
@@ -31,15 +30,15 @@ pub(crate) fn azure_developer_cli(settings: &Settings) -> Result<Arc<dyn TokenCr
     };
     match AzureDeveloperCliCredential::new(Some(options)) {
         Ok(credential) => Ok(credential),
-        Err(error) => Err(refusal(settings, &error)),
+        Err(error) => Err(Failure::refused_with(&error, &settings.secrets)),
     }
 }
 
-/// Not installed, not logged in, logged in to another tenant: the tools tell them apart in prose
-/// only. None of them says that the next tool must not be asked, and there is nothing else behind.
+/// Classifies every error as "not available". Only their prose tells a tool that is not installed from one that
+/// is not signed in or is signed in to another tenant. None of these is a reason not to try the next tool.
 pub(crate) fn failure(settings: &Settings, error: &azure_core::Error) -> Failure {
     Failure {
         refused: false,
-        ..refusal(settings, error)
+        ..Failure::refused_with(error, &settings.secrets)
     }
 }

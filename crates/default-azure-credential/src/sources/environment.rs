@@ -5,36 +5,40 @@ use std::sync::Arc;
 use azure_core::credentials::TokenCredential;
 use azure_identity::{ClientSecretCredential, ClientSecretCredentialOptions};
 
-use super::{not_set, refusal};
 use crate::error::Failure;
 use crate::options::Settings;
 
-/// Available when the variables of a secret or a certificate are all set.
+/// Available if all variables of a secret or a certificate are set.
 ///
-/// What is set but cannot be used, such as a certificate that is not one, is a refusal: somebody
-/// meant the service to be that principal, and nobody else.
+/// Variables that are set but unusable, such as the path of an invalid certificate, are a refusal: they show that
+/// the service is meant to be this principal and no other.
 pub(crate) fn credential(settings: &Settings) -> Result<Arc<dyn TokenCredential>, Failure> {
     let variables = &settings.variables;
-    let has_proof = variables.client_secret.is_some() || variables.certificate_path.is_some();
-    let (Some(tenant_id), Some(client_id), true) = (&variables.tenant_id, &variables.client_id, has_proof) else {
+    let has_secret_or_certificate = variables.client_secret.is_some() || variables.certificate_path.is_some();
+    let (Some(tenant_id), Some(client_id), true) =
+        (&variables.tenant_id, &variables.client_id, has_secret_or_certificate)
+    else {
         let needed = [
             ("AZURE_TENANT_ID", variables.tenant_id.is_some()),
             ("AZURE_CLIENT_ID", variables.client_id.is_some()),
-            ("AZURE_CLIENT_SECRET (or AZURE_CLIENT_CERTIFICATE_PATH)", has_proof),
+            (
+                "AZURE_CLIENT_SECRET (or AZURE_CLIENT_CERTIFICATE_PATH)",
+                has_secret_or_certificate,
+            ),
         ];
         let missing: Vec<_> = needed.iter().filter(|(_, set)| !set).map(|(name, _)| *name).collect();
-        return Err(not_set(&missing));
+        return Err(Failure::not_set(&missing));
     };
 
-    // The order of the other Azure SDKs: the secret first.
+    // As in the other Azure SDKs, the secret comes first.
     if let Some(secret) = &variables.client_secret {
         let options = ClientSecretCredentialOptions {
             client_options: settings.client_options(),
         };
-        let made = ClientSecretCredential::new(tenant_id, client_id.clone(), secret.clone(), Some(options));
-        return match made {
+        let credential = ClientSecretCredential::new(tenant_id, client_id.clone(), secret.clone(), Some(options));
+        return match credential {
             Ok(credential) => Ok(credential),
-            Err(error) => Err(refusal(settings, &error)),
+            Err(error) => Err(Failure::refused_with(&error, &settings.secrets)),
         };
     }
     certificate(settings, tenant_id, client_id)
@@ -55,7 +59,7 @@ fn certificate(settings: &Settings, tenant_id: &str, client_id: &str) -> Result<
     let (tenant_id, client_id) = (tenant_id.to_owned(), client_id.to_owned());
     match ClientCertificateCredential::new(tenant_id, client_id, SecretBytes::new(bytes), Some(options)) {
         Ok(credential) => Ok(credential),
-        Err(error) => Err(refusal(settings, &error)),
+        Err(error) => Err(Failure::refused_with(&error, &settings.secrets)),
     }
 }
 

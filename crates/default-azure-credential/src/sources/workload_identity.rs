@@ -1,4 +1,4 @@
-//! An identity of a Kubernetes pod: a token of the cluster in a file, exchanged for one of Entra.
+//! The identity of a Kubernetes pod: the cluster writes a token to a file, and Entra exchanges it for its own.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -6,11 +6,10 @@ use std::sync::Arc;
 use azure_core::credentials::TokenCredential;
 use azure_identity::{ClientAssertionCredentialOptions, WorkloadIdentityCredential, WorkloadIdentityCredentialOptions};
 
-use super::{not_set, refusal};
 use crate::error::Failure;
 use crate::options::Settings;
 
-/// Available when the three variables are set, as the webhook of AKS sets them.
+/// Available if the three variables are set, as the AKS webhook does.
 /// <https://learn.microsoft.com/azure/aks/workload-identity-overview>
 pub(crate) fn credential(settings: &Settings) -> Result<Arc<dyn TokenCredential>, Failure> {
     let variables = &settings.variables;
@@ -21,7 +20,7 @@ pub(crate) fn credential(settings: &Settings) -> Result<Arc<dyn TokenCredential>
     ];
     let missing: Vec<_> = needed.iter().filter(|(_, set)| !set).map(|(name, _)| *name).collect();
     if !missing.is_empty() {
-        return Err(not_set(&missing));
+        return Err(Failure::not_set(&missing));
     }
     let options = WorkloadIdentityCredentialOptions {
         credential_options: ClientAssertionCredentialOptions {
@@ -33,6 +32,6 @@ pub(crate) fn credential(settings: &Settings) -> Result<Arc<dyn TokenCredential>
     };
     match WorkloadIdentityCredential::new(Some(options)) {
         Ok(credential) => Ok(credential),
-        Err(error) => Err(refusal(settings, &error)),
+        Err(error) => Err(Failure::refused_with(&error, &settings.secrets)),
     }
 }

@@ -157,7 +157,7 @@ async fn a_retry_after_of_an_hour_is_not_waited_for() {
     .await;
     assert_eq!(
         refusal(&outcome),
-        "no token within 3000 ms; the last answer was HTTP 429"
+        "no token within 3000 ms; the last response was HTTP 429"
     );
     assert_eq!((outcome.status.as_str(), seen.len()), ("429", 1));
 }
@@ -187,7 +187,7 @@ async fn garbage_stops() {
     ] {
         let (outcome, seen) = ask(&[], move |_, _| answer(200, body)).await;
         let reason = refusal(&outcome);
-        let start = "the answer is not a token in the form that was expected: ";
+        let start = "the response is not a token in the expected format: ";
         assert!(reason.starts_with(start), "{body:?}: {reason}");
         assert_eq!(seen.len(), 1, "{body:?}");
     }

@@ -79,7 +79,7 @@ async fn a_failing_entra_stops_after_the_retries() {
 async fn an_answer_that_is_no_token_stops() {
     let (reason, _, _) = refused_by(|| answer(200, "<html>Sign in to the hotel's network</html>")).await;
     assert!(
-        reason.starts_with("the answer is not a token in the form that was expected: "),
+        reason.starts_with("the response is not a token in the expected format: "),
         "{reason}"
     );
     assert!(reason.ends_with("line 1 column 1"), "{reason}");

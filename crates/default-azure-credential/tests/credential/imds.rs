@@ -89,7 +89,7 @@ async fn a_laptop_is_not_stuck() {
     let error = failure(&DefaultAzureCredential::with_options(options).unwrap()).await;
     assert_eq!(
         error.attempts()[2].reason(),
-        "IDENTITY_ENDPOINT is not set, and IMDS gave no sign within 200 ms"
+        "IDENTITY_ENDPOINT is not set, and IMDS did not answer within 200 ms"
     );
     assert!(server.seen().iter().all(Seen::is_probe));
 }
@@ -190,7 +190,7 @@ async fn one_in_trouble_stops_within_the_limit_and_is_not_passed_by_later() {
     let error = failure(&credential).await;
     assert_eq!(
         refusal(&error, "ManagedIdentityCredential"),
-        "no token within 3000 ms; the last answer was HTTP 500"
+        "no token within 3000 ms; the last response was HTTP 500"
     );
 
     // Its silence now is not that of a laptop.
