@@ -86,11 +86,10 @@ def measure(bench: Bench) -> list[Row]:
 def _pages(big: Server, small: Server) -> list[Page]:
     """The pages, with the addresses of the deep ones as the site writes them."""
     after = _next_link(big, "/")
-    # A cursor is the id and the name of a restaurant, with what was there when the first page was read between them.
-    moment = re.fullmatch(r"/\?after=\d+\.([\d~]+)\..*", after)
-    if not moment:
-        raise SystemExit(f"the cursor in {after} is not what it was thought to be")
-    middle, beginning = (f"/?after=0.{moment[1]}.{name}" for name in ("Munson", "+"))
+    # A cursor is the id and the name of a restaurant.
+    if not re.fullmatch(r"/\?after=\d+_.+", after):
+        raise SystemExit(f"{after} has an unexpected form of cursor")
+    middle, beginning = (f"/?after=0_{name}" for name in ("Munson", "+"))
     for server, path in ((big, middle), (small, beginning)):
         if "before=" not in client.get(server.port, path).text():
             raise SystemExit(f"{path} is no page in the middle of the list")
