@@ -18,6 +18,7 @@ pub mod cache;
 pub mod check;
 pub mod config;
 pub mod error;
+pub mod error_chain;
 pub mod healthcheck;
 pub mod logging;
 pub mod model;

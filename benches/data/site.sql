@@ -29,7 +29,7 @@ as $$ select words[1 + pg_temp.chance(id, purpose, cardinality(words))] $$;
 -- which every time zone has the same hours, each for the next restaurant, so that those of one restaurant
 -- lie far apart in the table. Photos came up late: of the newest 20 reviews of a restaurant one in 25 has
 -- one, so that its first page is as large in a big set as in a small one.
-insert into reviews (id, restaurant_id, user_name, rating, review_text, review_date, image_name, added_in)
+insert into reviews (id, restaurant_id, user_name, rating, review_text, review_date, image_name)
 select
     id,
     1 + (id - 1) % :restaurants,
@@ -68,8 +68,7 @@ select
     case when id > :reviews - 20 * :restaurants and pg_temp.chance(id, 5, 25) = 0 then
         -- As src/photos/name.rs has it.
         overlay(overlay(md5('photo ' || id) placing '4' from 13) placing '8' from 17)::uuid || '.jpg'
-    end,
-    pg_current_xact_id()::text::bigint
+    end
 from (
     -- More good ones than bad ones, and some restaurants better than others.
     select id, (array[1, 2, 2, 3, 3, 4, 4, 4, 5, 5, 5, 5])[

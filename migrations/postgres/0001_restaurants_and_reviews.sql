@@ -1,15 +1,15 @@
 -- Restaurants and their reviews, for PostgreSQL.
 --
--- Wants nothing but USAGE and CREATE on the schema: no superuser, no extension. Everything that must hold
--- for a row holds for rows that come by plain SQL too: limits are CHECK constraints, aggregates and the
--- search are kept by triggers and generated columns.
+-- Needs only USAGE and CREATE on the schema: no superuser, no extension. Every rule for a row also holds for rows that
+-- are written by plain SQL: limits are CHECK constraints; triggers and generated columns keep the aggregates and the
+-- search.
 
--- The functions below work in this schema, wherever the search path of their caller leads.
+-- The functions below use this schema, whatever the search path of their caller is.
 select set_config('search_path', quote_ident(current_schema()), true);
 
--- A text without regard to case and accents: "Café" and "CAFE" are "cafe". Names are sorted by it, byte by
--- byte, which gives people one alphabet (Élan stands with the E, not after Z) and gives every server the
--- same order: a locale's own order changes with the operating system, and indexes break with it.
+-- A text without case and accents: "Café" and "CAFE" become "cafe". Names are sorted by it, byte by byte: Élan stands
+-- with the E, not after Z, and the order is the same on every server. (The order of a locale changes with the operating
+-- system, which corrupts indexes.)
 create function folded_text(text) returns text
 language sql immutable strict parallel safe
 as $$
@@ -17,10 +17,10 @@ as $$
         '[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]+', '', 'g')), NFC)
 $$;
 
--- The words of a text, folded. Whatever is no letter and no digit separates them; which characters that
--- are is written out, since a server's locale may know letters of ASCII alone. (It folds by itself: a
--- function that calls another one by name could not be restored from a dump. Composed again, 250 Korean
--- syllables without a blank stay below the 2,046 bytes that a word may have.)
+-- The words of a text, folded. Every character that is neither a letter nor a digit separates words; the characters are
+-- listed, since the locale of a server may know only the letters of ASCII. (The function repeats the folding: one that
+-- calls another function by name could not be restored from a dump. The text is composed again so that 250 Korean
+-- syllables without a space stay below the 2,046 bytes that a word may have.)
 create function text_words(text) returns text[]
 language sql immutable strict parallel safe
 as $$
@@ -31,9 +31,11 @@ as $$
     ), '')
 $$;
 
--- A search: every word of the text must begin some word. NULL, which matches nothing, for a text without.
+-- A search: each word of the text must be the beginning of a word. A text without words gives NULL, which matches
+-- nothing. The cost is about its real one. It makes PostgreSQL plan a search among many restaurants for the words at
+-- hand: rare words are found by the index of the words, common ones by the index of the order.
 create function search_query(text) returns tsquery
-language sql immutable strict parallel safe
+language sql immutable strict parallel safe cost 1000
 set search_path from current
 as $$
     select string_agg('''' || word || ''':*', ' & ')::tsquery from unnest(text_words($1)) word
@@ -46,13 +48,13 @@ create table restaurants (
     description    text        not null default '' check (char_length(description) <= 250),
     created_at     timestamptz not null default clock_timestamp()
         check (created_at >= '0001-01-01 00:00:00Z' and created_at < '9999-01-01 00:00:00Z'),
-    -- Kept by the triggers below; the page never has to count.
+    -- Kept by the triggers below, so that a page never counts reviews.
     rating_1       bigint      not null default 0,
     rating_2       bigint      not null default 0,
     rating_3       bigint      not null default 0,
     rating_4       bigint      not null default 0,
     rating_5       bigint      not null default 0,
-    -- What follows from them.
+    -- Computed from them; milli_stars is the average in thousandths of a star, rounded down.
     review_count   bigint      not null generated always as (rating_1 + rating_2 + rating_3 + rating_4 + rating_5) stored,
     rating_sum     bigint      not null generated always as
         (rating_1 + 2 * rating_2 + 3 * rating_3 + 4 * rating_4 + 5 * rating_5) stored,
@@ -64,7 +66,7 @@ create table restaurants (
     search_words   tsvector    not null generated always as (
         array_to_tsvector(text_words(name || ' ' || street_address || ' ' || description))
     ) stored,
-    -- Which sent form made this row; the same form sent again makes no second one.
+    -- The form that added this row. The same form sent again adds no second row.
     submission_id  text        unique
 );
 
@@ -77,40 +79,36 @@ create table reviews (
     review_date   timestamptz not null default clock_timestamp()
         check (review_date >= '0001-01-01 00:00:00Z' and review_date < '9999-01-01 00:00:00Z'),
     image_name    text        check (char_length(image_name) <= 100),
-    submission_id text        unique,
-    -- The transaction that added it. Unlike the id it tells, with a snapshot, which reviews were there at
-    -- a certain moment: an id is given before the review can be seen, and another one may overtake it.
-    added_in      bigint      not null
+    submission_id text        unique
 );
 
--- Photos that no review shows: stored a moment before their review is saved, or left by a deleted
--- review. What stays here is removed from the photo store later, so nothing is left behind even when
--- the process dies between the two stores.
+-- Photos that no review shows: announced just before they are stored, or left by a deleted review. A sweep removes
+-- them from the photo store later, so that no photo is left behind even if the process dies between the two stores.
 create table unclaimed_photos (
     name  text        primary key,
     since timestamptz not null default clock_timestamp()
 );
 
--- One index for each order in which the list can be read (see store/postgres/list.rs).
-create index restaurants_by_name on restaurants (name_folded, id);
+-- One index for each order of the list (see store/postgres/list.rs); ids are the order of the newest. The index of names
+-- holds the words too: restaurants of the same name stand together, so a search in this order may pass thousands of
+-- others, and does so in the index alone.
+create index restaurants_by_name on restaurants (name_folded, id) include (search_words);
 create index restaurants_by_rating on restaurants (milli_stars desc, review_count desc, id desc);
 create index restaurants_by_reviews on restaurants (review_count desc, id desc);
 create index restaurants_search on restaurants using gin (search_words);
 create index reviews_newest on reviews (restaurant_id, review_date desc, id desc);
-create index reviews_newest_photo on reviews (restaurant_id, review_date desc, id desc) where image_name is not null;
+-- The cover of a restaurant is read from this index alone.
+create index reviews_newest_photo on reviews (restaurant_id, review_date desc, id desc) include (image_name)
+    where image_name is not null;
 create index reviews_image on reviews (image_name) where image_name is not null;
-create index reviews_added_in on reviews (added_in);
 create index unclaimed_photos_since on unclaimed_photos (since);
 
--- A place among reviews is given in milliseconds, so dates have no more than that, whoever writes them.
+-- Cursors hold dates in milliseconds, so dates are stored in milliseconds.
 create function reviews_dated() returns trigger
 language plpgsql set search_path from current
 as $$
 begin
     new.review_date := date_trunc('milliseconds', new.review_date);
-    if tg_op = 'INSERT' then
-        new.added_in := pg_current_xact_id()::text::bigint;
-    end if;
     return new;
 end
 $$;
@@ -118,7 +116,7 @@ $$;
 create trigger reviews_dated before insert or update of review_date on reviews
 for each row execute function reviews_dated();
 
--- Whatever a new restaurant says of its own reviews: it has none yet.
+-- A new restaurant has no reviews, whatever numbers an INSERT gives for it.
 create function restaurants_uncounted() returns trigger
 language plpgsql set search_path from current
 as $$
@@ -135,13 +133,13 @@ $$;
 create trigger restaurants_uncounted before insert on restaurants
 for each row execute function restaurants_uncounted();
 
--- Adds ratings to the numbers of their restaurants (sign 1) or takes them away (sign -1).
+-- Adds ratings to the numbers of their restaurants (sign 1) or subtracts them (sign -1).
 create function count_ratings(restaurant_ids bigint[], ratings smallint[], signs integer[]) returns void
 language plpgsql set search_path from current
 as $$
 begin
-    -- Whoever counts for several restaurants locks them in the same order, so that two never wait for
-    -- each other. FOR NO KEY UPDATE goes along with the lock that a review's foreign key takes.
+    -- Restaurants are locked in the order of their ids, so that two transactions never wait for each other. FOR NO KEY
+    -- UPDATE does not conflict with the lock that a review's foreign key takes.
     perform from restaurants where id = any (restaurant_ids) order by id for no key update;
     update restaurants set
         rating_1 = restaurants.rating_1 + change.rating_1,
@@ -164,12 +162,23 @@ begin
 end
 $$;
 
--- The numbers and the unclaimed photos follow every statement that changes reviews.
+-- Every statement that changes reviews updates the numbers and the unclaimed photos.
 create function reviews_inserted() returns trigger
 language plpgsql set search_path from current
 as $$
 begin
-    perform count_ratings(array_agg(restaurant_id), array_agg(rating), array_agg(1)) from added;
+    if (select count(*) from added) = 1 then
+        -- A single review, as the site adds it, needs neither sorting nor summing.
+        update restaurants set
+            rating_1 = rating_1 + (rating = 1)::integer,
+            rating_2 = rating_2 + (rating = 2)::integer,
+            rating_3 = rating_3 + (rating = 3)::integer,
+            rating_4 = rating_4 + (rating = 4)::integer,
+            rating_5 = rating_5 + (rating = 5)::integer
+        from added where restaurants.id = restaurant_id;
+    else
+        perform count_ratings(array_agg(restaurant_id), array_agg(rating), array_agg(1)) from added;
+    end if;
     delete from unclaimed_photos using added where name = added.image_name;
     return null;
 end
@@ -232,3 +241,54 @@ referencing old table as removed new table as added for each statement execute f
 
 create trigger reviews_truncated before truncate on reviews
 for each statement execute function reviews_truncated();
+
+-- Notifies listeners of the restaurants that change, so that they can cache pages until then. PostgreSQL sends the
+-- notifications when the transaction commits, and sends equal ones of one transaction once.
+
+-- A rating changes the row of its restaurant too (see count_ratings).
+create function restaurants_changed() returns trigger
+language plpgsql set search_path from current
+as $$
+begin
+    if tg_op in ('UPDATE', 'DELETE') then
+        perform pg_notify('restaurant_review_changes', old.id::text);
+    end if;
+    if tg_op in ('INSERT', 'UPDATE') then
+        perform pg_notify('restaurant_review_changes', new.id::text);
+    end if;
+    return null;
+end
+$$;
+
+create trigger restaurants_changed after insert or update or delete on restaurants
+for each row execute function restaurants_changed();
+
+-- A change that keeps the rating of a review (a corrected text, a removed photo) does not touch the restaurant's row.
+create function reviews_notify() returns trigger
+language plpgsql set search_path from current
+as $$
+begin
+    perform pg_notify('restaurant_review_changes', old.restaurant_id::text);
+    perform pg_notify('restaurant_review_changes', new.restaurant_id::text);
+    return null;
+end
+$$;
+
+create trigger reviews_notify after update on reviews
+for each row execute function reviews_notify();
+
+-- TRUNCATE fires no trigger for its rows.
+create function everything_changed() returns trigger
+language plpgsql set search_path from current
+as $$
+begin
+    perform pg_notify('restaurant_review_changes', 'all');
+    return null;
+end
+$$;
+
+create trigger restaurants_truncated after truncate on restaurants
+for each statement execute function everything_changed();
+
+create trigger all_reviews_truncated after truncate on reviews
+for each statement execute function everything_changed();

@@ -1,7 +1,7 @@
 -- Restaurants and their reviews, for the embedded SQLite store.
 --
--- Everything that must hold for a row holds for rows that come by plain SQL too: limits are CHECK
--- constraints, aggregates and the search index are kept by triggers.
+-- Every rule for a row also holds for rows that are written by plain SQL: limits are CHECK constraints; triggers keep
+-- the aggregates and the search index.
 -- Times are UTC text with milliseconds ('2026-01-31 09:30:00.000'), so that text order is time order.
 
 create table restaurants (
@@ -10,7 +10,7 @@ create table restaurants (
     street_address text    not null default '' check (length(street_address) <= 50),
     description    text    not null default '' check (length(description) <= 250),
     created_at     text    not null default (strftime('%Y-%m-%d %H:%M:%f', 'now')),
-    -- Kept by the triggers below; the page never has to count.
+    -- Kept by the triggers below, so that a page never counts reviews.
     rating_sum     integer not null default 0,
     review_count   integer not null default 0,
     rating_1       integer not null default 0,
@@ -18,7 +18,9 @@ create table restaurants (
     rating_3       integer not null default 0,
     rating_4       integer not null default 0,
     rating_5       integer not null default 0,
-    -- Which sent form made this row; the same form sent again makes no second one.
+    -- The average in thousandths of a star, rounded down.
+    milli_stars    integer not null generated always as (rating_sum * 1000 / max(review_count, 1)) virtual,
+    -- The form that added this row. The same form sent again adds no second row.
     submission_id  text unique
 );
 
@@ -33,26 +35,23 @@ create table reviews (
     submission_id text    unique
 );
 
--- Photos that no review shows: stored a moment before their review is saved, or left by a deleted
--- review. What stays here is removed from the photo store later, so nothing is left behind even when
--- the process dies between the two stores.
+-- Photos that no review shows: announced just before they are stored, or left by a deleted review. A sweep removes
+-- them from the photo store later, so that no photo is left behind even if the process dies between the two stores.
 create table unclaimed_photos (
     name  text primary key,
     since text not null default (strftime('%Y-%m-%d %H:%M:%f', 'now'))
 ) without rowid;
 
--- One index for each order in which the list can be read (see store/sqlite.rs).
+-- One index for each order of the list (see store/sqlite/list.rs).
 create index restaurants_by_name on restaurants (name, id);
-create index restaurants_by_rating on restaurants (
-    (case when review_count > 0 then rating_sum * 1000 / review_count else 0 end) desc, review_count desc, id desc
-);
+create index restaurants_by_rating on restaurants (milli_stars desc, review_count desc, id desc);
 create index restaurants_by_reviews on restaurants (review_count desc, id desc);
 create index reviews_newest on reviews (restaurant_id, review_date desc, id desc);
 create index reviews_newest_photo on reviews (restaurant_id, review_date desc, id desc) where image_name is not null;
 create index reviews_image on reviews (image_name) where image_name is not null;
 
--- Dates that plain SQL wrote in another form ('2026-01-31', '2026-01-31T09:30:00Z') are brought into
--- ours; one that is no date violates NOT NULL here.
+-- Dates that plain SQL writes in another form ('2026-01-31', '2026-01-31T09:30:00Z') are converted to ours. A text that
+-- is not a date becomes null, which violates NOT NULL.
 create trigger restaurants_created_at after insert on restaurants
 when new.created_at is not strftime('%Y-%m-%d %H:%M:%f', new.created_at)
 begin
@@ -71,7 +70,7 @@ begin
     update reviews set review_date = strftime('%Y-%m-%d %H:%M:%f', new.review_date) where id = new.id;
 end;
 
--- Aggregates: rating_sum, review_count and the distribution follow every change of a review.
+-- Aggregates: every change of a review updates rating_sum, review_count and the distribution.
 create trigger reviews_inserted after insert on reviews
 begin
     update restaurants set
@@ -86,14 +85,14 @@ begin
     delete from unclaimed_photos where name = new.image_name;
 end;
 
--- INSERT OR REPLACE takes the old row away without its trigger; what it counted would stay counted.
+-- INSERT OR REPLACE deletes the old row without firing its delete trigger, so its rating would stay counted.
 create trigger reviews_not_replaced before insert on reviews
 when exists (select 1 from reviews where id = new.id)
 begin
-    select raise(abort, 'there is a review of this id: change it by UPDATE');
+    select raise(abort, 'a review with this id exists: change it by UPDATE');
 end;
 
--- Whatever a new restaurant says of its own reviews, they are counted.
+-- The numbers that an INSERT gives for a restaurant are replaced by a count of its reviews.
 create trigger restaurants_counted after insert on restaurants
 when new.review_count <> 0 or new.rating_sum <> 0 or exists (select 1 from reviews where restaurant_id = new.id)
   or (new.rating_1, new.rating_2, new.rating_3, new.rating_4, new.rating_5) <> (0, 0, 0, 0, 0)
@@ -156,7 +155,7 @@ begin
           and not exists (select 1 from reviews where image_name = old.image_name);
 end;
 
--- Search: the words of name, address and description, without regard to case and diacritics.
+-- Search: the words of name, address and description, ignoring case and diacritics.
 create virtual table restaurants_search using fts5 (
     name, street_address, description,
     content = 'restaurants', content_rowid = 'id',

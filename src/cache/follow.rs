@@ -58,7 +58,7 @@ async fn follow(app: &App) -> Result<Followed, StoreError> {
         match change {
             Change::Restaurant(id) => app.pages.changed(id),
             Change::Everything => app.pages.switch_on(),
-            Change::NoneElseBefore(moment) => app.pages.heard_until(moment),
+            Change::HeardUntil(moment) => app.pages.heard_until(moment),
         }
     }
     Ok(Followed::ForItsTime)

@@ -3,6 +3,8 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 
+use sqlx::postgres::PgSslMode;
+
 use super::reader::{Reader, Secret};
 
 /// The PostgreSQL server that keeps restaurants and reviews.
@@ -14,59 +16,26 @@ pub struct DatabaseConfig {
     pub port: u16,
     /// `DBNAME`: the database.
     pub name: String,
-    /// `DBUSER`: the role to sign in as; with Entra, the role made for the managed identity.
+    /// `DBUSER`: the role to sign in as; with Entra, the role of the managed identity.
     pub user: String,
     /// `DBPASS`: the role's password, for a local server. Without one, an Entra token is the password.
     pub password: Option<Secret>,
     /// `DBSSLMODE`: how the connection is secured. Default `verify-full`.
-    pub ssl_mode: SslMode,
-    /// `PGSSLROOTCERT`: a file with certificates to trust (PEM), beside the platform's.
+    pub ssl_mode: PgSslMode,
+    /// `PGSSLROOTCERT`: a PEM file with certificates to trust in addition to the platform's.
     pub root_certificates: Option<PathBuf>,
-    /// `AZURE_POSTGRESQL_CLIENTID`: the client id of the managed identity for the database, where it is
-    /// not the one of `AZURE_CLIENT_ID`.
+    /// `AZURE_POSTGRESQL_CLIENTID`: the client id of the managed identity for the database, if it is not that of
+    /// `AZURE_CLIENT_ID`.
     pub client_id: Option<String>,
 }
 
-/// How a connection to PostgreSQL is secured, by libpq's names.
-/// <https://www.postgresql.org/docs/current/libpq-ssl.html>
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SslMode {
-    /// Not at all.
-    Disable,
-    /// Encrypted if the server offers it.
-    Prefer,
-    /// Encrypted, with whoever answers.
-    Require,
-    /// Encrypted, with a server that has a certificate of a trusted authority.
-    VerifyCa,
-    /// Encrypted, with a server whose certificate is for its name.
-    VerifyFull,
-}
-
-impl SslMode {
-    /// Whether it is certain who reads what is sent.
-    #[must_use]
-    pub fn is_verified(self) -> bool {
-        matches!(self, Self::VerifyCa | Self::VerifyFull)
-    }
-}
-
-impl std::str::FromStr for SslMode {
-    type Err = ();
-
-    fn from_str(text: &str) -> Result<Self, ()> {
-        match text {
-            "disable" => Ok(Self::Disable),
-            "prefer" => Ok(Self::Prefer),
-            "require" => Ok(Self::Require),
-            "verify-ca" => Ok(Self::VerifyCa),
-            "verify-full" => Ok(Self::VerifyFull),
-            _ => Err(()),
-        }
-    }
-}
-
 impl DatabaseConfig {
+    /// Whether a connection proves which server it leads to.
+    #[must_use]
+    pub fn verifies_server(&self) -> bool {
+        verifies_server(self.ssl_mode)
+    }
+
     /// Reads the settings; `None` without `DBHOST` (or Service Connector's name for it).
     pub(super) fn read<G: Fn(&str) -> Option<String>>(
         reader: &mut Reader<'_, G>,
@@ -104,10 +73,10 @@ impl DatabaseConfig {
         let ssl_mode = reader.parse(
             "DBSSLMODE",
             "disable, prefer, require, verify-ca or verify-full",
-            SslMode::VerifyFull,
-            |_| true,
+            PgSslMode::VerifyFull,
+            |mode| !matches!(mode, PgSslMode::Allow),
         );
-        if password.is_none() && !ssl_mode.is_verified() {
+        if password.is_none() && !verifies_server(ssl_mode) {
             reader.fault(
                 "DBSSLMODE does not verify the server, but without DBPASS an Entra token is sent to it. \
                  Set DBSSLMODE to verify-full (or verify-ca), or set DBPASS for a local server."
@@ -132,8 +101,14 @@ impl DatabaseConfig {
     }
 }
 
-/// What Service Connector's connection string (libpq's `key=value` form, as it is for Go and "none") says for one of
-/// its own variables. Its `sslmode=require` is not taken: the server is always verified unless `DBSSLMODE` says otherwise.
+/// Whether that mode proves which server a connection leads to.
+/// <https://www.postgresql.org/docs/current/libpq-ssl.html>
+fn verifies_server(mode: PgSslMode) -> bool {
+    matches!(mode, PgSslMode::VerifyCa | PgSslMode::VerifyFull)
+}
+
+/// The value for one of Service Connector's variables in its connection string (libpq's `key=value` form, which it uses
+/// for Go and "none"). Its `sslmode=require` is ignored: the server is always verified unless `DBSSLMODE` says otherwise.
 pub(super) fn from_connection_string(variable: &str, text: &str) -> Option<String> {
     let key = match variable {
         "AZURE_POSTGRESQL_HOST" => "host",
@@ -148,7 +123,7 @@ pub(super) fn from_connection_string(variable: &str, text: &str) -> Option<Strin
     Some(value.trim_matches('\'').to_owned())
 }
 
-/// The server's name in DNS: in Azure, as in the sample, the bare name is enough.
+/// The server's name in DNS. In Azure, as in the sample, the bare name is enough.
 fn full_name(host: String, on_app_service: bool) -> String {
     let is_bare = !host.contains('.') && host.parse::<IpAddr>().is_err() && host != "localhost";
     if is_bare && on_app_service {

@@ -9,12 +9,12 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-pub use self::database::{DatabaseConfig, SslMode};
+pub use self::database::DatabaseConfig;
 use self::reader::Reader;
 pub use self::reader::Secret;
 pub use self::storage::StorageConfig;
 
-/// How the site is set up. Read once at start.
+/// The settings of the site, read once at start.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// `WEBSITE_HOSTNAME`: the site's public host name. App Service sets it; its presence means
@@ -30,7 +30,7 @@ pub struct Config {
     pub max_upload_bytes: usize,
     /// `PAGE_CACHE_BYTES`: how much memory rendered pages may take; 0 keeps none. Default 8 MiB.
     pub page_cache_bytes: usize,
-    /// `SHUTDOWN_GRACE_SECONDS`: how long a stop waits for what is in flight. Default 10 seconds.
+    /// `SHUTDOWN_GRACE_SECONDS`: how long a stop waits for requests in flight. Default 10 seconds.
     pub shutdown_grace: Duration,
     /// PostgreSQL, when `DBHOST` is set; otherwise SQLite in `DATA_DIR`.
     pub database: Option<DatabaseConfig>,
@@ -40,7 +40,7 @@ pub struct Config {
     pub log_filter: tracing_subscriber::filter::Targets,
 }
 
-/// Settings that are wrong, each with what it wants.
+/// The settings that are wrong, each with the values that it takes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigError(Vec<String>);
 
@@ -64,7 +64,7 @@ impl Config {
             |name| match std::env::var(name) {
                 Ok(value) => Some(value),
                 Err(std::env::VarError::NotPresent) => None,
-                // Reported as what it is: no valid value has this character.
+                // The replacement character is in no valid value, so this is reported as an error.
                 Err(std::env::VarError::NotUnicode(value)) => Some(value.to_string_lossy().into_owned()),
             },
             &mut errors,
@@ -78,7 +78,7 @@ impl Config {
 
     /// Reads settings from `lookup`, and adds a line to `errors` for each that is wrong.
     fn read(lookup: impl Fn(&str) -> Option<String>, errors: &mut Vec<String>) -> Self {
-        // An empty value counts as none: that is how a setting is cleared in a portal or a .env file.
+        // An empty value counts as not set: that is how a portal or a .env file clears a setting.
         let get = |name: &str| {
             lookup(name)
                 .or_else(|| database::from_connection_string(name, &lookup("AZURE_POSTGRESQL_CONNECTIONSTRING")?))
@@ -129,7 +129,7 @@ impl Config {
         }
     }
 
-    /// `PHOTOS_BASE_URL`: where browsers find the photos, when that is not this site.
+    /// `PHOTOS_BASE_URL`: where browsers load the photos from, if not from this site.
     #[must_use]
     pub fn photos_base_url(&self) -> Option<&url::Url> {
         self.storage.as_ref()?.photos_base_url.as_ref()
@@ -153,6 +153,8 @@ impl Config {
 
 #[cfg(test)]
 mod tests {
+    use sqlx::postgres::PgSslMode;
+
     use super::*;
 
     fn read(variables: &[(&str, &str)]) -> Result<Config, Vec<String>> {
@@ -192,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn every_wrong_setting_is_named_with_its_fault_and_its_wish() {
+    fn every_wrong_setting_is_named_with_its_value_and_the_valid_ones() {
         let errors = read(&[
             ("HOST", "localhost:1"),
             ("PORT", "eighty"),
@@ -229,7 +231,8 @@ mod tests {
             (database.name.as_str(), database.user.as_str()),
             ("restaurant", "web-identity")
         );
-        assert_eq!((database.password, database.ssl_mode), (None, SslMode::VerifyFull));
+        assert_eq!(database.password, None);
+        assert!(matches!(database.ssl_mode, PgSslMode::VerifyFull));
 
         let hostname = ("WEBSITE_HOSTNAME", "contoso.azurewebsites.net");
         let in_azure = read(&[&settings[..], &[hostname]].concat()).unwrap().database.unwrap();
@@ -287,7 +290,8 @@ mod tests {
             (by_string.host, by_string.name, by_string.user),
             (database.host, database.name, database.user)
         );
-        assert_eq!((by_string.port, by_string.ssl_mode), (5433, SslMode::VerifyFull));
+        assert_eq!(by_string.port, 5433);
+        assert!(matches!(by_string.ssl_mode, PgSslMode::VerifyFull));
         assert_eq!(database.client_id.as_deref(), Some("5a5a"));
         assert_eq!(
             config.storage.unwrap().account_url.as_str(),
@@ -310,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn half_a_setting_is_none() {
+    fn settings_that_need_another_name_it() {
         let errors = read(&[
             ("DBNAME", "restaurant"),
             ("PHOTOS_BASE_URL", "https://cdn.example/photos"),

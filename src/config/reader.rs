@@ -1,4 +1,4 @@
-//! Reading environment variables, and collecting what is wrong with them.
+//! Reading environment variables, and collecting the errors in them.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -9,13 +9,13 @@ use std::str::FromStr;
 pub struct Secret(String);
 
 impl Secret {
-    /// Keeps the value out of sight.
+    /// Wraps a value that must not be shown.
     #[must_use]
     pub fn new(value: String) -> Self {
         Self(value)
     }
 
-    /// The value, for where it is needed.
+    /// The value itself.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
@@ -35,7 +35,7 @@ pub(super) struct Reader<'a, G> {
 }
 
 impl<G: Fn(&str) -> Option<String>> Reader<'_, G> {
-    /// The variable's value; `default` when it is not set or wrong, and then an error as well.
+    /// The value of the variable, or `default` if it is not set. A wrong value is an error and gives `default` too.
     pub(super) fn parse<T: FromStr>(
         &mut self,
         name: &'static str,
@@ -46,7 +46,7 @@ impl<G: Fn(&str) -> Option<String>> Reader<'_, G> {
         self.parse_one_of(&[name], wants, default, valid)
     }
 
-    /// The value of the first of these variables that is set.
+    /// As [`Self::parse`], for a setting with several names.
     pub(super) fn parse_one_of<T: FromStr>(
         &mut self,
         names: &[&'static str],
@@ -66,12 +66,12 @@ impl<G: Fn(&str) -> Option<String>> Reader<'_, G> {
         }
     }
 
-    /// Several names for one setting: the first that is set, with its value. Two that disagree are a fault.
+    /// The first variable that is set, with its value, among the names of one setting. Two different values are an error.
     pub(super) fn one_of(&mut self, names: &[&'static str]) -> Option<(&'static str, String)> {
         self.one_of_by(names, str::to_owned)
     }
 
-    /// As [`Self::one_of`]; values that have the same `meaning` agree.
+    /// As [`Self::one_of`], but two values with the same `meaning` count as equal.
     pub(super) fn one_of_by(
         &mut self,
         names: &[&'static str],
@@ -81,7 +81,7 @@ impl<G: Fn(&str) -> Option<String>> Reader<'_, G> {
         let (name, value) = set.next()?;
         let other = set.find(|(_, other)| meaning(other) != meaning(&value));
         if let Some((other, _)) = other {
-            // Not the values: one of them may be a password.
+            // Without the values: one of them may be a password.
             self.fault(format!(
                 "{name} and {other} are both set, but to different values. Unset one of them."
             ));
@@ -89,7 +89,7 @@ impl<G: Fn(&str) -> Option<String>> Reader<'_, G> {
         Some((name, value))
     }
 
-    /// A file that can be read.
+    /// The path of a readable file.
     pub(super) fn readable_file(&mut self, name: &'static str) -> Option<PathBuf> {
         let path = PathBuf::from((self.get)(name)?);
         if let Err(error) = std::fs::File::open(&path) {
@@ -101,12 +101,12 @@ impl<G: Fn(&str) -> Option<String>> Reader<'_, G> {
         Some(path)
     }
 
-    /// The client id of a managed identity for one service; `AZURE_CLIENT_ID` is the one for all.
+    /// The client id of the managed identity for one service. `AZURE_CLIENT_ID` applies to every service.
     pub(super) fn client_id(&mut self, name: &'static str) -> Option<String> {
         self.one_of(&["AZURE_CLIENT_ID", name]).map(|(_, id)| id)
     }
 
-    /// Says what is wrong.
+    /// Adds an error.
     pub(super) fn fault(&mut self, message: String) {
         self.errors.push(message);
     }

@@ -8,16 +8,15 @@ use super::reader::Reader;
 #[derive(Debug, Clone)]
 pub struct StorageConfig {
     /// `STORAGE_ACCOUNT_NAME`: the account's name, or the full URL of its blob service, such as
-    /// `https://127.0.0.1:10000/devstoreaccount1` for Azurite. Here always the URL, without a slash at its
+    /// `https://127.0.0.1:10000/devstoreaccount1` for Azurite. This field is always the URL, without a slash at its
     /// end.
     pub account_url: Url,
     /// `STORAGE_CONTAINER_NAME`: the container. Default `photos`.
     pub container: String,
-    /// `PHOTOS_BASE_URL`: where browsers find the photos, when they are to load them from there and not
-    /// through the site. Without a slash at its end.
+    /// `PHOTOS_BASE_URL`: where browsers load the photos from, if not through the site. Without a slash at its end.
     pub photos_base_url: Option<Url>,
-    /// `AZURE_STORAGEBLOB_CLIENTID`: the client id of the managed identity for the storage account, where it
-    /// is not the one of `AZURE_CLIENT_ID`.
+    /// `AZURE_STORAGEBLOB_CLIENTID`: the client id of the managed identity for the storage account, if it is not that of
+    /// `AZURE_CLIENT_ID`.
     pub client_id: Option<String>,
 }
 
@@ -26,7 +25,7 @@ impl StorageConfig {
     pub(super) fn read<G: Fn(&str) -> Option<String>>(reader: &mut Reader<'_, G>) -> Option<Self> {
         let account = reader.one_of_by(
             &["STORAGE_ACCOUNT_NAME", "AZURE_STORAGEBLOB_RESOURCEENDPOINT"],
-            // A name and the URL that it stands for are the same setting.
+            // A name and its URL are the same setting.
             |value| account_url(value).map_or_else(|| value.to_owned(), |url| url.to_string()),
         );
         let base_url = reader.one_of(&["PHOTOS_BASE_URL"]);
@@ -73,7 +72,7 @@ impl StorageConfig {
     }
 }
 
-/// The URL of an account's blob service, from its name or its URL. Tokens are sent by https alone.
+/// The URL of an account's blob service, from its name or its URL. Tokens are sent only over https.
 fn account_url(text: &str) -> Option<Url> {
     let is_name = (3..=24).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
     if is_name {

@@ -7,7 +7,7 @@ mod review;
 mod search;
 mod text;
 
-pub use paging::{AsOf, Direction, ListCursor, ListPage, ListQuery, ReviewCursor, ReviewPage, Sort, SortKey};
+pub use paging::{Direction, ListCursor, ListPage, ListQuery, ReviewCursor, ReviewPage, Sort, SortKey};
 pub use restaurant::{NewRestaurant, Restaurant, RestaurantForm, RestaurantId, RestaurantSummary};
 pub use review::{NewReview, Rating, RatingSummary, Review, ReviewForm};
 pub use search::Search;

@@ -1,9 +1,9 @@
-//! Keyset paging: a page begins after the last row of the one before, wherever that row is now.
+//! Keyset paging: the next page begins after the last row of the page before, wherever that row is now.
 //!
-//! A cursor names a row by the values it is sorted by, so a row that is added meanwhile moves no
-//! other row to another page, as it would with page numbers (OFFSET).
+//! A cursor holds the values that a row is sorted by. A row that is added between two pages therefore moves no other
+//! row to another page, as it would with page numbers (OFFSET).
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::str::FromStr;
 
 use time::OffsetDateTime;
@@ -16,7 +16,7 @@ pub enum Sort {
     /// By name, A to Z.
     #[default]
     Name,
-    /// Best average first; of equal ones the one with more reviews.
+    /// Best average first; among equal averages, most reviews first.
     Rating,
     /// Most reviews first.
     Reviews,
@@ -39,7 +39,7 @@ impl Sort {
         }
     }
 
-    /// What the page calls it.
+    /// Its name on the page.
     #[must_use]
     pub fn label(self) -> &'static str {
         match self {
@@ -50,8 +50,8 @@ impl Sort {
         }
     }
 
-    /// The order of that name; an unknown one is the default, since a mistyped address should still
-    /// show restaurants.
+    /// The order of that name. An unknown name gives the default, since a mistyped address should still show
+    /// restaurants.
     #[must_use]
     pub fn parse(text: &str) -> Self {
         Self::ALL
@@ -61,7 +61,7 @@ impl Sort {
     }
 }
 
-/// Which way to go from a cursor.
+/// The direction in which to read from a cursor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Direction {
     /// The page that follows the cursor.
@@ -70,7 +70,7 @@ pub enum Direction {
     Before,
 }
 
-/// The values by which a restaurant has its place in an order, beside its id.
+/// The values that a restaurant is sorted by, apart from its id.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SortKey {
     /// [`Sort::Name`].
@@ -79,7 +79,7 @@ pub enum SortKey {
     Rating {
         /// Thousandths of a star, rounded down; 0 without ratings.
         milli_stars: i64,
-        /// How many reviews.
+        /// The number of reviews.
         count: i64,
     },
     /// [`Sort::Reviews`]: the number of reviews.
@@ -91,103 +91,87 @@ pub enum SortKey {
 impl SortKey {
     /// Its parts, as a query takes them: name, thousandths of a star, number of reviews.
     #[must_use]
-    pub fn values(&self) -> (Option<&str>, Option<i64>, Option<i64>) {
+    pub fn values(&self) -> (&str, i64, i64) {
         match self {
-            Self::Name(name) => (Some(name), None, None),
-            Self::Rating { milli_stars, count } => (None, Some(*milli_stars), Some(*count)),
-            Self::Reviews(count) => (None, None, Some(*count)),
-            Self::Newest => (None, None, None),
+            Self::Name(name) => (name, 0, 0),
+            Self::Rating { milli_stars, count } => ("", *milli_stars, *count),
+            Self::Reviews(count) => ("", 0, *count),
+            Self::Newest => ("", 0, 0),
         }
     }
 }
 
-/// A place in the list of restaurants.
+/// A position in the list of restaurants.
+///
+/// Paging by name and by newest shows each restaurant once, whatever is added meanwhile; by rating and by number of
+/// reviews, a restaurant whose numbers change meanwhile may be shown twice or not at all.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListCursor {
-    /// The restaurant at that place.
+    /// The restaurant at that position.
     pub id: i64,
-    /// Its sort key there.
+    /// Its sort key.
     pub key: SortKey,
-    /// The reviews that were there when the first page was read. Later ones are left out of the order
-    /// (not of what is shown), so that a restaurant reviewed between two pages keeps its place and is
-    /// neither skipped nor shown twice.
-    pub as_of: AsOf,
-}
-
-/// A moment, by the reviews that were saved then. Each store counts in numbers of its own.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AsOf {
-    /// The newest of them.
-    pub newest: i64,
-    /// Older ones that were just being saved, and not there yet.
-    pub pending: Vec<i64>,
-}
-
-impl AsOf {
-    /// How many may be pending: a cursor has to fit into an address.
-    pub const PENDING_MAX: usize = 100;
-
-    fn parse(text: &str) -> Option<Self> {
-        let mut numbers = text.split('~').map(str::parse);
-        let newest = numbers.next()?.ok()?;
-        let pending = numbers.collect::<Result<Vec<_>, _>>().ok()?;
-        (pending.len() <= Self::PENDING_MAX).then_some(Self { newest, pending })
-    }
-}
-
-impl fmt::Display for AsOf {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.newest)?;
-        self.pending.iter().try_for_each(|number| write!(f, "~{number}"))
-    }
 }
 
 impl ListCursor {
-    /// Reads a cursor of that order from an address; `None` if it is not one, for instance of
-    /// another order.
+    /// The position before the first restaurant.
+    #[must_use]
+    pub fn start(sort: Sort) -> Self {
+        let (id, key) = match sort {
+            Sort::Name => (i64::MIN, SortKey::Name(String::new())),
+            Sort::Rating => {
+                let (milli_stars, count) = (i64::MAX, i64::MAX);
+                (i64::MAX, SortKey::Rating { milli_stars, count })
+            }
+            Sort::Reviews => (i64::MAX, SortKey::Reviews(i64::MAX)),
+            Sort::Newest => (i64::MAX, SortKey::Newest),
+        };
+        Self { id, key }
+    }
+
+    /// Reads a cursor of that order from an address. `None` if the text is not one, for instance because it is a
+    /// cursor of another order.
     #[must_use]
     pub fn parse(sort: Sort, text: &str) -> Option<Self> {
-        let mut parts = text.splitn(3, '.');
-        let id = parts.next()?.parse().ok()?;
-        let as_of = AsOf::parse(parts.next()?)?;
-        let key = parts.next()?;
+        let (id, key) = text.split_once('_')?;
         let key = match sort {
             Sort::Name if !key.is_empty() && !key.contains('\0') => SortKey::Name(key.to_owned()),
-            Sort::Name => return None,
             Sort::Rating => {
-                let (milli_stars, count) = key.split_once('.')?;
+                let (milli_stars, count) = key.split_once('_')?;
                 SortKey::Rating {
                     milli_stars: milli_stars.parse().ok()?,
                     count: count.parse().ok()?,
                 }
             }
             Sort::Reviews => SortKey::Reviews(key.parse().ok()?),
-            Sort::Newest => SortKey::Newest,
+            Sort::Newest if key.is_empty() => SortKey::Newest,
+            Sort::Name | Sort::Newest => return None,
         };
-        Some(Self { id, key, as_of })
+        let id = id.parse().ok()?;
+        Some(Self { id, key })
     }
 }
 
 impl fmt::Display for ListCursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}.", self.id, self.as_of)?;
+        write!(f, "{}_", self.id)?;
         match &self.key {
             SortKey::Name(name) => f.write_str(name),
-            SortKey::Rating { milli_stars, count } => write!(f, "{milli_stars}.{count}"),
+            SortKey::Rating { milli_stars, count } => write!(f, "{milli_stars}_{count}"),
             SortKey::Reviews(count) => write!(f, "{count}"),
-            SortKey::Newest => f.write_char('-'),
+            SortKey::Newest => Ok(()),
         }
     }
 }
 
-/// Which restaurants to list, in which order, from where on.
+/// Which restaurants to list, in which order, starting where.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct ListQuery {
-    /// What they must match.
+    /// The words that they must contain.
     pub search: Search,
     /// Their order.
     pub sort: Sort,
-    /// Where the page begins or ends; `None`: the first page.
+    /// Where the page begins or ends; `None` asks for the first page.
     pub from: Option<(Direction, ListCursor)>,
 }
 
@@ -196,13 +180,13 @@ pub struct ListQuery {
 pub struct ListPage {
     /// Its rows, in order.
     pub restaurants: Vec<RestaurantSummary>,
-    /// The place before its first row, when rows come before it.
+    /// The position of its first row, if rows come before it.
     pub before: Option<ListCursor>,
-    /// The place after its last row, when more follow.
+    /// The position of its last row, if more rows follow.
     pub after: Option<ListCursor>,
 }
 
-/// A place in a restaurant's reviews, newest first.
+/// A position in the reviews of a restaurant, newest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReviewCursor {
     /// The review's date, in milliseconds since 1970.
@@ -212,7 +196,14 @@ pub struct ReviewCursor {
 }
 
 impl ReviewCursor {
-    /// The place of that review.
+    /// The position before every review.
+    pub const START: Self = Self {
+        // The year 9999: the tables take no later date.
+        date_ms: 253_370_764_800_000,
+        id: i64::MAX,
+    };
+
+    /// The position of that review.
     #[must_use]
     pub fn of(review: &Review) -> Self {
         let date_ms = i64::try_from(review.review_date.unix_timestamp_nanos().div_euclid(1_000_000))
@@ -253,9 +244,9 @@ impl fmt::Display for ReviewCursor {
 pub struct ReviewPage {
     /// The reviews.
     pub reviews: Vec<Review>,
-    /// The place before its first review, when newer ones come before it.
+    /// The position of its first review, if newer ones come before it.
     pub before: Option<ReviewCursor>,
-    /// The place after its last review, when older ones follow.
+    /// The position of its last review, if older ones follow.
     pub after: Option<ReviewCursor>,
 }
 
@@ -273,12 +264,7 @@ mod tests {
             any::<i64>().prop_map(|count| (Sort::Reviews, SortKey::Reviews(count))),
             Just((Sort::Newest, SortKey::Newest)),
         ];
-        let as_of = (
-            any::<i64>(),
-            proptest::collection::vec(any::<i64>(), 0..=AsOf::PENDING_MAX),
-        )
-            .prop_map(|(newest, pending)| AsOf { newest, pending });
-        (key, any::<i64>(), as_of).prop_map(|((sort, key), id, as_of)| (sort, ListCursor { id, key, as_of }))
+        (key, any::<i64>()).prop_map(|((sort, key), id)| (sort, ListCursor { id, key }))
     }
 
     proptest! {
@@ -302,6 +288,22 @@ mod tests {
             let cursor = ReviewCursor { date_ms, id };
             prop_assert_eq!(cursor.to_string().parse(), Ok(cursor));
             prop_assert_eq!(cursor.date().unix_timestamp_nanos(), i128::from(date_ms) * 1_000_000);
+        }
+    }
+
+    /// Addresses had cursors with dots once.
+    #[test]
+    fn a_cursor_of_an_earlier_form_is_refused() {
+        for (sort, text) in [
+            (Sort::Name, "5.123.Bistro"),
+            (Sort::Name, "5.123~124.Bistro_Bar"),
+            (Sort::Rating, "5.123.4000.17"),
+            (Sort::Rating, "5.123~124~125.4000.17"),
+            (Sort::Reviews, "5.123.17"),
+            (Sort::Reviews, "5.123~17.17"),
+            (Sort::Newest, "5.123.-"),
+        ] {
+            assert_eq!(ListCursor::parse(sort, text), None, "{text}");
         }
     }
 

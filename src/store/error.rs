@@ -1,4 +1,4 @@
-//! Why a store could not answer, and which of it passes.
+//! Why a store could not answer, and which of these failures are transient.
 
 use sqlx::migrate::MigrateError;
 use sqlx::postgres::PgDatabaseError;
@@ -8,28 +8,28 @@ use crate::azure::TokenError;
 /// Why the store could not answer.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// It cannot be reached or cannot work now (no connection, disk full, locked, read-only). The same
-    /// request may succeed later.
+    /// It cannot be reached or cannot work now (no connection, disk full, locked, read-only). The same request may
+    /// succeed later.
     #[error("the store is not available: {0}")]
     Unavailable(#[source] sqlx::Error),
-    /// It answered with something that should not happen.
+    /// It reported an unexpected error.
     #[error("the store failed: {0}")]
     Failed(#[source] sqlx::Error),
-    /// Its tables could not be brought to this program's version.
+    /// Its tables could not be migrated to this program's version.
     #[error("the store could not be migrated: {0}")]
     Migration(#[source] MigrateError),
-    /// Its tables are not of this program's version.
+    /// Its tables do not have this program's version.
     #[error("the store is not migrated: {0}")]
     NotMigrated(String),
     /// There is no token to sign in with.
-    #[error("the store cannot be signed in to: {0}")]
+    #[error("cannot sign in to the store: {0}")]
     NoToken(#[from] TokenError),
-    /// The role may not do what it must; `grant` is the command that lets it.
-    #[error("the store's role lacks a privilege ({source}). An administrator gives it by: {grant}")]
+    /// The role lacks a privilege; `grant` is the command that grants it.
+    #[error("the store's role lacks a privilege ({source}). As an administrator, run: {grant}")]
     MissingGrant {
         /// The SQL command.
         grant: String,
-        /// What the server said.
+        /// The error of the server.
         source: sqlx::Error,
     },
 }
@@ -44,18 +44,18 @@ impl From<sqlx::Error> for StoreError {
                 if is_postgres && postgres_lacks_tables(&code) {
                     return Self::NotMigrated(database.message().to_owned());
                 }
-                let passes = if is_postgres {
-                    postgres_passes(&code)
+                let is_transient = if is_postgres {
+                    is_transient_in_postgres(&code)
                 } else {
-                    sqlite_passes(&code)
+                    is_transient_in_sqlite(&code)
                 };
-                if passes {
+                if is_transient {
                     Self::Unavailable(error)
                 } else {
                     Self::Failed(error)
                 }
             }
-            // A certificate that cannot be read or trusted is put right by an administrator, not by us.
+            // An administrator can replace a certificate that cannot be read or trusted.
             PoolTimedOut | PoolClosed | WorkerCrashed | Io(_) | Tls(_) | Configuration(_) => Self::Unavailable(error),
             _ => Self::Failed(error),
         }
@@ -65,11 +65,11 @@ impl From<sqlx::Error> for StoreError {
 impl From<MigrateError> for StoreError {
     fn from(error: MigrateError) -> Self {
         match error {
-            // Not of the migrations: the connection, or a privilege.
+            // The connection failed, or a privilege is missing, before a migration ran.
             MigrateError::Execute(cause) => Self::from(cause),
             MigrateError::ExecuteMigration(cause, version) => match Self::from(cause) {
                 Self::Failed(cause) => Self::Migration(MigrateError::ExecuteMigration(cause, version)),
-                passing => passing,
+                transient => transient,
             },
             other => Self::Migration(other),
         }
@@ -77,10 +77,9 @@ impl From<MigrateError> for StoreError {
 }
 
 /// <https://www.postgresql.org/docs/current/errcodes-appendix.html>
-fn postgres_passes(code: &str) -> bool {
-    // Connection, sign-in, deadlock, resources, system; then: no such database or schema, read-only, a
-    // missing privilege, a lock not to be had, and a statement or session ended by its time limit or by an
-    // administrator.
+fn is_transient_in_postgres(code: &str) -> bool {
+    // Connection, sign-in, deadlock, resources, system; then: missing database or schema, read-only, missing privilege,
+    // lock not available, and a statement or session ended by its time limit or by an administrator.
     const CLASSES: [&str; 5] = ["08", "28", "40", "53", "58"];
     const CODES: [&str; 10] = [
         "3D000", "3F000", "25006", "42501", "55P03", "57014", "57P01", "57P02", "57P03", "57P05",
@@ -95,7 +94,7 @@ fn postgres_lacks_tables(code: &str) -> bool {
 
 /// Primary result codes, <https://sqlite.org/rescode.html>: BUSY, LOCKED, READONLY, IOERR, FULL, CANTOPEN,
 /// NOTADB.
-fn sqlite_passes(code: &str) -> bool {
-    const PASSING: [i32; 7] = [5, 6, 8, 10, 13, 14, 26];
-    code.parse::<i32>().is_ok_and(|code| PASSING.contains(&(code & 0xff)))
+fn is_transient_in_sqlite(code: &str) -> bool {
+    const TRANSIENT: [i32; 7] = [5, 6, 8, 10, 13, 14, 26];
+    code.parse::<i32>().is_ok_and(|code| TRANSIENT.contains(&(code & 0xff)))
 }

@@ -1,11 +1,12 @@
-//! Where restaurants and reviews live.
+//! Where restaurants and reviews are stored.
 //!
-//! [`Store`] is the small set of questions and changes the site needs. [`PostgresStore`] answers them in
-//! Azure, and wherever `DBHOST` names a server; [`SqliteStore`] from a file, for a run with nothing but
-//! Rust. Both pass the same conformance suite (`tests/site/store.rs`).
+//! [`Store`] has the few queries and changes that the site needs. [`PostgresStore`] implements it in Azure, and wherever
+//! `DBHOST` names a server; [`SqliteStore`] implements it in a file, so that a first run needs only Rust. Both pass the
+//! same conformance suite (`tests/site/store.rs`).
 
 mod error;
 mod postgres;
+mod rows;
 mod sqlite;
 
 use std::time::{Duration, Instant};
@@ -17,8 +18,7 @@ pub use self::error::StoreError;
 pub use self::postgres::{PostgresStore, SignIn};
 pub use self::sqlite::SqliteStore;
 use crate::model::{
-    Direction, ListPage, ListQuery, NewRestaurant, NewReview, Restaurant, RestaurantId, Review, ReviewCursor,
-    ReviewPage,
+    Direction, ListPage, ListQuery, NewRestaurant, NewReview, Restaurant, RestaurantId, ReviewCursor, ReviewPage,
 };
 use crate::photos::PhotoName;
 use crate::web::SubmissionId;
@@ -28,14 +28,14 @@ pub const RESTAURANTS_PER_PAGE: usize = 50;
 /// Reviews on one page of a restaurant.
 pub const REVIEWS_PER_PAGE: usize = 20;
 
-/// What became of a sent review.
+/// The result of adding a review.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AddedReview {
     /// It is saved.
     Added,
-    /// The same form had been sent before; that review stays the only one.
+    /// The same form was sent before; its review stays the only one.
     Repeated,
-    /// There is no such restaurant.
+    /// The restaurant does not exist.
     NoRestaurant,
 }
 
@@ -50,44 +50,44 @@ pub struct ImportedRestaurant {
     pub reviews: Vec<(NewReview, OffsetDateTime, Option<PhotoName>)>,
 }
 
-/// What a store tells whoever follows its changes.
+/// A report to a follower of changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change {
-    /// That restaurant or its reviews changed, or it was added or deleted.
+    /// This restaurant or its reviews changed, or it was added or deleted.
     Restaurant(RestaurantId),
     /// Anything may have changed.
     Everything,
-    /// Of what was committed before that moment, everything has been told.
-    NoneElseBefore(Instant),
+    /// Every change that was committed before this moment has been reported.
+    HeardUntil(Instant),
 }
 
-/// The changes of a store, by whomever, from a certain moment on.
+/// A stream of changes to the store, whoever makes them.
 #[async_trait]
 pub trait Changes: Send {
-    /// Waits for the next one. `None` when they are to be followed anew; an error when they can no longer be
-    /// heard.
+    /// Waits for the next report. `None` asks the follower to start a new stream; an error means that changes can no
+    /// longer be followed.
     async fn next(&mut self) -> Result<Option<Change>, StoreError>;
 }
 
 /// Restaurants, reviews, and the names of photos that no review shows.
 #[async_trait]
 pub trait Store: Send + Sync {
-    /// What this is and where, in a few words for the start-up lines.
+    /// The kind and location of the store, for the start-up log.
     fn describe(&self) -> String;
 
-    /// Succeeds when the store can be reached and its tables are of this program's version.
+    /// Succeeds if the store can be reached and its tables have this program's version.
     async fn ready(&self) -> Result<(), StoreError>;
 
-    /// Brings the store's tables to this program's version, whichever of many instances comes first. Called
-    /// at start, again and again until it succeeds; what is asked before is not answered.
+    /// Migrates the tables to this program's version, unless another instance has done so. Retried at start until it
+    /// succeeds; queries fail until then.
     async fn prepare(&self) -> Result<(), StoreError>;
 
-    /// What does not hinder it yet but will, in words for who looks at `/readyz`.
+    /// A problem that does not prevent work yet but will, as `/readyz` shows it.
     fn warning(&self) -> Option<&'static str> {
         None
     }
 
-    /// What changes from now on; `None` from a store that cannot tell.
+    /// Follows changes from now on. `None` if the store cannot report its changes.
     async fn changes(&self) -> Result<Option<Box<dyn Changes>>, StoreError> {
         Ok(None)
     }
@@ -95,21 +95,21 @@ pub trait Store: Send + Sync {
     /// One page of restaurants.
     async fn list(&self, query: &ListQuery) -> Result<ListPage, StoreError>;
 
-    /// A restaurant with one page of its reviews, newest first. `None`: there is no such restaurant.
+    /// A restaurant with one page of its reviews, newest first. `None` if it does not exist.
     async fn details(
         &self,
         id: RestaurantId,
         from: Option<(Direction, ReviewCursor)>,
     ) -> Result<Option<(Restaurant, ReviewPage)>, StoreError>;
 
-    /// Adds a restaurant. If the same submission has been saved before, that restaurant's id.
+    /// Adds a restaurant and returns its id. If the same submission was saved before, returns the id of that restaurant.
     async fn add_restaurant(
         &self,
         new: &NewRestaurant,
         submission: Option<&SubmissionId>,
     ) -> Result<RestaurantId, StoreError>;
 
-    /// Adds a review. A photo that it names is claimed by it.
+    /// Adds a review, which claims the photo that it names.
     async fn add_review(
         &self,
         restaurant: RestaurantId,
@@ -118,56 +118,24 @@ pub trait Store: Send + Sync {
         submission: Option<&SubmissionId>,
     ) -> Result<AddedReview, StoreError>;
 
-    /// Notes that a photo is about to be stored which no review shows yet, so that it can be found
-    /// and removed should its review never be saved.
+    /// Records that a photo will be stored before its review is saved, so that the photo can be removed if the review
+    /// is never saved.
     async fn announce_photo(&self, photo: &PhotoName) -> Result<(), StoreError>;
 
-    /// Whether that photo was announced and no review shows it.
+    /// Whether the photo was announced and no review shows it.
     async fn is_unclaimed(&self, photo: &PhotoName) -> Result<bool, StoreError>;
 
-    /// Photos that no review has shown for at least that long; at most 100.
+    /// At most 100 photos that no review has shown for at least this long.
     async fn unclaimed_photos(&self, for_at_least: Duration) -> Result<Vec<PhotoName>, StoreError>;
 
-    /// Forgets a photo that is no longer stored.
+    /// Removes the record of a photo that is no longer stored.
     async fn forget_photo(&self, photo: &PhotoName) -> Result<(), StoreError>;
 
     /// Adds many restaurants with their reviews, all or none.
     async fn import(&self, restaurants: &[ImportedRestaurant]) -> Result<(), StoreError>;
 }
 
-/// Cuts rows (read with one more than the page holds) to a page in reading order, and says whether rows
-/// come before it and after it.
-fn one_page<T>(mut rows: Vec<T>, direction: Option<Direction>, size: usize) -> (Vec<T>, bool, bool) {
-    let more = rows.len() > size;
-    rows.truncate(size);
-    match direction {
-        None => (rows, false, more),
-        Some(Direction::After) => (rows, true, more),
-        Some(Direction::Before) => {
-            rows.reverse();
-            (rows, more, true)
-        }
-    }
-}
-
-fn bad_value(column: &str, value: &str) -> sqlx::Error {
-    sqlx::Error::ColumnDecode {
-        index: column.to_owned(),
-        source: format!("{value} is not possible here").into(),
-    }
-}
-
-/// A page of reviews from rows that were read with one more than it holds.
-fn review_page(rows: Vec<Review>, direction: Option<Direction>) -> ReviewPage {
-    let (reviews, has_before, has_after) = one_page(rows, direction, REVIEWS_PER_PAGE);
-    ReviewPage {
-        before: reviews.first().filter(|_| has_before).map(ReviewCursor::of),
-        after: reviews.last().filter(|_| has_after).map(ReviewCursor::of),
-        reviews,
-    }
-}
-
-/// What became of a review whose insertion made that many rows, or failed.
+/// The result of an insertion that added this many reviews, or failed.
 fn added_review(rows: sqlx::Result<u64>) -> Result<AddedReview, StoreError> {
     match rows {
         Ok(0) => Ok(AddedReview::Repeated),

@@ -1,5 +1,5 @@
-//! The embedded store: one SQLite file, in WAL mode, so that readers (other processes too) never wait
-//! for the writer.
+//! The embedded store: one SQLite file in WAL mode, so that readers, in this process and in others, never wait for the
+//! writer.
 
 mod list;
 
@@ -7,27 +7,25 @@ use std::path::Path;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use sqlx::SqlitePool;
 use sqlx::migrate::Migrator;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous};
-use sqlx::{AssertSqlSafe, FromRow, Row, SqlitePool};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use time::macros::format_description;
-use time::{OffsetDateTime, PrimitiveDateTime, UtcOffset};
+use time::{OffsetDateTime, UtcOffset};
 
-use super::{
-    AddedReview, ImportedRestaurant, RESTAURANTS_PER_PAGE, REVIEWS_PER_PAGE, Store, StoreError, added_review,
-    bad_value, one_page, review_page,
-};
+use super::rows::{RestaurantRow, list_page, review_page};
+use super::{AddedReview, ImportedRestaurant, Store, StoreError, added_review};
 use crate::model::{
-    Direction, ListPage, ListQuery, NewRestaurant, NewReview, Rating, RatingSummary, Restaurant, RestaurantId, Review,
-    ReviewCursor, ReviewPage,
+    Direction, ListCursor, ListPage, ListQuery, NewRestaurant, NewReview, Restaurant, RestaurantId, ReviewCursor,
+    ReviewPage,
 };
 use crate::photos::PhotoName;
 use crate::web::SubmissionId;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 
-/// How long a request waits for a connection, and a connection for a lock of another process.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a request waits for a connection, and a connection for a lock that another process holds.
+const WAIT_LIMIT: Duration = Duration::from_secs(5);
 
 /// Connections that read at the same time.
 const READERS: u32 = 4;
@@ -36,31 +34,30 @@ const READERS: u32 = 4;
 pub struct SqliteStore {
     path: String,
     readers: SqlitePool,
-    // SQLite has one writer at a time: one connection makes writers queue in order instead of
-    // polling for the lock.
+    // SQLite has one writer at a time. With one connection, writers queue in order instead of polling for the lock.
     writer: SqlitePool,
 }
 
 impl SqliteStore {
-    /// Opens the file, creating it if there is none, and applies the migrations it lacks.
+    /// Opens the file, creating it if it does not exist, and applies the migrations that it lacks.
     pub async fn open(path: &Path) -> Result<Self, StoreError> {
         let options = SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
-            // A commit is on the disk when the person is told so.
+            // A commit is on the disk before the visitor is told so.
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
-            .busy_timeout(PATIENCE);
+            .busy_timeout(WAIT_LIMIT);
         let writer = SqlitePoolOptions::new()
             .max_connections(1)
-            .acquire_timeout(PATIENCE)
+            .acquire_timeout(WAIT_LIMIT)
             .connect_with(options.clone())
             .await?;
         MIGRATIONS.run(&writer).await?;
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
-            .acquire_timeout(PATIENCE)
+            .acquire_timeout(WAIT_LIMIT)
             .connect_lazy_with(options.create_if_missing(false).read_only(true));
         Ok(Self {
             path: path.display().to_string(),
@@ -90,31 +87,26 @@ impl Store for SqliteStore {
         Ok(())
     }
 
-    /// Nothing is left to do: [`SqliteStore::open`] migrates, since a file that cannot be is no store.
+    /// Does nothing more: [`SqliteStore::open`] has migrated the file, since a file that cannot be migrated is not a store.
     async fn prepare(&self) -> Result<(), StoreError> {
         self.ready().await
     }
 
     async fn list(&self, query: &ListQuery) -> Result<ListPage, StoreError> {
-        let direction = query.from.as_ref().map(|(direction, _)| *direction);
-        let cursor = query.from.as_ref().map(|(_, cursor)| cursor);
-        let (text_key, number_key, count_key) = cursor.map(|cursor| cursor.key.values()).unwrap_or_default();
-        let rows: Vec<list::Row> = sqlx::query_as(AssertSqlSafe(list::sql(query.sort, direction, &query.search)))
-            .bind(cursor.map(|cursor| cursor.as_of.newest))
-            .bind(i64::try_from(RESTAURANTS_PER_PAGE + 1).expect("small"))
+        let (direction, cursor) = match &query.from {
+            Some((direction, cursor)) => (*direction, cursor),
+            None => (Direction::After, &ListCursor::start(query.sort)),
+        };
+        let (name, milli_stars, review_count) = cursor.key.values();
+        let rows = sqlx::query_as(list::sql(query.sort, direction))
             .bind(list::match_expression(&query.search))
-            .bind(cursor.map(|cursor| cursor.id))
-            .bind(text_key)
-            .bind(number_key)
-            .bind(count_key)
+            .bind(cursor.id)
+            .bind(name)
+            .bind(milli_stars)
+            .bind(review_count)
             .fetch_all(&self.readers)
             .await?;
-        let (rows, has_before, has_after) = one_page(rows, direction, RESTAURANTS_PER_PAGE);
-        Ok(ListPage {
-            before: rows.first().filter(|_| has_before).map(|row| row.cursor(query.sort)),
-            after: rows.last().filter(|_| has_after).map(|row| row.cursor(query.sort)),
-            restaurants: rows.into_iter().map(|row| row.restaurant).collect(),
-        })
+        Ok(list_page(query, rows)?)
     }
 
     async fn details(
@@ -122,11 +114,10 @@ impl Store for SqliteStore {
         id: RestaurantId,
         from: Option<(Direction, ReviewCursor)>,
     ) -> Result<Option<(Restaurant, ReviewPage)>, StoreError> {
-        // One snapshot for both: the numbers on a page agree with its reviews.
+        // One snapshot for both queries, so that the numbers on a page agree with its reviews.
         let mut snapshot = self.readers.begin().await?;
-        let restaurant: Option<Restaurant> = sqlx::query_as(
-            "select id, name, street_address, description, rating_sum, review_count,
-                    rating_1, rating_2, rating_3, rating_4, rating_5
+        let restaurant: Option<RestaurantRow> = sqlx::query_as(
+            "select id, name, street_address, description, rating_1, rating_2, rating_3, rating_4, rating_5
              from restaurants where id = ?1",
         )
         .bind(id.0)
@@ -134,31 +125,27 @@ impl Store for SqliteStore {
         .await?;
         let Some(restaurant) = restaurant else { return Ok(None) };
 
-        let direction = from.map(|(direction, _)| direction);
+        let (direction, cursor) = from.unwrap_or((Direction::After, ReviewCursor::START));
         let sql = match direction {
-            None => {
+            Direction::After => {
                 "select id, user_name, rating, review_text, review_date, image_name from reviews
-                 where restaurant_id = ?1 order by review_date desc, id desc limit ?2"
+                 where restaurant_id = ?1 and (review_date, id) < (?2, ?3)
+                 order by review_date desc, id desc limit 21"
             }
-            Some(Direction::After) => {
+            Direction::Before => {
                 "select id, user_name, rating, review_text, review_date, image_name from reviews
-                 where restaurant_id = ?1 and (review_date, id) < (?3, ?4)
-                 order by review_date desc, id desc limit ?2"
-            }
-            Some(Direction::Before) => {
-                "select id, user_name, rating, review_text, review_date, image_name from reviews
-                 where restaurant_id = ?1 and (review_date, id) > (?3, ?4)
-                 order by review_date, id limit ?2"
+                 where restaurant_id = ?1 and (review_date, id) > (?2, ?3)
+                 order by review_date, id limit 21"
             }
         };
-        let rows: Vec<Review> = sqlx::query_as(sql)
+        let reviews = sqlx::query_as(sql)
             .bind(id.0)
-            .bind(i64::try_from(REVIEWS_PER_PAGE + 1).expect("small"))
-            .bind(from.map(|(_, cursor)| date_text(cursor.date())))
-            .bind(from.map(|(_, cursor)| cursor.id))
+            .bind(date_text(cursor.date()))
+            .bind(cursor.id)
             .fetch_all(&mut *snapshot)
             .await?;
-        Ok(Some((restaurant, review_page(rows, direction))))
+        let reviews = review_page(from.map(|(direction, _)| direction), reviews)?;
+        Ok(Some((restaurant.restaurant()?, reviews)))
     }
 
     async fn add_restaurant(
@@ -166,7 +153,7 @@ impl Store for SqliteStore {
         new: &NewRestaurant,
         submission: Option<&SubmissionId>,
     ) -> Result<RestaurantId, StoreError> {
-        // The update that changes nothing makes RETURNING give the row that is already there.
+        // The update changes nothing, but makes RETURNING return the row that exists already.
         let id = sqlx::query_scalar(
             "insert into restaurants (name, street_address, description, submission_id) values (?1, ?2, ?3, ?4)
              on conflict (submission_id) do update set submission_id = excluded.submission_id
@@ -271,7 +258,7 @@ impl Store for SqliteStore {
     }
 }
 
-/// A time as the tables have it.
+/// A time in the format of the tables.
 fn date_text(date: OffsetDateTime) -> String {
     let format = format_description!(
         version = 2,
@@ -279,57 +266,5 @@ fn date_text(date: OffsetDateTime) -> String {
     );
     date.to_offset(UtcOffset::UTC)
         .format(format)
-        .expect("every date can be written")
-}
-
-impl FromRow<'_, SqliteRow> for Restaurant {
-    fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
-        Ok(Self {
-            id: RestaurantId(row.try_get("id")?),
-            name: row.try_get("name")?,
-            street_address: row.try_get("street_address")?,
-            description: row.try_get("description")?,
-            rating: rating_summary(row)?,
-            distribution: [
-                count(row, "rating_1")?,
-                count(row, "rating_2")?,
-                count(row, "rating_3")?,
-                count(row, "rating_4")?,
-                count(row, "rating_5")?,
-            ],
-        })
-    }
-}
-
-impl FromRow<'_, SqliteRow> for Review {
-    fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
-        let rating: i64 = row.try_get("rating")?;
-        let date: PrimitiveDateTime = row.try_get("review_date")?;
-        Ok(Self {
-            id: row.try_get("id")?,
-            user_name: row.try_get("user_name")?,
-            rating: Rating::new(rating).ok_or_else(|| bad_value("rating", &rating.to_string()))?,
-            review_text: row.try_get("review_text")?,
-            review_date: date.assume_utc(),
-            photo: photo(row, "image_name")?,
-        })
-    }
-}
-
-fn rating_summary(row: &SqliteRow) -> sqlx::Result<RatingSummary> {
-    Ok(RatingSummary {
-        sum: count(row, "rating_sum")?,
-        count: count(row, "review_count")?,
-    })
-}
-
-fn count(row: &SqliteRow, column: &str) -> sqlx::Result<u64> {
-    let value: i64 = row.try_get(column)?;
-    u64::try_from(value).map_err(|_| bad_value(column, &value.to_string()))
-}
-
-/// A photo's name; one that this site did not make (a row by plain SQL) shows no photo.
-fn photo(row: &SqliteRow, column: &str) -> sqlx::Result<Option<PhotoName>> {
-    let name: Option<String> = row.try_get(column)?;
-    Ok(name.and_then(|name| name.parse().ok()))
+        .expect("the format suits every date")
 }

@@ -9,12 +9,13 @@ use azure_core::time::{Duration, OffsetDateTime};
 use local_azure::certificates::Authority;
 use reqwest::StatusCode;
 use restaurant_review::azure::{KeptToken, POSTGRES_SCOPE};
-use restaurant_review::config::{DatabaseConfig, Secret, SslMode};
+use restaurant_review::config::{DatabaseConfig, Secret};
 use restaurant_review::error::chain;
-use restaurant_review::model::{Direction, ListQuery, NewRestaurant, NewReview, Rating, RestaurantId, Sort};
+use restaurant_review::model::{ListQuery, NewRestaurant};
 use restaurant_review::photos::PhotoName;
-use restaurant_review::store::{ImportedRestaurant, PostgresStore, SignIn, Store, StoreError};
-use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
+use restaurant_review::store::{PostgresStore, SignIn, Store, StoreError};
+use sqlx::postgres::PgSslMode;
+use sqlx::{AssertSqlSafe, Executor as _, PgConnection};
 
 use crate::harness::{Site, links};
 use crate::plain_sql::{all_is_shown_once, numbers_after};
@@ -305,79 +306,6 @@ async fn somebody_elses_search_path_does_no_harm() {
 
 // --- At the same time ----------------------------------------------------------------------------
 
-/// A review may be seen later than one that came after it. Whoever pages meanwhile sees each restaurant once.
-#[tokio::test]
-async fn a_review_that_is_being_saved_moves_no_restaurant() {
-    for sort in [Sort::Rating, Sort::Reviews] {
-        let (database, site) = on_postgres().await;
-        let store = &site.app.store;
-        let imported: Vec<_> = (0..120)
-            .map(|index| ImportedRestaurant {
-                restaurant: restaurant(&format!("Number {index}")),
-                created_at: time::OffsetDateTime::now_utc(),
-                reviews: Vec::new(),
-            })
-            .collect();
-        store.import(&imported).await.unwrap();
-        let add = "insert into reviews (restaurant_id, user_name, rating) values ($1, 'slow', 5)";
-
-        // The newest restaurants come first. Two reviews under way would move one to the front, from the
-        // page that is read next, and one from there to the page that was read.
-        let mut early = database.plain_sql().await;
-        let mut early = early.begin().await.unwrap();
-        sqlx::query(add).bind(1_i64).execute(&mut *early).await.unwrap();
-        let mut late = database.plain_sql().await;
-        let mut late = late.begin().await.unwrap();
-        sqlx::query(add).bind(60_i64).execute(&mut *late).await.unwrap();
-        // This one is there, with a higher id.
-        let rating = Rating::new(4).unwrap();
-        let review = NewReview {
-            user_name: "Ada".into(),
-            rating,
-            review_text: String::new(),
-        };
-        store.add_review(RestaurantId(30), &review, None, None).await.unwrap();
-
-        let mut query = ListQuery {
-            sort,
-            ..ListQuery::default()
-        };
-        let first = store.list(&query).await.unwrap();
-        assert_eq!(first.restaurants[0].id, RestaurantId(30), "what is there counts");
-        let mut ids: Vec<_> = first.restaurants.iter().map(|row| row.id.0).collect();
-        let mut next = first.after;
-        early.commit().await.unwrap();
-        let mut late = Some(late);
-        while let Some(cursor) = next {
-            // As it comes back in an address.
-            let cursor = restaurant_review::model::ListCursor::parse(sort, &cursor.to_string()).unwrap();
-            query.from = Some((Direction::After, cursor));
-            let page = store.list(&query).await.unwrap();
-            ids.extend(page.restaurants.iter().map(|row| row.id.0));
-            next = page.after;
-            if let Some(late) = late.take() {
-                late.commit().await.unwrap();
-            }
-        }
-        assert_eq!(ids.len(), 120, "{sort:?}: nothing twice");
-        ids.sort_unstable();
-        assert_eq!(ids, (1..=120).collect::<Vec<_>>(), "{sort:?}: nothing skipped");
-        assert_eq!(
-            store
-                .list(&ListQuery {
-                    sort,
-                    ..ListQuery::default()
-                })
-                .await
-                .unwrap()
-                .restaurants[0]
-                .id,
-            RestaurantId(60),
-            "and later all counts"
-        );
-    }
-}
-
 /// Statements that change reviews of the same restaurants in another order do not lock each other out.
 #[tokio::test]
 async fn changes_of_many_restaurants_do_not_deadlock() {
@@ -589,18 +517,18 @@ async fn a_server_that_cannot_be_verified_is_refused() {
         (
             "another authority, by verify-ca",
             prepared(&|config| {
-                config.ssl_mode = SslMode::VerifyCa;
+                config.ssl_mode = PgSslMode::VerifyCa;
                 config.root_certificates = Some(other.file());
             })
             .await,
         ),
-        ("no TLS", prepared(&|config| config.ssl_mode = SslMode::Disable).await),
+        ("no TLS", prepared(&|config| config.ssl_mode = PgSslMode::Disable).await),
     ] {
         let error = error.expect_err(what);
         assert!(matches!(error, StoreError::Unavailable(_)), "{what}: {error:?}");
     }
     prepared(&|config| {
-        config.ssl_mode = SslMode::VerifyCa;
+        config.ssl_mode = PgSslMode::VerifyCa;
         config.host = OTHER_NAME.into();
     })
     .await
@@ -661,7 +589,7 @@ async fn a_refused_token_is_replaced_at_once() {
 #[tokio::test]
 async fn a_token_is_for_a_verified_server_alone() {
     let mut config = Database::with_password(&shared().await).await.config.clone();
-    for mode in [SslMode::Disable, SslMode::Prefer, SslMode::Require] {
+    for mode in [PgSslMode::Disable, PgSslMode::Prefer, PgSslMode::Require] {
         config.ssl_mode = mode;
         assert!(PostgresStore::open(&config, token(&["a"])).is_err(), "{mode:?}");
     }

@@ -87,10 +87,9 @@ def _pages(big: Server, small: Server) -> list[Page]:
     """The pages. The addresses of the deep ones are built from the site's own links."""
     after = _next_link(big, "/")
     # A cursor is the id and the name of a restaurant.
-    cursor = re.fullmatch(r"/\?after=\d+(~|%7E).+", after)
-    if not cursor:
-        raise SystemExit(f"the cursor in {after} has an unexpected form")
-    middle, beginning = (f"/?after=0{cursor[1]}{name}" for name in ("Munson", "+"))
+    if not re.fullmatch(r"/\?after=\d+_.+", after):
+        raise SystemExit(f"{after} has a cursor of an unexpected form")
+    middle, beginning = (f"/?after=0_{name}" for name in ("Munson", "+"))
     for server, path in ((big, middle), (small, beginning)):
         if "before=" not in client.get(server.port, path).text():
             raise SystemExit(f"{path} is not a page in the middle of the list")

@@ -1,5 +1,5 @@
-//! What changes in the database, whoever changes it: triggers notify (`migrations/postgres/0002_changes.sql`),
-//! and this listens (<https://www.postgresql.org/docs/current/sql-notify.html>).
+//! Follows every change in the database: triggers in the migration notify, and this module listens
+//! (<https://www.postgresql.org/docs/current/sql-notify.html>).
 
 use std::time::{Duration, Instant};
 
@@ -9,52 +9,54 @@ use sqlx::{Acquire, Connection};
 use tokio::time::timeout;
 use uuid::Uuid;
 
-use super::connect::{Database, LIFETIME, PATIENCE, within};
+use super::connect::{LIFETIME, TIME_LIMIT, with_time_limit};
+use super::pool::Pool;
 use crate::model::RestaurantId;
 use crate::store::{Change, Changes, StoreError};
 
 const CHANNEL: &str = "restaurant_review_changes";
-/// How often the server is asked whether all was heard. Less than [`crate::cache::LEASE`] by far, so that one late
-/// answer does no harm.
-const PERIOD: Duration = Duration::from_secs(1);
+/// How often the listener pings the server. Far less than the lease of the page cache, so that one late answer does no
+/// harm.
+const PING_PERIOD: Duration = Duration::from_secs(1);
 
 pub(super) struct Listener {
     connection: PgListener,
-    since: Instant,
-    next_question: Instant,
-    /// When a question was asked that has been answered: what was committed before came before the answer.
-    answered: Option<Instant>,
+    opened: Instant,
+    next_ping: Instant,
+    /// When the last ping was sent, once it is answered: every change that was committed earlier has arrived.
+    heard_until: Option<Instant>,
 }
 
 impl Listener {
-    pub(super) async fn start(database: &Database) -> Result<Self, StoreError> {
-        let mut listener = database.listener().await?;
+    pub(super) async fn start(pool: &Pool) -> Result<Self, StoreError> {
+        let mut listener = pool.connector().listener().await?;
         listener.listen(CHANNEL).await?;
-        is_heard(database, &mut listener).await?;
+        check_delivery(pool, &mut listener).await?;
         let now = Instant::now();
         Ok(Self {
             connection: listener,
-            since: now,
-            next_question: now,
-            answered: None,
+            opened: now,
+            next_ping: now,
+            heard_until: None,
         })
     }
 }
 
-/// Proves that notifications come through to a connection that waits. Behind a pooler that lends connections for
-/// a transaction (`PgBouncer` on port 6432) they do not, without any error.
-async fn is_heard(database: &Database, listener: &mut PgListener) -> Result<(), StoreError> {
+/// Checks that notifications reach the listener. Behind a pooler that shares connections by transaction (`PgBouncer` on
+/// port 6432) they do not, without any error.
+async fn check_delivery(pool: &Pool, listener: &mut PgListener) -> Result<(), StoreError> {
     let sent = format!("test {}", Uuid::new_v4());
-    let mut connection = database.acquire().await?;
+    let mut connection = pool.get_pinged().await?;
     sqlx::query_scalar!("select pg_notify($1, $2)::text", CHANNEL, sent)
         .fetch_one(&mut *connection)
         .await?;
+    connection.release();
     let heard = async {
-        while listener.try_recv().await?.ok_or(lost())?.payload() != sent {}
+        while listener.try_recv().await?.ok_or(connection_lost())?.payload() != sent {}
         Ok(())
     };
-    timeout(PATIENCE, heard).await.unwrap_or_else(|_| {
-        let why = "a notification did not arrive; a pooler that shares connections by transaction lets none through";
+    timeout(TIME_LIMIT, heard).await.unwrap_or_else(|_| {
+        let why = "a notification did not arrive; a pooler that shares connections by transaction does not deliver any";
         Err(StoreError::Unavailable(sqlx::Error::Configuration(why.into())))
     })
 }
@@ -63,49 +65,49 @@ async fn is_heard(database: &Database, listener: &mut PgListener) -> Result<(), 
 impl Changes for Listener {
     async fn next(&mut self) -> Result<Option<Change>, StoreError> {
         loop {
-            // What came before an answer, before the answer.
+            // Changes that arrived before an answer are returned before it.
             if let Some(notification) = self.connection.next_buffered() {
                 if let Some(change) = change(notification.payload()) {
                     return Ok(Some(change));
                 }
                 continue;
             }
-            if let Some(moment) = self.answered.take() {
-                return Ok(Some(Change::NoneElseBefore(moment)));
+            if let Some(moment) = self.heard_until.take() {
+                return Ok(Some(Change::HeardUntil(moment)));
             }
-            // Like every connection, this one is signed in anew from time to time.
-            if self.since.elapsed() > LIFETIME {
+            // Like every connection, this one is replaced from time to time.
+            if self.opened.elapsed() > LIFETIME {
                 return Ok(None);
             }
             tokio::select! {
                 notification = self.connection.try_recv() => {
-                    if let Some(change) = change(notification?.ok_or(lost())?.payload()) {
+                    if let Some(change) = change(notification?.ok_or(connection_lost())?.payload()) {
                         return Ok(Some(change));
                     }
                 }
-                () = tokio::time::sleep_until(self.next_question.into()) => {
-                    let asked = Instant::now();
-                    // The server sends what it has to tell before it says that it is ready again.
+                () = tokio::time::sleep_until(self.next_ping.into()) => {
+                    let sent = Instant::now();
+                    // The server sends pending notifications before the answer to the ping.
                     let connection = self.connection.acquire().await?;
-                    within(connection.ping()).await?;
-                    self.answered = Some(asked);
-                    self.next_question = asked + PERIOD;
+                    with_time_limit(connection.ping()).await?;
+                    self.heard_until = Some(sent);
+                    self.next_ping = sent + PING_PERIOD;
                 }
             }
         }
     }
 }
 
-/// What a notification says; `None` for the test of some instance.
+/// The change that a notification reports. `None` for the delivery check of an instance.
 fn change(payload: &str) -> Option<Change> {
     match payload.parse() {
         Ok(id) => Some(Change::Restaurant(RestaurantId(id))),
         Err(_) if payload.starts_with("test ") => None,
-        // `all`, and whatever a later version may send.
+        // `all`, and payloads of later versions.
         Err(_) => Some(Change::Everything),
     }
 }
 
-fn lost() -> StoreError {
+fn connection_lost() -> StoreError {
     StoreError::Unavailable(sqlx::Error::Io(std::io::ErrorKind::ConnectionAborted.into()))
 }

@@ -1,27 +1,24 @@
-//! Connections to PostgreSQL, and the password that each is opened with.
+//! Opening connections to PostgreSQL, and signing in with a password or a token.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::ConnectOptions;
 use sqlx::error::DatabaseError;
-use sqlx::postgres::{PgConnectOptions, PgConnection, PgListener, PgPoolOptions, PgSslMode};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgListener, PgPoolOptions};
 
-use super::pool::{Pool, Pooled};
 use crate::azure::KeptToken;
-use crate::config::{DatabaseConfig, Secret, SslMode};
+use crate::config::{DatabaseConfig, Secret};
 use crate::store::StoreError;
 use crate::tls;
 
-/// How long a request waits for a connection.
-pub(super) const PATIENCE: Duration = Duration::from_secs(5);
-/// How long a connection is used. The server checks a token at sign-in alone, so this also bounds how long
-/// an identity that is no longer wanted stays in.
+/// How long a request waits for a connection, and how long the server may take to answer a sign-in or a ping.
+pub(super) const TIME_LIMIT: Duration = Duration::from_secs(5);
+/// How long a connection is used. The server checks a token only at sign-in, so this also limits how long an identity
+/// that has lost its access stays signed in.
 pub(super) const LIFETIME: Duration = Duration::from_mins(30);
-/// How long after its last use a connection is taken to live.
-const TRUSTED: Duration = Duration::from_secs(1);
 
-/// What a connection is opened with.
+/// The secret with which each connection signs in.
 #[derive(Clone)]
 pub enum SignIn {
     /// The password of the settings.
@@ -30,88 +27,75 @@ pub enum SignIn {
     Token(Arc<KeptToken>),
 }
 
-/// The database that the settings name.
-pub(super) struct Database {
-    pool: Pool,
+/// Opens connections to the database that the settings name.
+pub(super) struct Connector {
     options: PgConnectOptions,
     sign_in: SignIn,
 }
 
-impl Database {
-    /// Takes note of the settings; nothing is connected to yet.
+impl Connector {
+    /// Opens no connection yet.
     pub(super) fn new(config: &DatabaseConfig, sign_in: SignIn) -> Self {
-        // For verify-ca, sqlx asks for it, and ends the process when there are two to choose from.
+        // sqlx needs a provider for verify-ca, and panics when there are two to choose from.
         tls::choose_provider();
         Self {
-            pool: Pool::new(),
             options: options(config),
             sign_in,
         }
     }
 
-    /// A connection of the pool, which lives.
-    pub(super) async fn acquire(&self) -> Result<Pooled, StoreError> {
-        self.pool.acquire(Duration::ZERO, self.open(&self.options)).await
-    }
-
-    /// A connection of the pool for who can ask another one if this [was closed](Pooled::was_closed).
-    pub(super) async fn acquire_unasked(&self) -> Result<Pooled, StoreError> {
-        self.pool.acquire(TRUSTED, self.open(&self.options)).await
-    }
-
-    /// A connection beside the pool, for work that may take long.
+    /// A connection for requests.
     pub(super) async fn connect(&self) -> Result<PgConnection, StoreError> {
-        self.open(&self.options.clone().options([("statement_timeout", "0")]))
-            .await
+        self.signed_in(&self.options, connect_with).await
     }
 
-    /// A new connection, with a token that is valid now.
-    async fn open(&self, options: &PgConnectOptions) -> Result<PgConnection, StoreError> {
-        let SignIn::Token(kept) = &self.sign_in else {
-            return Ok(connected(options.clone()).await?);
-        };
-        let token = kept.get().await?;
-        match connected(options.clone().password(token.expose())).await {
-            Err(error) if is_refusal(&error) => {
-                let token = kept.refuse(&token).await?;
-                Ok(connected(options.clone().password(token.expose())).await?)
-            }
-            result => Ok(result?),
-        }
+    /// A connection for statements that may take longer than those of a request.
+    pub(super) async fn connect_without_statement_timeout(&self) -> Result<PgConnection, StoreError> {
+        let options = self.options.clone().options([("statement_timeout", "0")]);
+        self.signed_in(&options, connect_with).await
     }
 
-    /// A connection that hears notifications, beside the pool.
+    /// A connection that receives notifications.
     pub(super) async fn listener(&self) -> Result<PgListener, StoreError> {
+        self.signed_in(&self.options, listen_with).await
+    }
+
+    /// Opens a connection with the current token, and once more with a newer one if the server refuses the first.
+    async fn signed_in<T, F: Future<Output = sqlx::Result<T>>>(
+        &self,
+        options: &PgConnectOptions,
+        open: impl Fn(PgConnectOptions) -> F,
+    ) -> Result<T, StoreError> {
         let SignIn::Token(kept) = &self.sign_in else {
-            return Ok(listen_with(self.options.clone()).await?);
+            return Ok(open(options.clone()).await?);
         };
         let token = kept.get().await?;
-        match listen_with(self.options.clone().password(token.expose())).await {
+        match open(options.clone().password(token.expose())).await {
             Err(error) if is_refusal(&error) => {
                 let token = kept.refuse(&token).await?;
-                Ok(listen_with(self.options.clone().password(token.expose())).await?)
+                Ok(open(options.clone().password(token.expose())).await?)
             }
             result => Ok(result?),
         }
     }
 
-    /// Whether tokens are needed, and the last refresh failed.
+    /// Whether connections need tokens and the last refresh failed.
     pub(super) fn lacks_new_tokens(&self) -> bool {
         matches!(&self.sign_in, SignIn::Token(kept) if kept.problem().is_some())
     }
 }
 
-async fn connected(options: PgConnectOptions) -> sqlx::Result<PgConnection> {
-    // Boxed: TLS makes it large, and most requests that carry it find a connection that is open.
-    within(Box::pin(async move { options.connect().await })).await
+async fn connect_with(options: PgConnectOptions) -> sqlx::Result<PgConnection> {
+    // Boxed: TLS makes the future large, and most requests that carry it find an open connection.
+    with_time_limit(Box::pin(async move { options.connect().await })).await
 }
 
-/// A listener takes its connection from a pool; this one has no other. When it is lost, so is the listener:
-/// what was sent meanwhile is lost too.
+/// A listener takes its connection from a pool, so it gets a pool of one. It does not reconnect by itself: it would miss
+/// the notifications of the time between.
 async fn listen_with(options: PgConnectOptions) -> sqlx::Result<PgListener> {
     let pool = PgPoolOptions::new()
         .max_connections(1)
-        .acquire_timeout(PATIENCE)
+        .acquire_timeout(TIME_LIMIT)
         .max_lifetime(None)
         .idle_timeout(None)
         .connect_lazy_with(options);
@@ -120,50 +104,38 @@ async fn listen_with(options: PgConnectOptions) -> sqlx::Result<PgListener> {
     Ok(listener)
 }
 
-/// An answer that does not come in time is as good as none.
-pub(super) async fn within<T>(answer: impl Future<Output = sqlx::Result<T>>) -> sqlx::Result<T> {
-    tokio::time::timeout(PATIENCE, answer)
+/// Fails if the answer takes longer than [`TIME_LIMIT`].
+pub(super) async fn with_time_limit<T>(answer: impl Future<Output = sqlx::Result<T>>) -> sqlx::Result<T> {
+    tokio::time::timeout(TIME_LIMIT, answer)
         .await
         .unwrap_or_else(|_| Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into())))
 }
 
-/// Whether the server did not accept the role and password: `invalid_password`, or
-/// `invalid_authorization_specification`.
+/// Whether the server rejected the role and password: `invalid_password`, or `invalid_authorization_specification`.
 fn is_refusal(error: &sqlx::Error) -> bool {
     let code = error.as_database_error().and_then(DatabaseError::code);
     matches!(code.as_deref(), Some("28P01" | "28000"))
 }
 
 fn options(config: &DatabaseConfig) -> PgConnectOptions {
-    let mut options = PgConnectOptions::new_without_pgpass()
+    let options = PgConnectOptions::new_without_pgpass()
         .host(&config.host)
         .port(config.port)
         .database(&config.name)
         .username(&config.user)
         .password(config.password.as_ref().map_or("", Secret::expose))
-        .ssl_mode(match config.ssl_mode {
-            SslMode::Disable => PgSslMode::Disable,
-            SslMode::Prefer => PgSslMode::Prefer,
-            SslMode::Require => PgSslMode::Require,
-            SslMode::VerifyCa => PgSslMode::VerifyCa,
-            SslMode::VerifyFull => PgSslMode::VerifyFull,
-        })
+        .ssl_mode(config.ssl_mode)
         .application_name("restaurant-review")
-        // What is slow or wrong is seen in the line of its request.
+        // The log line of the request tells of slow and failed statements.
         .disable_statement_logging()
         .options([
             ("statement_timeout", "10s"),
-            // Each query has one good plan, whatever its values and however much there is: planned once per
-            // connection, along the indexes that are made for it. Guesses of how many rows there will be (of
-            // one restaurant, say, which may have a thousand times the usual number) do not change it.
-            ("plan_cache_mode", "force_generic_plan"),
-            ("enable_sort", "off"),
-            ("enable_seqscan", "off"),
-            // A sort that no index replaces counts as very dear now, which is no reason to compile the query.
-            ("jit", "off"),
+            // The tables are mostly in memory. With the default of 4, PostgreSQL sorts small tables instead of reading an
+            // index in its order, which costs a third more for the page of a restaurant with 20 reviews.
+            ("random_page_cost", "1"),
         ]);
-    if let Some(file) = &config.root_certificates {
-        options = options.ssl_root_cert(file);
+    match &config.root_certificates {
+        Some(file) => options.ssl_root_cert(file),
+        None => options,
     }
-    options
 }

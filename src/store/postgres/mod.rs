@@ -1,11 +1,12 @@
-//! The store in Azure: PostgreSQL. Every query is checked against the tables when it is compiled, by what
-//! `.sqlx` knows of them (see `migrations/prepare.sh`).
+//! The store in Azure: PostgreSQL. The compiler checks every query against the tables, which `.sqlx` describes (see
+//! `migrations/prepare.sh`).
 
 mod changes;
 mod connect;
 mod details;
 mod list;
 mod pool;
+mod search;
 
 use std::time::Duration;
 
@@ -18,12 +19,11 @@ use tracing::Dispatch;
 use tracing::instrument::{WithDispatch, WithSubscriber};
 
 use self::changes::Listener;
-use self::connect::Database;
+use self::connect::Connector;
 pub use self::connect::SignIn;
-use super::{
-    AddedReview, Changes, ImportedRestaurant, RESTAURANTS_PER_PAGE, REVIEWS_PER_PAGE, Store, StoreError, added_review,
-    bad_value, one_page, review_page,
-};
+use self::pool::Pool;
+use super::rows::{list_page, review_page};
+use super::{AddedReview, Changes, ImportedRestaurant, Store, StoreError, added_review};
 use crate::config::DatabaseConfig;
 use crate::model::{
     Direction, ListPage, ListQuery, NewRestaurant, NewReview, Restaurant, RestaurantId, ReviewCursor, ReviewPage,
@@ -33,29 +33,25 @@ use crate::web::SubmissionId;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
 
-// The queries of pages say how many rows they want, a page and one more: a planner that is not told expects a
-// tenth of all, and sorts them.
-const _: () = assert!(RESTAURANTS_PER_PAGE == 50 && REVIEWS_PER_PAGE == 20);
-
 /// Restaurants and reviews in PostgreSQL.
 pub struct PostgresStore {
     name: String,
-    /// The database and the role, as SQL writes them.
+    /// The names of the database and the role, quoted for SQL.
     database_name: String,
     role: String,
-    database: Database,
+    pool: Pool,
 }
 
 impl PostgresStore {
-    /// The store that the settings name. Nothing is connected to yet, so that the site can answer before
-    /// its database does.
+    /// The store that the settings name. Opens no connection yet, so that the site can answer requests before the database
+    /// can.
     pub fn open(config: &DatabaseConfig, sign_in: SignIn) -> Result<Self, StoreError> {
         let how = match sign_in {
             SignIn::Password => "a password",
             SignIn::Token(_) => "an Entra token",
         };
-        if matches!(sign_in, SignIn::Token(_)) && !config.ssl_mode.is_verified() {
-            let refusal = "a token is sent to none but a verified server: DBSSLMODE must be verify-full or verify-ca";
+        if matches!(sign_in, SignIn::Token(_)) && !config.verifies_server() {
+            let refusal = "a token is only sent to a verified server: set DBSSLMODE to verify-full or verify-ca";
             return Err(StoreError::Failed(sqlx::Error::Configuration(refusal.into())));
         }
         Ok(Self {
@@ -65,12 +61,12 @@ impl PostgresStore {
             ),
             database_name: quoted(&config.name),
             role: quoted(&config.user),
-            database: Database::new(config, sign_in),
+            pool: Pool::new(Connector::new(config, sign_in)),
         })
     }
 
-    /// The grant that was missing when connecting failed with that error, if one was.
-    fn lacks_connect(&self, error: StoreError) -> StoreError {
+    /// Adds the missing grant to the error of a connection that failed for want of a privilege.
+    fn name_connect_grant(&self, error: StoreError) -> StoreError {
         match error {
             StoreError::Unavailable(source) if is_missing_privilege(&source) => StoreError::MissingGrant {
                 grant: format!("GRANT CONNECT ON DATABASE {} TO {}", self.database_name, self.role),
@@ -80,8 +76,8 @@ impl PostgresStore {
         }
     }
 
-    /// The grant that was missing when migrating failed with that error, if one was.
-    async fn lacks_create(&self, error: StoreError, connection: &mut PgConnection) -> StoreError {
+    /// Adds the missing grant to the error of a migration that failed for want of a privilege.
+    async fn name_schema_grant(&self, error: StoreError, connection: &mut PgConnection) -> StoreError {
         let source = match error {
             StoreError::Unavailable(source) if is_missing_privilege(&source) => source,
             other => return other,
@@ -99,7 +95,7 @@ impl PostgresStore {
         let (schema, role) = (quoted(&schema), &self.role);
         StoreError::MissingGrant {
             grant: if may_create {
-                // The tables are there, made by another role.
+                // The tables exist, but belong to another role.
                 format!("GRANT ALL ON ALL TABLES IN SCHEMA {schema} TO {role}")
             } else {
                 format!("GRANT USAGE, CREATE ON SCHEMA {schema} TO {role}")
@@ -116,27 +112,29 @@ impl Store for PostgresStore {
     }
 
     async fn ready(&self) -> Result<(), StoreError> {
-        is_migrated(&mut *self.database.acquire().await?).await
+        is_migrated(&mut *self.pool.get_pinged().await?).await
     }
 
     fn warning(&self) -> Option<&'static str> {
-        self.database
+        self.pool
+            .connector()
             .lacks_new_tokens()
             .then_some("the token cannot be refreshed; the last one is used while it is valid")
     }
 
     async fn prepare(&self) -> Result<(), StoreError> {
         let mut connection = self
-            .database
-            .connect()
+            .pool
+            .connector()
+            .connect_without_statement_timeout()
             .await
-            .map_err(|error| self.lacks_connect(error))?;
-        // A role that no longer may create anything can still use what is there.
+            .map_err(|error| self.name_connect_grant(error))?;
+        // A role that may no longer create tables can still use those that exist.
         if is_migrated(&mut connection).await.is_err() {
-            // Under a lock of the database's: of many instances one migrates, and the others wait.
-            // (`run` is this on an `Acquire`, which the compiler does not take in an async trait.)
+            // sqlx takes a lock in the database: one instance migrates, and the others wait.
+            // (`run` does the same for an `Acquire`, which does not compile in an async trait.)
             if let Err(error) = MIGRATIONS.run_direct(None, &mut connection, false).await {
-                return Err(self.lacks_create(error.into(), &mut connection).await);
+                return Err(self.name_schema_grant(error.into(), &mut connection).await);
             }
             tracing::info!("the store is migrated");
         }
@@ -144,26 +142,18 @@ impl Store for PostgresStore {
     }
 
     async fn changes(&self) -> Result<Option<Box<dyn Changes>>, StoreError> {
-        Ok(Some(Box::new(Listener::start(&self.database).await?)))
+        Ok(Some(Box::new(Listener::start(&self.pool).await?)))
     }
 
     async fn list(&self, query: &ListQuery) -> Result<ListPage, StoreError> {
         let rows = loop {
-            let mut connection = self.database.acquire_unasked().await?;
-            match untraced(list::page(&mut connection, query)).await {
+            let mut connection = self.pool.get().await?;
+            match untraced(list::rows(&mut connection, query)).await {
                 Err(error) if connection.was_closed(&error) => {}
-                rows => break rows.inspect(|_| connection.give_back())?,
+                rows => break rows.inspect(|_| connection.release())?,
             }
         };
-        let direction = query.from.as_ref().map(|(direction, _)| *direction);
-        let as_of = query.from.as_ref().map(|(_, cursor)| &cursor.as_of);
-        let (rows, has_before, has_after) = one_page(rows, direction, RESTAURANTS_PER_PAGE);
-        let cursor = |row: &list::Row| row.cursor(query.sort, as_of);
-        Ok(ListPage {
-            before: rows.first().filter(|_| has_before).map(cursor).transpose()?,
-            after: rows.last().filter(|_| has_after).map(cursor).transpose()?,
-            restaurants: rows.into_iter().map(list::Row::restaurant).collect::<Result<_, _>>()?,
-        })
+        Ok(list_page(query, rows)?)
     }
 
     async fn details(
@@ -172,14 +162,17 @@ impl Store for PostgresStore {
         from: Option<(Direction, ReviewCursor)>,
     ) -> Result<Option<(Restaurant, ReviewPage)>, StoreError> {
         let rows = loop {
-            let mut connection = self.database.acquire_unasked().await?;
-            match untraced(details::page(&mut connection, id, from)).await {
+            let mut connection = self.pool.get().await?;
+            match untraced(details::rows(&mut connection, id, from)).await {
                 Err(error) if connection.was_closed(&error) => {}
-                rows => break rows.inspect(|_| connection.give_back())?,
+                rows => break rows.inspect(|_| connection.release())?,
             }
         };
-        let direction = from.map(|(direction, _)| direction);
-        Ok(details::parts(id, rows)?.map(|(restaurant, reviews)| (restaurant, review_page(reviews, direction))))
+        let Some((restaurant, reviews)) = rows else {
+            return Ok(None);
+        };
+        let reviews = review_page(from.map(|(direction, _)| direction), reviews)?;
+        Ok(Some((restaurant.restaurant()?, reviews)))
     }
 
     async fn add_restaurant(
@@ -187,8 +180,8 @@ impl Store for PostgresStore {
         new: &NewRestaurant,
         submission: Option<&SubmissionId>,
     ) -> Result<RestaurantId, StoreError> {
-        let mut connection = self.database.acquire().await?;
-        // The update that changes nothing makes RETURNING give the row that is already there.
+        let mut connection = self.pool.get_pinged().await?;
+        // The update changes nothing, but makes RETURNING return the row that exists already.
         let id = sqlx::query_scalar!(
             "insert into restaurants (name, street_address, description, submission_id) values ($1, $2, $3, $4)
              on conflict (submission_id) do update set submission_id = excluded.submission_id
@@ -210,7 +203,7 @@ impl Store for PostgresStore {
         photo: Option<&PhotoName>,
         submission: Option<&SubmissionId>,
     ) -> Result<AddedReview, StoreError> {
-        let mut connection = self.database.acquire().await?;
+        let mut connection = self.pool.get_pinged().await?;
         let result = sqlx::query!(
             "insert into reviews (restaurant_id, user_name, rating, review_text, image_name, submission_id)
              values ($1, $2, $3, $4, $5, $6)
@@ -225,12 +218,12 @@ impl Store for PostgresStore {
         .execute(&mut *connection)
         .await;
         let added = added_review(result.map(|done| done.rows_affected()))?;
-        connection.give_back();
+        connection.release();
         Ok(added)
     }
 
     async fn announce_photo(&self, photo: &PhotoName) -> Result<(), StoreError> {
-        let mut connection = self.database.acquire().await?;
+        let mut connection = self.pool.get_pinged().await?;
         sqlx::query!("insert into unclaimed_photos (name) values ($1)", photo.as_str())
             .execute(&mut *connection)
             .await?;
@@ -238,7 +231,7 @@ impl Store for PostgresStore {
     }
 
     async fn is_unclaimed(&self, photo: &PhotoName) -> Result<bool, StoreError> {
-        let mut connection = self.database.acquire().await?;
+        let mut connection = self.pool.get_pinged().await?;
         let unclaimed = sqlx::query_scalar!(
             "select exists (select from unclaimed_photos where name = $1) as \"unclaimed!\"",
             photo.as_str()
@@ -249,8 +242,8 @@ impl Store for PostgresStore {
     }
 
     async fn unclaimed_photos(&self, for_at_least: Duration) -> Result<Vec<PhotoName>, StoreError> {
-        let mut connection = self.database.acquire().await?;
-        // By the server's clock, which also wrote `since`.
+        let mut connection = self.pool.get_pinged().await?;
+        // The server's clock also wrote `since`.
         let names = sqlx::query_scalar!(
             "select name from unclaimed_photos where since <= clock_timestamp() - make_interval(secs => $1)
              order by since limit 100",
@@ -262,7 +255,7 @@ impl Store for PostgresStore {
     }
 
     async fn forget_photo(&self, photo: &PhotoName) -> Result<(), StoreError> {
-        let mut connection = self.database.acquire().await?;
+        let mut connection = self.pool.get_pinged().await?;
         sqlx::query!("delete from unclaimed_photos where name = $1", photo.as_str())
             .execute(&mut *connection)
             .await?;
@@ -270,7 +263,7 @@ impl Store for PostgresStore {
     }
 
     async fn import(&self, restaurants: &[ImportedRestaurant]) -> Result<(), StoreError> {
-        let mut connection = self.database.acquire().await?;
+        let mut connection = self.pool.get_pinged().await?;
         let mut transaction = connection.begin().await?;
         for imported in restaurants {
             let new = &imported.restaurant;
@@ -291,7 +284,7 @@ impl Store for PostgresStore {
     }
 }
 
-/// A query of many rows, outside of the request's span, which sqlx would enter and leave for each of them.
+/// Runs a query for many rows outside the request's span, which sqlx would enter and leave for each row.
 fn untraced<F: Future>(query: F) -> WithDispatch<F> {
     query.with_subscriber(Dispatch::none())
 }
@@ -311,7 +304,7 @@ async fn is_migrated(connection: &mut PgConnection) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Adds the reviews of one restaurant in one statement, so that they are counted once.
+/// Adds the reviews of one restaurant in one statement, so that its numbers are updated once.
 async fn add_reviews(
     connection: &mut PgConnection,
     restaurant: i64,
@@ -343,22 +336,13 @@ async fn add_reviews(
     Ok(())
 }
 
-/// `insufficient_privilege`; or `invalid_schema_name`, when there is no schema that the role may use.
+/// Whether the error is `insufficient_privilege`, or `invalid_schema_name`, which a role gets that may use no schema.
 fn is_missing_privilege(error: &sqlx::Error) -> bool {
     let code = error.as_database_error().and_then(DatabaseError::code);
     matches!(code.as_deref(), Some("42501" | "3F000"))
 }
 
-/// A name as SQL writes it.
+/// A name, quoted for SQL.
 fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
-}
-
-fn count(column: &str, value: i64) -> sqlx::Result<u64> {
-    u64::try_from(value).map_err(|_| bad_value(column, &value.to_string()))
-}
-
-/// A photo's name; one that this site did not make (a row by plain SQL) shows no photo.
-fn photo(name: Option<String>) -> Option<PhotoName> {
-    name.and_then(|name| name.parse().ok())
 }

@@ -1,153 +1,163 @@
-//! Connections that are used again.
+//! The connections that requests share.
 //!
-//! In place of sqlx's pool, which asks the server whether a connection lives whenever one is taken and whenever it is
-//! given back: two more trips to the server for a page that needs one.
+//! sqlx's own pool pings the server whenever a connection is taken and whenever it is returned: two round trips more for
+//! a page that needs one.
 
 use std::ops::{Deref, DerefMut};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use sqlx::Connection;
+use deadpool::Runtime;
+use deadpool::managed::{self, Manager, Metrics, Object, PoolError, QueueMode, RecycleResult};
+use sqlx::Connection as _;
 use sqlx::postgres::PgConnection;
 use tokio::runtime::Handle;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::connect::{LIFETIME, PATIENCE, within};
+use super::connect::{Connector, LIFETIME, TIME_LIMIT, with_time_limit};
 use crate::store::StoreError;
 
-/// Connections of one instance. A small server in Azure has 35 for all of them.
+/// Connections of one instance. A small server in Azure allows 35 for all instances.
 const CONNECTIONS: usize = 10;
-/// How long a connection that is not needed is kept.
-const IDLE: Duration = Duration::from_mins(10);
+/// How long an unused connection is kept.
+const IDLE_LIMIT: Duration = Duration::from_mins(10);
+/// How long after its last use a connection is taken without a ping.
+const TRUSTED: Duration = Duration::from_secs(1);
 
-/// Connections that nobody uses now, and how many there may be in all.
-pub(super) struct Pool {
-    places: Arc<Semaphore>,
-    idle: Arc<Mutex<Vec<Idle>>>,
+/// A pool of connections, opened when they are needed.
+pub(super) struct Pool(managed::Pool<Connector>);
+
+impl Pool {
+    pub(super) fn new(connector: Connector) -> Self {
+        let pool = managed::Pool::builder(connector)
+            .max_size(CONNECTIONS)
+            .wait_timeout(Some(TIME_LIMIT))
+            .queue_mode(QueueMode::Lifo)
+            .runtime(Runtime::Tokio1)
+            .build();
+        Self(pool.expect("a pool with a time limit has a runtime"))
+    }
+
+    /// Opens the connections of the pool, and others beside it.
+    pub(super) fn connector(&self) -> &Connector {
+        self.0.manager()
+    }
+
+    /// A connection for reading. The server may have closed it since its last use, up to a second ago; then
+    /// [`Pooled::was_closed`] tells the caller to try again with another one.
+    pub(super) async fn get(&self) -> Result<Pooled, StoreError> {
+        self.0
+            .retain(|idle, metrics| metrics.age() < LIFETIME && idle.since.elapsed() < IDLE_LIMIT);
+        match self.0.get().await {
+            Ok(connection) => Ok(Pooled(Some(connection))),
+            Err(PoolError::Backend(error)) => Err(error),
+            Err(_) => Err(sqlx::Error::PoolTimedOut.into()),
+        }
+    }
+
+    /// A connection for changes, which must not be repeated: the server has just answered a ping on it.
+    pub(super) async fn get_pinged(&self) -> Result<Pooled, StoreError> {
+        loop {
+            let mut connection = self.get().await?;
+            if connection.is_new() || with_time_limit(connection.ping()).await.is_ok() {
+                return Ok(connection);
+            }
+            connection.close();
+        }
+    }
 }
 
-struct Idle {
+/// A connection in the pool.
+pub(super) struct Idle {
     connection: PgConnection,
-    opened: Instant,
     since: Instant,
 }
 
-impl Pool {
-    pub(super) fn new() -> Self {
-        Self {
-            places: Arc::new(Semaphore::new(CONNECTIONS)),
-            idle: Arc::default(),
-        }
-    }
+impl Manager for Connector {
+    type Type = Idle;
+    type Error = StoreError;
 
-    /// A connection that is open, or else the one that `opening` gives. One that was used less than `trusted` ago is
-    /// not asked whether it lives.
-    pub(super) async fn acquire(
-        &self,
-        trusted: Duration,
-        opening: impl Future<Output = Result<PgConnection, StoreError>>,
-    ) -> Result<Pooled, StoreError> {
-        let place = tokio::time::timeout(PATIENCE, self.places.clone().acquire_owned())
-            .await
-            .map_err(|_| sqlx::Error::PoolTimedOut)?
-            .map_err(|_| sqlx::Error::PoolClosed)?;
-        let (connection, opened, is_new) = match self.idle(trusted).await {
-            Some(idle) => (idle.connection, idle.opened, false),
-            None => (opening.await?, Instant::now(), true),
-        };
-        Ok(Pooled {
-            connection: Some(connection),
-            opened,
-            is_new,
-            place: Some(place),
-            idle: self.idle.clone(),
+    async fn create(&self) -> Result<Idle, StoreError> {
+        Ok(Idle {
+            connection: self.connect().await?,
+            since: Instant::now(),
         })
     }
 
-    /// The idle connection that was used last, if it lives.
-    async fn idle(&self, trusted: Duration) -> Option<Idle> {
-        loop {
-            let mut idle = lock(&self.idle).pop()?;
-            if idle.opened.elapsed() < LIFETIME
-                && (idle.since.elapsed() < trusted || within(idle.connection.ping()).await.is_ok())
-            {
-                return Some(idle);
-            }
+    async fn recycle(&self, idle: &mut Idle, _: &Metrics) -> RecycleResult<StoreError> {
+        if idle.since.elapsed() >= TRUSTED {
+            with_time_limit(idle.connection.ping())
+                .await
+                .map_err(StoreError::from)?;
         }
+        Ok(())
     }
 }
 
-/// A connection in use. Nobody waits for its return: a request that was given up while it waited for an answer leaves
-/// one that is asked first whether it can be used on.
-pub(super) struct Pooled {
-    connection: Option<PgConnection>,
-    opened: Instant,
-    is_new: bool,
-    place: Option<OwnedSemaphorePermit>,
-    idle: Arc<Mutex<Vec<Idle>>>,
-}
+/// A connection in use.
+pub(super) struct Pooled(Option<Object<Connector>>);
 
 impl Pooled {
-    /// Whether that error says no more than that the connection was closed while nobody used it, as when the server
-    /// starts again. Whoever only reads can ask another one.
+    fn object(&self) -> &Object<Connector> {
+        self.0.as_ref().expect("taken only by the methods that consume it")
+    }
+
+    /// Whether the connection was opened for this use.
+    fn is_new(&self) -> bool {
+        Object::metrics(self.object()).recycle_count == 0
+    }
+
+    /// Whether the error only means that the connection was closed while it was idle, for instance because the server
+    /// restarted. A caller that only reads can then try again with another one.
     pub(super) fn was_closed(&self, error: &sqlx::Error) -> bool {
-        !self.is_new
+        !self.is_new()
             && match error {
                 sqlx::Error::Io(_) => true,
-                // The server or an administrator ended it.
+                // The server is shutting down, or an administrator closed the connection.
                 sqlx::Error::Database(error) => error.code().is_some_and(|code| code.starts_with("57P")),
                 _ => false,
             }
     }
 
-    /// Gives the connection back. What it was asked is answered.
-    pub(super) fn give_back(mut self) {
-        if let Some(connection) = self.connection.take() {
-            keep(&self.idle, connection, self.opened);
+    /// Returns the connection to the pool. The server must have answered every query.
+    pub(super) fn release(mut self) {
+        if let Some(mut object) = self.0.take() {
+            object.since = Instant::now();
         }
     }
-}
 
-impl Drop for Pooled {
-    fn drop(&mut self) {
-        let (Some(mut connection), Ok(runtime)) = (self.connection.take(), Handle::try_current()) else {
-            return;
-        };
-        let (idle, opened, place) = (self.idle.clone(), self.opened, self.place.take());
-        runtime.spawn(async move {
-            if within(connection.ping()).await.is_ok() {
-                keep(&idle, connection, opened);
-            }
-            drop(place);
-        });
+    fn close(mut self) {
+        self.0.take().map(Object::take);
     }
 }
 
-/// Keeps a connection, and none that is too old.
-fn keep(idle: &Mutex<Vec<Idle>>, connection: PgConnection, opened: Instant) {
-    let mut idle = lock(idle);
-    idle.retain(|idle| idle.since.elapsed() < IDLE && idle.opened.elapsed() < LIFETIME);
-    idle.push(Idle {
-        connection,
-        opened,
-        since: Instant::now(),
-    });
-}
-
-fn lock(idle: &Mutex<Vec<Idle>>) -> std::sync::MutexGuard<'_, Vec<Idle>> {
-    idle.lock().unwrap_or_else(PoisonError::into_inner)
+/// A connection that is dropped, perhaps while the server still answers an abandoned request, returns to the pool once
+/// it has answered a ping.
+impl Drop for Pooled {
+    fn drop(&mut self) {
+        let Some(mut object) = self.0.take() else { return };
+        let Ok(runtime) = Handle::try_current() else {
+            let _ = Object::take(object);
+            return;
+        };
+        runtime.spawn(async move {
+            match with_time_limit(object.connection.ping()).await {
+                Ok(()) => object.since = Instant::now(),
+                Err(_) => drop(Object::take(object)),
+            }
+        });
+    }
 }
 
 impl Deref for Pooled {
     type Target = PgConnection;
 
     fn deref(&self) -> &PgConnection {
-        self.connection.as_ref().expect("taken when it is given back")
+        &self.object().connection
     }
 }
 
 impl DerefMut for Pooled {
     fn deref_mut(&mut self) -> &mut PgConnection {
-        self.connection.as_mut().expect("taken when it is given back")
+        let object = self.0.as_mut().expect("taken only by the methods that consume it");
+        &mut object.connection
     }
 }

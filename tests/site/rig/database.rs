@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use local_azure::testing::Cloud;
-use restaurant_review::config::{DatabaseConfig, Secret, SslMode};
+use restaurant_review::config::{DatabaseConfig, Secret};
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Executor as _};
 
@@ -51,7 +51,7 @@ impl Database {
                 name,
                 user: format!("web-{number}"),
                 password: None,
-                ssl_mode: SslMode::VerifyFull,
+                ssl_mode: PgSslMode::VerifyFull,
                 root_certificates: Some(cloud.root_certificate()),
                 client_id: None,
             },

@@ -1,0 +1,169 @@
+//! Rows as the databases return them, and the pages that they make up.
+
+use sqlx::FromRow;
+use time::OffsetDateTime;
+
+use super::{RESTAURANTS_PER_PAGE, REVIEWS_PER_PAGE};
+use crate::model::{
+    Direction, ListCursor, ListPage, ListQuery, Rating, RatingSummary, Restaurant, RestaurantId, RestaurantSummary,
+    Review, ReviewCursor, ReviewPage, Sort, SortKey,
+};
+use crate::photos::PhotoName;
+
+// The queries of both stores name these limits, each with one row more, which tells whether another page follows.
+const _: () = assert!(RESTAURANTS_PER_PAGE == 50 && REVIEWS_PER_PAGE == 20);
+
+/// A restaurant in the list.
+#[derive(FromRow)]
+pub(super) struct ListRow {
+    pub(super) id: i64,
+    pub(super) name: String,
+    pub(super) street_address: String,
+    pub(super) rating_sum: i64,
+    pub(super) review_count: i64,
+    pub(super) milli_stars: i64,
+    pub(super) cover: Option<String>,
+}
+
+impl ListRow {
+    fn cursor(&self, sort: Sort) -> ListCursor {
+        let key = match sort {
+            Sort::Name => SortKey::Name(self.name.clone()),
+            Sort::Rating => SortKey::Rating {
+                milli_stars: self.milli_stars,
+                count: self.review_count,
+            },
+            Sort::Reviews => SortKey::Reviews(self.review_count),
+            Sort::Newest => SortKey::Newest,
+        };
+        ListCursor { id: self.id, key }
+    }
+
+    fn restaurant(self) -> sqlx::Result<RestaurantSummary> {
+        Ok(RestaurantSummary {
+            id: RestaurantId(self.id),
+            name: self.name,
+            street_address: self.street_address,
+            rating: RatingSummary {
+                sum: count("rating_sum", self.rating_sum)?,
+                count: count("review_count", self.review_count)?,
+            },
+            cover: photo(self.cover),
+        })
+    }
+}
+
+/// The page that a query asked for, from its rows in the order in which they were read.
+pub(super) fn list_page(query: &ListQuery, rows: Vec<ListRow>) -> sqlx::Result<ListPage> {
+    let direction = query.from.as_ref().map(|(direction, _)| *direction);
+    let (rows, has_before, has_after) = one_page(rows, direction, RESTAURANTS_PER_PAGE);
+    let cursor = |row: &ListRow| row.cursor(query.sort);
+    Ok(ListPage {
+        before: rows.first().filter(|_| has_before).map(cursor),
+        after: rows.last().filter(|_| has_after).map(cursor),
+        restaurants: rows.into_iter().map(ListRow::restaurant).collect::<Result<_, _>>()?,
+    })
+}
+
+/// A restaurant on its own page.
+#[derive(FromRow)]
+pub(super) struct RestaurantRow {
+    pub(super) id: i64,
+    pub(super) name: String,
+    pub(super) street_address: String,
+    pub(super) description: String,
+    pub(super) rating_1: i64,
+    pub(super) rating_2: i64,
+    pub(super) rating_3: i64,
+    pub(super) rating_4: i64,
+    pub(super) rating_5: i64,
+}
+
+impl RestaurantRow {
+    pub(super) fn restaurant(self) -> sqlx::Result<Restaurant> {
+        let distribution = [
+            count("rating_1", self.rating_1)?,
+            count("rating_2", self.rating_2)?,
+            count("rating_3", self.rating_3)?,
+            count("rating_4", self.rating_4)?,
+            count("rating_5", self.rating_5)?,
+        ];
+        Ok(Restaurant {
+            id: RestaurantId(self.id),
+            name: self.name,
+            street_address: self.street_address,
+            description: self.description,
+            rating: RatingSummary {
+                sum: distribution.iter().zip(1..).map(|(count, stars)| count * stars).sum(),
+                count: distribution.iter().sum(),
+            },
+            distribution,
+        })
+    }
+}
+
+/// A review.
+#[derive(FromRow)]
+pub(super) struct ReviewRow {
+    pub(super) id: i64,
+    pub(super) user_name: String,
+    pub(super) rating: i16,
+    pub(super) review_text: String,
+    pub(super) review_date: OffsetDateTime,
+    pub(super) image_name: Option<String>,
+}
+
+impl ReviewRow {
+    fn review(self) -> sqlx::Result<Review> {
+        Ok(Review {
+            id: self.id,
+            user_name: self.user_name,
+            rating: Rating::new(self.rating.into()).ok_or_else(|| invalid_value("rating", self.rating.into()))?,
+            review_text: self.review_text,
+            review_date: self.review_date,
+            photo: photo(self.image_name),
+        })
+    }
+}
+
+/// A page of reviews, from its rows in the order in which they were read.
+pub(super) fn review_page(direction: Option<Direction>, rows: Vec<ReviewRow>) -> sqlx::Result<ReviewPage> {
+    let reviews = rows.into_iter().map(ReviewRow::review).collect::<Result<_, _>>()?;
+    let (reviews, has_before, has_after): (Vec<Review>, _, _) = one_page(reviews, direction, REVIEWS_PER_PAGE);
+    Ok(ReviewPage {
+        before: reviews.first().filter(|_| has_before).map(ReviewCursor::of),
+        after: reviews.last().filter(|_| has_after).map(ReviewCursor::of),
+        reviews,
+    })
+}
+
+/// Cuts rows to the size of a page, puts them in the order of the page, and tells whether rows come before and after
+/// it. `direction` is that of the cursor which led to the page; the first page has none.
+fn one_page<T>(mut rows: Vec<T>, direction: Option<Direction>, size: usize) -> (Vec<T>, bool, bool) {
+    let has_more = rows.len() > size;
+    rows.truncate(size);
+    match direction {
+        None => (rows, false, has_more),
+        Some(Direction::After) => (rows, true, has_more),
+        Some(Direction::Before) => {
+            rows.reverse();
+            (rows, has_more, true)
+        }
+    }
+}
+
+fn count(column: &str, value: i64) -> sqlx::Result<u64> {
+    u64::try_from(value).map_err(|_| invalid_value(column, value))
+}
+
+fn invalid_value(column: &str, value: i64) -> sqlx::Error {
+    sqlx::Error::ColumnDecode {
+        index: column.to_owned(),
+        source: format!("{value} is not a valid value").into(),
+    }
+}
+
+/// The name of a photo. A name that this site did not generate (a row by plain SQL) shows no photo.
+fn photo(name: Option<String>) -> Option<PhotoName> {
+    name.and_then(|name| name.parse().ok())
+}
