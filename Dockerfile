@@ -4,7 +4,7 @@
 FROM rust:1.95-bookworm AS build
 WORKDIR /src
 COPY . .
-RUN cargo build --release --locked --package restaurant-review
+RUN cargo build --release --locked --no-default-features --package restaurant-review
 
 FROM gcr.io/distroless/cc-debian12:nonroot
 COPY --from=build /src/target/release/restaurant-review /app/restaurant-review

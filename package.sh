@@ -69,7 +69,7 @@ for remap in "${remaps[@]}"; do
 done
 SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
 export SOURCE_DATE_EPOCH
-cargo zigbuild --release --locked --package restaurant-review --target "$triple.$GLIBC" --target-dir "$target"
+cargo zigbuild --release --locked --no-default-features --package restaurant-review --target "$triple.$GLIBC" --target-dir "$target"
 
 # --- The package and its list of components ------------------------------------------------------------
 
@@ -79,7 +79,7 @@ python3 package/zip.py "dist/restaurant-review$suffix.zip" \
 
 # cargo-cyclonedx writes a list beside each Cargo.toml of the workspace. Only the site's is kept.
 list=restaurant-review.cdx
-"$tools/bin/cargo-cyclonedx" cyclonedx --quiet --format json --spec-version 1.5 --target "$triple" --override-filename "$list"
+"$tools/bin/cargo-cyclonedx" cyclonedx --quiet --no-default-features --format json --spec-version 1.5 --target "$triple" --override-filename "$list"
 rm -f crates/*/"$list.json"
 sed "s|file://$PWD|file:///restaurant-review|g" "$list.json" >"dist/restaurant-review$suffix.cdx.json"
 rm "$list.json"

@@ -15,7 +15,7 @@ cd "$here"
 site=./restaurant-review
 if [ ! -e "$site" ] && [ -e Cargo.toml ]; then
     # A checkout of the source.
-    cargo build --release --locked
+    cargo build --release --locked --no-default-features
     site=target/release/restaurant-review
 fi
 

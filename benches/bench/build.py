@@ -27,9 +27,13 @@ def build(commands: Commands, plan: Plan) -> Built:
         shutil.rmtree(target)
     commands.run(["cargo", "fetch", "--locked"])
     start = time.monotonic()
-    commands.run(["cargo", "build", "--release", "--locked", "--offline"], environment)
+    # As it is deployed: without the features that only the tests share.
+    commands.run(
+        ["cargo", "build", "--release", "--locked", "--offline", "--no-default-features", "--package", "restaurant-review"],
+        environment,
+    )
     seconds = time.monotonic() - start
-    commands.run(["cargo", "build", "--release", "--locked", "--offline", "--examples"], environment)
+    commands.run(["cargo", "build", "--release", "--locked", "--offline", "--no-default-features", "--examples"], environment)
     programs = target / "release"
     size = (programs / "restaurant-review").stat().st_size
     return Built(programs, size, None if plan.quick else seconds)

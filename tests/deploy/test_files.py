@@ -40,7 +40,7 @@ def test_an_unsafe_script_is_reported(tmp_path):
 
 
 def test_workflows():
-    assert len(WORKFLOWS) == 2
+    assert len(WORKFLOWS) == 3
     checked = run(BIN / "actionlint", "-shellcheck", BIN / "shellcheck", *WORKFLOWS)
     assert checked.returncode == 0, checked.stdout
     for schema in ("vendor.github-workflows", "custom.github-workflows-require-timeout"):

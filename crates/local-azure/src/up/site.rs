@@ -22,7 +22,7 @@ pub async fn package(azure: &Azure, given: Option<&Path>) -> Result<Package> {
     let checkout = checkout()?;
     screen::progress("building the site in release mode (the first time this takes minutes)");
     let status = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-        .args(["build", "--release", "--locked", "--package", "restaurant-review"])
+        .args(["build", "--release", "--locked", "--no-default-features", "--package", "restaurant-review"])
         .current_dir(&checkout)
         .kill_on_drop(true)
         .status()
