@@ -173,7 +173,7 @@ compile() {
 }
 fetch() {
   part "npm packages" npm_packages tests/browser crates/local-azure/azurite crates/local-azure/tests/clients assets
-  part "Python packages" eval 'python_environment crates/local-azure/tests/clients && python_environment tests/deploy'
+  part "Python packages" eval 'python_environment crates/local-azure/tests/clients && tests/deploy/run.sh --version'
 }
 
 site_tests() {
