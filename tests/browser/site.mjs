@@ -73,7 +73,7 @@ export function startBrowser() {
 export async function withPage(browser, site, name, options, test) {
   const context = await browser.newContext({ baseURL: site.base, ...options });
   const page = await context.newPage();
-  page.setDefaultTimeout(30_000);
+  page.setDefaultTimeout(120_000);
   const messages = [];
   page.on("console", (message) => {
     // Tests cause responses with an error status, such as 422, on purpose.
