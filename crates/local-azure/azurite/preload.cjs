@@ -1,4 +1,4 @@
-// What Azurite lacks to be a service with data of its own. Node loads this before Azurite (--require).
+// Adds what Azurite lacks to be a durable service. Node loads this before Azurite (--require).
 "use strict";
 
 const { createHmac } = require("crypto");
@@ -9,8 +9,8 @@ const path = require("path");
 const azurite = path.dirname(process.argv[1]);
 const load = (name) => require(require.resolve(name, { paths: [azurite] }));
 
-// A change is on disk before it is acknowledged. Azurite writes its index every five seconds, and a kill in between
-// would lose what clients believe to be stored.
+// Saves each change to disk before it is acknowledged. Azurite saves its index every five seconds, and a kill in between
+// would lose acknowledged changes.
 const Loki = load("lokijs");
 const databases = new Set();
 const { saveDatabase } = Loki.prototype;
@@ -20,7 +20,7 @@ Loki.prototype.saveDatabase = function (callback) {
 };
 const save = (database) =>
   new Promise((resolve, reject) => {
-    // A save that is under way may have begun before the change: this one comes after it.
+    // A save in progress may have begun before the change, so another one follows it.
     if (!database.autosaveDirty() && !database.throttledSavePending) return resolve();
     database.saveDatabase((error) => (error ? reject(error) : resolve()));
   });
@@ -37,7 +37,7 @@ ServerResponse.prototype.end = function (...rest) {
   return this;
 };
 
-// Who signs, or says that it does, is not anonymous: a wrong signature is refused at a public blob too.
+// A request with a signature is not anonymous: a wrong signature is rejected for public blobs too.
 const publicAccess = load("./authentication/PublicAccessAuthenticator").default.prototype;
 const { validate } = publicAccess;
 publicAccess.validate = async function (request, context) {
@@ -45,11 +45,11 @@ publicAccess.validate = async function (request, context) {
   return signs ? undefined : validate.call(this, request, context);
 };
 
-// User delegation keys come from a secret of this state folder; Azurite's own is published with its source.
+// User delegation keys are derived from a secret in the state folder. Azurite's own secret is public in its source.
 load("./utils/constants").USERDELEGATIONKEY_BASIC_KEY = process.env.LOCAL_AZURE_DELEGATION_KEY;
 
-// From this version on, a user delegation SAS signs two more lines, about required headers and query parameters,
-// which this Azurite does not know. They are empty here: a SAS with such requirements is refused.
+// Since this version, a user delegation SAS signs two more lines, about required headers and query parameters,
+// which this Azurite does not know. They are empty here, so a SAS with such requirements is rejected.
 const signatures = load("./authentication/IBlobSASSignatureValues");
 const sign = signatures.generateBlobSASSignatureWithUDK;
 signatures.generateBlobSASSignatureWithUDK = (values, resource, account, key) => {
@@ -61,7 +61,7 @@ signatures.generateBlobSASSignatureWithUDK = (values, resource, account, key) =>
   return [createHmac("sha256", key).update(longer, "utf8").digest("base64"), longer];
 };
 
-// No signature stays in a log.
+// Keeps signatures out of the logs.
 for (const stream of [process.stdout, process.stderr]) {
   const write = stream.write;
   stream.write = (chunk, ...rest) => write.call(stream, String(chunk).replace(/([?&]sig=)[^&\s"]+/gi, "$1..."), ...rest);

@@ -1,7 +1,7 @@
-//! The certificate authority that every HTTPS address of Local Azure is signed by.
+//! The certificate authority that signs the certificates of Local Azure's HTTPS addresses.
 //!
-//! A client trusts `ca.pem` of the state folder, by `SSL_CERT_FILE`, `REQUESTS_CA_BUNDLE`, `NODE_EXTRA_CA_CERTS` or
-//! `PGSSLROOTCERT`, and checks certificates as it does in Azure.
+//! A client that trusts the state folder's `ca.pem`, through `SSL_CERT_FILE`, `REQUESTS_CA_BUNDLE`,
+//! `NODE_EXTRA_CA_CERTS` or `PGSSLROOTCERT`, checks certificates as it does on Azure.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -17,10 +17,10 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use time::{Duration, OffsetDateTime};
 
-use crate::state::write_private;
-use crate::{Error, Result};
+use crate::error::{Error, Result};
+use crate::files::write_private;
 
-/// A certificate authority, with its files in a folder.
+/// A certificate authority whose files are in a folder.
 pub struct Authority {
     folder: PathBuf,
     issuer: Issuer<'static, KeyPair>,
@@ -31,12 +31,12 @@ pub struct Authority {
 pub struct Certificate {
     /// The certificate.
     pub certificate: PathBuf,
-    /// Its key, which only the owner may read.
+    /// Its key, which only the file's owner can read.
     pub key: PathBuf,
 }
 
 impl Authority {
-    /// The authority of that folder, made at first use: `ca.pem` and `ca.key`.
+    /// Opens the authority in that folder. `ca.pem` and `ca.key` are created if they do not exist.
     pub fn open(folder: &Path) -> Result<Self> {
         let (file, key_file) = (folder.join("ca.pem"), folder.join("ca.key"));
         let issuer = match fs::read_to_string(&file) {
@@ -49,13 +49,13 @@ impl Authority {
                 let mut params = CertificateParams::default();
                 params
                     .distinguished_name
-                    .push(DnType::CommonName, "Local Azure, on this machine alone");
+                    .push(DnType::CommonName, "Local Azure on this machine");
                 params.not_before = OffsetDateTime::now_utc() - Duration::days(1);
                 params.not_after = params.not_before + Duration::days(3650);
                 params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
                 params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
                 let own = params.self_signed(&key).map_err(unusable)?;
-                // The certificate comes last: where it is, its key is.
+                // The certificate is written last, so that its key exists whenever it does.
                 write_private(&key_file, key.serialize_pem().as_bytes())?;
                 write_private(&file, own.pem().as_bytes())?;
                 Ok(Issuer::new(params, key))
@@ -68,15 +68,15 @@ impl Authority {
         })
     }
 
-    /// The file to trust.
+    /// The certificate that clients have to trust, a PEM file.
     #[must_use]
     pub fn file(&self) -> PathBuf {
         self.folder.join("ca.pem")
     }
 
-    /// A new certificate for these host names and addresses, in files of that name in that folder.
+    /// Issues a certificate for these host names and addresses, in files with that name in that folder.
     pub fn issue(&self, folder: &Path, name: &str, hosts: &[&str]) -> Result<Certificate> {
-        let (certificate, key) = self.make(hosts)?;
+        let (certificate, key) = self.sign(hosts)?;
         let files = Certificate {
             certificate: folder.join(name).with_extension("pem"),
             key: folder.join(name).with_extension("key"),
@@ -86,9 +86,9 @@ impl Authority {
         Ok(files)
     }
 
-    /// What an HTTPS server for these host names and addresses needs.
+    /// The TLS configuration of a server with these host names and addresses.
     pub fn server(&self, hosts: &[&str]) -> Result<Arc<ServerConfig>> {
-        let (certificate, key) = self.make(hosts)?;
+        let (certificate, key) = self.sign(hosts)?;
         let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
             .map_err(unusable)?
@@ -102,7 +102,7 @@ impl Authority {
         Ok(Arc::new(config))
     }
 
-    /// What a client that trusts this authority, and nobody else, needs.
+    /// The TLS configuration of a client that trusts only this authority.
     pub fn client(&self) -> Result<ClientConfig> {
         let mut roots = RootCertStore::empty();
         let own = CertificateDer::from_pem_file(self.file()).map_err(unusable)?;
@@ -115,8 +115,8 @@ impl Authority {
         Ok(config)
     }
 
-    /// A certificate and its key in PEM.
-    fn make(&self, hosts: &[&str]) -> Result<(String, String)> {
+    /// Signs a certificate. Returns it and its key in PEM.
+    fn sign(&self, hosts: &[&str]) -> Result<(String, String)> {
         let key = KeyPair::generate().map_err(unusable)?;
         let hosts: Vec<_> = hosts.iter().map(|host| (*host).to_owned()).collect();
         let mut params = CertificateParams::new(hosts).map_err(unusable)?;
@@ -124,7 +124,7 @@ impl Authority {
             .distinguished_name
             .push(DnType::CommonName, "A server of Local Azure");
         params.not_before = OffsetDateTime::now_utc() - Duration::days(1);
-        // Apple's clients take none that lives longer than 825 days.
+        // Apple's clients reject certificates that are valid for longer than 825 days.
         params.not_after = params.not_before + Duration::days(800);
         params.is_ca = IsCa::ExplicitNoCa;
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
@@ -145,9 +145,9 @@ mod tests {
 
     use super::*;
 
-    /// Python 3.13 and newer ask for all that RFC 5280 asks for, by the same switch of OpenSSL.
+    /// Python 3.13 and newer enforce RFC 5280 through the same OpenSSL flag.
     #[test]
-    fn a_strict_client_takes_the_certificates() {
+    fn a_strict_client_accepts_the_certificates() {
         let folder = tempfile::tempdir().unwrap();
         let authority = Authority::open(folder.path()).unwrap();
         let server = authority

@@ -1,31 +1,33 @@
-//! What can go wrong, each with what to do about it.
+//! This crate's error.
 
 use std::fmt::Display;
 use std::io;
 use std::path::PathBuf;
 
-/// Why Local Azure cannot do what it was asked. Its text is meant for the person at the terminal.
+/// Why Local Azure cannot do what it was asked. The message is for the person at the terminal.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A file or folder of the state folder cannot be used.
+    /// A file or folder cannot be used.
     #[error("{}: {source}", .path.display())]
     File {
-        /// Which one.
+        /// Its path.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
-    /// Somebody else listens there already.
-    #[error("port {port} of 127.0.0.1, which {part} wants, is taken by another program: choose another by {flag}")]
+    /// Another program listens on the port.
+    #[error(
+        "{part} cannot listen on 127.0.0.1:{port}, which is in use by another program: choose another port with {flag}"
+    )]
     PortTaken {
         /// The port.
         port: u16,
-        /// What would listen there.
+        /// The part that needs it.
         part: &'static str,
-        /// The option that changes the port.
+        /// The option that changes it.
         flag: &'static str,
     },
-    /// A program that has to be installed is not there.
+    /// A required program is not installed.
     #[error("{program} is not installed: {remedy}")]
     Missing {
         /// The program.
@@ -33,15 +35,24 @@ pub enum Error {
         /// How to install it.
         remedy: String,
     },
-    /// There is no such thing, or it cannot be as asked.
+    /// Another process uses the state folder.
+    #[error(
+        "Local Azure is already running with the state in {}: `local-azure status` shows it, `local-azure down` stops it",
+        .folder.display()
+    )]
+    AlreadyRunning {
+        /// The state folder.
+        folder: PathBuf,
+    },
+    /// The request is invalid, or names something that does not exist.
     #[error("{0}")]
     Refused(String),
-    /// A part did not do what it should.
+    /// A part failed.
     #[error("{part}: {why}")]
     Failed {
-        /// Which part.
+        /// The part.
         part: &'static str,
-        /// What it said.
+        /// The reason.
         why: String,
     },
 }
@@ -50,13 +61,13 @@ pub enum Error {
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
-    /// A file that cannot be used.
+    /// A file or folder that cannot be used.
     pub fn file(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
         |source| Self::File { path, source }
     }
 
-    /// A part that did not do what it should.
+    /// A part that failed.
     pub fn failed(part: &'static str, why: impl Display) -> Self {
         Self::Failed {
             part,

@@ -1,4 +1,4 @@
-//! What a developer makes fail on purpose, to see what the app does then.
+//! Faults that a developer injects to see how the app reacts.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,62 +7,62 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// The faults that hold now. At first there are none; they end with the process.
+/// The active faults. None is active at first, and all end with the process.
 #[derive(Debug, Default)]
 pub struct Faults(RwLock<FaultSet>);
 
-/// Which faults there are.
+/// A set of faults.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FaultSet {
-    /// How long new tokens live, in place of Azure's hours.
+    /// The lifetime of new tokens, instead of Azure's.
     pub token_lifetime: Option<Duration>,
-    /// How the managed identity endpoints answer.
+    /// How the managed identity endpoints respond.
     pub identity: IdentityFault,
-    /// Blob Storage does not answer.
+    /// Blob Storage refuses connections.
     pub storage_away: bool,
-    /// PostgreSQL does not answer.
+    /// PostgreSQL is stopped.
     pub database_away: bool,
-    /// No role assignment counts.
+    /// No role assignment has any effect.
     pub roles_removed: bool,
 }
 
-/// How the managed identity endpoints answer requests that are in order.
+/// How the managed identity endpoints respond to valid requests.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum IdentityFault {
     /// With a token.
     #[default]
     None,
-    /// With a token, after this time.
+    /// With a token after this delay.
     Slow(Duration),
     /// With this status.
     Status(u16),
-    /// With 429 and this `Retry-After`, in seconds.
+    /// With status 429 and a `Retry-After` header.
     TooManyRequests {
-        /// When to ask again.
+        /// The header's value, in seconds.
         retry_after: u64,
     },
     /// Never.
     Hangs,
-    /// Nobody listens there.
+    /// By refusing connections.
     Away,
 }
 
 impl Faults {
-    /// The faults that hold now.
+    /// The faults that are active now.
     pub fn now(&self) -> FaultSet {
-        self.0.read().expect("no change panics").clone()
+        self.0.read().expect("no thread panics while holding the lock").clone()
     }
 
-    /// Changes which faults hold.
+    /// Changes which faults are active.
     pub fn change(&self, change: impl FnOnce(&mut FaultSet)) {
-        change(&mut self.0.write().expect("no change panics"));
+        change(&mut self.0.write().expect("no thread panics while holding the lock"));
     }
 }
 
-/// One fault as it is written on the command line, such as `identity=429`.
+/// A fault as it is written on the command line, such as `identity=429`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Fault {
-    /// `token-lifetime=90`: new tokens live so many seconds.
+pub enum InjectedFault {
+    /// `token-lifetime=90`: the lifetime of new tokens in seconds.
     TokenLifetime(Duration),
     /// `identity=slow`, `identity=away`, `identity=429`, `identity=hangs`, `identity=500`.
     Identity(IdentityFault),
@@ -70,24 +70,24 @@ pub enum Fault {
     StorageAway,
     /// `database=away`.
     DatabaseAway,
-    /// `database=restart`: once, now.
+    /// `database=restart`: one restart, now.
     DatabaseRestart,
     /// `role=removed`.
     RolesRemoved,
 }
 
-/// How `identity=slow` answers.
+/// The delay of `identity=slow`.
 const SLOW: Duration = Duration::from_secs(10);
 
-impl FromStr for Fault {
+impl FromStr for InjectedFault {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
         let unknown = || {
             format!(
-                "{text:?} is no fault. There are token-lifetime=SECONDS, identity=slow, identity=hangs, identity=away, \
-                 identity=429 (or another status from 400 to 599), database=restart, database=away, storage=away and \
-                 role=removed"
+                "{text:?} is not a fault. The faults are token-lifetime=SECONDS, identity=slow, identity=hangs, \
+                 identity=away, identity=429 (or another status from 400 to 599), database=restart, database=away, \
+                 storage=away and role=removed"
             )
         };
         let (name, value) = text.split_once('=').ok_or_else(unknown)?;
@@ -95,7 +95,7 @@ impl FromStr for Fault {
             ("token-lifetime", seconds) => match seconds.parse() {
                 Ok(seconds @ 1..=86400) => Ok(Self::TokenLifetime(Duration::from_secs(seconds))),
                 _ => Err(format!(
-                    "token-lifetime is a number of seconds from 1 to 86400, not {seconds:?}"
+                    "token-lifetime must be a number of seconds from 1 to 86400, not {seconds:?}"
                 )),
             },
             ("identity", "slow") => Ok(Self::Identity(IdentityFault::Slow(SLOW))),
@@ -116,33 +116,33 @@ impl FromStr for Fault {
 }
 
 impl fmt::Display for FaultSet {
-    /// As they are written on the command line; `none` for none.
+    /// Writes the faults as on the command line, or `none`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut said = Vec::new();
+        let mut names = Vec::new();
         if let Some(lifetime) = self.token_lifetime {
-            said.push(format!("token-lifetime={}", lifetime.as_secs()));
+            names.push(format!("token-lifetime={}", lifetime.as_secs()));
         }
         match self.identity {
             IdentityFault::None => {}
-            IdentityFault::Slow(_) => said.push("identity=slow".to_owned()),
-            IdentityFault::Status(status) => said.push(format!("identity={status}")),
-            IdentityFault::TooManyRequests { .. } => said.push("identity=429".to_owned()),
-            IdentityFault::Hangs => said.push("identity=hangs".to_owned()),
-            IdentityFault::Away => said.push("identity=away".to_owned()),
+            IdentityFault::Slow(_) => names.push("identity=slow".to_owned()),
+            IdentityFault::Status(status) => names.push(format!("identity={status}")),
+            IdentityFault::TooManyRequests { .. } => names.push("identity=429".to_owned()),
+            IdentityFault::Hangs => names.push("identity=hangs".to_owned()),
+            IdentityFault::Away => names.push("identity=away".to_owned()),
         }
-        for (there, text) in [
+        for (is_active, text) in [
             (self.database_away, "database=away"),
             (self.storage_away, "storage=away"),
             (self.roles_removed, "role=removed"),
         ] {
-            if there {
-                said.push(text.to_owned());
+            if is_active {
+                names.push(text.to_owned());
             }
         }
-        if said.is_empty() {
-            said.push("none".to_owned());
+        if names.is_empty() {
+            names.push("none".to_owned());
         }
-        f.write_str(&said.join(","))
+        f.write_str(&names.join(","))
     }
 }
 
@@ -151,17 +151,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn faults_are_read_as_they_are_written() {
+    fn faults_are_parsed_as_they_are_written() {
         for (text, fault) in [
-            ("token-lifetime=90", Fault::TokenLifetime(Duration::from_secs(90))),
-            ("identity=away", Fault::Identity(IdentityFault::Away)),
+            (
+                "token-lifetime=90",
+                InjectedFault::TokenLifetime(Duration::from_secs(90)),
+            ),
+            ("identity=away", InjectedFault::Identity(IdentityFault::Away)),
             (
                 "identity=429",
-                Fault::Identity(IdentityFault::TooManyRequests { retry_after: 5 }),
+                InjectedFault::Identity(IdentityFault::TooManyRequests { retry_after: 5 }),
             ),
-            ("identity=503", Fault::Identity(IdentityFault::Status(503))),
-            ("database=restart", Fault::DatabaseRestart),
-            ("role=removed", Fault::RolesRemoved),
+            ("identity=503", InjectedFault::Identity(IdentityFault::Status(503))),
+            ("database=restart", InjectedFault::DatabaseRestart),
+            ("role=removed", InjectedFault::RolesRemoved),
         ] {
             assert_eq!(text.parse(), Ok(fault));
         }
@@ -173,7 +176,7 @@ mod tests {
             "token-lifetime=1h",
             "disk=full",
         ] {
-            let error = wrong.parse::<Fault>().unwrap_err();
+            let error = wrong.parse::<InjectedFault>().unwrap_err();
             assert!(error.contains("token-lifetime"), "{error}");
         }
     }

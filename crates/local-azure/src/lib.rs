@@ -1,34 +1,41 @@
-//! Azure on a laptop: the parts of Azure that a passwordless web app works with, with tokens that are really
-//! issued and really checked.
+//! Azure on a laptop: the services that a passwordless web app uses, with tokens that are really issued and really
+//! checked.
 //!
 //! In reading order:
 //!
-//! - [`state`]: what there is (identities, servers, accounts, web apps, role assignments), kept in one folder.
-//! - [`tokens`]: Entra's access tokens: what they say, who signs them, how they are checked.
-//! - [`certificates`]: the certificate authority that every HTTPS address here is signed by.
-//! - [`server`], [`proxy`] and [`process`]: how an address is served, how a request is handed on to a program behind
-//!   it, and how a program is run, so that none outlives us.
-//! - [`identity`]: the managed identity endpoints, of App Service and of IMDS, where apps get their tokens.
-//! - [`entra`]: the tenant's authority: published keys, and tokens for applications that prove who they are.
-//! - [`postgres`]: PostgreSQL flexible servers, made of the machine's own PostgreSQL and a judge of tokens.
+//! - [`state`]: the resources, principals and role assignments, which are kept in one file.
+//! - [`tokens`]: Entra's access tokens and the keys that sign them.
+//! - [`certificates`]: the certificate authority that signs every HTTPS address.
+//! - [`faults`]: faults that a developer injects.
+//! - [`Azure`]: the handle that combines these and that every service holds.
+//! - [`server`], [`proxy`] and [`process`]: how an address is served, how a request is forwarded, and how a program is
+//!   supervised so that it does not outlive this process.
+//! - [`identity`]: the managed identity endpoints of App Service and IMDS, which issue tokens to apps.
+//! - [`entra`]: the tenant's authority, which publishes keys and issues tokens to applications that authenticate.
+//! - [`postgres`]: PostgreSQL flexible servers: the machine's own PostgreSQL with a judge of tokens.
 //! - [`storage`]: Blob Storage: Azurite behind a front door that checks tokens and roles.
-//! - [`app_service`]: web apps: deployed, started, watched and reached as App Service on Linux does it.
-//! - [`faults`]: what a developer makes fail on purpose.
-//! - [`testing`]: all of these parts for the integration tests of an app.
-//! - [`world`]: the tutorial's resources.
-//! - [`up`]: the command `local-azure up`, and [`control`], by which the other commands ([`logs`] and [`reset`] aside)
-//!   talk to it.
+//! - [`app_service`]: web apps, which are deployed, started, supervised and reached as on App Service on Linux.
+//! - [`testing`]: all of these services for the integration tests of an app.
+//! - [`tutorial`]: the tutorial's resources.
+//! - [`up`]: the command `local-azure up`. The other commands ([`command`]) are sent to it over a socket ([`control`]),
+//!   except [`logs`] and [`reset`].
 //!
-//! Everything listens on loopback alone. The apps that run here know nothing of this crate: they see the variables
-//! that App Service sets, and addresses.
+//! Everything listens on loopback only. The apps know nothing of this crate: they see the variables that App Service
+//! sets, and addresses.
 
 pub mod app_service;
+mod azure;
 pub mod certificates;
+pub mod command;
 pub mod control;
 pub mod entra;
 mod error;
 pub mod faults;
+mod files;
+mod folder_lock;
+mod host;
 pub mod identity;
+mod identity_headers;
 pub mod logs;
 pub mod postgres;
 pub mod process;
@@ -37,11 +44,13 @@ pub mod reset;
 pub mod server;
 pub mod state;
 pub mod storage;
+mod tail;
 pub mod testing;
 pub mod tls;
 pub mod tokens;
+pub mod tutorial;
 pub mod up;
-pub mod world;
 
+pub use self::azure::Azure;
 pub use self::error::{Error, Result};
-pub use self::state::Azure;
+pub use self::identity_headers::IdentityHeaders;

@@ -1,4 +1,4 @@
-//! A program that runs for us, and never outlives us.
+//! Supervising a program so that it does not outlive this process.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
@@ -8,42 +8,45 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use crate::{Error, Result};
+use crate::error::{Error, Result};
 
-/// The variable by which what runs here is known again after a crash of ours: the state folder.
+/// The environment variable that marks every program as started for a state folder, so that [`clean_up`] finds those
+/// that a killed process left behind.
 pub(crate) const MARK: &str = "LOCAL_AZURE_STATE";
 
-/// What to run and how.
+/// What to run, and how.
 #[derive(Clone)]
 pub struct Program {
-    /// The program.
+    /// The program's path.
     pub program: OsString,
     /// Its arguments.
     pub arguments: Vec<OsString>,
-    /// All of its environment.
+    /// Its whole environment.
     pub environment: Vec<(OsString, OsString)>,
-    /// The folder that it runs in.
+    /// Its working directory.
     pub folder: PathBuf,
-    /// The file that its output is added to.
+    /// The file that its output is appended to.
     pub log: PathBuf,
-    /// The signal that asks it to end, such as `TERM`.
+    /// The signal that asks it to exit, such as `TERM`.
     pub stop_signal: &'static str,
-    /// How many seconds it has to end, before it is ended.
+    /// How many seconds it has to exit before it is killed.
     pub stop_limit: u64,
 }
 
-/// A running program with all that it started. It ends with this value, or with this process, however that ends.
+/// A running program and everything that it started. It ends when this value is dropped, or when this process ends,
+/// even if that is killed.
 pub struct Process {
-    keeper: Arc<Mutex<Child>>,
-    /// The program's own process id, which is its process group's too.
+    supervisor: Arc<Mutex<Child>>,
+    /// The process id of the program, which is also the id of its process group.
     id: u32,
 }
 
-/// Runs the program in a session of its own, where no Ctrl-C reaches it; asks it to end when its own input ends, which
-/// it does at the latest with the process that started it; and ends what it leaves behind.
+/// Runs the program in its own session, where it does not receive Ctrl-C. When this script's standard input is closed,
+/// which happens at the latest when the process that started it ends, the script asks the program to exit and then kills
+/// what is left.
 ///
-/// The job is a shell's, since a program that is killed by kill -9 cannot clean up after itself.
-const KEEPER: &str = r#"
+/// A separate shell does this because a process that is killed with SIGKILL cannot clean up after itself.
+const SUPERVISOR: &str = r#"
 signal=$1 limit=$2 ready=$3; shift 3
 exec 3<&0
 setsid "$@" </dev/null 3<&- & child=$!
@@ -62,19 +65,19 @@ exit "$code"
 "#;
 
 impl Process {
-    /// Starts it. `state` is the folder by which [`clean_up`] knows it again.
+    /// Starts the program. [`clean_up`] finds it by the folder `state`.
     pub fn start(program: &Program, state: &Path) -> Result<Self> {
         let log = File::options()
             .create(true)
             .append(true)
             .open(&program.log)
             .map_err(Error::file(&program.log))?;
-        let note = tempfile::tempdir().map_err(Error::file("a temporary folder"))?;
-        let ready = note.path().join("id");
+        let temporary = tempfile::tempdir().map_err(Error::file("a temporary folder"))?;
+        let ready = temporary.path().join("id");
         let errors = log.try_clone().map_err(Error::file(&program.log))?;
-        let mut keeper = Command::new("/bin/sh");
-        keeper
-            .args(["-c", KEEPER, "keeper", program.stop_signal])
+        let mut supervisor = Command::new("/bin/sh");
+        supervisor
+            .args(["-c", SUPERVISOR, "supervisor", program.stop_signal])
             .arg(program.stop_limit.to_string())
             .arg(&ready)
             .arg(&program.program)
@@ -86,8 +89,8 @@ impl Process {
             .stdin(Stdio::piped())
             .stdout(log)
             .stderr(errors);
-        std::os::unix::process::CommandExt::process_group(&mut keeper, 0);
-        let mut keeper = keeper
+        std::os::unix::process::CommandExt::process_group(&mut supervisor, 0);
+        let mut supervisor = supervisor
             .spawn()
             .map_err(|error| Error::failed("/bin/sh", format!("{}: {error}", program.program.display())))?;
         let id = loop {
@@ -95,32 +98,37 @@ impl Process {
                 break text
                     .trim()
                     .parse()
-                    .map_err(|error| Error::failed("the keeper", error))?;
+                    .map_err(|error| Error::failed("the supervisor", error))?;
             }
-            if let Ok(Some(status)) = keeper.try_wait() {
-                return Err(Error::failed("the keeper", status));
+            if let Ok(Some(status)) = supervisor.try_wait() {
+                return Err(Error::failed("the supervisor", status));
             }
             thread::sleep(Duration::from_millis(5));
         };
         Ok(Self {
-            keeper: Arc::new(Mutex::new(keeper)),
+            supervisor: Arc::new(Mutex::new(supervisor)),
             id,
         })
     }
 
-    /// Its process id.
+    /// The process id of the program.
     #[must_use]
     pub fn id(&self) -> u32 {
         self.id
     }
 
-    /// How it ended; `None` while it runs. What a shell says of a signal (128 and its number) counts as code.
+    /// Its exit status, or `None` while it runs. If a signal ended it, the exit code is 128 plus the signal's number.
     #[must_use]
     pub fn ended(&self) -> Option<ExitStatus> {
-        self.keeper.lock().expect("nobody panics").try_wait().ok().flatten()
+        self.supervisor
+            .lock()
+            .expect("no thread panics while holding the lock")
+            .try_wait()
+            .ok()
+            .flatten()
     }
 
-    /// Waits until it has ended by itself or by [`Process::ask_to_stop`].
+    /// Waits until it has ended, by itself or because of [`Process::ask_to_stop`].
     pub async fn wait(&self) -> ExitStatus {
         loop {
             if let Some(status) = self.ended() {
@@ -130,12 +138,18 @@ impl Process {
         }
     }
 
-    /// Asks it to end, and returns at once; when its limit is over it is ended.
+    /// Asks it to exit and returns immediately. It is killed when its time limit is over.
     pub fn ask_to_stop(&self) {
-        drop(self.keeper.lock().expect("nobody panics").stdin.take());
+        drop(
+            self.supervisor
+                .lock()
+                .expect("no thread panics while holding the lock")
+                .stdin
+                .take(),
+        );
     }
 
-    /// kill -9 of the program itself.
+    /// Sends SIGKILL to the program itself.
     pub fn kill(&self) {
         signal("KILL", &self.id.to_string());
     }
@@ -144,7 +158,11 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         self.ask_to_stop();
-        let _ = self.keeper.lock().expect("nobody panics").wait();
+        let _ = self
+            .supervisor
+            .lock()
+            .expect("no thread panics while holding the lock")
+            .wait();
     }
 }
 
@@ -157,12 +175,12 @@ pub(crate) fn signal(signal: &str, target: &str) {
         .status();
 }
 
-/// Ends every process of that state folder that an earlier run left behind: where it was killed together with its
-/// keepers. How many there were.
+/// Ends every process that an earlier run with that state folder left behind because it was killed together with its
+/// supervisors. Returns the number of processes.
 #[must_use]
 pub fn clean_up(state: &Path) -> usize {
     let mark = [MARK.as_bytes(), b"=", state.as_os_str().as_encoded_bytes()].concat();
-    let left = || -> Vec<String> {
+    let remaining = || -> Vec<String> {
         let Ok(processes) = fs::read_dir("/proc") else {
             return Vec::new();
         };
@@ -176,13 +194,13 @@ pub fn clean_up(state: &Path) -> usize {
             .filter(|id| *id != std::process::id().to_string())
             .collect()
     };
-    let found = left();
-    for (patience, name) in [(50, "TERM"), (50, "KILL")] {
-        for id in &left() {
+    let found = remaining();
+    for name in ["TERM", "KILL"] {
+        for id in &remaining() {
             signal(name, id);
         }
-        for _ in 0..patience {
-            if left().is_empty() {
+        for _ in 0..50 {
+            if remaining().is_empty() {
                 return found.len();
             }
             thread::sleep(Duration::from_millis(100));
@@ -191,7 +209,7 @@ pub fn clean_up(state: &Path) -> usize {
     found.len()
 }
 
-/// The environment that a program of ours needs to be found and to find others, and no more.
+/// The minimal environment in which a program finds other programs and its user's files.
 #[must_use]
 pub fn plain_environment() -> Vec<(OsString, OsString)> {
     ["PATH", "HOME", "LANG", "TMPDIR"]
@@ -200,7 +218,7 @@ pub fn plain_environment() -> Vec<(OsString, OsString)> {
         .collect()
 }
 
-/// Where that program is on the PATH.
+/// Finds a program in the folders of PATH.
 #[must_use]
 pub fn on_path(name: impl AsRef<OsStr>) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
@@ -228,20 +246,20 @@ mod tests {
         Process::start(&program, folder).unwrap()
     }
 
-    fn until(what: &str, mut there: impl FnMut() -> bool) {
+    fn until(what: &str, mut is_met: impl FnMut() -> bool) {
         let begun = Instant::now();
-        while !there() {
+        while !is_met() {
             assert!(begun.elapsed() < Duration::from_mins(1), "{what}");
             thread::sleep(Duration::from_millis(20));
         }
     }
 
-    fn is_there(id: u32) -> bool {
+    fn is_running(id: u32) -> bool {
         Path::new("/proc").join(id.to_string()).join("exe").exists()
     }
 
     #[test]
-    fn it_says_how_it_ended_and_what_it_said() {
+    fn its_exit_status_and_output_are_kept() {
         let folder = tempfile::tempdir().unwrap();
         let process = shell(folder.path(), "echo out; echo err >&2; exit 3", 5);
         until("it ends", || process.ended().is_some());
@@ -250,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_asked_first_and_ended_then_with_all_that_it_started() {
+    fn it_is_asked_to_exit_before_it_is_killed_with_all_its_children() {
         let folder = tempfile::tempdir().unwrap();
         let polite = shell(
             folder.path(),
@@ -276,22 +294,22 @@ mod tests {
         until("its child runs", || sleeper.exists());
         let sleeper = fs::read_to_string(sleeper).unwrap().trim().parse().unwrap();
         let id = stubborn.id();
-        assert!(is_there(id) && is_there(sleeper));
+        assert!(is_running(id) && is_running(sleeper));
         drop(stubborn);
-        until("both are gone", || !is_there(id) && !is_there(sleeper));
+        until("both are gone", || !is_running(id) && !is_running(sleeper));
     }
 
     #[test]
-    fn what_was_left_behind_is_found_and_ended() {
+    fn processes_that_were_left_behind_are_found_and_ended() {
         let folder = tempfile::tempdir().unwrap();
         assert_eq!(clean_up(folder.path()), 0);
         let process = shell(folder.path(), "sleep 600; :", 5);
         let id = process.id();
-        signal("KILL", &process.keeper.lock().unwrap().id().to_string());
-        until("the keeper is gone", || process.ended().is_some());
+        signal("KILL", &process.supervisor.lock().unwrap().id().to_string());
+        until("the supervisor is gone", || process.ended().is_some());
         std::mem::forget(process);
-        assert!(is_there(id));
+        assert!(is_running(id));
         assert!(clean_up(folder.path()) >= 1);
-        assert!(!is_there(id));
+        assert!(!is_running(id));
     }
 }

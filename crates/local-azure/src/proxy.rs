@@ -1,4 +1,4 @@
-//! A request that is handed on as it came, and its answer as it is given.
+//! Forwarding requests and responses without changing them.
 
 use std::time::Duration;
 
@@ -16,17 +16,17 @@ use hyper_util::client::legacy::{self, Error};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::ClientConfig;
 
-/// An HTTP client that follows no redirect, sends nothing of its own, and takes paths as they are. Its connections
-/// belong to the runtime that it is used in first.
+/// An HTTP client that does not follow redirects, adds no headers and does not normalise paths. Its connections belong
+/// to the runtime that uses it first.
 pub type Client = legacy::Client<HttpsConnector<HttpConnector>, Body>;
 
-/// How long a connection waits for its next request: less than the 5 s that servers on Node.js give it, so that no
-/// request meets a connection that is just being closed.
+/// How long an idle connection is kept. Node.js servers close a connection after 5 s, and a request on a connection that
+/// is being closed would fail.
 const IDLE: Duration = Duration::from_secs(2);
-/// How long a connection on this machine may take.
+/// How long it may take to connect to a program on this machine.
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 
-/// A client that trusts what `tls` trusts.
+/// Creates a client that trusts what `tls` trusts.
 #[must_use]
 pub fn client(tls: ClientConfig) -> Client {
     let mut connector = HttpConnector::new();
@@ -44,31 +44,32 @@ pub fn client(tls: ClientConfig) -> Client {
         .build(connector)
 }
 
-/// Sends the request to the scheme, host and port of `base`, such as `http://127.0.0.1:8000`. Path, query, `Host` and
-/// body stay as they are, byte for byte; headers that are about one connection alone do not (RFC 9110, section 7.6.1).
-/// Both bodies are streamed. A client that goes away ends its request there too: what waits for the answer, or reads
-/// it, is dropped.
+/// Forwards the request to the scheme, host and port of `base`, such as `http://127.0.0.1:8000`.
+///
+/// Path, query, `Host` and body are forwarded byte for byte. Hop-by-hop headers are removed (RFC 9110, section 7.6.1).
+/// Both bodies are streamed. When the client disconnects, this future or the response's body is dropped, which cancels
+/// the forwarded request too.
 ///
 /// # Errors
 ///
-/// There is no answer: nobody listens ([`Error::is_connect`]), or the connection ended too early.
+/// The connection is refused ([`Error::is_connect`]) or ends before the response.
 pub async fn forward(client: &Client, base: &Uri, mut request: Request) -> Result<Response, Error> {
     let mut target = base.clone().into_parts();
     target.path_and_query = Some(match request.uri().path_and_query() {
         Some(path) => path.clone(),
         None => PathAndQuery::from_static("/"),
     });
-    *request.uri_mut() = Uri::from_parts(target).expect("`base` has scheme and host");
+    *request.uri_mut() = Uri::from_parts(target).expect("`base` has a scheme and a host");
     *request.version_mut() = Version::HTTP_11;
     remove_hop_by_hop(request.headers_mut());
-    // It is answered here, when the body is first asked for.
+    // hyper sends `100 Continue` to the client when the body is first polled.
     request.headers_mut().remove(EXPECT);
     let mut answer = client.request(request).await?.map(Body::new);
     remove_hop_by_hop(answer.headers_mut());
     Ok(answer)
 }
 
-/// Removes the headers that are about one connection alone, and those that `Connection` names.
+/// Removes the hop-by-hop headers and those that `Connection` names.
 fn remove_hop_by_hop(headers: &mut HeaderMap) {
     let named: Vec<HeaderName> = headers
         .get_all(CONNECTION)
@@ -111,7 +112,7 @@ mod tests {
     use crate::certificates::Authority;
     use crate::server::{LOOPBACK, Server, bind};
 
-    /// A server of these routes, and one that hands on to it.
+    /// A server with these routes and a proxy in front of it.
     struct Pair {
         front: u16,
         back: u16,
@@ -138,8 +139,8 @@ mod tests {
         }
     }
 
-    /// What is answered to these bytes, when the connection is closed after it.
-    async fn say(port: u16, request: &str) -> String {
+    /// Sends these bytes, and returns the response once the connection is closed.
+    async fn send(port: u16, request: &str) -> String {
         let mut stream = TcpStream::connect((LOOPBACK, port)).await.unwrap();
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut answer = String::new();
@@ -168,7 +169,7 @@ mod tests {
             "/a?b=c%2F+d&&e=?f",
             "/?",
         ] {
-            let answer = say(
+            let answer = send(
                 pair.front,
                 &format!(
                     "PUT {path} HTTP/1.1\r\nHost: a.example\r\nContent-Length: 5\r\nExpect: 100-continue\r\nTE: x\r\n\
@@ -186,7 +187,7 @@ mod tests {
 
     #[tokio::test]
     async fn both_bodies_are_streamed() {
-        // An echo that can answer only if each part comes before the next.
+        // An echo, which can respond only if each part arrives before the next one is sent.
         let pair = pair(Router::new().fallback(|request: Request| async move { Response::new(request.into_body()) }));
         let (parts, receiver) = mpsc::channel::<&'static str>(1);
         let stream = futures_util::stream::unfold(receiver, |mut receiver| async {
@@ -214,8 +215,8 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_goes_away_ends_the_request() {
-        /// Says so when the request that it belongs to has ended.
+    async fn a_client_that_disconnects_cancels_the_request() {
+        /// Notifies when the request that it belongs to has ended.
         struct Ended(Arc<Notify>);
         impl Drop for Ended {
             fn drop(&mut self) {
@@ -237,7 +238,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nobody_there_is_an_error() {
+    async fn a_refused_connection_is_an_error() {
         let Pair { back, .. } = pair(Router::new());
         let folder = tempfile::tempdir().unwrap();
         let client = client(Authority::open(folder.path()).unwrap().client().unwrap());

@@ -1,39 +1,62 @@
 //! `local-azure reset`: deletes the state folder.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::Path;
 
-use crate::state::Azure;
-use crate::{Error, Result, process};
+use crate::error::{Error, Result};
+use crate::folder_lock::{LOCK_FILE, lock};
+use crate::process;
 
-/// Deletes everything that is kept in that folder: databases, photos, identities, keys. Asks first, unless `yes`.
+/// Deletes everything in the state folder: databases, photos, identities and keys. Asks for confirmation unless `yes`.
+///
+/// # Errors
+///
+/// [`Error::AlreadyRunning`] if another process uses the folder.
 pub fn reset(state: &Path, yes: bool) -> Result<()> {
     if !state.join("state.json").exists() {
-        println!("There is nothing in {}.", state.display());
-        return Ok(());
-    }
-    // It fails while another runs with it. One whose state cannot be read is deleted all the same.
-    if let Err(error @ Error::Refused(_)) = Azure::open(state)
-        && error.to_string().contains("runs already")
-    {
-        return Err(error);
-    }
-    if !yes && !confirmed(state)? {
-        println!("Nothing was deleted.");
+        println!("There is nothing to delete in {}.", state.display());
         return Ok(());
     }
     let state = state.canonicalize().map_err(Error::file(state))?;
+    let lock = lock(&state)?;
+    if !yes && !confirmed(&state)? {
+        println!("Nothing was deleted.");
+        return Ok(());
+    }
     let _ = process::clean_up(&state);
-    fs::remove_dir_all(&state).map_err(Error::file(&state))?;
-    println!("{} is deleted.", state.display());
+    delete(&state, lock)?;
+    println!("Deleted {}.", state.display());
+    Ok(())
+}
+
+/// Deletes the folder while holding its lock. The lock file is deleted last, so that no other process can lock a new
+/// file of that name in the meantime.
+fn delete(folder: &Path, lock: File) -> Result<()> {
+    for entry in fs::read_dir(folder).map_err(Error::file(folder))? {
+        let entry = entry.map_err(Error::file(folder))?;
+        if entry.file_name() == LOCK_FILE {
+            continue;
+        }
+        let path = entry.path();
+        let is_folder = entry.file_type().map_err(Error::file(&path))?.is_dir();
+        let deleted = if is_folder {
+            fs::remove_dir_all(&path)
+        } else {
+            fs::remove_file(&path)
+        };
+        deleted.map_err(Error::file(path))?;
+    }
+    fs::remove_dir_all(folder).map_err(Error::file(folder))?;
+    drop(lock);
     Ok(())
 }
 
 fn confirmed(state: &Path) -> Result<bool> {
     if !io::stdin().is_terminal() {
         return Err(Error::Refused(
-            "reset deletes all databases, photos and identities, and there is no terminal to ask at: say --yes"
+            "reset deletes all databases, photos and identities, and there is no terminal to ask for confirmation: pass \
+             --yes to confirm"
                 .to_owned(),
         ));
     }
@@ -47,4 +70,71 @@ fn confirmed(state: &Path) -> Result<bool> {
         .read_line(&mut answer)
         .map_err(Error::file("the terminal"))?;
     Ok(answer.trim().eq_ignore_ascii_case("y"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+    use crate::azure::Azure;
+
+    #[test]
+    fn a_folder_in_use_is_not_deleted() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = folder.path().join("state");
+        let azure = Azure::open(&state).unwrap();
+        let error = reset(&state, true).unwrap_err();
+        assert!(matches!(error, Error::AlreadyRunning { .. }), "{error:?}");
+        assert!(state.join("state.json").exists());
+        drop(azure);
+        reset(&state, true).unwrap();
+        assert!(!state.exists());
+    }
+
+    #[test]
+    fn an_unreadable_state_is_deleted() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = folder.path().join("state");
+        fs::create_dir_all(state.join("postgres/server")).unwrap();
+        fs::write(state.join("state.json"), "{").unwrap();
+        reset(&state, true).unwrap();
+        assert!(!state.exists());
+    }
+
+    #[test]
+    fn without_a_confirmation_nothing_is_deleted() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = folder.path().join("state");
+        drop(Azure::open(&state).unwrap());
+        if !io::stdin().is_terminal() {
+            let error = reset(&state, false).unwrap_err();
+            assert!(error.to_string().contains("--yes"), "{error}");
+        }
+        assert!(state.join("state.json").exists());
+    }
+
+    /// Another process that waits for the lock gets it only when nothing is left.
+    #[test]
+    fn the_lock_is_held_until_everything_is_deleted() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = folder.path().join("state");
+        let blobs = state.join("blobs");
+        fs::create_dir_all(&blobs).unwrap();
+        for index in 0..300 {
+            fs::write(blobs.join(index.to_string()), "x").unwrap();
+        }
+        let held = lock(&state).unwrap();
+        let waiting = File::open(state.join(LOCK_FILE)).unwrap();
+        let path = state.clone();
+        let observer = thread::spawn(move || {
+            waiting.lock().unwrap();
+            path.exists()
+        });
+        delete(&state, held).unwrap();
+        assert!(
+            !observer.join().unwrap(),
+            "the lock was released before the folder was deleted"
+        );
+    }
 }

@@ -1,4 +1,4 @@
-//! An address on loopback that is served until its value is dropped.
+//! Servers on loopback, each of which runs until its value is dropped.
 
 use std::net::TcpListener as StdListener;
 use std::sync::Arc;
@@ -11,12 +11,12 @@ use tokio::net::TcpListener;
 use tokio::runtime::Builder;
 use tokio::sync::oneshot;
 
-use crate::{Error, Result};
+use crate::error::{Error, Result};
 
-/// The one address that anything here listens on.
+/// The only address that Local Azure listens on.
 pub const LOOPBACK: &str = "127.0.0.1";
 
-/// Takes a port of loopback for `owner`; 0 takes a free one. `flag` is the option that changes it.
+/// Binds a loopback port for `owner`. Port 0 selects a free one. `flag` is the option that changes the port.
 pub fn bind(port: u16, owner: &'static str, flag: &'static str) -> Result<StdListener> {
     StdListener::bind((LOOPBACK, port)).map_err(|error| match error.kind() {
         std::io::ErrorKind::AddrInUse => Error::PortTaken {
@@ -28,58 +28,60 @@ pub fn bind(port: u16, owner: &'static str, flag: &'static str) -> Result<StdLis
     })
 }
 
-/// Serves until it is dropped, and its connections end with it.
+/// A server that runs until it is dropped. Dropping it also closes its connections.
 ///
-/// It has threads and a runtime of its own: it answers also while the caller's thread waits for a program that asks
-/// it, and outlives the runtime of the test that started it.
+/// It has its own threads and runtime. It therefore answers while the caller's thread blocks on a program that sends it
+/// requests, and survives the runtime of the test that started it.
 pub struct Server {
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Server {
-    /// Serves these routes by HTTP.
+    /// Serves these routes over HTTP.
     #[must_use]
     pub fn http(listener: StdListener, router: Router) -> Self {
         Self::start(listener, |listener| async move {
-            // It ends when the value is dropped; errors of single connections are the client's.
+            // `axum::serve` does not return. Errors of single connections are the client's concern.
             let service = router.into_make_service_with_connect_info::<std::net::SocketAddr>();
             let _ = axum::serve(listener, service).await;
         })
     }
 
-    /// Serves these routes by HTTPS.
+    /// Serves these routes over HTTPS.
     #[must_use]
     pub fn https(listener: StdListener, tls: Arc<ServerConfig>, router: Router) -> Self {
         Self::start(listener, |listener| async move {
             let service = router.into_make_service_with_connect_info::<std::net::SocketAddr>();
-            let listener = listener.into_std().expect("a listener of tokio is one of the system's");
+            let listener = listener.into_std().expect("the listener can be converted");
             let server = axum_server::from_tcp_rustls(listener, RustlsConfig::from_config(tls));
-            let _ = server.expect("the listener does not block").serve(service).await;
+            let _ = server.expect("the listener is non-blocking").serve(service).await;
         })
     }
 
-    /// Serves what is not HTTP.
+    /// Runs `serve`, for protocols other than HTTP.
     pub fn start<F>(listener: StdListener, serve: impl FnOnce(TcpListener) -> F + Send + 'static) -> Self
     where
         F: Future<Output = ()>,
     {
-        listener.set_nonblocking(true).expect("a listener of the system");
+        listener
+            .set_nonblocking(true)
+            .expect("the listener can be made non-blocking");
         let (stop, stopped) = oneshot::channel();
         let thread = thread::spawn(move || {
             let runtime = Builder::new_multi_thread()
                 .worker_threads(2)
                 .enable_all()
                 .build()
-                .expect("the system gives threads");
+                .expect("the system provides threads");
             runtime.block_on(async {
-                let listener = TcpListener::from_std(listener).expect("a listener of the system");
+                let listener = TcpListener::from_std(listener).expect("the listener can be made non-blocking");
                 tokio::select! {
                     _ = stopped => {}
                     () = serve(listener) => {}
                 }
             });
-            // The tasks that hold connections end here.
+            // Ends the tasks that hold connections.
             runtime.shutdown_timeout(std::time::Duration::from_secs(1));
         });
         Self {
@@ -93,7 +95,7 @@ impl Drop for Server {
     fn drop(&mut self) {
         drop(self.stop.take());
         if let Some(thread) = self.thread.take() {
-            // If it failed, it said so in its own thread.
+            // A panic of the thread has already been reported there.
             let _ = thread.join();
         }
     }

@@ -1,28 +1,24 @@
-//! Session affinity: a visitor stays with one instance.
+//! Session affinity: cookies that keep a visitor on one instance.
 //! <https://learn.microsoft.com/azure/app-service/configure-common#configure-general-settings>
 
-use std::fmt::Write as _;
+use std::iter;
 use std::net::IpAddr;
 
 use axum::http::header::{COOKIE, SET_COOKIE};
 use axum::http::{HeaderMap, HeaderValue};
 use sha2::{Digest as _, Sha256};
 
-use super::platform::without_port;
+use crate::host::without_port;
 
 const COOKIES: [&str; 2] = ["ARRAffinity", "ARRAffinitySameSite"];
 
-/// What the cookies of an instance say: nothing that tells its id.
+/// The value of the cookies for an instance. It does not reveal the instance's id.
 pub(super) fn value(instance_id: &str) -> String {
-    let digest = Sha256::digest(format!("affinity {instance_id}"));
-    digest.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    hex::encode(Sha256::digest(format!("affinity {instance_id}")))
 }
 
-/// What the visitor's cookie says.
-pub(super) fn wanted(headers: &HeaderMap) -> Option<String> {
+/// The value of the cookie that the visitor sent.
+pub(super) fn requested(headers: &HeaderMap) -> Option<String> {
     let cookies = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
     let mut pairs = cookies
         .flat_map(|cookies| cookies.split(';'))
@@ -31,16 +27,16 @@ pub(super) fn wanted(headers: &HeaderMap) -> Option<String> {
     found.map(|(_, value)| value.trim().to_owned())
 }
 
-/// Whether the app's answer says that it wants no cookie.
-pub(super) fn is_refused(headers: &HeaderMap) -> bool {
-    let refused = headers.get("arr-disable-session-affinity");
-    refused.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"true"))
+/// Whether the app's response disables the cookies.
+pub(super) fn is_disabled(headers: &HeaderMap) -> bool {
+    let disabled = headers.get("arr-disable-session-affinity");
+    disabled.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"true"))
 }
 
-/// Adds the cookies to an answer. Browsers take `SameSite=None` over HTTPS alone.
+/// Adds the cookies to a response. Browsers accept `SameSite=None` only over HTTPS.
 pub(super) fn set(headers: &mut HeaderMap, instance_id: &str, host: &str, https: bool) {
     let (value, name) = (value(instance_id), without_port(host));
-    // A cookie for an address or a single label has no domain.
+    // A cookie for an IP address or a single label has no domain.
     let domain = if name.parse::<IpAddr>().is_err() && name.contains('.') {
         format!(";Domain={name}")
     } else {
@@ -51,7 +47,7 @@ pub(super) fn set(headers: &mut HeaderMap, instance_id: &str, host: &str, https:
         if https { ";Secure" } else { "" }
     );
     let same_site = format!("ARRAffinitySameSite={value};Path=/;HttpOnly;SameSite=None;Secure{domain}");
-    for cookie in std::iter::once(plain).chain(https.then_some(same_site)) {
+    for cookie in iter::once(plain).chain(https.then_some(same_site)) {
         if let Ok(cookie) = HeaderValue::from_str(&cookie) {
             headers.append(SET_COOKIE, cookie);
         }
@@ -63,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn cookies_are_read_as_they_are_written() {
+    fn the_cookies_of_a_response_are_found_in_the_next_request() {
         let mut answer = HeaderMap::new();
         set(&mut answer, "id", "contoso.localhost:8443", true);
         let cookies: Vec<_> = answer
@@ -79,7 +75,7 @@ mod tests {
         let (pair, _) = cookies[1].split_once(';').unwrap();
         let mut request = HeaderMap::new();
         request.insert(COOKIE, format!("a=b; {pair}; c").parse().unwrap());
-        assert_eq!(wanted(&request), Some(value("id")));
+        assert_eq!(requested(&request), Some(value("id")));
         assert!(!value("id").contains("id"));
         let mut plain = HeaderMap::new();
         set(&mut plain, "id", "127.0.0.1:80", false);

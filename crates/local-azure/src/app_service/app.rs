@@ -1,4 +1,4 @@
-//! A web app that is run here: its instances, and which of them takes a request.
+//! A web app: its instances, and which of them serves a request.
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -6,58 +6,64 @@ use tokio::sync::watch;
 
 use super::affinity;
 use super::instance::{Instance, InstanceStatus, Stop};
-use super::life::live;
-use super::log;
-use super::package::{Package, Site};
+use super::log::log_platform;
+use super::package::Site;
 use super::platform::Platform;
-use super::settings::Settings;
-use super::startup::instance_id;
+use crate::error::{Error, Result};
 use crate::state::WebApp;
-use crate::{Error, Result};
 
-/// After how many failed starts in a row nobody waits any longer.
-const PATIENCE: u32 = 3;
+/// The number of consecutive failed starts after which [`App::wait_ready`] gives up.
+const START_ATTEMPTS: u32 = 3;
 
-/// A web app that is run here.
+/// A web app.
 pub(super) struct App {
     pub(super) name: String,
     pub(super) platform: Arc<Platform>,
     pub(super) site: Site,
-    running: Mutex<Running>,
+    instances: Mutex<Instances>,
     changes: watch::Sender<()>,
-    /// Held by what changes which instances there are.
-    orders: tokio::sync::Mutex<()>,
+    /// Held during operations that start or stop instances.
+    pub(super) operation: tokio::sync::Mutex<()>,
 }
 
+/// The instances of an app.
 #[derive(Default)]
-struct Running {
-    /// Whether it is to run.
-    on: bool,
-    /// How often it was started. The instances of an earlier start go when those of the last are ready.
-    generation: u64,
-    instances: Vec<Arc<Instance>>,
+pub(super) struct Instances {
+    /// Whether the app is meant to be running.
+    pub(super) started: bool,
+    /// How often the app has been started. When the instances of the latest generation are ready, those of earlier
+    /// generations are stopped.
+    pub(super) generation: u64,
+    pub(super) all: Vec<Arc<Instance>>,
 }
 
-/// Who takes a request.
+impl Instances {
+    /// The instances of the latest generation.
+    fn latest(&self) -> impl Iterator<Item = &Arc<Instance>> + Clone {
+        self.all.iter().filter(|one| one.generation == self.generation)
+    }
+}
+
+/// What becomes of a request.
 pub(super) enum Pick {
-    /// That instance.
+    /// This instance serves it.
     Instance(Arc<Instance>),
-    /// Nobody yet.
+    /// It waits, because no instance is ready yet.
     Wait,
-    /// Nobody, since the start fails.
+    /// It fails, because the app fails to start.
     Failed,
-    /// Nobody, since the app is stopped.
+    /// It fails, because the app is stopped.
     Stopped,
-    /// Nobody, since nothing is deployed.
-    Empty,
+    /// It fails, because nothing is deployed.
+    NotDeployed,
 }
 
 impl App {
     pub(super) fn new(name: &str, platform: Arc<Platform>) -> Result<Self> {
-        // The name is a folder's too.
+        // The app's folder has the same name.
         if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
             return Err(Error::Refused(format!(
-                "{name:?} is no name of a web app: these have letters, digits and hyphens"
+                "{name:?} is not a valid web app name: use letters, digits and hyphens"
             )));
         }
         let folder = platform.azure.subfolder("apps")?.join(name);
@@ -65,17 +71,17 @@ impl App {
             name: name.to_owned(),
             platform,
             site: Site::open(folder)?,
-            running: Mutex::default(),
+            instances: Mutex::default(),
             changes: watch::Sender::new(()),
-            orders: tokio::sync::Mutex::default(),
+            operation: tokio::sync::Mutex::default(),
         })
     }
 
-    fn running(&self) -> MutexGuard<'_, Running> {
-        self.running.lock().expect("nobody panics")
+    pub(super) fn instances(&self) -> MutexGuard<'_, Instances> {
+        self.instances.lock().expect("no thread panics while holding the lock")
     }
 
-    /// What the state says of it, unless it was deleted.
+    /// The app in the state, unless it has been deleted.
     pub(super) fn web_app(&self) -> Option<WebApp> {
         let find = |app: &&WebApp| app.name == self.name;
         self.platform
@@ -83,228 +89,117 @@ impl App {
             .read(|state| state.web_apps.iter().find(find).cloned())
     }
 
-    /// Adds to the log of the platform.
-    pub(super) fn say(&self, instance: &Instance, what: &str) {
-        log::say(&self.site.log_folder(), instance.number, what);
+    /// Logs a message of the platform about an instance.
+    pub(super) fn log(&self, instance: &Instance, message: &str) {
+        log_platform(&self.site.log_folder(), instance.number, message);
     }
 
-    /// Tells those who wait that something is different.
-    pub(super) fn changed(&self) {
+    /// Wakes those who wait for a change of the instances.
+    pub(super) fn notify(&self) {
         self.changes.send_replace(());
     }
 
-    /// Who waits until something is different.
+    /// A receiver that is woken by every change of the instances.
     pub(super) fn changes(&self) -> watch::Receiver<()> {
         self.changes.subscribe()
     }
 
+    /// Waits until the instances meet the condition.
+    pub(super) async fn wait_until(&self, changes: &mut watch::Receiver<()>, is_met: impl Fn(&Instances) -> bool) {
+        while !is_met(&self.instances()) {
+            let _ = changes.changed().await;
+        }
+    }
+
     pub(super) fn status(&self) -> Vec<InstanceStatus> {
-        let mut status: Vec<_> = self.running().instances.iter().map(|one| one.status()).collect();
+        let mut status: Vec<_> = self.instances().all.iter().map(|one| one.status()).collect();
         status.sort_by_key(|one| one.number);
         status
     }
 
-    /// Unpacks a package and starts it.
-    pub(super) async fn deploy(self: Arc<Self>, package: Package) -> Result<()> {
-        let _orders = self.orders.lock().await;
-        let site = self.site.clone();
-        let unpack = tokio::task::spawn_blocking(move || site.deploy(&package));
-        unpack.await.map_err(|error| Error::failed("the deployment", error))??;
-        self.renew().await
-    }
-
-    /// Starts what is deployed, in place of what runs.
-    pub(super) async fn restart(self: Arc<Self>) -> Result<()> {
-        let _orders = self.orders.lock().await;
-        self.renew().await
-    }
-
-    /// Ends all instances; the app answers 403 from then on.
-    pub(super) async fn stop(self: Arc<Self>) {
-        let _orders = self.orders.lock().await;
-        self.running().on = false;
-        self.end_all().await;
-    }
-
-    async fn end_all(&self) {
-        let mut changes = self.changes();
-        for instance in &self.running().instances {
-            instance.stop(Stop::Now);
-        }
-        self.changed();
-        self.until(&mut changes, |running| running.instances.is_empty()).await;
-    }
-
-    /// Starts new instances. The old ones go when the new ones are ready; before, if they hold the port.
-    async fn renew(self: &Arc<Self>) -> Result<()> {
-        let web_app = self.web_app().ok_or_else(|| no_such_app(&self.name))?;
-        if web_app.startup_command.trim().is_empty() {
-            return Err(Error::Refused(format!(
-                "{} has no startup command, such as `exec ./start.sh`",
-                self.name
-            )));
-        }
-        if self.site.deployed().is_none() {
-            return Err(Error::Refused(format!("nothing is deployed to {}", self.name)));
-        }
-        if Settings::of(&web_app).port.is_some() {
-            self.end_all().await;
-        }
-        let mut running = self.running();
-        for old in &running.instances {
-            if old.serving().is_none() {
-                old.stop(Stop::Now);
-            }
-        }
-        running.on = true;
-        running.generation += 1;
-        self.fill(&mut running, web_app.instances);
-        drop(running);
-        self.changed();
-        Ok(())
-    }
-
-    /// Starts the instances that are missing in the present generation.
-    fn fill(self: &Arc<Self>, running: &mut Running, wanted: u32) {
-        let Some(folder) = self.site.deployed() else { return };
-        let generation = running.generation;
-        for number in 0..wanted.max(1) {
-            let mut there = running.instances.iter();
-            if there.any(|one| one.number == number && one.generation == generation) {
-                continue;
-            }
-            let id = self.platform.azure.read(|state| instance_id(state, &self.name, number));
-            let instance = Arc::new(Instance::new(number, id, generation, folder.clone()));
-            running.instances.push(instance.clone());
-            self.platform.runtime.spawn(live(self.clone(), instance));
-        }
-    }
-
-    /// Makes it so many instances; what is too many is drained first.
-    pub(super) async fn scale(self: Arc<Self>, wanted: u32) -> Result<()> {
-        let _orders = self.orders.lock().await;
-        self.platform.azure.change(|state| {
-            let mut apps = state.web_apps.iter_mut();
-            let app = apps.find(|app| app.name == self.name);
-            app.ok_or_else(|| no_such_app(&self.name))?.instances = wanted;
-            Ok(())
-        })?;
-        let mut changes = self.changes();
-        {
-            let mut running = self.running();
-            if !running.on {
-                return Ok(());
-            }
-            for instance in &running.instances {
-                if instance.number >= wanted {
-                    instance.stop(Stop::Drained);
-                }
-            }
-            self.fill(&mut running, wanted);
-        }
-        self.changed();
-        let fits = |running: &Running| running.instances.iter().all(|one| one.number < wanted);
-        self.until(&mut changes, fits).await;
-        Ok(())
-    }
-
-    /// Waits until all instances of the last start are ready.
+    /// Waits until all instances of the latest generation are ready.
     pub(super) async fn wait_ready(self: Arc<Self>) -> Result<()> {
         let mut changes = self.changes();
         loop {
-            if let Some(outcome) = self.outcome() {
+            if let Some(outcome) = self.start_outcome() {
                 return outcome;
             }
             let _ = changes.changed().await;
         }
     }
 
-    /// Whether the last start has succeeded; `None` while nobody knows.
-    fn outcome(&self) -> Option<Result<()>> {
-        let running = self.running();
-        if !running.on {
-            return Some(Err(Error::Refused(format!("{} does not run", self.name))));
+    /// Whether the latest start has succeeded, or `None` while that is open.
+    fn start_outcome(&self) -> Option<Result<()>> {
+        let instances = self.instances();
+        if !instances.started {
+            return Some(Err(Error::Refused(format!("{} is not running", self.name))));
         }
-        let mut present = running
-            .instances
-            .iter()
-            .filter(|one| one.generation == running.generation);
-        if present.clone().all(|one| one.serving().is_some()) {
+        let mut latest = instances.latest();
+        if latest.clone().all(|one| one.serving().is_some()) {
             return Some(Ok(()));
         }
-        let (_, why) = present.find_map(|one| one.failure().filter(|(count, _)| *count >= PATIENCE))?;
+        let (_, why) = latest.find_map(|one| one.failure().filter(|(count, _)| *count >= START_ATTEMPTS))?;
         Some(Err(Error::failed("the web app", why)))
     }
 
-    async fn until(&self, changes: &mut watch::Receiver<()>, there: impl Fn(&Running) -> bool) {
-        while !there(&self.running()) {
-            let _ = changes.changed().await;
-        }
-    }
-
-    /// An instance takes requests now: those of earlier starts that it replaces get no more.
-    pub(super) fn ready(&self, instance: &Instance) {
-        let running = self.running();
-        let present = |one: &&Arc<Instance>| one.generation == running.generation;
-        let count = u32::try_from(running.instances.iter().filter(present).count()).unwrap_or(u32::MAX);
-        for old in &running.instances {
-            let replaced = old.number == instance.number || old.number >= count;
-            if old.generation < instance.generation && replaced {
+    /// Stops sending requests to the instances of earlier generations that this instance, which is now ready, replaces.
+    pub(super) fn instance_ready(&self, instance: &Instance) {
+        let instances = self.instances();
+        let count = u32::try_from(instances.latest().count()).unwrap_or(u32::MAX);
+        for old in &instances.all {
+            let is_replaced = old.number == instance.number || old.number >= count;
+            if old.generation < instance.generation && is_replaced {
                 old.stop(Stop::Drained);
             }
         }
-        drop(running);
-        self.changed();
+        drop(instances);
+        self.notify();
     }
 
-    /// An instance has ended, and its version with it if nobody else runs it.
-    pub(super) fn gone(&self, instance: &Instance) {
-        let mut running = self.running();
-        running.instances.retain(|one| !std::ptr::eq(one.as_ref(), instance));
-        let in_use: Vec<_> = running.instances.iter().map(|one| one.folder.clone()).collect();
-        // While a version is being unpacked, none goes; the next to end cleans up.
-        if let Ok(_orders) = self.orders.try_lock() {
-            self.site.remove_others(&in_use);
+    /// Removes an instance that has ended, and the versions of the app that are no longer used.
+    pub(super) fn instance_ended(&self, instance: &Instance) {
+        let mut instances = self.instances();
+        instances.all.retain(|one| !std::ptr::eq(one.as_ref(), instance));
+        let in_use: Vec<_> = instances.all.iter().map(|one| one.folder.clone()).collect();
+        // A deployment may be unpacking a new version. The next instance to end removes the old ones then.
+        if let Ok(_operation) = self.operation.try_lock() {
+            self.site.remove_unused(&in_use);
         }
-        drop(running);
-        self.changed();
+        drop(instances);
+        self.notify();
     }
 
-    /// Who takes the next request; `cookie` names the instance that the visitor was with.
+    /// Picks the instance for the next request. `cookie` identifies the instance that served the visitor before.
     pub(super) fn pick(&self, cookie: Option<&str>) -> Pick {
-        let running = self.running();
-        if !running.on {
+        let instances = self.instances();
+        if !instances.started {
             return match self.site.deployed() {
                 Some(_) => Pick::Stopped,
-                None => Pick::Empty,
+                None => Pick::NotDeployed,
             };
         }
-        let serving = |one: &&Arc<Instance>| one.serving().is_some();
-        let newest = running.instances.iter().filter(serving).map(|one| one.generation).max();
+        let is_serving = |one: &&Arc<Instance>| one.serving().is_some();
+        let newest = instances.all.iter().filter(is_serving).map(|one| one.generation).max();
         let Some(newest) = newest else {
-            let mut present = running
-                .instances
-                .iter()
-                .filter(|one| one.generation == running.generation);
-            return if present.any(|one| one.failure().is_some()) {
+            return if instances.latest().any(|one| one.failure().is_some()) {
                 Pick::Failed
             } else {
                 Pick::Wait
             };
         };
-        let all = running.instances.iter().filter(|one| one.generation == newest);
-        let (mut taking, unhealthy): (Vec<_>, Vec<_>) = all.filter(serving).partition(|one| one.is_healthy());
-        // At most half of the instances lose their requests to the health check.
-        let half = (taking.len() + unhealthy.len()).div_ceil(2);
-        taking.extend(unhealthy.into_iter().take(half.saturating_sub(taking.len())));
-        let mut same = taking.iter();
-        let same = cookie.and_then(|cookie| same.find(|one| affinity::value(&one.id) == cookie));
-        let one = same.unwrap_or_else(|| &taking[fastrand::usize(..taking.len())]);
+        let all = instances.all.iter().filter(|one| one.generation == newest);
+        let (mut candidates, unhealthy): (Vec<_>, Vec<_>) = all.filter(is_serving).partition(|one| one.is_healthy());
+        // The health check takes at most half of the instances out of rotation.
+        let half = (candidates.len() + unhealthy.len()).div_ceil(2);
+        candidates.extend(unhealthy.into_iter().take(half.saturating_sub(candidates.len())));
+        let mut previous = candidates.iter();
+        let previous = cookie.and_then(|cookie| previous.find(|one| affinity::value(&one.id) == cookie));
+        let one = previous.unwrap_or_else(|| &candidates[fastrand::usize(..candidates.len())]);
         Pick::Instance(Arc::clone(one))
     }
 }
 
-/// There is no web app of that name.
+/// The error for an unknown web app.
 pub(super) fn no_such_app(name: &str) -> Error {
     Error::Refused(format!("there is no web app {name}"))
 }

@@ -1,7 +1,7 @@
-//! The front end: which app and which instance a request is for, and what becomes of it there.
+//! The front end: routes each request to an app and one of its instances.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{Ipv6Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,15 +16,16 @@ use futures_util::{StreamExt as _, stream};
 use tokio::time::{sleep, timeout};
 
 use super::app::{App, Pick};
-use super::headers::{self, Visit};
-use super::instance::Taken;
-use super::platform::{Apps, without_port};
+use super::apps::Apps;
+use super::headers::{self, RequestInfo};
+use super::instance::ActiveRequest;
 use super::{affinity, tls, websocket};
-use crate::Result;
+use crate::error::Result;
+use crate::host::without_port;
 use crate::proxy::{Client, client, forward};
 use crate::server::{LOOPBACK, Server};
 
-/// One of the two addresses of the front end.
+/// One of the front end's two addresses.
 struct Front {
     apps: Arc<Apps>,
     https: bool,
@@ -54,32 +55,32 @@ async fn handle(
     mut request: Request,
 ) -> Response {
     let host = host(&request);
-    let found = front.apps.of_host(&host).and_then(|app| Some((app.web_app()?, app)));
+    let found = front.apps.with_host(&host).and_then(|app| Some((app.web_app()?, app)));
     let Some((web_app, app)) = found else {
         return page(
             StatusCode::NOT_FOUND,
             "404 Web Site not found",
-            "There is no web app of this name.",
+            "There is no web app with this name.",
         );
     };
     let platform = &front.apps.platform;
     if web_app.https_only && !front.https {
-        return to_https(&request, without_port(&host), platform.https_port);
+        return redirect_to_https(&request, without_port(&host), platform.https_port);
     }
-    let several = web_app.instances > 1 && web_app.client_affinity_enabled;
-    let wanted = several.then(|| affinity::wanted(request.headers())).flatten();
+    let has_affinity = web_app.instances > 1 && web_app.client_affinity_enabled;
+    let cookie = has_affinity.then(|| affinity::requested(request.headers())).flatten();
     let limit = platform.options.request_limit;
-    let (taken, port) = match choose(&app, wanted.as_deref(), limit).await {
-        Ok(chosen) => chosen,
+    let (active, port) = match wait_for_instance(&app, cookie.as_deref(), limit).await {
+        Ok(found) => found,
         Err(answer) => return answer,
     };
-    let id = taken.id().to_owned();
+    let id = active.instance_id().to_owned();
     let target = request
         .uri()
         .path_and_query()
         .map_or("/", |target| target.as_str())
         .to_owned();
-    let visit = Visit {
+    let info = RequestInfo {
         peer,
         https: front.https,
         host: &host,
@@ -87,10 +88,12 @@ async fn handle(
         app: &app.name,
         target: &target,
     };
-    headers::set(request.headers_mut(), &visit);
-    let base: Uri = format!("http://{LOOPBACK}:{port}").parse().expect("this is an address");
+    headers::set(request.headers_mut(), &info);
+    let base: Uri = format!("http://{LOOPBACK}:{port}")
+        .parse()
+        .expect("this is a valid address");
     let answer = async {
-        if websocket::is_asked_for(&request) {
+        if websocket::is_requested(&request) {
             websocket::forward(&front.client, &base, request).await
         } else {
             forward(&front.client, &base, request).await
@@ -103,43 +106,44 @@ async fn handle(
             return page(
                 StatusCode::BAD_GATEWAY,
                 "502 Bad Gateway",
-                "The app ended the connection without an answer.",
+                "The app closed the connection without a response.",
             );
         }
         Err(_) => {
             return page(
                 StatusCode::GATEWAY_TIMEOUT,
                 "504 Gateway Timeout",
-                "The app did not answer in time.",
+                "The app did not respond in time.",
             );
         }
     };
-    let stays = wanted.is_some_and(|wanted| wanted == affinity::value(&id));
-    if several && !stays && !affinity::is_refused(answer.headers()) {
+    let has_cookie = cookie.is_some_and(|cookie| cookie == affinity::value(&id));
+    if has_affinity && !has_cookie && !affinity::is_disabled(answer.headers()) {
         affinity::set(answer.headers_mut(), &id, &host, front.https);
     }
-    answer.map(|body| held(body, taken, limit))
+    answer.map(|body| with_timeout(body, active, limit))
 }
 
-/// The host that was asked for.
+/// The host that the request names.
 fn host(request: &Request) -> String {
     let named = request.headers().get(HOST).and_then(|host| host.to_str().ok());
     let host = named.or_else(|| request.uri().authority().map(Authority::as_str));
     host.unwrap_or_default().to_owned()
 }
 
-/// Waits, as the front ends of App Service do, until an instance takes the request.
-async fn choose(app: &App, cookie: Option<&str>, limit: Duration) -> Result<(Taken, u16), Response> {
+/// Waits until an instance can serve the request, as App Service's front ends do. Returns the instance's port too.
+async fn wait_for_instance(app: &App, cookie: Option<&str>, limit: Duration) -> Result<(ActiveRequest, u16), Response> {
     let mut changes = app.changes();
-    let late = sleep(limit);
-    tokio::pin!(late);
+    let deadline = sleep(limit);
+    tokio::pin!(deadline);
     loop {
         match app.pick(cookie) {
             Pick::Instance(instance) => {
-                // Either its end waits for this request, or this request sees that it is to end.
-                let taken = Taken::by(instance);
-                match taken.serving() {
-                    Some(port) => return Ok((taken, port)),
+                // The request is counted before the state is checked: either the instance waits for this request when
+                // it stops, or this request sees that it is stopping.
+                let active = ActiveRequest::new(instance);
+                match active.serving() {
+                    Some(port) => return Ok((active, port)),
                     None => continue,
                 }
             }
@@ -147,24 +151,28 @@ async fn choose(app: &App, cookie: Option<&str>, limit: Duration) -> Result<(Tak
                 let why = "The web app is stopped.";
                 return Err(page(StatusCode::FORBIDDEN, "403 This web app is stopped", why));
             }
-            Pick::Empty => return Err(unavailable("Nothing is deployed here yet.")),
-            Pick::Failed => return Err(unavailable("The app does not start: its log says why.")),
+            Pick::NotDeployed => return Err(unavailable("Nothing is deployed here yet.")),
+            Pick::Failed => return Err(unavailable("The app fails to start. Its log shows why.")),
             Pick::Wait => {}
         }
         tokio::select! {
             _ = changes.changed() => {}
-            () = &mut late => return Err(unavailable("The app has not started yet.")),
+            () = &mut deadline => return Err(unavailable("The app has not started yet.")),
         }
     }
 }
 
-fn to_https(request: &Request, host: &str, port: u16) -> Response {
+fn redirect_to_https(request: &Request, host: &str, port: u16) -> Response {
+    let host = match host.parse::<Ipv6Addr>() {
+        Ok(address) => format!("[{address}]"),
+        Err(_) => host.to_owned(),
+    };
     let port = match port {
         443 => String::new(),
         port => format!(":{port}"),
     };
     let target = request.uri().path_and_query().map_or("/", |target| target.as_str());
-    // Other methods keep method and body.
+    // 307 preserves the method and the body.
     let status = match *request.method() {
         Method::GET | Method::HEAD => StatusCode::MOVED_PERMANENTLY,
         _ => StatusCode::TEMPORARY_REDIRECT,
@@ -186,16 +194,16 @@ fn page(status: StatusCode, title: &str, text: &str) -> Response {
     (status, Html(html)).into_response()
 }
 
-/// A body that ends in an error when no part comes for so long, and holds the instance until it has ended.
-fn held(body: Body, taken: Taken, limit: Duration) -> Body {
+/// A body that fails when its next part takes longer than `limit`. The request counts as active until the body ends.
+fn with_timeout(body: Body, active: ActiveRequest, limit: Duration) -> Body {
     if body.is_end_stream() {
         return body;
     }
-    let parts = (body.into_data_stream(), taken);
-    Body::from_stream(stream::try_unfold(parts, move |(mut parts, taken)| async move {
+    let parts = (body.into_data_stream(), active);
+    Body::from_stream(stream::try_unfold(parts, move |(mut parts, active)| async move {
         match timeout(limit, parts.next()).await {
             Ok(None) => Ok(None),
-            Ok(Some(part)) => Ok(Some((part.map_err(io::Error::other)?, (parts, taken)))),
+            Ok(Some(part)) => Ok(Some((part.map_err(io::Error::other)?, (parts, active)))),
             Err(_) => Err(io::Error::from(io::ErrorKind::TimedOut)),
         }
     }))

@@ -1,26 +1,26 @@
-//! What the front end tells the app of a request.
+//! The headers that the front end adds to a request.
 
 use std::net::SocketAddr;
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use uuid::Uuid;
 
-/// A request, as the front end has it.
-pub(super) struct Visit<'a> {
-    /// Who sent it.
+/// What the front end knows about a request.
+pub(super) struct RequestInfo<'a> {
+    /// The address of the client.
     pub(super) peer: SocketAddr,
     pub(super) https: bool,
-    /// The host as it was asked for.
+    /// The host that the client requested.
     pub(super) host: &'a str,
-    /// The app's own.
+    /// The app's own host name.
     pub(super) default_host: &'a str,
     pub(super) app: &'a str,
-    /// Path and query.
+    /// The path and query.
     pub(super) target: &'a str,
 }
 
-/// Headers that say how a visitor came here, and that no visitor can set.
-const OWN: [&str; 14] = [
+/// Headers about the connection, which the platform sets and a client cannot.
+const PLATFORM_HEADERS: [&str; 14] = [
     "client-ip",
     "disguised-host",
     "max-forwards",
@@ -39,16 +39,17 @@ const OWN: [&str; 14] = [
 
 /// Sets the headers that App Service sets.
 ///
-/// What the visitor sends as `X-Forwarded-For` stays in front: only the last entry can be trusted. The headers of
-/// App Service Authentication (`X-MS-CLIENT-PRINCIPAL` and its kin) are removed by that feature, which is off here, as
-/// `WEBSITE_AUTH_ENABLED` says: so they arrive as they were sent, there as here, and an app must not believe them.
+/// The client's own `X-Forwarded-For` is kept in front, so only the last entry can be trusted.
+///
+/// The headers of App Service Authentication, such as `X-MS-CLIENT-PRINCIPAL`, are forwarded as the client sent them, and
+/// an app must not trust them. App Service does the same while that feature is off, as `WEBSITE_AUTH_ENABLED` says it is.
 /// <https://github.com/Azure/app-service-linux-docs/blob/master/Things_You_Should_Know/headers.md>
-pub(super) fn set(headers: &mut HeaderMap, visit: &Visit<'_>) {
-    for name in OWN {
+pub(super) fn set(headers: &mut HeaderMap, request: &RequestInfo<'_>) {
+    for name in PLATFORM_HEADERS {
         headers.remove(name);
     }
-    let (address, peer) = (visit.peer.ip().to_string(), visit.peer.to_string());
-    let proto = if visit.https { "https" } else { "http" };
+    let (address, peer) = (request.peer.ip().to_string(), request.peer.to_string());
+    let proto = if request.https { "https" } else { "http" };
     let earlier = headers.get_all("x-forwarded-for").iter();
     let mut forwarded: Vec<_> = earlier.map(|value| value.as_bytes().to_vec()).collect();
     forwarded.push(peer.clone().into_bytes());
@@ -60,17 +61,17 @@ pub(super) fn set(headers: &mut HeaderMap, visit: &Visit<'_>) {
     };
     set("client-ip", &peer);
     set("x-client-ip", &address);
-    set("x-client-port", &visit.peer.port().to_string());
+    set("x-client-port", &request.peer.port().to_string());
     set("x-forwarded-proto", proto);
     set("x-appservice-proto", proto);
     set("x-arr-log-id", &Uuid::new_v4().to_string());
-    set("x-original-url", visit.target);
-    set("x-waws-unencoded-url", visit.target);
-    set("disguised-host", visit.host);
-    set("was-default-hostname", visit.default_host);
-    set("x-site-deployment-id", visit.app);
+    set("x-original-url", request.target);
+    set("x-waws-unencoded-url", request.target);
+    set("disguised-host", request.host);
+    set("was-default-hostname", request.default_host);
+    set("x-site-deployment-id", request.app);
     set("max-forwards", "10");
-    if visit.https {
+    if request.https {
         set("x-arr-ssl", "2048|256|CN=Local Azure|CN=localhost");
         set("x-forwarded-tlsversion", "1.3");
     }
@@ -84,15 +85,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_visitor_sends_in_their_place_is_replaced_or_kept_in_front() {
+    fn a_clients_headers_are_replaced_or_kept_in_front() {
         let mut headers = HeaderMap::new();
-        for name in OWN.into_iter().chain(["x-ms-client-principal"]) {
+        for name in PLATFORM_HEADERS.into_iter().chain(["x-ms-client-principal"]) {
             headers.insert(name, HeaderValue::from_static("spoofed"));
         }
         for one in ["1.2.3.4", "5.6.7.8"] {
             headers.append("x-forwarded-for", HeaderValue::from_static(one));
         }
-        let mut visit = Visit {
+        let mut request = RequestInfo {
             peer: ([127, 0, 0, 1], 9999).into(),
             https: true,
             host: "contoso.localhost:1",
@@ -100,12 +101,12 @@ mod tests {
             app: "contoso",
             target: "/a?b",
         };
-        set(&mut headers, &visit);
+        set(&mut headers, &request);
         assert_eq!(headers["x-forwarded-for"], "1.2.3.4, 5.6.7.8, 127.0.0.1:9999");
         assert_eq!(headers["x-ms-client-principal"], "spoofed");
-        assert!(OWN.iter().all(|name| headers[*name] != "spoofed"));
-        visit.https = false;
-        set(&mut headers, &visit);
+        assert!(PLATFORM_HEADERS.iter().all(|name| headers[*name] != "spoofed"));
+        request.https = false;
+        set(&mut headers, &request);
         assert_eq!(headers["x-forwarded-proto"], "http");
         assert!(!headers.contains_key("x-arr-ssl"));
     }

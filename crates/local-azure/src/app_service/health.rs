@@ -1,7 +1,6 @@
-//! The health check: whether an instance that has started is still well.
+//! The health check of instances that have started.
 //! <https://learn.microsoft.com/azure/app-service/monitor-instances-health-check>
 
-use std::sync::Mutex;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -16,10 +15,10 @@ use super::settings::Settings;
 use crate::proxy::Client;
 use crate::server::LOOPBACK;
 
-/// How long an answer may take.
+/// How long a response may take.
 const PING_LIMIT: Duration = Duration::from_mins(1);
 
-/// One request of the platform's own.
+/// Sends one request of the platform.
 pub(super) async fn ping(
     client: &Client,
     port: u16,
@@ -37,18 +36,18 @@ pub(super) async fn ping(
     Ok(answer.status())
 }
 
-/// Asks every minute; ends when the instance is to be replaced.
+/// Checks the instance's health at each interval. Returns when the instance is to be replaced.
 pub(super) async fn watch(app: &App, instance: &Instance, settings: &Settings, port: u16) {
     let every = app.platform.options.health_check_interval;
     let mut ticks = interval_at(Instant::now() + every, every);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let host = app.platform.host(&app.name);
-    let (mut failures, mut unwell_since) = (0, None);
+    let (mut failures, mut unhealthy_since) = (0, None);
     loop {
         ticks.tick().await;
         let Some(web_app) = app.web_app() else { continue };
         let Some(path) = web_app.health_check_path.filter(|path| !path.is_empty()) else {
-            (failures, unwell_since) = (0, None);
+            (failures, unhealthy_since) = (0, None);
             instance.set(InstanceState::Ready);
             continue;
         };
@@ -57,54 +56,38 @@ pub(super) async fn watch(app: &App, instance: &Instance, settings: &Settings, p
             Ok(Ok(status)) if status.is_success() => None,
             Ok(Ok(status)) => Some(format!("status {}", status.as_u16())),
             Ok(Err(error)) => Some(error),
-            Err(_) => Some("no answer within a minute".to_owned()),
+            Err(_) => Some("no response within a minute".to_owned()),
         };
         let Some(failure) = failure else {
-            if unwell_since.is_some() {
-                app.say(instance, &format!("The health check {path} succeeds again."));
+            if unhealthy_since.is_some() {
+                app.log(instance, &format!("The health check {path} succeeds again."));
                 instance.set(InstanceState::Ready);
-                app.changed();
+                app.notify();
             }
-            (failures, unwell_since) = (0, None);
+            (failures, unhealthy_since) = (0, None);
             continue;
         };
         failures += 1;
         if failures == 1 {
-            app.say(instance, &format!("The health check {path} failed: {failure}"));
+            app.log(instance, &format!("The health check {path} failed: {failure}"));
         }
         if failures == settings.ping_failures {
-            app.say(
+            app.log(
                 instance,
-                &format!("Unhealthy: {path} failed {failures} times in a row, at last by {failure}"),
+                &format!(
+                    "Unhealthy: the health check {path} failed {failures} times in a row. The last failure: {failure}"
+                ),
             );
             instance.set(InstanceState::Unhealthy);
-            unwell_since = Some(Instant::now());
-            app.changed();
+            unhealthy_since = Some(Instant::now());
+            app.notify();
         }
-        if let Some(since) = unwell_since
+        if let Some(since) = unhealthy_since
             && since.elapsed() >= app.platform.options.replace_after
-            && app.platform.replacements.take(app.platform.options.replace_after)
+            && app.platform.replacements.try_take(app.platform.options.replace_after)
         {
-            app.say(instance, "Replaced: it stayed unhealthy.");
+            app.log(instance, "Replacing the instance because it stayed unhealthy.");
             return;
         }
-    }
-}
-
-/// The replacements that there were: at most one in an hour and three in a day, for all apps together, which stand for
-/// one App Service plan.
-#[derive(Default)]
-pub(super) struct Replacements(Mutex<Vec<Instant>>);
-
-impl Replacements {
-    /// Takes one, if there is one left. `hour` is the time after which the next may follow.
-    fn take(&self, hour: Duration) -> bool {
-        let mut taken = self.0.lock().expect("nobody panics");
-        taken.retain(|at| at.elapsed() < hour * 24);
-        let free = taken.len() < 3 && taken.iter().all(|at| at.elapsed() >= hour);
-        if free {
-            taken.push(Instant::now());
-        }
-        free
     }
 }

@@ -1,23 +1,35 @@
-//! One instance of a web app, as others see it.
+//! An instance of a web app: its identity, state and requests.
 
 use std::path::PathBuf;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
+use sha2::{Digest as _, Sha256};
 use tokio::sync::watch;
+use uuid::Uuid;
 
-/// Where an instance is in its life.
+/// `WEBSITE_INSTANCE_ID`, which is the same at each start.
+pub(super) fn instance_id(subscription: Uuid, app: &str, number: u32) -> String {
+    hex::encode(Sha256::digest(format!("{subscription} {app} {number}")))
+}
+
+/// `WEBSITE_ROLE_INSTANCE_ID`, with which the names of the log files begin.
+pub(super) fn role_instance_id(number: u32) -> String {
+    format!("lw{number}")
+}
+
+/// The state of an instance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InstanceState {
-    /// Its process has not answered the warm-up request yet.
+    /// Its process has not answered a warm-up request yet.
     Starting,
-    /// It takes requests.
+    /// It serves requests.
     Ready,
-    /// It failed health checks, and takes requests only if too few others do.
+    /// Its health checks failed. It serves requests only if too few other instances do.
     Unhealthy,
-    /// Its process has ended by itself, or did not answer in time; it is started again after a pause.
+    /// Its process exited by itself or did not answer in time. It is restarted after a pause.
     Crashed,
-    /// It takes no new requests, and is being ended.
+    /// It gets no new requests and is being stopped.
     Stopping,
 }
 
@@ -33,52 +45,53 @@ impl std::fmt::Display for InstanceState {
     }
 }
 
-/// What there is to say of an instance.
+/// The status of an instance.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InstanceStatus {
     /// Its number, from 0.
     pub number: u32,
     /// Its `WEBSITE_INSTANCE_ID`.
     pub id: String,
-    /// The port of loopback that it listens on.
+    /// The loopback port that it listens on.
     pub port: Option<u16>,
-    /// The id of its first process.
+    /// The process id of its first process.
     pub process: Option<u32>,
-    /// Where it is in its life.
+    /// Its state.
     pub state: InstanceState,
-    /// Since when it is there.
+    /// When it entered that state.
     pub since: SystemTime,
-    /// How often its process was started again.
+    /// How often its process was restarted.
     pub restarts: u32,
 }
 
-/// How an instance is to end.
+/// How an instance is to stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stop {
-    /// After the requests that it has, within a limit.
+    /// After its current requests, within a time limit.
     Drained,
-    /// At once.
+    /// Immediately.
     Now,
 }
 
-/// An instance: one number in one generation of an app.
+/// An instance of one generation of an app.
 pub(super) struct Instance {
     pub(super) number: u32,
     pub(super) id: String,
-    /// Which start of the app it belongs to.
+    /// The generation that it belongs to.
     pub(super) generation: u64,
-    /// The version that it runs.
+    /// The folder of the version that it runs.
     pub(super) folder: PathBuf,
     view: Mutex<View>,
     stop: watch::Sender<Option<Stop>>,
-    /// How many requests it has.
+    /// The number of its current requests.
     requests: watch::Sender<usize>,
 }
 
 struct View {
     status: InstanceStatus,
-    /// How many starts have failed since the last that did not, and why the last did.
+    /// The number of failed starts since the last successful one.
     failed_starts: u32,
+    /// Why the last start failed.
     failure: Option<String>,
 }
 
@@ -109,32 +122,41 @@ impl Instance {
     }
 
     pub(super) fn status(&self) -> InstanceStatus {
-        self.view.lock().expect("nobody panics").status.clone()
+        self.view
+            .lock()
+            .expect("no thread panics while holding the lock")
+            .status
+            .clone()
     }
 
-    /// Its port, if it has answered the warm-up request and is not to end.
+    /// Its port if it serves requests.
     pub(super) fn serving(&self) -> Option<u16> {
-        let view = self.view.lock().expect("nobody panics");
+        let view = self.view.lock().expect("no thread panics while holding the lock");
         let serves = matches!(view.status.state, InstanceState::Ready | InstanceState::Unhealthy);
         serves.then_some(view.status.port).flatten()
     }
 
     pub(super) fn is_healthy(&self) -> bool {
-        self.view.lock().expect("nobody panics").status.state == InstanceState::Ready
+        self.view
+            .lock()
+            .expect("no thread panics while holding the lock")
+            .status
+            .state
+            == InstanceState::Ready
     }
 
-    /// A process of it was started.
+    /// Records that a process was started.
     pub(super) fn started(&self, port: u16, process: u32) {
-        let mut view = self.view.lock().expect("nobody panics");
+        let mut view = self.view.lock().expect("no thread panics while holding the lock");
         view.status.port = Some(port);
         view.status.process = Some(process);
         drop(view);
         self.set(InstanceState::Starting);
     }
 
-    /// Its state from now on; what is to end stays so.
+    /// Changes its state. An instance that is stopping stays in that state.
     pub(super) fn set(&self, state: InstanceState) {
-        let mut view = self.view.lock().expect("nobody panics");
+        let mut view = self.view.lock().expect("no thread panics while holding the lock");
         if state == InstanceState::Ready {
             view.failed_starts = 0;
             view.failure = None;
@@ -145,9 +167,9 @@ impl Instance {
         }
     }
 
-    /// Its process has ended without an order, and will be started again.
+    /// Records that its process failed and will be restarted.
     pub(super) fn failed(&self, why: String) {
-        let mut view = self.view.lock().expect("nobody panics");
+        let mut view = self.view.lock().expect("no thread panics while holding the lock");
         view.failed_starts += 1;
         view.failure = Some(why);
         view.status.restarts += 1;
@@ -156,71 +178,75 @@ impl Instance {
         self.set(InstanceState::Crashed);
     }
 
-    /// It is replaced by a new process.
+    /// Records that a new process replaces an unhealthy one.
     pub(super) fn replaced(&self) {
-        self.view.lock().expect("nobody panics").status.restarts += 1;
+        self.view
+            .lock()
+            .expect("no thread panics while holding the lock")
+            .status
+            .restarts += 1;
     }
 
-    /// How many starts have failed since the last that did not, and why the last did.
+    /// The number of failed starts since the last successful one, and why the last one failed.
     pub(super) fn failure(&self) -> Option<(u32, String)> {
-        let view = self.view.lock().expect("nobody panics");
+        let view = self.view.lock().expect("no thread panics while holding the lock");
         Some((view.failed_starts, view.failure.clone()?))
     }
 
-    /// Orders its end. It gets no new requests from here on.
+    /// Tells it to stop. It gets no new requests from now on.
     pub(super) fn stop(&self, how: Stop) {
         self.set(InstanceState::Stopping);
-        self.stop.send_if_modified(|order| {
-            let changed = *order != Some(Stop::Now) && *order != Some(how);
+        self.stop.send_if_modified(|stop| {
+            let changed = *stop != Some(Stop::Now) && *stop != Some(how);
             if changed {
-                *order = Some(how);
+                *stop = Some(how);
             }
             changed
         });
     }
 
-    /// Waits for the order to end.
-    pub(super) async fn ordered(&self) -> Stop {
-        self.order(Option::is_some).await.unwrap_or(Stop::Now)
+    /// Waits until it is told to stop.
+    pub(super) async fn stop_requested(&self) -> Stop {
+        self.wait_for_stop(Option::is_some).await.unwrap_or(Stop::Now)
     }
 
-    /// Waits until it has no request, or must not wait any longer.
+    /// Waits until its requests have finished, or until it is told to stop immediately.
     pub(super) async fn drained(&self) {
         let mut requests = self.requests.subscribe();
         tokio::select! {
             _ = requests.wait_for(|requests| *requests == 0) => {}
-            _ = self.order(|order| *order == Some(Stop::Now)) => {}
+            _ = self.wait_for_stop(|stop| *stop == Some(Stop::Now)) => {}
         }
     }
 
-    async fn order(&self, wanted: impl FnMut(&Option<Stop>) -> bool) -> Option<Stop> {
-        let mut orders = self.stop.subscribe();
-        let order = orders.wait_for(wanted).await.map(|order| *order);
-        order.ok().flatten()
+    async fn wait_for_stop(&self, is_met: impl FnMut(&Option<Stop>) -> bool) -> Option<Stop> {
+        let mut stop = self.stop.subscribe();
+        let stop = stop.wait_for(is_met).await.map(|stop| *stop);
+        stop.ok().flatten()
     }
 }
 
-/// A request that an instance has, as long as this value lives.
-pub(super) struct Taken(std::sync::Arc<Instance>);
+/// Counts as a request of the instance until it is dropped.
+pub(super) struct ActiveRequest(Arc<Instance>);
 
-impl Taken {
-    pub(super) fn by(instance: std::sync::Arc<Instance>) -> Self {
+impl ActiveRequest {
+    pub(super) fn new(instance: Arc<Instance>) -> Self {
         instance.requests.send_modify(|requests| *requests += 1);
         Self(instance)
     }
 
-    /// The id of the instance.
-    pub(super) fn id(&self) -> &str {
+    /// The instance's id.
+    pub(super) fn instance_id(&self) -> &str {
         &self.0.id
     }
 
-    /// As [`Instance::serving`].
+    /// The port of the instance if it serves requests.
     pub(super) fn serving(&self) -> Option<u16> {
         self.0.serving()
     }
 }
 
-impl Drop for Taken {
+impl Drop for ActiveRequest {
     fn drop(&mut self) {
         self.0.requests.send_modify(|requests| *requests -= 1);
     }

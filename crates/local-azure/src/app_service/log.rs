@@ -1,66 +1,74 @@
-//! The logs of a web app: what its instances say, and what the platform says of them.
+//! The logs of a web app: the output of its instances, and the platform's messages about them.
 
 use std::fmt::Write as _;
 use std::fs::{self, File};
-use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::startup::role_instance;
+use super::instance::role_instance_id;
+use crate::tail::Tail;
 
 /// A line of a log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogLine {
-    /// The number of the instance that it is about.
+    /// The number of the instance.
     pub instance: u32,
-    /// Whether the platform says it, and not the app.
+    /// Whether the line is from the platform instead of the app.
     pub platform: bool,
-    /// What it says.
+    /// The text.
     pub text: String,
 }
 
 impl std::fmt::Display for LogLine {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let who = if self.platform { "platform" } else { "app" };
-        write!(f, "[{} {who}] {}", self.instance, self.text)
+        let source = if self.platform { "platform" } else { "app" };
+        write!(f, "[{} {source}] {}", self.instance, self.text)
     }
 }
 
-/// The logs of one web app, read from where the last reading ended. The files may be written by another process.
+/// Reads the logs of one web app, which another process may be writing.
 #[derive(Debug)]
 pub struct Logs {
     folder: PathBuf,
-    /// How far each file was read.
-    read: Vec<(PathBuf, u64)>,
+    files: Vec<LogFile>,
 }
 
-/// The names of the files end so: those of the platform come first.
+#[derive(Debug)]
+struct LogFile {
+    instance: u32,
+    platform: bool,
+    tail: Tail,
+}
+
+/// How the names of the platform's log files end.
 /// <https://learn.microsoft.com/azure/app-service/troubleshoot-diagnostic-logs>
 const PLATFORM: &str = "_docker.log";
+/// How the names of the files with an instance's output end.
 const OUTPUT: &str = "_default_docker.log";
 
-/// A file that has grown beyond this, in bytes, is put aside when an instance starts.
+/// The size in bytes above which a file is rotated when an instance starts.
 const SIZE_LIMIT: u64 = 35 << 20;
 
-/// The file of what an instance says.
+/// The file with the output of an instance.
 pub(super) fn output_file(folder: &Path, instance: u32) -> PathBuf {
-    folder.join(format!("{}{OUTPUT}", role_instance(instance)))
+    folder.join(format!("{}{OUTPUT}", role_instance_id(instance)))
 }
 
-/// The file of what the platform says of an instance.
+/// The file with the platform's messages about an instance.
 fn platform_file(folder: &Path, instance: u32) -> PathBuf {
-    folder.join(format!("{}{PLATFORM}", role_instance(instance)))
+    folder.join(format!("{}{PLATFORM}", role_instance_id(instance)))
 }
 
-/// Adds to what the platform says of an instance.
-pub(super) fn say(folder: &Path, instance: u32, what: &str) {
+/// Logs a message of the platform about an instance.
+pub(super) fn log_platform(folder: &Path, instance: u32, message: &str) {
     let now = OffsetDateTime::now_utc();
     let now = now.replace_millisecond(now.millisecond()).unwrap_or(now);
     let now = now.format(&Rfc3339).unwrap_or_default();
     let mut text = String::new();
-    for line in what.lines() {
+    for line in message.lines() {
         let _ = writeln!(text, "{now} {line}");
     }
     let file = platform_file(folder, instance);
@@ -70,46 +78,49 @@ pub(super) fn say(folder: &Path, instance: u32, what: &str) {
     }
 }
 
-/// Puts files aside that have grown too large; how long the output is now.
-pub(super) fn begin(folder: &Path, instance: u32) -> u64 {
-    let length = |file: &Path| fs::metadata(file).map_or(0, |metadata| metadata.len());
+/// Rotates the files of an instance that have grown too large. Returns a tail of its output from now on.
+pub(super) fn start_output(folder: &Path, instance: u32) -> io::Result<Tail> {
     let output = output_file(folder, instance);
     for file in [platform_file(folder, instance), output.clone()] {
-        if length(&file) > SIZE_LIMIT {
+        if fs::metadata(&file).is_ok_and(|metadata| metadata.len() > SIZE_LIMIT) {
             let _ = fs::rename(&file, file.with_extension("old"));
         }
     }
-    length(&output)
+    Tail::from_end(output)
 }
 
-/// The last lines that an instance has said since that length.
-pub(super) fn last_lines(folder: &Path, instance: u32, since: u64, count: usize) -> Vec<String> {
-    let mut reader = (output_file(folder, instance), since);
-    let lines = read_on(&mut reader, true);
+/// The last lines that were appended to the output. The last one may be unfinished.
+pub(super) fn last_lines(output: &mut Tail, count: usize) -> Vec<String> {
+    let bytes = output.read().unwrap_or_default();
+    let text = String::from_utf8_lossy(&bytes);
+    let lines: Vec<_> = text.lines().map(str::to_owned).collect();
     lines[lines.len().saturating_sub(count)..].to_vec()
 }
 
 impl Logs {
-    /// The logs in the `LogFiles` of an app, from their beginning.
+    /// Opens the logs in an app's `LogFiles`, at their beginning.
     pub(super) fn open(folder: PathBuf) -> Self {
         Self {
             folder,
-            read: Vec::new(),
+            files: Vec::new(),
         }
     }
 
-    /// The whole lines that have come since the last call: those of one file in their order; of an instance, the
-    /// platform's first.
+    /// Returns the complete lines that were written since the last call. The lines of one file keep their order. For
+    /// each instance, the platform's lines come first.
     pub fn lines(&mut self) -> Vec<LogLine> {
         self.find_files();
         let mut lines = Vec::new();
-        for reader in &mut self.read {
-            let Some((instance, platform)) = meaning(&reader.0) else {
-                continue;
-            };
-            lines.extend(read_on(reader, false).into_iter().map(|text| LogLine {
-                instance,
-                platform,
+        for LogFile {
+            instance,
+            platform,
+            tail,
+        } in &mut self.files
+        {
+            let read = tail.read_lines().unwrap_or_default();
+            lines.extend(read.into_iter().map(|text| LogLine {
+                instance: *instance,
+                platform: *platform,
                 text,
             }));
         }
@@ -118,18 +129,24 @@ impl Logs {
 
     fn find_files(&mut self) {
         let entries = fs::read_dir(&self.folder).into_iter().flatten().flatten();
-        for file in entries.map(|entry| entry.path()) {
-            if meaning(&file).is_some() && self.read.iter().all(|(known, _)| *known != file) {
-                self.read.push((file, 0));
+        for path in entries.map(|entry| entry.path()) {
+            let Some((instance, platform)) = parse_name(&path) else {
+                continue;
+            };
+            if self.files.iter().all(|file| file.tail.file() != path) {
+                self.files.push(LogFile {
+                    instance,
+                    platform,
+                    tail: Tail::from_start(path),
+                });
             }
         }
-        let rank = |file: &Path| meaning(file).map(|(instance, platform)| (instance, !platform));
-        self.read.sort_by_key(|(file, _)| rank(file));
+        self.files.sort_by_key(|file| (file.instance, !file.platform));
     }
 }
 
-/// Which instance a file is of, and whether it is the platform's.
-fn meaning(file: &Path) -> Option<(u32, bool)> {
+/// The instance of a log file, and whether it contains the platform's messages.
+fn parse_name(file: &Path) -> Option<(u32, bool)> {
     let name = file.file_name()?.to_str()?.strip_prefix("lw")?;
     let (number, platform) = match name.strip_suffix(OUTPUT) {
         Some(number) => (number, false),
@@ -138,36 +155,17 @@ fn meaning(file: &Path) -> Option<(u32, bool)> {
     Some((number.parse().ok()?, platform))
 }
 
-/// The lines from there on, and the end of the last; `partial`: a line without an end counts too.
-fn read_on((file, position): &mut (PathBuf, u64), partial: bool) -> Vec<String> {
-    let mut bytes = Vec::new();
-    let Ok(mut opened) = File::open(file) else {
-        return Vec::new();
-    };
-    if opened.metadata().is_ok_and(|metadata| metadata.len() < *position) {
-        *position = 0;
-    }
-    if opened.seek(SeekFrom::Start(*position)).is_err() || opened.read_to_end(&mut bytes).is_err() {
-        return Vec::new();
-    }
-    if !partial {
-        let end = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
-        bytes.truncate(end);
-    }
-    *position += bytes.len() as u64;
-    String::from_utf8_lossy(&bytes).lines().map(str::to_owned).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn lines_come_once_and_whole() {
+    fn lines_are_returned_once_and_whole() {
         let folder = tempfile::tempdir().unwrap();
         let mut logs = Logs::open(folder.path().to_owned());
         assert_eq!(logs.lines(), []);
-        say(folder.path(), 1, "Starting");
+        log_platform(folder.path(), 1, "Starting");
+        let mut started = start_output(folder.path(), 1).unwrap();
         let output = output_file(folder.path(), 1);
         fs::write(&output, "one\ntw").unwrap();
         let lines: Vec<_> = logs.lines().iter().map(ToString::to_string).collect();
@@ -176,7 +174,7 @@ mod tests {
             "{lines:?}"
         );
         assert_eq!(lines[1..], ["[1 app] one"]);
-        assert_eq!(last_lines(folder.path(), 1, 2, 9), ["e", "tw"]);
+        assert_eq!(last_lines(&mut started, 1), ["tw"]);
         File::options()
             .append(true)
             .open(&output)
@@ -191,5 +189,17 @@ mod tests {
         assert_eq!(logs.lines(), [line]);
         fs::write(&output, "new\n").unwrap();
         assert_eq!(logs.lines()[0].text, "new");
+    }
+
+    #[test]
+    fn only_the_output_of_the_last_start_is_shown() {
+        let folder = tempfile::tempdir().unwrap();
+        let output = output_file(folder.path(), 1);
+        fs::write(&output, "earlier\none\ntw").unwrap();
+        let mut started = start_output(folder.path(), 1).unwrap();
+        assert_eq!(last_lines(&mut started, 9), [""; 0]);
+        let mut opened = File::options().append(true).open(&output).unwrap();
+        opened.write_all(b"one\ntwo\nthr").unwrap();
+        assert_eq!(last_lines(&mut started, 2), ["two", "thr"]);
     }
 }

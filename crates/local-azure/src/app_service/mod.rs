@@ -1,31 +1,40 @@
-//! App Service on Linux: web apps as it runs them.
+//! App Service on Linux.
 //!
 //! In reading order:
 //!
-//! - `package`: what is deployed, and where it is unpacked.
-//! - `settings` and `startup`: what the app settings mean, the environment, and the script that starts an instance.
-//! - `instance`, `life` and `health`: an instance, from its start to its end.
-//! - `app` and `platform`: which instances there are, and which takes a request.
-//! - `log`: what the instances say, and what the platform says of them.
-//! - `front_end`, with `tls`, `headers`, `affinity` and `websocket`: how a request reaches an instance.
+//! - `package`: deploying a package.
+//! - `settings` and `startup`: the platform's app settings, an instance's environment, and its startup script.
+//! - `instance`: the state of an instance.
+//! - `log`: the output of the instances, and the platform's messages about them.
+//! - `platform` and `replacements`: what all apps share.
+//! - `app`: a web app and its instances, and which of them serves a request. `apps`: all web apps.
+//! - `supervisor` and `health`: running an instance.
+//! - `operations`: deploying, restarting, stopping and scaling an app.
+//! - `front_end`, with `tls`, `headers`, `affinity` and `websocket`: routing requests to instances.
 //!
-//! Differences from Azure: all instances share this machine's loopback network, so `HOST` is 127.0.0.1 in place of
-//! 0.0.0.0, each has a port of its own, and the setting `PORT` holds for the first instance alone; nothing limits CPU
-//! and memory; there are no deployment slots, no build during deployment and no App Service Authentication. The
-//! variables `MSI_ENDPOINT` and `MSI_SECRET`, which are deprecated, are not set.
+//! Differences from Azure:
+//!
+//! - All instances share this machine's loopback network. `HOST` is therefore 127.0.0.1 instead of 0.0.0.0, each instance
+//!   has its own port, and the setting `PORT` applies only to the first.
+//! - CPU and memory are not limited.
+//! - There are no deployment slots, no build during deployment and no App Service Authentication.
+//! - The deprecated variables `MSI_ENDPOINT` and `MSI_SECRET` are not set.
 
 mod affinity;
 mod app;
+mod apps;
 mod front_end;
 mod headers;
 mod health;
 mod instance;
-mod life;
 mod log;
+mod operations;
 mod package;
 mod platform;
+mod replacements;
 mod settings;
 mod startup;
+mod supervisor;
 mod tls;
 mod websocket;
 
@@ -42,17 +51,20 @@ pub use self::log::{LogLine, Logs};
 pub use self::package::Package;
 pub use self::platform::Options;
 
-use self::health::Replacements;
+use self::apps::Apps;
 use self::package::Site;
-use self::platform::{Apps, Platform};
+use self::platform::Platform;
+use self::replacements::Replacements;
+use crate::azure::Azure;
+use crate::error::{Error, Result};
 use crate::proxy::client;
 use crate::server::{Server, bind};
-use crate::state::Azure;
-use crate::{Error, Result};
 
-/// The web apps of an Azure, and the front end before them. All that it runs ends with this value.
+const FRONT_END: &str = "the front end of App Service";
+
+/// The web apps and the front end. Everything stops when this value is dropped.
 ///
-/// It has threads and a runtime of its own, so that it can be used from any.
+/// It has its own threads and runtime, so it can be used from any runtime.
 pub struct AppService {
     apps: Arc<Apps>,
     runtime: Option<Runtime>,
@@ -61,18 +73,18 @@ pub struct AppService {
 }
 
 impl AppService {
-    /// Starts the front end. No app runs yet: see [`AppService::deploy`] and [`AppService::start_app`].
+    /// Starts the front end. [`AppService::deploy`] and [`AppService::start_app`] start apps.
     ///
     /// `identity_endpoint` is the `IDENTITY_ENDPOINT` of apps that have an identity.
     ///
     /// # Errors
     ///
-    /// A port is taken.
+    /// A port is in use.
     pub fn start(azure: &Azure, identity_endpoint: String, options: Options) -> Result<Self> {
-        let https = bind(options.https_port, "the front end of App Service", "--https-port")?;
-        let http = bind(options.http_port, "the front end of App Service", "--http-port")?;
+        let https = bind(options.https_port, FRONT_END, "--https-port")?;
+        let http = bind(options.http_port, FRONT_END, "--http-port")?;
         let port = |listener: &std::net::TcpListener| listener.local_addr().map(|address| address.port());
-        let failed = |error| Error::failed("the front end of App Service", error);
+        let failed = |error| Error::failed(FRONT_END, error);
         let http_port = port(&http).map_err(failed)?;
         let runtime = Builder::new_multi_thread()
             .worker_threads(2)
@@ -97,13 +109,13 @@ impl AppService {
         })
     }
 
-    /// The port of the front end for HTTPS.
+    /// The front end's port for HTTPS.
     #[must_use]
     pub fn https_port(&self) -> u16 {
         self.apps.platform.https_port
     }
 
-    /// The port of the front end for HTTP.
+    /// The front end's port for HTTP.
     #[must_use]
     pub fn http_port(&self) -> u16 {
         self.http_port
@@ -115,76 +127,77 @@ impl AppService {
         format!("https://{}", self.apps.platform.host(app))
     }
 
-    /// Deploys a package and starts it. What ran before takes requests until the new version is ready.
+    /// Deploys a package and starts it. The instances of the old version serve requests until those of the new version
+    /// are ready.
     ///
     /// # Errors
     ///
-    /// There is no such app, or the package cannot be unpacked: then all is as before. Or the app has no startup
-    /// command: then the package is deployed, and not started.
+    /// Nothing changes if the app does not exist or the package cannot be unpacked. If the app has no startup command,
+    /// the package is deployed but not started.
     pub async fn deploy(&self, app: &str, package: &Package) -> Result<()> {
         let app = self.apps.get(app)?;
         self.run(app.deploy(package.clone())).await?
     }
 
-    /// Starts what was deployed last.
+    /// Starts the deployed version.
     ///
     /// # Errors
     ///
-    /// There is no such app, nothing was deployed to it, or it has no startup command.
+    /// The app does not exist, nothing is deployed to it, or it has no startup command.
     pub async fn start_app(&self, app: &str) -> Result<()> {
         self.restart(app).await
     }
 
-    /// Starts the app anew, as after a change of its settings: new instances first, unless they have the port in
-    /// common (setting `PORT`).
+    /// Restarts the app, for example to apply changed settings. New instances are started before the old ones are
+    /// stopped, unless both need the same port because of the setting `PORT`.
     ///
     /// # Errors
     ///
-    /// As [`AppService::start_app`].
+    /// The same as for [`AppService::start_app`].
     pub async fn restart(&self, app: &str) -> Result<()> {
         let app = self.apps.get(app)?;
         self.run(app.restart()).await?
     }
 
-    /// Ends all instances of an app, which answers 403 from then on. It may have been deleted from the state before.
+    /// Stops all instances of an app. Requests are answered with 403 from then on. The app may already have been deleted
+    /// from the state.
     ///
     /// # Errors
     ///
-    /// There is no such app.
+    /// The app does not exist.
     pub async fn stop_app(&self, app: &str) -> Result<()> {
         let app = self.apps.get_or_deleted(app)?;
         self.run(app.stop()).await
     }
 
-    /// Ends all instances of an app and removes all its files, as goes with its deletion from the state, before or
-    /// after it.
+    /// Stops all instances of an app and deletes its files. The app may be deleted from the state before or afterwards.
     ///
     /// # Errors
     ///
-    /// There is and was no such app, or a file cannot be removed.
+    /// The app never existed, or a file cannot be deleted.
     pub async fn delete_app(&self, app: &str) -> Result<()> {
         let app = self.apps.get_or_deleted(app)?;
         self.run(app.clone().stop()).await?;
-        self.apps.forget(&app.name);
+        self.apps.remove(&app.name);
         app.site.delete()
     }
 
-    /// Makes it so many instances, 1 at least. An instance that goes ends its requests first.
+    /// Changes the number of instances; the minimum is 1. A surplus instance finishes its requests before it is stopped.
     ///
     /// # Errors
     ///
-    /// There is no such app.
+    /// The app does not exist.
     pub async fn scale(&self, app: &str, instances: u32) -> Result<()> {
         let app = self.apps.get(app)?;
         self.run(app.scale(instances.max(1))).await?
     }
 
-    /// Waits until all instances of the last start take requests.
+    /// Waits until all instances of the latest start serve requests.
     ///
     /// # Errors
     ///
-    /// The app is stopped, or an instance failed to start three times in a row; the error has the last lines of its
-    /// log. The platform goes on trying.
+    /// The app is stopped, or an instance failed to start three times in a row. The error contains the last lines of its
+    /// log. The platform keeps retrying.
     pub async fn wait_ready(&self, app: &str) -> Result<()> {
         let app = self.apps.get(app)?;
         self.run(app.wait_ready()).await?
@@ -194,12 +207,12 @@ impl AppService {
     ///
     /// # Errors
     ///
-    /// There is no such app.
+    /// The app does not exist.
     pub fn status(&self, app: &str) -> Result<Vec<InstanceStatus>> {
         Ok(self.apps.get(app)?.status())
     }
 
-    /// Runs it where all else runs, whatever runtime the caller has.
+    /// Runs the work on this value's own runtime.
     async fn run<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> Result<T> {
         let work = self.apps.platform.runtime.spawn(work);
         work.await.map_err(|error| Error::failed("App Service", error))
@@ -210,7 +223,7 @@ impl Drop for AppService {
     fn drop(&mut self) {
         self.front_end.clear();
         let (apps, runtime) = (self.apps.all(), self.runtime.take());
-        // A thread of its own, since the caller's may be one of a runtime, where nothing may block on another.
+        // A separate thread, because the caller's thread may belong to a runtime, in which blocking on another one panics.
         let end = thread::spawn(move || {
             if let Some(runtime) = runtime {
                 runtime.block_on(join_all(apps.into_iter().map(app::App::stop)));
@@ -221,8 +234,7 @@ impl Drop for AppService {
     }
 }
 
-/// The logs of an app in the state folder of an Azure, which another process may keep.
-/// Without a folder of that name they are empty.
+/// The logs of an app in a state folder, which another process may be using. They are empty if the app has none.
 #[must_use]
 pub fn logs(state: &Path, app: &str) -> Logs {
     Logs::open(Site::at(state.join("apps").join(app)).log_folder())

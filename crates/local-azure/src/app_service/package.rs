@@ -1,4 +1,4 @@
-//! What is deployed: a package, unpacked to a folder of its own, and which of these folders is the app's.
+//! Deploying a package: it is unpacked into its own folder, which then becomes the app's.
 
 use std::fs::{self, File, Permissions};
 use std::io::{self, ErrorKind};
@@ -8,21 +8,21 @@ use std::path::{Path, PathBuf};
 use uuid::Uuid;
 use zip::ZipArchive;
 
-use crate::{Error, Result};
+use crate::error::{Error, Result};
 
-/// What to deploy.
+/// A package to deploy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Package {
     /// A zip file with the app at its root.
     Zip(PathBuf),
-    /// A folder, which is copied.
+    /// A folder with the app, which is copied.
     Folder(PathBuf),
 }
 
-/// The folder of an app, with the layout that App Service gives `/home`.
+/// The folder of an app. Its `home` has the layout of App Service's `/home`.
 ///
-/// `home/site/wwwroot` is a link to one of `versions`, so that a deployment is a matter of one renaming, and what
-/// still runs keeps the files that it was started with.
+/// `home/site/wwwroot` is a link to a folder in `versions`. A deployment replaces the link with one rename, and running
+/// instances keep the files that they were started with.
 /// <https://github.com/projectkudu/kudu/wiki/File-structure-on-azure>
 #[derive(Clone, Debug)]
 pub(super) struct Site {
@@ -30,12 +30,12 @@ pub(super) struct Site {
 }
 
 impl Site {
-    /// The site in that folder, which need not be there.
+    /// The site in that folder, which does not have to exist.
     pub(super) fn at(folder: PathBuf) -> Self {
         Self { folder }
     }
 
-    /// The site in that folder, which is made if it is not there.
+    /// The site in that folder, which is created if it does not exist.
     pub(super) fn open(folder: PathBuf) -> Result<Self> {
         let site = Self::at(folder);
         for folder in [
@@ -49,23 +49,23 @@ impl Site {
         Ok(site)
     }
 
-    /// Removes all of it.
+    /// Deletes the folder.
     pub(super) fn delete(&self) -> Result<()> {
         let removed = set_writable(&self.folder, true).and_then(|()| fs::remove_dir_all(&self.folder));
         removed.map_err(Error::file(&self.folder))
     }
 
-    /// The app's `HOME`, which outlives deployments.
+    /// The app's `HOME`, which deployments leave unchanged.
     pub(super) fn home(&self) -> PathBuf {
         self.folder.join("home")
     }
 
-    /// Where the logs are.
+    /// The folder of the logs.
     pub(super) fn log_folder(&self) -> PathBuf {
         self.home().join("LogFiles")
     }
 
-    /// Where the startup scripts are.
+    /// The folder of the startup scripts.
     pub(super) fn startup(&self) -> PathBuf {
         self.folder.join("startup")
     }
@@ -78,13 +78,13 @@ impl Site {
         self.home().join("site/wwwroot")
     }
 
-    /// The folder of the version that is deployed.
+    /// The folder of the deployed version.
     pub(super) fn deployed(&self) -> Option<PathBuf> {
         let version = fs::read_link(self.wwwroot()).ok()?;
         version.is_dir().then_some(version)
     }
 
-    /// Puts the package into a folder of its own and makes that the deployed version; all or nothing.
+    /// Unpacks the package into a new folder and makes that the deployed version. If this fails, nothing changes.
     pub(super) fn deploy(&self, package: &Package) -> Result<PathBuf> {
         let name = Uuid::new_v4().simple().to_string();
         let unfinished = self.versions().join(format!(".{name}"));
@@ -105,8 +105,8 @@ impl Site {
         Ok(version)
     }
 
-    /// Removes the versions that are neither deployed nor in use.
-    pub(super) fn remove_others(&self, in_use: &[PathBuf]) {
+    /// Deletes the versions that are neither deployed nor in use.
+    pub(super) fn remove_unused(&self, in_use: &[PathBuf]) {
         let deployed = self.deployed();
         for entry in fs::read_dir(self.versions()).into_iter().flatten().flatten() {
             let folder = entry.path();
@@ -117,24 +117,23 @@ impl Site {
     }
 }
 
-/// What a package that is run from may have at most.
+/// The maximum size of a package.
 /// <https://learn.microsoft.com/azure/app-service/deploy-run-package>
 const PACKAGE_LIMIT: u64 = 1 << 30;
 
-/// Unpacks a zip file. Permissions are kept as they stand in it; a name or a link that leads out of the folder is an
-/// error.
+/// Unpacks a zip file with its permissions. A name or a link that leads out of the folder is an error.
 fn unpack(file: &Path, folder: &Path) -> Result<()> {
     let zip = File::open(file).map_err(Error::file(file))?;
     let size = zip.metadata().map_err(Error::file(file))?.len();
     if size > PACKAGE_LIMIT {
-        return Err(Error::Refused(format!("{} is larger than 1 GB", file.display())));
+        return Err(Error::Refused(format!("{} is larger than 1 GiB", file.display())));
     }
     let unusable = |error| Error::Refused(format!("{} cannot be unpacked: {error}", file.display()));
     let mut archive = ZipArchive::new(zip).map_err(unusable)?;
     archive.extract(folder).map_err(unusable)
 }
 
-/// Copies a folder with its permissions; links stay links.
+/// Copies a folder with its permissions. Links stay links.
 fn copy(from: &Path, to: &Path) -> Result<()> {
     fs::create_dir(to).map_err(Error::file(to))?;
     for entry in fs::read_dir(from).map_err(Error::file(from))? {
@@ -153,7 +152,7 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Gives everybody's right to write in a folder back to its owner, or takes it from all.
+/// Makes a folder and its contents writable for the owner, or read-only for everyone.
 pub(super) fn set_writable(folder: &Path, writable: bool) -> io::Result<()> {
     let metadata = fs::symlink_metadata(folder)?;
     if metadata.is_symlink() {
@@ -175,7 +174,7 @@ pub(super) fn set_writable(folder: &Path, writable: bool) -> io::Result<()> {
     Ok(())
 }
 
-/// Removes a version; what cannot be removed now is tried again at the next deployment.
+/// Deletes a version. If that fails, the next deployment tries again.
 fn remove(folder: &Path) {
     let removed = set_writable(folder, true).and_then(|()| fs::remove_dir_all(folder));
     if let Err(error) = removed
@@ -233,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn what_leads_out_of_the_folder_is_refused_and_the_old_version_stays() {
+    fn a_rejected_package_leaves_the_old_version_deployed() {
         let (folder, site) = site();
         let old = site
             .deploy(&zip(&folder.path().join("app.zip"), &[("a", 0o644)]))
@@ -250,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_is_copied_and_old_versions_go_when_nobody_uses_them() {
+    fn a_folder_is_copied_and_unused_versions_are_deleted() {
         let (folder, site) = site();
         let source = folder.path().join("source");
         fs::create_dir_all(source.join("b")).unwrap();
@@ -263,7 +262,7 @@ mod tests {
         assert_eq!(fs::read_link(new.join("link")).unwrap(), Path::new("b/run"));
         set_writable(&old, false).unwrap();
         assert_eq!(mode(&old.join("b/run")), 0o550);
-        site.remove_others(std::slice::from_ref(&used));
+        site.remove_unused(std::slice::from_ref(&used));
         assert!(!old.exists() && used.exists() && new.exists());
     }
 }

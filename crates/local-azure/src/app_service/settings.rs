@@ -1,4 +1,4 @@
-//! The app settings that are meant for the platform.
+//! The app settings that configure the platform.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -7,13 +7,13 @@ use axum::http::StatusCode;
 
 use crate::state::WebApp;
 
-/// What an app's settings ask of the platform.
+/// The platform's part of an app's settings.
 /// <https://learn.microsoft.com/azure/app-service/reference-app-settings>
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Settings {
     /// `WEBSITE_WARMUP_PATH`.
     pub(super) warmup_path: String,
-    /// `WEBSITE_WARMUP_STATUSES`; empty: any.
+    /// `WEBSITE_WARMUP_STATUSES`. If it is empty, every status is accepted.
     pub(super) warmup_statuses: Vec<u16>,
     /// `WEBSITES_CONTAINER_START_TIME_LIMIT`.
     pub(super) start_limit: Duration,
@@ -25,7 +25,7 @@ pub(super) struct Settings {
     pub(super) read_only: bool,
     /// `PORT`.
     pub(super) port: Option<u16>,
-    /// Not `WEBSITE_DISABLE_MSI`.
+    /// Whether the app has an identity and `WEBSITE_DISABLE_MSI` is not set.
     pub(super) identity: bool,
 }
 
@@ -36,7 +36,7 @@ impl Settings {
             Some(Ok(number)) => number.clamp(*range.start(), *range.end()),
             _ => default,
         };
-        let on = |name| get(name).is_some_and(|value| value == "1" || value.eq_ignore_ascii_case("true"));
+        let is_on = |name| get(name).is_some_and(|value| value == "1" || value.eq_ignore_ascii_case("true"));
         let path = get("WEBSITE_WARMUP_PATH").filter(|path| path.starts_with('/'));
         let statuses = get("WEBSITE_WARMUP_STATUSES").unwrap_or_default().split(',');
         Self {
@@ -45,13 +45,13 @@ impl Settings {
             start_limit: Duration::from_secs(number("WEBSITES_CONTAINER_START_TIME_LIMIT", 10..=1800, 230)),
             stop_limit: number("WEBSITES_CONTAINER_STOP_TIME_LIMIT", 0..=120, 5),
             ping_failures: number("WEBSITE_HEALTHCHECK_MAXPINGFAILURES", 2..=10, 10),
-            read_only: on("WEBSITE_RUN_FROM_PACKAGE"),
+            read_only: is_on("WEBSITE_RUN_FROM_PACKAGE"),
             port: get("PORT").and_then(|port| port.parse().ok()).filter(|port| *port != 0),
-            identity: (app.identity.system.is_some() || !app.identity.user.is_empty()) && !on("WEBSITE_DISABLE_MSI"),
+            identity: (app.identity.system.is_some() || !app.identity.user.is_empty()) && !is_on("WEBSITE_DISABLE_MSI"),
         }
     }
 
-    /// Whether that answer to the warm-up request ends the start.
+    /// Whether a warm-up request with this status completes the start.
     pub(super) fn is_warm(&self, status: StatusCode) -> bool {
         self.warmup_statuses.is_empty() || self.warmup_statuses.contains(&status.as_u16())
     }

@@ -1,4 +1,4 @@
-//! How an instance is started: its environment, and the script that runs the startup command.
+//! The environment of an instance, and the script that runs its startup command.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -9,48 +9,35 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
-use sha2::{Digest as _, Sha256};
-
+use super::instance::{instance_id, role_instance_id};
+use super::log::output_file;
 use super::package::{Site, set_writable};
 use super::settings::Settings;
+use crate::error::{Error, Result};
+use crate::files::write_private;
 use crate::process::{Program, plain_environment};
 use crate::server::LOOPBACK;
-use crate::state::{State, WebApp, write_private};
-use crate::{Error, Result};
+use crate::state::{State, WebApp};
 
-/// What one instance gets.
+/// What determines how an instance is started.
 pub(super) struct Start<'a> {
     pub(super) app: &'a WebApp,
     pub(super) site: &'a Site,
-    /// The version that it runs.
+    /// The folder of the version that it runs.
     pub(super) folder: &'a Path,
     /// The number of the instance.
     pub(super) number: u32,
-    /// Which start of the app this is: its script has a name of its own.
+    /// The generation of the instance. The startup script's name contains it.
     pub(super) generation: u64,
     pub(super) port: u16,
-    /// The app's host name, with the port where it is not 443.
+    /// The app's host name, with the port unless it is 443.
     pub(super) host: &'a str,
-    /// `IDENTITY_ENDPOINT` and `IDENTITY_HEADER`.
+    /// The values of `IDENTITY_ENDPOINT` and `IDENTITY_HEADER`.
     pub(super) identity: Option<(&'a str, &'a str)>,
 }
 
-/// `WEBSITE_INSTANCE_ID`: the same at each start.
-pub(super) fn instance_id(state: &State, app: &str, number: u32) -> String {
-    let digest = Sha256::digest(format!("{} {app} {number}", state.subscription));
-    digest.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
-}
-
-/// `WEBSITE_ROLE_INSTANCE_ID`, which the names of the logs begin with.
-pub(super) fn role_instance(number: u32) -> String {
-    format!("lw{number}")
-}
-
 impl Start<'_> {
-    /// What to run. Writes the startup script.
+    /// Writes the startup script. Returns the program that runs it.
     pub(super) fn program(&self, state: &State) -> Result<Program> {
         let settings = Settings::of(self.app);
         let (program, arguments) = self.command(settings.read_only)?;
@@ -59,7 +46,7 @@ impl Start<'_> {
             arguments,
             environment: self.environment(state).into_iter().collect(),
             folder: self.site.home(),
-            log: super::log::output_file(&self.site.log_folder(), self.number),
+            log: output_file(&self.site.log_folder(), self.number),
             stop_signal: "TERM",
             stop_limit: settings.stop_limit,
         })
@@ -76,32 +63,32 @@ impl Start<'_> {
             arguments.extend([self.folder.into(), script.into()]);
             return Ok(("unshare".into(), arguments));
         }
-        // The owner could give the right back to itself, but no app does so by mistake.
+        // The owner can make the files writable again, but an app does not do so by mistake.
         set_writable(self.folder, !read_only).map_err(Error::file(self.folder))?;
         Ok(("/bin/sh".into(), vec![script.into()]))
     }
 
-    /// The script, as Oryx writes it.
+    /// The script, in the form in which Oryx writes it.
     /// <https://github.com/microsoft/Oryx/tree/main/src/startupscriptgenerator>
     fn script(&self, read_only: bool) -> String {
-        let folder = quoted(&self.folder.to_string_lossy());
+        let folder = quote_for_shell(&self.folder.to_string_lossy());
         let command = self.app.startup_command.trim();
         let mut script = format!(
             "#!/bin/sh\n\
-             # As the first process of a container, which a signal without a handler does not reach, this shell does\n\
-             # not end by SIGTERM, and passes it on to nobody. What it is replaced by (exec) gets the signal.\n\
+             # On App Service this shell is the first process of a container: SIGTERM does not end it, and it does not\n\
+             # forward the signal. A command that replaces it with exec receives the signal.\n\
              trap : TERM\n\n\
              cd {folder}\n\
              export APP_PATH={folder}\n"
         );
         if !read_only && self.folder.join(command).is_file() {
-            let _ = writeln!(script, "chmod 0755 {} 2>/dev/null", quoted(command));
+            let _ = writeln!(script, "chmod 0755 {} 2>/dev/null", quote_for_shell(command));
         }
         let _ = writeln!(script, "PATH=\"$PATH\":{folder} {command}");
         script
     }
 
-    /// All of the instance's environment.
+    /// The instance's whole environment.
     /// <https://learn.microsoft.com/azure/app-service/reference-app-settings>
     fn environment(&self, state: &State) -> BTreeMap<OsString, OsString> {
         let app = self.app;
@@ -120,15 +107,18 @@ impl Start<'_> {
             state.subscription, app.resource_group, app.location
         );
         for (name, value) in [
-            // App Service says 0.0.0.0, within a network of the instance's own.
+            // App Service sets 0.0.0.0, because each instance has its own network.
             ("HOST", LOOPBACK),
             ("PORT", &self.port.to_string()),
             ("HOME", &self.site.home().to_string_lossy()),
             ("WEBSITE_HOSTNAME", self.host),
             ("WEBSITE_DEFAULT_HOSTNAME", self.host),
             ("WEBSITE_SITE_NAME", &app.name),
-            ("WEBSITE_INSTANCE_ID", &instance_id(state, &app.name, self.number)),
-            ("WEBSITE_ROLE_INSTANCE_ID", &role_instance(self.number)),
+            (
+                "WEBSITE_INSTANCE_ID",
+                &instance_id(state.subscription, &app.name, self.number),
+            ),
+            ("WEBSITE_ROLE_INSTANCE_ID", &role_instance_id(self.number)),
             ("WEBSITE_RESOURCE_GROUP", &app.resource_group),
             ("WEBSITE_OWNER_NAME", &owner),
             ("REGION_NAME", &app.location),
@@ -145,23 +135,23 @@ impl Start<'_> {
     }
 }
 
-/// Makes the app's folder read-only for what it runs, and for nobody else: also for root, whom file modes do not bind.
+/// Makes the app's folder read-only for the app only, even if it runs as root, to which file modes do not apply.
 const READ_ONLY: &str = r#"mount --bind "$1" "$1" && mount -o remount,bind,ro "$1" && exec /bin/sh "$2""#;
 
-/// Whether this process may give a program mounts of its own. Only root may, and in a container not even root always.
+/// Whether this process may create a mount namespace. That requires root, and in some containers even root may not.
 pub(super) fn can_mount() -> bool {
-    static CAN: OnceLock<bool> = OnceLock::new();
-    *CAN.get_or_init(|| {
-        let root = fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0);
+    static CAN_MOUNT: OnceLock<bool> = OnceLock::new();
+    *CAN_MOUNT.get_or_init(|| {
+        let is_root = fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0);
         let mut unshare = Command::new("unshare");
         unshare.args(["--mount", "--", "true"]);
         unshare.stdout(Stdio::null()).stderr(Stdio::null());
-        root && unshare.status().is_ok_and(|status| status.success())
+        is_root && unshare.status().is_ok_and(|status| status.success())
     })
 }
 
-/// A text as one word of a shell.
-fn quoted(text: &str) -> String {
+/// Quotes a text as one word for a shell.
+fn quote_for_shell(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 
@@ -171,7 +161,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_environment_is_the_settings_and_the_platforms() {
+    fn the_environment_consists_of_the_settings_and_the_platforms_variables() {
         let folder = tempfile::tempdir().unwrap();
         let site = Site::open(folder.path().join("app")).unwrap();
         let app = app(&[("A_1", "x"), ("bad-name", "x"), ("HOST", "0.0.0.0"), ("PORT", "1")]);
@@ -198,12 +188,13 @@ mod tests {
         assert_eq!(get("PORT"), Some("8000"));
         assert_eq!(get("IDENTITY_ENDPOINT"), None);
         assert_eq!(get("WEBSITE_INSTANCE_ID").unwrap().len(), 64);
-        assert_ne!(instance_id(&state, "contoso", 0), instance_id(&state, "contoso", 1));
+        let id = |number| instance_id(state.subscription, "contoso", number);
+        assert_ne!(id(0), id(1));
         assert_eq!(environment.keys().filter(|name| *name == "CARGO").count(), 0);
     }
 
     #[test]
-    fn the_script_is_oryxs() {
+    fn the_script_is_the_one_that_oryx_writes() {
         let folder = tempfile::tempdir().unwrap();
         let site = Site::open(folder.path().join("app")).unwrap();
         let version = folder.path().join("it's");

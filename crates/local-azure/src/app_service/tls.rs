@@ -1,4 +1,4 @@
-//! The certificates of the front end.
+//! The front end's certificates.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -8,12 +8,12 @@ use rustls::ServerConfig;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
-use crate::Result;
+use crate::azure::Azure;
+use crate::error::Result;
 use crate::server::LOOPBACK;
-use crate::state::Azure;
 
-/// What the HTTPS server needs: one certificate for this machine and for `*.azurewebsites.net`, and one for each
-/// `<app>.localhost` when it is first asked for, since no client takes `*.localhost`.
+/// The TLS configuration of the front end. One certificate is for this machine and `*.azurewebsites.net`. Each
+/// `<app>.localhost` gets its own certificate at the first connection, because clients reject `*.localhost`.
 pub(super) fn config(azure: &Azure) -> Result<Arc<ServerConfig>> {
     let config = azure
         .authority()
@@ -40,14 +40,14 @@ impl fmt::Debug for ByName {
 }
 
 impl ByName {
-    fn of_app(&self, host: &str) -> Option<Arc<ServerConfig>> {
+    fn for_app(&self, host: &str) -> Option<Arc<ServerConfig>> {
         let host = host.to_ascii_lowercase();
         let name = host.strip_suffix(".localhost")?;
-        let there = |state: &crate::state::State| state.web_apps.iter().any(|app| app.name.eq_ignore_ascii_case(name));
-        if !self.azure.read(there) {
+        let exists = |state: &crate::state::State| state.web_apps.iter().any(|app| app.name.eq_ignore_ascii_case(name));
+        if !self.azure.read(exists) {
             return None;
         }
-        let mut apps = self.apps.lock().expect("nobody panics");
+        let mut apps = self.apps.lock().expect("no thread panics while holding the lock");
         if let Some(config) = apps.get(&host) {
             return Some(config.clone());
         }
@@ -59,7 +59,7 @@ impl ByName {
 
 impl ResolvesServerCert for ByName {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        let app = hello.server_name().and_then(|host| self.of_app(host));
+        let app = hello.server_name().and_then(|host| self.for_app(host));
         app.as_ref().unwrap_or(&self.default).cert_resolver.resolve(hello)
     }
 }

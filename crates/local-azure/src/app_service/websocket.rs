@@ -1,4 +1,4 @@
-//! A connection that becomes a `WebSocket`.
+//! Forwarding WebSocket connections.
 
 use axum::body::Body;
 use axum::extract::Request;
@@ -12,13 +12,13 @@ use tokio::io::copy_bidirectional;
 
 use crate::proxy::Client;
 
-/// Whether a WebSocket is asked for.
-pub(super) fn is_asked_for(request: &Request) -> bool {
+/// Whether the request asks for a WebSocket.
+pub(super) fn is_requested(request: &Request) -> bool {
     let upgrade = request.headers().get(UPGRADE);
     upgrade.is_some_and(|upgrade| upgrade.as_bytes().eq_ignore_ascii_case(b"websocket"))
 }
 
-/// Hands the request on; if the app agrees, both sides talk to each other until one ends the connection.
+/// Forwards the request. If the app accepts it, bytes are copied in both directions until one side disconnects.
 pub(super) async fn forward(client: &Client, base: &Uri, mut request: Request) -> Result<Response, Error> {
     let mut target = base.clone().into_parts();
     target.path_and_query = request.uri().path_and_query().cloned();
@@ -28,14 +28,14 @@ pub(super) async fn forward(client: &Client, base: &Uri, mut request: Request) -
     *request.version_mut() = Version::HTTP_11;
     request
         .headers_mut()
-        .insert(CONNECTION, "upgrade".parse().expect("this is a header's value"));
+        .insert(CONNECTION, "upgrade".parse().expect("this is a valid header value"));
     let visitor = upgrade::on(&mut request);
     let mut answer = client.request(request).await?;
     if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
         let app = upgrade::on(&mut answer);
         tokio::spawn(async move {
             if let (Ok(visitor), Ok(app)) = tokio::join!(visitor, app) {
-                // It ends with either side; how is their business.
+                // An error only means that one side disconnected.
                 let _ = copy_bidirectional(&mut TokioIo::new(visitor), &mut TokioIo::new(app)).await;
             }
         });

@@ -1,4 +1,4 @@
-//! A client assertion: a signed token by which a client proves who it is (RFC 7523).
+//! Client assertions: signed tokens with which a client authenticates (RFC 7523).
 
 use std::time::Duration;
 
@@ -8,25 +8,25 @@ use serde::de::{Deserializer, Error as _};
 use time::OffsetDateTime;
 use time::macros::format_description;
 
-use super::error::Refused;
+use super::error::OAuthError;
 use crate::tokens::now;
 
-/// The one `client_assertion_type`.
+/// The only supported `client_assertion_type`.
 pub const TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
-/// How many seconds two clocks may differ.
+/// The tolerated clock skew in seconds.
 const SKEW: u64 = 5 * 60;
 
-/// What a client assertion says. It is believed when [`Assertion::is_signed_by`] says so.
+/// A parsed client assertion. It must not be trusted before [`Assertion::is_signed_by`] has returned true.
 pub struct Assertion<'a> {
     token: &'a str,
     pub header: Header,
-    pub claims: Claims,
+    pub claims: AssertionClaims,
 }
 
-/// The claims that count.
+/// The claims that are checked.
 #[derive(Deserialize)]
-pub struct Claims {
+pub struct AssertionClaims {
     pub iss: String,
     pub sub: String,
     aud: Audience,
@@ -36,7 +36,7 @@ pub struct Claims {
     nbf: u64,
 }
 
-/// A time of a token, which may have a fraction (RFC 7519, section 2): Python's clients write one.
+/// Parses a time, which may have a fraction (RFC 7519, section 2). Python's clients send one.
 fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
     let time = f64::deserialize(deserializer)?;
     let time = Duration::try_from_secs_f64(time).map_err(D::Error::custom)?;
@@ -50,8 +50,8 @@ enum Audience {
     Several(Vec<String>),
 }
 
-impl Claims {
-    /// The audiences that it is for.
+impl AssertionClaims {
+    /// The token's audiences.
     pub fn audiences(&self) -> &[String] {
         match &self.aud {
             Audience::One(audience) => std::slice::from_ref(audience),
@@ -61,9 +61,9 @@ impl Claims {
 }
 
 impl<'a> Assertion<'a> {
-    /// Reads it, and believes nothing of it.
-    pub fn read(token: &'a str) -> Result<Self, Refused> {
-        let malformed = |_| Refused::request("invalid_request", 50027, "JWT token is invalid or malformed.");
+    /// Parses a token without verifying it.
+    pub fn read(token: &'a str) -> Result<Self, OAuthError> {
+        let malformed = |_| OAuthError::request("invalid_request", 50027, "JWT token is invalid or malformed.");
         Ok(Self {
             token,
             header: jsonwebtoken::decode_header(token).map_err(malformed)?,
@@ -71,23 +71,23 @@ impl<'a> Assertion<'a> {
         })
     }
 
-    /// Whether the key that belongs to this one signed it, by that method.
+    /// Whether it is signed with the private key of `key` by that algorithm.
     pub fn is_signed_by(&self, key: &DecodingKey, algorithm: Algorithm) -> bool {
         let mut validation = Validation::new(algorithm);
         validation.required_spec_claims.clear();
         validation.validate_exp = false;
         validation.validate_aud = false;
-        jsonwebtoken::decode::<Claims>(self.token, key, &validation).is_ok()
+        jsonwebtoken::decode::<AssertionClaims>(self.token, key, &validation).is_ok()
     }
 
-    /// Whether it is valid now.
-    pub fn check_time(&self) -> Result<(), Refused> {
-        let (now, Claims { nbf, exp, .. }) = (now(), &self.claims);
+    /// Checks that it is valid now.
+    pub fn check_time(&self) -> Result<(), OAuthError> {
+        let (now, AssertionClaims { nbf, exp, .. }) = (now(), &self.claims);
         if now + SKEW >= *nbf && now < exp.saturating_add(SKEW) {
             return Ok(());
         }
-        let [now, from, to] = [now, *nbf, *exp].map(written);
-        Err(Refused::client(
+        let [now, from, to] = [now, *nbf, *exp].map(format_time);
+        Err(OAuthError::client(
             700_024,
             format!(
                 "Client assertion is not within its valid time range. Current time: {now}, assertion valid from {from}, \
@@ -98,8 +98,8 @@ impl<'a> Assertion<'a> {
     }
 }
 
-/// That second as Entra writes it.
-fn written(seconds: u64) -> String {
+/// Formats a time as Entra does.
+fn format_time(seconds: u64) -> String {
     let format = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].0000000Z");
     i64::try_from(seconds)
         .ok()
@@ -118,12 +118,12 @@ mod tests {
     fn read(claims: &Value) -> Option<(Vec<String>, u64, u64)> {
         let key = EncodingKey::from_secret(b"any");
         let token = jsonwebtoken::encode(&Header::default(), claims, &key).unwrap();
-        let Claims { exp, nbf, .. } = Assertion::read(&token).ok()?.claims;
+        let AssertionClaims { exp, nbf, .. } = Assertion::read(&token).ok()?.claims;
         Some((Assertion::read(&token).ok()?.claims.audiences().to_vec(), exp, nbf))
     }
 
     #[test]
-    fn times_may_have_a_fraction_and_audiences_may_be_several() {
+    fn times_may_have_fractions_and_there_may_be_several_audiences() {
         let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
         let claims = json!({"iss": "i", "sub": "s", "aud": ["a", "b"], "exp": 1600.75, "nbf": 1000});
         assert_eq!(read(&claims), Some((names(&["a", "b"]), 1600, 1000)));
@@ -136,8 +136,8 @@ mod tests {
     }
 
     #[test]
-    fn a_time_is_written_as_entra_writes_it() {
-        assert_eq!(written(0), "1970-01-01T00:00:00.0000000Z");
-        assert_eq!(written(u64::MAX), u64::MAX.to_string());
+    fn a_time_is_formatted_as_by_entra() {
+        assert_eq!(format_time(0), "1970-01-01T00:00:00.0000000Z");
+        assert_eq!(format_time(u64::MAX), u64::MAX.to_string());
     }
 }

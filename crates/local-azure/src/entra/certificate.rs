@@ -1,4 +1,4 @@
-//! Client assertions that a certificate of the application signs.
+//! Client assertions that are signed with a certificate of the application.
 //! <https://learn.microsoft.com/entra/identity-platform/certificate-credentials>
 
 use base64::Engine as _;
@@ -12,21 +12,21 @@ use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer as _;
 
 use super::assertion::Assertion;
-use super::error::Refused;
+use super::error::OAuthError;
 use crate::state::Application;
 
-/// Whether one of the application's certificates signed the assertion, for one of these audiences.
-pub fn check(assertion: &Assertion<'_>, application: &Application, audiences: &[String]) -> Result<(), Refused> {
+/// Checks that the assertion is signed with one of the application's certificates, for one of these audiences.
+pub fn check(assertion: &Assertion<'_>, application: &Application, audiences: &[String]) -> Result<(), OAuthError> {
     let claims = &assertion.claims;
     if !is_client(&claims.iss, application) || !is_client(&claims.sub, application) {
-        return Err(Refused::client(
+        return Err(OAuthError::client(
             700_021,
             "Client assertion application identifier doesn't match 'client_id' parameter. Review the documentation at \
              https://learn.microsoft.com/entra/identity-platform/certificate-credentials .",
         ));
     }
     if !claims.audiences().iter().any(|audience| audiences.contains(audience)) {
-        return Err(Refused::client(
+        return Err(OAuthError::client(
             700_023,
             "Client assertion audience claim does not match Realm issuer. Review the documentation at \
              https://learn.microsoft.com/entra/identity-platform/certificate-credentials .",
@@ -36,14 +36,14 @@ pub fn check(assertion: &Assertion<'_>, application: &Application, audiences: &[
     let Header { alg, .. } = assertion.header;
     if ![Algorithm::RS256, Algorithm::PS256].contains(&alg) {
         let text = "Invalid JWT token. Unsupported signature algorithm: RS256 and PS256 are supported.";
-        return Err(Refused::request("invalid_request", 50027, text));
+        return Err(OAuthError::request("invalid_request", 50027, text));
     }
     let thumbprint = Thumbprint::of(&assertion.header).ok_or_else(|| {
         let text = "Invalid JWT token. No certificate thumbprint specified in token header.";
-        Refused::request("invalid_request", 50027, text)
+        OAuthError::request("invalid_request", 50027, text)
     })?;
     let not_signed = |reason: &str| {
-        Refused::client(
+        OAuthError::client(
             700_027,
             format!(
                 "Client assertion failed signature validation. [Reason - {reason}, Thumbprint of key used by client: \
@@ -55,7 +55,7 @@ pub fn check(assertion: &Assertion<'_>, application: &Application, audiences: &[
     let certificates = application.certificates.iter();
     let certificate = certificates
         .filter_map(|pem| CertificateDer::from_pem_slice(pem.as_bytes()).ok())
-        .find(|certificate| thumbprint.fits(certificate))
+        .find(|certificate| thumbprint.matches(certificate))
         .ok_or_else(|| not_signed("The key was not found."))?;
     let (_, certificate) =
         X509Certificate::from_der(&certificate).map_err(|_| not_signed("The certificate cannot be read."))?;
@@ -72,12 +72,12 @@ pub fn check(assertion: &Assertion<'_>, application: &Application, audiences: &[
     }
 }
 
-/// Whether that is the application's client id.
-pub fn is_client(text: &str, application: &Application) -> bool {
+/// Whether the text is the application's client id.
+fn is_client(text: &str, application: &Application) -> bool {
     uuid::Uuid::try_parse(text) == Ok(application.client_id)
 }
 
-/// Which certificate the header names.
+/// The thumbprint with which the header names a certificate.
 enum Thumbprint {
     Sha1(Vec<u8>),
     Sha256(Vec<u8>),
@@ -90,7 +90,7 @@ impl Thumbprint {
         sha256.or_else(|| bytes(&header.x5t).map(Self::Sha1))
     }
 
-    fn fits(&self, certificate: &[u8]) -> bool {
+    fn matches(&self, certificate: &[u8]) -> bool {
         match self {
             Self::Sha1(bytes) => Sha1::digest(certificate).as_slice() == bytes,
             Self::Sha256(bytes) => Sha256::digest(certificate).as_slice() == bytes,
@@ -99,6 +99,6 @@ impl Thumbprint {
 
     fn hexadecimal(&self) -> String {
         let (Self::Sha1(bytes) | Self::Sha256(bytes)) = self;
-        super::hexadecimal(bytes).to_uppercase()
+        hex::encode_upper(bytes)
     }
 }

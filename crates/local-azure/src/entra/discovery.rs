@@ -1,4 +1,4 @@
-//! What Entra says about itself: where its endpoints are and which keys sign.
+//! The discovery documents: Entra's endpoints and signing keys.
 //! <https://learn.microsoft.com/entra/identity-platform/v2-protocols-oidc#fetch-the-openid-configuration-document>
 
 use std::sync::Arc;
@@ -11,13 +11,13 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use url::Url;
 
-use super::error::Refused;
-use super::{Shared, Tenant};
+use super::error::OAuthError;
+use super::shared::{Shared, Tenant};
 
-/// How long a reader may keep the keys; a new key is announced before it signs.
+/// How long clients may cache the keys. A new key is published before it signs.
 const KEEP_KEYS: &str = "max-age=86400, private";
 
-/// `GET /{tenant}/.well-known/openid-configuration`: the document of tokens of version 1.0, which Azure's services take.
+/// `GET /{tenant}/.well-known/openid-configuration`, for tokens of version 1.0, which Azure's services accept.
 pub async fn configuration_v1(
     State(shared): State<Arc<Shared>>,
     Path(tenant): Path<String>,
@@ -47,7 +47,7 @@ pub async fn configuration_v2(
 ) -> Response {
     answer(&shared, &tenant, &headers, |tenant| {
         let host = &shared.authority;
-        // Entra has this placeholder where the tenant is left open.
+        // Entra uses this placeholder if the tenant is not given.
         let issuer = match tenant {
             Tenant::Own => shared.name(tenant),
             Tenant::Any => "{tenantid}".to_owned(),
@@ -61,7 +61,7 @@ pub async fn configuration_v2(
     })
 }
 
-/// What both documents say.
+/// What both documents have in common.
 fn common(shared: &Shared, oauth2: &str) -> Value {
     json!({
         "token_endpoint": format!("{oauth2}/token"),
@@ -102,7 +102,7 @@ pub struct InstanceQuery {
     authorization_endpoint: Option<String>,
 }
 
-/// `GET /common/discovery/instance`: which hosts are one cloud. Clients look before they trust an authority.
+/// `GET /common/discovery/instance`: the hosts of one cloud. Clients request it before they trust an authority.
 pub async fn instance(State(shared): State<Arc<Shared>>, Query(query): Query<InstanceQuery>) -> Response {
     let endpoint = query.authorization_endpoint.and_then(|url| Url::parse(&url).ok());
     let tenant = endpoint
@@ -125,12 +125,12 @@ fn answer(shared: &Shared, tenant: &str, headers: &HeaderMap, document: impl FnO
     }
 }
 
-/// There is no such tenant.
-pub fn unknown_tenant(error: &'static str, tenant: &str) -> Refused {
+/// The error for an unknown tenant.
+pub fn unknown_tenant(error: &'static str, tenant: &str) -> OAuthError {
     let text = format!(
         "Tenant '{tenant}' not found. Check to make sure you have the correct tenant ID and are signing into the \
          correct cloud. Check with your subscription administrator, this may happen if there are no active \
          subscriptions for the tenant."
     );
-    Refused::request(error, 90002, text)
+    OAuthError::request(error, 90002, text)
 }

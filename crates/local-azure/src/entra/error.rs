@@ -1,4 +1,4 @@
-//! Entra's errors.
+//! Entra's error responses.
 //! <https://learn.microsoft.com/entra/identity-platform/reference-error-codes>
 
 use axum::Json;
@@ -9,19 +9,19 @@ use time::OffsetDateTime;
 use time::macros::format_description;
 use uuid::Uuid;
 
-/// Why there is no token, or no document.
+/// An error response.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Refused {
+pub struct OAuthError {
     status: StatusCode,
-    /// The error of RFC 6749, or one of Entra's own.
+    /// The error code of RFC 6749, or one of Entra's own.
     error: &'static str,
     /// The number after `AADSTS`.
     code: u32,
     text: String,
 }
 
-impl Refused {
-    /// The client could not prove who it is: status 401.
+impl OAuthError {
+    /// The client could not authenticate: status 401.
     pub fn client(code: u32, text: impl Into<String>) -> Self {
         Self {
             status: StatusCode::UNAUTHORIZED,
@@ -29,7 +29,7 @@ impl Refused {
         }
     }
 
-    /// The request cannot be answered as it is: status 400.
+    /// The request is invalid: status 400.
     pub fn request(error: &'static str, code: u32, text: impl Into<String>) -> Self {
         Self {
             status: StatusCode::BAD_REQUEST,
@@ -51,7 +51,7 @@ impl Refused {
         self.code
     }
 
-    /// The answer to a request with these headers, whose `client-request-id` becomes the correlation id.
+    /// The response to a request with these headers. Their `client-request-id` becomes the correlation id.
     pub fn answer(&self, headers: &HeaderMap) -> Response {
         let Self {
             status,
@@ -66,7 +66,7 @@ impl Refused {
             .unwrap_or_else(Uuid::new_v4);
         let timestamp = OffsetDateTime::now_utc()
             .format(format_description!("[year]-[month]-[day] [hour]:[minute]:[second]Z"))
-            .expect("a time of today can be written");
+            .expect("the current time can be formatted");
         let body = Json(json!({
             "error": error,
             "error_description": format!(

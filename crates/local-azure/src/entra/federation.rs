@@ -1,4 +1,4 @@
-//! Workload identity federation: the token of another issuer in place of a secret.
+//! Workload identity federation: authenticating with another issuer's token instead of a secret.
 //! <https://learn.microsoft.com/entra/workload-id/workload-identity-federation>
 
 use std::collections::HashMap;
@@ -15,26 +15,27 @@ use serde::de::DeserializeOwned;
 use url::{Host, Url};
 
 use super::assertion::Assertion;
-use super::error::Refused;
-use crate::state::{Azure, FederatedCredential};
-use crate::{Error, Result};
+use super::error::OAuthError;
+use crate::azure::Azure;
+use crate::error::{Error, Result};
+use crate::state::FederatedCredential;
 
-/// How long an issuer's keys are kept. A key that is not among them is looked for anew at once.
-const KEEP_KEYS: Duration = Duration::from_mins(5);
+/// How long an issuer's keys are cached. An unknown key causes them to be fetched again immediately.
+const CACHE_KEYS_FOR: Duration = Duration::from_mins(5);
 
-/// How long an issuer has to answer.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long an issuer may take to respond.
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 const SEE: &str = "Check your federated identity credential Subject, Audience and Issuer against the presented \
                    assertion. https://learn.microsoft.com/entra/workload-id/workload-identity-federation";
 
-/// The issuers that were asked for their keys.
+/// Fetches and caches the keys of issuers.
 pub struct Issuers {
     keys: Mutex<HashMap<String, (Instant, JwkSet)>>,
     authority: Certificate,
 }
 
-/// What counts of an issuer's discovery document.
+/// The part of an issuer's discovery document that is used.
 #[derive(Deserialize)]
 struct Discovery {
     issuer: String,
@@ -42,7 +43,7 @@ struct Discovery {
 }
 
 impl Issuers {
-    /// Trusts that authority beside those of the platform, for issuers on this machine.
+    /// In addition to the system's roots, trusts this Azure's authority, for issuers on this machine.
     pub fn new(azure: &Azure) -> Result<Self> {
         let file = azure.authority().file();
         let pem = fs::read(&file).map_err(Error::file(&file))?;
@@ -53,25 +54,25 @@ impl Issuers {
         })
     }
 
-    /// Whether the assertion is a token that one of these credentials trusts. Its issuer is asked for its keys only
-    /// when it is named in one.
-    pub async fn check(&self, assertion: &Assertion<'_>, trusted: &[FederatedCredential]) -> Result<(), Refused> {
-        is_trusted(assertion, trusted)?;
+    /// Checks that one of these credentials trusts the assertion. Keys are fetched only from an issuer that one of them
+    /// names.
+    pub async fn check(&self, assertion: &Assertion<'_>, trusted: &[FederatedCredential]) -> Result<(), OAuthError> {
+        check_trust(assertion, trusted)?;
         assertion.check_time()?;
         let not_signed = |reason: &str| {
             let text = format!("Client assertion failed signature validation. [Reason - {reason}]");
-            Refused::client(700_027, text)
+            OAuthError::client(700_027, text)
         };
         if assertion.header.alg != Algorithm::RS256 {
-            return Err(not_signed("Tokens signed by the algorithm RS256 alone are supported."));
+            return Err(not_signed("Only tokens signed with RS256 are supported."));
         }
         let issuer = &assertion.claims.iss;
         let not_found = || not_signed("The key was not found.");
         let kid = assertion.header.kid.as_deref().ok_or_else(not_found)?;
         let key = self.key(issuer, kid).await.map_err(|why| {
-            tracing::warn!(%issuer, "no keys of the issuer: {why}");
+            tracing::warn!(%issuer, "cannot fetch the issuer's keys: {why}");
             let text = format!("Request to External OIDC endpoint failed. Issuer: '{issuer}'.");
-            Refused::request("invalid_request", 90061, text)
+            OAuthError::request("invalid_request", 90061, text)
         })?;
         if assertion.is_signed_by(&key.ok_or_else(not_found)?, Algorithm::RS256) {
             Ok(())
@@ -82,13 +83,13 @@ impl Issuers {
         }
     }
 
-    /// The key of that name, if the issuer has it.
+    /// The issuer's key with that id, if it has one.
     async fn key(&self, issuer: &str, kid: &str) -> Result<Option<DecodingKey>, String> {
         let find = |keys: &JwkSet| keys.find(kid).and_then(|key| DecodingKey::from_jwk(key).ok());
         let known = {
-            let keys = self.keys.lock().expect("nobody panics");
+            let keys = self.keys.lock().expect("no thread panics while holding the lock");
             keys.get(issuer)
-                .filter(|(since, _)| since.elapsed() < KEEP_KEYS)
+                .filter(|(since, _)| since.elapsed() < CACHE_KEYS_FOR)
                 .and_then(|(_, keys)| find(keys))
         };
         if known.is_some() {
@@ -99,7 +100,7 @@ impl Issuers {
         let entry = (Instant::now(), keys);
         self.keys
             .lock()
-            .expect("nobody panics")
+            .expect("no thread panics while holding the lock")
             .insert(issuer.to_owned(), entry);
         Ok(key)
     }
@@ -118,10 +119,10 @@ impl Issuers {
         let mut client = Client::builder()
             .https_only(true)
             .redirect(Policy::none())
-            .timeout(PATIENCE)
+            .timeout(TIMEOUT)
             .tls_certs_merge([self.authority.clone()]);
         if is_loopback(&url) {
-            // A proxy would look for it on its own machine.
+            // A proxy would connect to its own machine.
             client = client.no_proxy();
         }
         let answer = async { client.build()?.get(url).send().await?.error_for_status()?.json().await };
@@ -129,14 +130,14 @@ impl Issuers {
     }
 }
 
-/// Whether a credential names the assertion's issuer, audience and subject; all three to the letter.
-fn is_trusted(assertion: &Assertion<'_>, trusted: &[FederatedCredential]) -> Result<(), Refused> {
+/// Checks that a credential has exactly the assertion's issuer, audience and subject.
+fn check_trust(assertion: &Assertion<'_>, trusted: &[FederatedCredential]) -> Result<(), OAuthError> {
     let claims = &assertion.claims;
-    let refused = |code, text: &str| Err(Refused::client(code, format!("{text} {SEE}")));
+    let rejected = |code, text: &str| Err(OAuthError::client(code, format!("{text} {SEE}")));
     let trusted: Vec<_> = trusted.iter().filter(|one| one.issuer == claims.iss).collect();
     if trusted.is_empty() {
         let text = "No matching federated identity record found for presented assertion issuer";
-        return refused(700_211, &format!("{text} '{}'.", claims.iss));
+        return rejected(700_211, &format!("{text} '{}'.", claims.iss));
     }
     let trusted: Vec<_> = trusted
         .into_iter()
@@ -144,7 +145,7 @@ fn is_trusted(assertion: &Assertion<'_>, trusted: &[FederatedCredential]) -> Res
         .collect();
     if trusted.is_empty() {
         let text = "No matching federated identity record found for presented assertion audience";
-        return refused(700_212, &format!("{text} '{}'.", claims.audiences().join(" ")));
+        return rejected(700_212, &format!("{text} '{}'.", claims.audiences().join(" ")));
     }
     if trusted.iter().any(|one| one.subject == claims.sub) {
         return Ok(());
@@ -152,9 +153,9 @@ fn is_trusted(assertion: &Assertion<'_>, trusted: &[FederatedCredential]) -> Res
     let text = "No matching federated identity record found for presented assertion subject";
     if trusted.iter().any(|one| one.subject.eq_ignore_ascii_case(&claims.sub)) {
         let hint = "The subject matches with case-insensitive comparison, but not with case-sensitive comparison.";
-        return refused(7_002_138, &format!("{text} '{}'. {hint}", claims.sub));
+        return rejected(7_002_138, &format!("{text} '{}'. {hint}", claims.sub));
     }
-    refused(700_213, &format!("{text} '{}'.", claims.sub))
+    rejected(700_213, &format!("{text} '{}'.", claims.sub))
 }
 
 fn is_loopback(url: &Url) -> bool {
@@ -179,7 +180,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn issuer_audience_and_subject_all_have_to_fit() {
+    fn issuer_audience_and_subject_all_have_to_match() {
         let credential = |subject: &str, audience: &str| FederatedCredential {
             name: "ci".to_owned(),
             issuer: "https://issuer".to_owned(),
@@ -198,8 +199,8 @@ mod tests {
             let claims = json!({"iss": issuer, "aud": audience, "sub": subject, "exp": 1});
             let key = EncodingKey::from_secret(b"any");
             let token = jsonwebtoken::encode(&Header::default(), &claims, &key).unwrap();
-            let result = is_trusted(&Assertion::read(&token).unwrap(), &trusted);
-            assert_eq!(result.err().map(|refused| refused.code()), code);
+            let result = check_trust(&Assertion::read(&token).unwrap(), &trusted);
+            assert_eq!(result.err().map(|error| error.code()), code);
         }
     }
 }

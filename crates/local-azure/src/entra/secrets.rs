@@ -1,4 +1,4 @@
-//! Client secrets, of which only a hash is kept.
+//! Client secrets, which are stored only as hashes.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::state::Application;
 
-/// Gives the application another client secret, and says it this once: the application keeps a hash alone.
+/// Adds a client secret to the application and returns it. The application stores only its hash.
 #[must_use]
 pub fn add_secret(application: &mut Application) -> String {
     let random = [Uuid::new_v4(), Uuid::new_v4()].map(Uuid::into_bytes).concat();
@@ -17,18 +17,18 @@ pub fn add_secret(application: &mut Application) -> String {
     secret
 }
 
-/// Whether that is one of the application's secrets. How long it takes says nothing about them.
+/// Whether the application has that secret. The comparison takes constant time.
 pub fn has_secret(application: &Application, secret: &str) -> bool {
     let hash = hash(secret);
-    let fits = application.secrets.iter().fold(Choice::from(0), |fits, kept| {
-        fits | kept.as_bytes().ct_eq(hash.as_bytes())
+    let found = application.secrets.iter().fold(Choice::from(0), |found, stored| {
+        found | stored.as_bytes().ct_eq(hash.as_bytes())
     });
-    fits.into()
+    found.into()
 }
 
-/// SHA-256 in hexadecimal. A secret of this many random bits needs no slower hash.
+/// The SHA-256 hash in hexadecimal. A random secret of this length does not need a slow password hash.
 fn hash(secret: &str) -> String {
-    super::hexadecimal(&Sha256::digest(secret))
+    hex::encode(Sha256::digest(secret))
 }
 
 #[cfg(test)]
@@ -36,7 +36,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_secret_is_known_by_its_hash_alone() {
+    fn only_the_hash_of_a_secret_is_stored() {
         let mut application = Application {
             id: Uuid::new_v4(),
             client_id: Uuid::new_v4(),
@@ -51,7 +51,7 @@ mod tests {
         assert!(has_secret(&application, &one) && has_secret(&application, &two));
         assert!(!has_secret(&application, &one[1..]));
         assert!(!has_secret(&application, &application.secrets[0]));
-        let kept = serde_json::to_string(&application).unwrap();
-        assert!(!kept.contains(&one) && !kept.contains(&two));
+        let stored = serde_json::to_string(&application).unwrap();
+        assert!(!stored.contains(&one) && !stored.contains(&two));
     }
 }

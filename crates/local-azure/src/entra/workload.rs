@@ -1,5 +1,5 @@
-//! An issuer of tokens of this machine's own, as Kubernetes or GitHub have one: for trying workload identity federation
-//! with nothing else. <https://learn.microsoft.com/entra/workload-id/workload-identity-federation>
+//! This machine's own issuer of workload tokens, with which workload identity federation can be tried without Kubernetes
+//! or GitHub. <https://learn.microsoft.com/entra/workload-id/workload-identity-federation>
 
 use std::sync::Arc;
 
@@ -9,13 +9,13 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::Shared;
+use super::shared::Shared;
 use crate::tokens::now;
 
-/// How many seconds its tokens live: an hour, as a Kubernetes service account's.
+/// The lifetime of its tokens in seconds: an hour, as for Kubernetes service accounts.
 const LIFETIME: u64 = 60 * 60;
 
-/// A token of this issuer.
+/// Issues a token.
 pub fn token(shared: &Shared, subject: &str, audience: &str) -> String {
     let now = now();
     shared.workload_keys.sign(&json!({

@@ -1,4 +1,4 @@
-//! The managed identity endpoint of App Service.
+//! App Service's managed identity endpoint.
 //! <https://learn.microsoft.com/azure/app-service/overview-managed-identity#rest-endpoint-reference>
 
 use std::sync::Arc;
@@ -9,17 +9,18 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
-use super::asked::{self, Asked};
-use super::{Shared, is_resource};
+use super::selector::{self, IdentitySelector};
+use super::shared::{Shared, is_resource};
 use crate::state::{self, ManagedIdentity};
 
-/// The one version; 2017-09-01, with the header `secret`, is retired.
+/// The only supported version. 2017-09-01, which uses the header `secret`, is retired.
 const VERSION: &str = "2019-08-01";
 
-/// The header that proves that the app itself asks.
+/// The header that proves that the request comes from the app.
 const SECRET: &str = "x-identity-header";
 
-/// Azure's answer when the identity is not assigned to the app, and when none is named and the app has none of its own.
+/// Azure's message if the identity is not assigned to the app, or if the request names none and the app has no
+/// system-assigned identity.
 const NOT_ASSIGNED: &str =
     "No User Assigned or Delegated Managed Identity found for specified ClientId/ResourceId/PrincipalId.";
 
@@ -30,10 +31,10 @@ pub async fn token(
     Query(query): Query<Vec<(String, String)>>,
 ) -> Response {
     let (resource, identity) = match check(&shared, &headers, &query) {
-        Ok(asked) => asked,
+        Ok(checked) => checked,
         Err((status, message)) => return error(status, &message),
     };
-    if let Err(fault) = shared.fault().await {
+    if let Err(fault) = shared.apply_fault().await {
         let status = StatusCode::from_u16(fault.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let answer = error(status, "An unexpected error occured while fetching the AAD Token.");
         return match fault.retry_after {
@@ -41,11 +42,11 @@ pub async fn token(
             None => answer,
         };
     }
-    let given = shared.give(&identity, &resource);
+    let issued = shared.token(&identity, &resource);
     Json(json!({
-        "access_token": given.token,
-        // A text, as Azure's: clients count on it.
-        "expires_on": given.claims.exp.to_string(),
+        "access_token": issued.token,
+        // A string, as on Azure: clients depend on it.
+        "expires_on": issued.claims.exp.to_string(),
         "resource": resource,
         "token_type": "Bearer",
         "client_id": identity.client_id,
@@ -53,7 +54,7 @@ pub async fn token(
     .into_response()
 }
 
-/// The resource and the identity of a request that is in order.
+/// Validates a request. Returns its resource and identity.
 fn check(
     shared: &Shared,
     headers: &HeaderMap,
@@ -67,38 +68,42 @@ fn check(
     let secret = headers.get(SECRET).and_then(|value| value.to_str().ok());
     let app = secret.and_then(|secret| shared.azure.identity_headers().app(secret));
     let app = app.ok_or_else(unauthorized)?;
-    match asked::value(query, "api-version") {
+    match selector::value(query, "api-version") {
         Some(VERSION) => {}
-        Some(_) => return Err(bad("The api-version is not supported: 2019-08-01 is.")),
+        Some(_) => {
+            return Err(bad(
+                "The api-version is not supported. The supported version is 2019-08-01.",
+            ));
+        }
         None => return Err(bad("The api-version is missing.")),
     }
-    let resource = asked::value(query, "resource").filter(|resource| is_resource(resource));
-    let resource = resource.ok_or_else(|| bad("The resource is missing, or is a scope and no resource."))?;
-    let asked = Asked::of(query)
+    let resource = selector::value(query, "resource").filter(|resource| is_resource(resource));
+    let resource = resource.ok_or_else(|| bad("The resource is missing, or is a scope instead of a resource."))?;
+    let selector = IdentitySelector::parse(query)
         .ok_or_else(|| bad("The request names more than one of client_id, principal_id, object_id and mi_res_id."))?;
     shared.azure.read(|state| {
         if !state.knows_resource(resource) {
             return Err(bad(&format!("AADSTS500011: {}", state.unknown_resource(resource))));
         }
-        // The header outlives an app that was deleted meanwhile.
+        // The app may have been deleted since its header was created.
         let mut apps = state.web_apps.iter();
         let app = apps
             .find(|site| site.name.eq_ignore_ascii_case(&app))
             .ok_or_else(unauthorized)?;
-        let identity = find(state, &app.identity, &asked).ok_or_else(|| bad(NOT_ASSIGNED))?;
+        let identity = find(state, &app.identity, &selector).ok_or_else(|| bad(NOT_ASSIGNED))?;
         Ok((resource.to_owned(), identity.clone()))
     })
 }
 
-/// The app's own identity if none is named. An id names user-assigned ones alone, as in Azure.
+/// Selects the system-assigned identity if the request names none. As on Azure, ids select only user-assigned ones.
 fn find<'a>(
     state: &'a state::State,
     assigned: &'a state::AssignedIdentities,
-    asked: &Asked,
+    selector: &IdentitySelector,
 ) -> Option<&'a ManagedIdentity> {
-    match asked {
-        Asked::Unnamed => asked::system_assigned(state, assigned),
-        _ => asked::user_assigned(state, assigned).find(|identity| asked.means(identity)),
+    match selector {
+        IdentitySelector::Unnamed => selector::system_assigned(state, assigned),
+        _ => selector::user_assigned(state, assigned).find(|identity| selector.matches(identity)),
     }
 }
 

@@ -1,4 +1,4 @@
-//! The platform's own cache of tokens.
+//! The platform's token cache.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Mutex;
@@ -6,81 +6,92 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use crate::state::{Azure, Principal};
+use crate::azure::Azure;
+use crate::state::Principal;
 use crate::tokens::{Claims, now};
 
-/// How many tokens are remembered for [`Cache::issued`].
-const REMEMBERED: usize = 1000;
+/// The maximum length of [`Cache::issued`].
+const ISSUED_LIMIT: usize = 1000;
 
-/// The last token of each identity and resource, which comes back until half of its lifetime is over.
+/// Caches the last token of each identity and resource until half of its lifetime is over.
 ///
-/// Azure keeps tokens for around 24 hours and has no way to make it forget one, so that a new group membership may not
-/// show for so long: <https://learn.microsoft.com/azure/app-service/overview-managed-identity#configure-target-resource>.
-/// When a new one comes is not documented. Half of its lifetime is when MSAL asks again (`refresh_in`): then it gets
-/// one that lives longer than the one it has.
+/// Azure caches tokens for about 24 hours and offers no way to clear the cache, so a new group membership can take that
+/// long to show: <https://learn.microsoft.com/azure/app-service/overview-managed-identity#configure-target-resource>.
+/// It does not document when it issues a new token. MSAL refreshes a token after half of its lifetime (`refresh_in`),
+/// and this cache then has a token for it that expires later.
 #[derive(Default)]
-pub struct Cache(Mutex<Kept>);
+pub struct Cache(Mutex<Entries>);
 
 #[derive(Default)]
-struct Kept {
+struct Entries {
     tokens: HashMap<(Uuid, String), Entry>,
     issued: VecDeque<String>,
 }
 
 struct Entry {
-    given: Given,
-    /// The fault that held when it was signed: a changed lifetime is to be seen at once.
+    token: IssuedToken,
+    /// The injected lifetime when the token was issued. If that changes, a new token is issued immediately.
     lifetime: Option<Duration>,
 }
 
-/// A token and what it says.
+/// A token and its claims.
 #[derive(Clone)]
-pub struct Given {
+pub struct IssuedToken {
     pub token: String,
     pub claims: Claims,
 }
 
 impl Cache {
-    /// A token of that principal for that resource.
-    pub fn give(&self, azure: &Azure, principal: &Principal, resource: &str) -> Given {
+    /// A token of the principal for the resource.
+    pub fn token(&self, azure: &Azure, principal: &Principal, resource: &str) -> IssuedToken {
         let lifetime = azure.faults().now().token_lifetime;
-        let mut kept = self.0.lock().expect("nobody panics");
+        let mut entries = self.0.lock().expect("no thread panics while holding the lock");
         let key = (principal.id, resource.to_owned());
-        if let Some(entry) = kept.tokens.get(&key)
+        if let Some(entry) = entries.tokens.get(&key)
             && entry.lifetime == lifetime
-            && is_fresh(&entry.given.claims)
+            && is_fresh(&entry.token.claims)
         {
-            return entry.given.clone();
+            return entry.token.clone();
         }
         let claims = azure.claims(principal, resource);
-        let given = Given {
+        let issued = IssuedToken {
             token: azure.sign(&claims),
             claims,
         };
-        if kept.issued.len() == REMEMBERED {
-            kept.issued.pop_front();
+        if entries.issued.len() == ISSUED_LIMIT {
+            entries.issued.pop_front();
         }
-        kept.issued.push_back(given.token.clone());
+        entries.issued.push_back(issued.token.clone());
         let entry = Entry {
-            given: given.clone(),
+            token: issued.clone(),
             lifetime,
         };
-        kept.tokens.insert(key, entry);
-        given
+        entries.tokens.insert(key, entry);
+        issued
     }
 
-    /// The tokens that were signed here, newest last.
+    /// The tokens that were issued, oldest first.
     pub fn issued(&self) -> Vec<String> {
-        self.0.lock().expect("nobody panics").issued.iter().cloned().collect()
+        self.0
+            .lock()
+            .expect("no thread panics while holding the lock")
+            .issued
+            .iter()
+            .cloned()
+            .collect()
     }
 
-    /// Forgets the tokens that would come back.
+    /// Clears the cache.
     pub fn clear(&self) {
-        self.0.lock().expect("nobody panics").tokens.clear();
+        self.0
+            .lock()
+            .expect("no thread panics while holding the lock")
+            .tokens
+            .clear();
     }
 }
 
-/// Whether half of its lifetime is still to come.
+/// Whether less than half of the token's lifetime is over.
 fn is_fresh(claims: &Claims) -> bool {
     now() < claims.iat + (claims.exp - claims.iat) / 2
 }
@@ -92,35 +103,35 @@ mod tests {
     use crate::tokens::{POSTGRES, STORAGE};
 
     #[test]
-    fn a_token_comes_back_until_something_changed() {
+    fn a_token_is_cached_until_something_changes() {
         let folder = tempfile::tempdir().unwrap();
         let azure = Azure::open(folder.path()).unwrap();
         let [one, two] = ["one", "two"].map(|name| ManagedIdentity::new(format!("/x/{name}")).principal());
         let cache = Cache::default();
-        let give = |principal, resource| cache.give(&azure, principal, resource).token;
-        let first = give(&one, STORAGE);
-        assert_eq!(give(&one, STORAGE), first);
-        assert_ne!(give(&two, STORAGE), first);
-        assert_ne!(give(&one, POSTGRES), first);
+        let token = |principal, resource| cache.token(&azure, principal, resource).token;
+        let first = token(&one, STORAGE);
+        assert_eq!(token(&one, STORAGE), first);
+        assert_ne!(token(&two, STORAGE), first);
+        assert_ne!(token(&one, POSTGRES), first);
 
         azure.keys().rotate().unwrap();
-        assert_eq!(give(&one, STORAGE), first, "it is still good");
+        assert_eq!(token(&one, STORAGE), first, "it is still valid");
         azure
             .faults()
             .change(|faults| faults.token_lifetime = Some(Duration::from_mins(1)));
-        let short = cache.give(&azure, &one, STORAGE);
+        let short = cache.token(&azure, &one, STORAGE);
         assert_eq!(short.claims.exp - short.claims.iat, 60);
         azure.faults().change(|faults| faults.token_lifetime = None);
-        let last = give(&one, STORAGE);
+        let last = token(&one, STORAGE);
         assert_ne!(last, first);
         cache.clear();
-        assert_ne!(give(&one, STORAGE), last);
+        assert_ne!(token(&one, STORAGE), last);
         assert_eq!(cache.issued().len(), 6);
         assert_eq!(cache.issued()[0], first);
     }
 
     #[test]
-    fn half_of_the_lifetime_is_fresh() {
+    fn a_token_is_fresh_for_half_of_its_lifetime() {
         let folder = tempfile::tempdir().unwrap();
         let azure = Azure::open(folder.path()).unwrap();
         let principal = ManagedIdentity::new("/x/one".to_owned()).principal();

@@ -3,29 +3,60 @@
 use sha2::{Digest as _, Sha256};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 
-use super::{Postgres, config, failed};
+use super::connection::{Superuser, failed};
+use super::identifier::quote_identifier;
+use crate::azure::Azure;
+use crate::error::{Error, Result};
 use crate::state::{PostgresServer, PrincipalKind};
-use crate::{Error, Result};
 
 const SERVER: &str = include_str!("sql/server.sql");
 const PGAADAUTH: &str = include_str!("sql/pgaadauth.sql");
 const DATABASE: &str = include_str!("sql/database.sql");
 
-/// PostgreSQL's code for a database that is there already.
+/// PostgreSQL's error code for a database that already exists.
 const DUPLICATE_DATABASE: &str = "42P04";
 
-impl Postgres {
-    /// Brings the tenant's directory and the server's administrators of the state into the server: the functions look
-    /// principals up there, and each Entra administrator has a role of its display name. To be called when either has
-    /// changed.
-    pub async fn sync_directory(&self) -> Result<()> {
-        let mut connection = self.own_connection("postgres").await?;
+/// The server with that name in the state.
+pub(super) fn config(azure: &Azure, name: &str) -> Result<PostgresServer> {
+    let server = azure.read(|state| {
+        let mut servers = state.postgres_servers.iter();
+        servers.find(|server| server.name == name).cloned()
+    });
+    server.ok_or_else(|| Error::Refused(format!("there is no PostgreSQL server {name:?}")))
+}
+
+/// The control plane of one running server.
+pub(super) struct ControlPlane<'a> {
+    pub(super) azure: &'a Azure,
+    pub(super) server: &'a str,
+    pub(super) superuser: &'a Superuser,
+}
+
+impl ControlPlane<'_> {
+    fn config(&self) -> Result<PostgresServer> {
+        config(self.azure, self.server)
+    }
+
+    /// Changes the server in the state.
+    fn change(&self, change: impl FnOnce(&mut PostgresServer)) -> Result<()> {
+        self.azure.change(|state| {
+            let mut servers = state.postgres_servers.iter_mut();
+            if let Some(server) = servers.find(|server| server.name == self.server) {
+                change(server);
+            }
+            Ok(())
+        })
+    }
+
+    /// Copies the tenant's directory and the server's Entra administrators from the state into the server.
+    pub(super) async fn sync_directory(&self) -> Result<()> {
+        let mut connection = self.superuser.connect_isolated("postgres").await?;
         self.sync(&mut connection).await?;
         connection.close().await.map_err(failed)
     }
 
     async fn sync(&self, connection: &mut PgConnection) -> Result<()> {
-        let config = config(&self.azure, &self.name)?;
+        let config = self.config()?;
         let (tenant, principals) = self
             .azure
             .read(|state| (state.tenant, state.principals().collect::<Vec<_>>()));
@@ -36,9 +67,9 @@ impl Postgres {
             .map(|principal| principal.display_name.as_str())
             .collect();
         let administrators: Vec<_> = config.entra_administrators.iter().map(ToString::to_string).collect();
-        let mut all = connection.begin().await.map_err(failed)?;
-        // Also keeps another sync out until this one is done.
-        (&mut *all)
+        let mut transaction = connection.begin().await.map_err(failed)?;
+        // The lock also serialises concurrent calls.
+        (&mut *transaction)
             .execute("lock table local_azure.tenant; delete from local_azure.tenant; delete from local_azure.directory")
             .await
             .map_err(failed)?;
@@ -52,42 +83,33 @@ impl Postgres {
                 .bind(administrators)
                 .bind(config.administrator_login),
         ] {
-            statement.execute(&mut *all).await.map_err(failed)?;
+            statement.execute(&mut *transaction).await.map_err(failed)?;
         }
-        all.commit().await.map_err(failed)
+        transaction.commit().await.map_err(failed)
     }
 
-    /// Makes that database if it is not there, as `az postgres flexible-server db create` does, and keeps it in the
-    /// state.
-    pub async fn create_database(&self, name: &str) -> Result<()> {
-        let mut connection = self.own_connection("postgres").await?;
-        make_database(&mut connection, name).await?;
+    /// Creates the database if it does not exist, and records it in the state.
+    pub(super) async fn create_database(&self, name: &str) -> Result<()> {
+        let mut connection = self.superuser.connect_isolated("postgres").await?;
+        create_database(&mut connection, name).await?;
         connection.close().await.map_err(failed)?;
-        self.azure.change(|state| {
-            let server = state
-                .postgres_servers
-                .iter_mut()
-                .find(|server| server.name == self.name);
-            if let Some(server) = server
-                && name != "postgres"
-                && !server.databases.iter().any(|database| database == name)
-            {
+        self.change(|server| {
+            if name != "postgres" && !server.databases.iter().any(|database| database == name) {
                 server.databases.push(name.to_owned());
             }
-            Ok(())
         })
     }
 
-    /// Gives the administrator with a password this one.
-    pub async fn set_administrator_password(&self, password: &str) -> Result<()> {
-        let name = config(&self.azure, &self.name)?.administrator_login.ok_or_else(|| {
+    /// Sets the password of the administrator with a password.
+    pub(super) async fn set_administrator_password(&self, password: &str) -> Result<()> {
+        let name = self.config()?.administrator_login.ok_or_else(|| {
             Error::Refused(format!(
-                "the server {} has no administrator with a password: it takes Microsoft Entra tokens only",
-                self.name
+                "the server {} has no administrator with a password: it accepts only Microsoft Entra tokens",
+                self.server
             ))
         })?;
-        let mut connection = self.own_connection("postgres").await?;
-        // Nothing of a statement with a password in it gets into the log.
+        let mut connection = self.superuser.connect_isolated("postgres").await?;
+        // Keeps the statement, which contains the password, out of the log.
         connection
             .execute("set log_min_messages to panic")
             .await
@@ -96,80 +118,67 @@ impl Postgres {
         connection.close().await.map_err(failed)
     }
 
-    /// Sets the server parameter `azure.extensions`: the extensions that users may create. At first there are none.
-    /// <https://learn.microsoft.com/azure/postgresql/extensions/how-to-allow-extensions>
-    pub async fn allow_extensions(&self, names: &[&str]) -> Result<()> {
+    /// Sets the server parameter `azure.extensions`.
+    pub(super) async fn allow_extensions(&self, names: &[&str]) -> Result<()> {
         let is_name = |name: &&str| {
             let is_part = |character: char| character.is_ascii_alphanumeric() || "_-".contains(character);
             !name.is_empty() && name.chars().all(is_part)
         };
-        if let Some(wrong) = names.iter().find(|name| !is_name(name)) {
-            return Err(Error::Refused(format!("{wrong:?} is no name of an extension")));
+        if let Some(invalid) = names.iter().find(|name| !is_name(name)) {
+            return Err(Error::Refused(format!("{invalid:?} is not a valid extension name")));
         }
-        let mut connection = self.own_connection("postgres").await?;
+        let mut connection = self.superuser.connect_isolated("postgres").await?;
         let set = format!("alter system set azure.extensions = '{}'", names.join(","));
         connection.execute(AssertSqlSafe(set)).await.map_err(failed)?;
         connection.execute("select pg_reload_conf()").await.map_err(failed)?;
         connection.close().await.map_err(failed)
     }
 
-    /// Makes the server what its part of the state says, whatever it is by now.
+    /// Brings the server in line with its configuration in the state.
     pub(super) async fn prepare(&self) -> Result<()> {
-        let config = config(&self.azure, &self.name)?;
-        let mut connection = self.own_connection("postgres").await?;
+        let config = self.config()?;
+        let mut connection = self.superuser.connect_isolated("postgres").await?;
         self.run_scripts(&mut connection).await?;
         if let Some(name) = &config.administrator_login {
             set_password_administrator(&mut connection, name, None).await?;
         }
         self.sync(&mut connection).await?;
         for database in &config.databases {
-            make_database(&mut connection, database).await?;
+            create_database(&mut connection, database).await?;
         }
         connection.close().await.map_err(failed)?;
-        if config.port != self.port {
-            self.azure.change(|state| {
-                let server = state
-                    .postgres_servers
-                    .iter_mut()
-                    .find(|server| server.name == self.name);
-                if let Some(server) = server {
-                    server.port = self.port;
-                }
-                Ok(())
-            })?;
+        if config.port != self.superuser.port {
+            self.change(|server| server.port = self.superuser.port)?;
         }
         Ok(())
     }
 
-    /// Runs the scripts of `sql/` that have not been run yet as they are now.
+    /// Runs the scripts of `sql/` unless their current version has already been run.
     async fn run_scripts(&self, connection: &mut PgConnection) -> Result<()> {
-        let hash = Sha256::digest([SERVER, PGAADAUTH, DATABASE].concat());
-        let hash: String = hash
-            .iter()
-            .fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
-        let run: Option<Option<String>> = sqlx::query_scalar(
+        let hash = hex::encode(Sha256::digest([SERVER, PGAADAUTH, DATABASE].concat()));
+        let installed: Option<Option<String>> = sqlx::query_scalar(
             "select obj_description(oid, 'pg_namespace') from pg_namespace where nspname = 'local_azure'",
         )
         .fetch_optional(&mut *connection)
         .await
         .map_err(failed)?;
-        if run.flatten().as_ref() == Some(&hash) {
+        if installed.flatten().as_ref() == Some(&hash) {
             return Ok(());
         }
-        // The template that is closed is one that databases are made from, too.
+        // template0 accepts no connections by default, but databases are created from it too.
         let open = "alter database template0 allow_connections true";
         for script in [SERVER, PGAADAUTH, DATABASE, open] {
             connection.execute(script).await.map_err(failed)?;
         }
         for template in ["template0", "template1"] {
-            let mut connection = self.own_connection(template).await?;
+            let mut connection = self.superuser.connect_isolated(template).await?;
             connection.execute(DATABASE).await.map_err(failed)?;
             connection.close().await.map_err(failed)?;
         }
         let close = "alter database template0 allow_connections false";
-        let done = format!("comment on schema local_azure is '{hash}'");
+        let record = format!("comment on schema local_azure is '{hash}'");
         connection.execute(close).await.map_err(failed)?;
-        connection.execute(AssertSqlSafe(done)).await.map_err(failed)?;
+        connection.execute(AssertSqlSafe(record)).await.map_err(failed)?;
         Ok(())
     }
 }
@@ -184,8 +193,27 @@ async fn set_password_administrator(connection: &mut PgConnection, name: &str, p
     Ok(())
 }
 
-/// Names that no administrator can have.
-const TAKEN: [&str; 8] = [
+/// Creates the database if it does not exist.
+async fn create_database(connection: &mut PgConnection, name: &str) -> Result<()> {
+    let exists: bool = sqlx::query_scalar("select exists (select from pg_database where datname = $1)")
+        .bind(name)
+        .fetch_one(&mut *connection)
+        .await
+        .map_err(failed)?;
+    if !exists {
+        let create = format!("create database {} owner azure_pg_admin", quote_identifier(name));
+        match connection.execute(AssertSqlSafe(create)).await {
+            // Another connection has just created it.
+            Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some(DUPLICATE_DATABASE) => {}
+            Err(error) => return Err(failed(error)),
+            Ok(_) => {}
+        }
+    }
+    Ok(())
+}
+
+/// Names that an administrator cannot have.
+const RESERVED: [&str; 8] = [
     "azure_superuser",
     "azuresu",
     "azure_pg_admin",
@@ -196,33 +224,13 @@ const TAKEN: [&str; 8] = [
     "public",
 ];
 
-/// Makes that database if it is not there.
-async fn make_database(connection: &mut PgConnection, name: &str) -> Result<()> {
-    let there: bool = sqlx::query_scalar("select exists (select from pg_database where datname = $1)")
-        .bind(name)
-        .fetch_one(&mut *connection)
-        .await
-        .map_err(failed)?;
-    if !there {
-        let create = format!("create database {} owner azure_pg_admin", quoted(name));
-        let created = connection.execute(AssertSqlSafe(create)).await;
-        match created {
-            // Somebody else made it just now.
-            Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some(DUPLICATE_DATABASE) => {}
-            Err(error) => return Err(failed(error)),
-            Ok(_) => {}
-        }
-    }
-    Ok(())
-}
-
-/// Azure's rules for names, as far as a folder or `pg_hba.conf` depends on them.
+/// Checks those of Azure's rules for names on which a folder or `pg_hba.conf` depends.
 /// <https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules#microsoftdbforpostgresql>
 pub(super) fn check_names(config: &PostgresServer) -> Result<()> {
     let is_server = |character: char| matches!(character, 'a'..='z' | '0'..='9' | '-');
     if !(3..=63).contains(&config.name.len()) || !config.name.chars().all(is_server) {
         return Err(Error::Refused(format!(
-            "a PostgreSQL server has a name of 3 to 63 lower-case letters, digits and hyphens, unlike {:?}",
+            "{:?} is not a valid PostgreSQL server name: use 3 to 63 lower-case letters, digits and hyphens",
             config.name
         )));
     }
@@ -232,26 +240,22 @@ pub(super) fn check_names(config: &PostgresServer) -> Result<()> {
             if !(1..=63).contains(&login.len())
                 || !login.chars().all(is_login)
                 || login.starts_with("pg_")
-                || TAKEN.contains(&login.as_str()) =>
+                || RESERVED.contains(&login.as_str()) =>
         {
             Err(Error::Refused(format!(
-                "the administrator of a PostgreSQL server cannot be called {login:?}"
+                "{login:?} is not a valid name for the administrator of a PostgreSQL server: use 1 to 63 letters, \
+                 digits, hyphens and underscores, and no reserved name"
             )))
         }
         _ => Ok(()),
     }
 }
 
-/// The words of `pgaadauth_create_principal_with_oid`.
+/// The kind as `pgaadauth_create_principal_with_oid` names it.
 fn kind(kind: PrincipalKind) -> &'static str {
     match kind {
         PrincipalKind::User => "user",
         PrincipalKind::Group => "group",
         PrincipalKind::ServicePrincipal => "service",
     }
-}
-
-/// A name as SQL takes it.
-fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
 }

@@ -1,4 +1,4 @@
-//! Whose token is the password of which role, as the server itself knows it.
+//! Looking up in the server which principal's tokens are the password of a role.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::tokens::Claims;
 
-/// The principal of a role.
+/// The principal that a role is bound to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Binding {
     pub(super) kind: Kind,
@@ -18,7 +18,7 @@ pub(super) struct Binding {
     pub(super) is_mfa: bool,
 }
 
-/// What the principal is, by the words of `pgaadauth_create_principal_with_oid`.
+/// The principal's kind, as `pgaadauth_create_principal_with_oid` names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     User,
@@ -27,9 +27,9 @@ pub(super) enum Kind {
 }
 
 impl Binding {
-    /// Whether a token that is good in itself is the password of the role; otherwise why not.
+    /// Checks that a valid token with these claims is the role's password. Returns the reason if it is not.
     ///
-    /// The first two texts are Azure's own:
+    /// The first two messages are Azure's own:
     /// <https://github.com/MicrosoftDocs/azure-docs/issues/120133>,
     /// <https://learn.microsoft.com/azure/developer/java/spring-framework/deploy-passwordless-spring-database-app>.
     pub(super) fn admits(&self, role: &str, claims: &Claims) -> Result<(), String> {
@@ -49,80 +49,83 @@ impl Binding {
                 return Err(format!("Service principal oid mismatch for role[{role}]"));
             }
             Kind::User if claims.oid != self.object_id => {
-                return Err(format!("the token is of another user than that of role[{role}]"));
+                return Err(format!("the token belongs to another user than role[{role}]"));
             }
             Kind::Group if !claims.groups.contains(&self.object_id) => {
-                return Err(format!("the token is of no member of the group of role[{role}]"));
+                return Err(format!(
+                    "the token's principal is not a member of the group of role[{role}]"
+                ));
             }
             Kind::User | Kind::Group | Kind::Service => {}
         }
-        // No token here has the claim `amr`, by which Entra says how somebody signed in.
+        // Local Azure's tokens lack the claim `amr`, with which Entra says how the user authenticated.
         if self.is_mfa {
             return Err(format!(
-                "role[{role}] wants a token of a multifactor sign-in, and Local Azure issues none"
+                "role[{role}] requires a multifactor sign-in, which Local Azure does not support"
             ));
         }
         Ok(())
     }
 }
 
-/// Asks the server by one connection of the superuser, which stays open: PostgreSQL waits for the answer while it lets
-/// somebody in, and may have no connection left by then.
+/// Queries the server over one superuser connection that stays open. PostgreSQL waits for the answer during a sign-in,
+/// when it may have no free connection left.
 #[derive(Clone)]
-pub(super) struct Catalogue(mpsc::Sender<Question>);
+pub(super) struct Catalogue(mpsc::Sender<Lookup>);
 
-struct Question {
-    /// `None`: whether the server answers at all, which it does before it has anything to look up in.
+struct Lookup {
+    /// `None` only checks that the server responds, which it does even before the catalogue's tables exist.
     role: Option<String>,
     answer: oneshot::Sender<Result<Option<Binding>, String>>,
 }
 
-/// How long the server is waited for.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a lookup is retried.
+const RETRY_LIMIT: Duration = Duration::from_secs(5);
 /// How long one attempt may take.
-const ATTEMPT: Duration = Duration::from_secs(3);
-const PAUSE: Duration = Duration::from_millis(50);
+const ATTEMPT_LIMIT: Duration = Duration::from_secs(3);
+/// The pause between two attempts.
+const RETRY_PAUSE: Duration = Duration::from_millis(50);
 
 impl Catalogue {
-    /// The catalogue, and what has to run for as long as it is asked.
+    /// Creates the catalogue, and the task that serves it.
     pub(super) fn new(server: PgConnectOptions) -> (Self, impl Future<Output = ()> + Send + 'static) {
-        let (ask, questions) = mpsc::channel(1);
-        (Self(ask), keep(server, questions))
+        let (sender, lookups) = mpsc::channel(1);
+        (Self(sender), serve(server, lookups))
     }
 
-    /// The principal of that role; `None`: it has none. An error is a server that does not answer.
+    /// The principal of the role, or `None` if it has none. Fails if the server does not respond.
     pub(super) async fn binding(&self, role: &str) -> Result<Option<Binding>, String> {
-        self.ask(Some(role.to_owned())).await
+        self.look_up(Some(role.to_owned())).await
     }
 
-    /// Waits for the server to answer.
-    pub(super) async fn reach(&self) -> Result<(), String> {
-        self.ask(None).await.map(drop)
+    /// Waits until the server responds.
+    pub(super) async fn wait_for_server(&self) -> Result<(), String> {
+        self.look_up(None).await.map(drop)
     }
 
-    async fn ask(&self, role: Option<String>) -> Result<Option<Binding>, String> {
+    async fn look_up(&self, role: Option<String>) -> Result<Option<Binding>, String> {
         let (answer, answered) = oneshot::channel();
-        let question = Question { role, answer };
-        let over = || "Local Azure is ending".to_owned();
-        self.0.send(question).await.map_err(|_| over())?;
-        answered.await.map_err(|_| over())?
+        let lookup = Lookup { role, answer };
+        let stopping = || "Local Azure is stopping".to_owned();
+        self.0.send(lookup).await.map_err(|_| stopping())?;
+        answered.await.map_err(|_| stopping())?
     }
 }
 
-async fn keep(server: PgConnectOptions, mut questions: mpsc::Receiver<Question>) {
+async fn serve(server: PgConnectOptions, mut lookups: mpsc::Receiver<Lookup>) {
     let mut connection = None;
-    while let Some(Question { role, answer }) = questions.recv().await {
+    while let Some(Lookup { role, answer }) = lookups.recv().await {
         let begun = Instant::now();
         let result = loop {
-            let attempt = timeout(ATTEMPT, look_up(&server, &mut connection, role.as_deref())).await;
-            match attempt.unwrap_or_else(|_| Err("it does not answer".to_owned())) {
+            let attempt = timeout(ATTEMPT_LIMIT, query_binding(&server, &mut connection, role.as_deref())).await;
+            match attempt.unwrap_or_else(|_| Err("the server does not respond".to_owned())) {
                 Err(error) => {
-                    // What failed may be the connection alone, as after a restart.
+                    // Reconnects, because the server may have been restarted.
                     connection = None;
-                    if begun.elapsed() > PATIENCE || answer.is_closed() {
+                    if begun.elapsed() > RETRY_LIMIT || answer.is_closed() {
                         break Err(error);
                     }
-                    sleep(PAUSE).await;
+                    sleep(RETRY_PAUSE).await;
                 }
                 done => break done,
             }
@@ -130,11 +133,11 @@ async fn keep(server: PgConnectOptions, mut questions: mpsc::Receiver<Question>)
         let _ = answer.send(result);
     }
     if let Some(connection) = connection {
-        let _ = timeout(ATTEMPT, connection.close()).await;
+        let _ = timeout(ATTEMPT_LIMIT, connection.close()).await;
     }
 }
 
-async fn look_up(
+async fn query_binding(
     server: &PgConnectOptions,
     connection: &mut Option<PgConnection>,
     role: Option<&str>,
@@ -143,7 +146,7 @@ async fn look_up(
         Some(connection) => connection,
         None => connection.insert(server.connect().await.map_err(|error| error.to_string())?),
     };
-    // No role's name has a NUL, and PostgreSQL takes none.
+    // PostgreSQL rejects a parameter with a NUL, and no role's name contains one.
     let Some(role) = role.filter(|role| !role.contains('\0')) else {
         connection.ping().await.map_err(|error| error.to_string())?;
         return Ok(None);
@@ -187,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn a_role_admits_its_principal_alone() {
+    fn a_role_admits_only_its_principal() {
         use PrincipalKind::{ServicePrincipal as App, User};
         let (own, other, group) = (Uuid::new_v4(), Uuid::new_v4(), Uuid::new_v4());
         for (kind, object_id, is_mfa, claims, refusal) in [
@@ -211,8 +214,8 @@ mod tests {
                 claims(App, own, &[]),
                 "neither an AAD_AUTH_TOKENTYPE",
             ),
-            (Kind::Group, group, false, claims(User, own, &[other]), "no member"),
-            (Kind::Group, group, false, claims(User, group, &[]), "no member"),
+            (Kind::Group, group, false, claims(User, own, &[other]), "not a member"),
+            (Kind::Group, group, false, claims(User, group, &[]), "not a member"),
             (Kind::Service, group, false, claims(App, own, &[group]), "oid mismatch"),
             (Kind::User, own, true, claims(User, own, &[]), "multifactor"),
             (Kind::Service, own, true, claims(App, own, &[]), "multifactor"),

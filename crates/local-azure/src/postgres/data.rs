@@ -1,4 +1,4 @@
-//! The folder of a server: its data, its settings, and who is let in how.
+//! The folder of a server: its data, its settings and its authentication rules.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -11,52 +11,53 @@ use std::time::Duration;
 use tokio::process::Command;
 use uuid::Uuid;
 
+use super::connection::SUPERUSER;
 use super::programs::Programs;
+use crate::azure::Azure;
+use crate::error::{Error, Result};
+use crate::files::write_private;
 use crate::process::{Process, Program, plain_environment, signal};
-use crate::state::{Azure, PostgresServer, write_private};
-use crate::{Error, Result};
+use crate::state::PostgresServer;
 
-/// The superuser, by Azure's name. Nobody but Local Azure signs in as it.
-pub(super) const SUPERUSER: &str = "azuresu";
-
-/// The role that all roles of Entra are members of, for PostgreSQL to know them by.
+/// The role that contains all Entra roles, so that `pg_hba.conf` can match them.
 const ENTRA_ROLES: &str = "azure_ad_user";
 
-/// How long it has to end connections and write what it has, in seconds.
+/// How many seconds it has to close connections and write its data.
 const STOP_LIMIT: u64 = 60;
 
-/// `<state>/postgres/<server>`: the superuser's password beside the folder `server`, which is the server's own.
+/// The folder `<state>/postgres/<server>`. It contains the superuser's password and the folder `server`, which belongs
+/// to the server's user.
 #[derive(Clone)]
 pub(super) struct Folder {
     programs: Programs,
-    /// What the server's user owns.
+    /// The folder that belongs to the server's user.
     own: PathBuf,
     pub(super) log: PathBuf,
     pub(super) password: String,
 }
 
 impl Folder {
-    /// The folder of that server, with data in it that no one has changed yet when there were none.
+    /// Opens the folder of that server. Its data is initialised if it does not exist.
     pub(super) async fn open(azure: &Azure, server: &str) -> Result<Self> {
         let folder = azure.subfolder("postgres")?.join(server);
         let own = folder.join("server");
         fs::create_dir_all(&own).map_err(Error::file(&own))?;
         let version_file = own.join("data/PG_VERSION");
-        let of_data = match fs::read_to_string(&version_file) {
+        let data_version = match fs::read_to_string(&version_file) {
             Ok(text) => Some(text.trim().parse().map_err(|_| {
                 Error::Refused(format!(
-                    "{} is no version of a PostgreSQL that is supported",
+                    "{} does not contain a supported PostgreSQL version",
                     version_file.display()
                 ))
             })?),
             Err(error) if error.kind() == ErrorKind::NotFound => None,
             Err(error) => return Err(Error::file(version_file)(error)),
         };
-        let programs = Programs::find(of_data)?;
-        give(&programs, &own)?;
+        let programs = Programs::find(data_version)?;
+        chown(&programs, &own)?;
         fs::set_permissions(&own, fs::Permissions::from_mode(0o700)).map_err(Error::file(&own))?;
         let password_file = folder.join("azuresu.password");
-        let password = if of_data.is_some() {
+        let password = if data_version.is_some() {
             fs::read_to_string(&password_file).map_err(Error::file(&password_file))?
         } else {
             let password = Uuid::new_v4().simple().to_string();
@@ -69,18 +70,18 @@ impl Folder {
             log: azure.subfolder("logs")?.join(format!("postgres-{server}.log")),
             password,
         };
-        if of_data.is_none() {
+        if data_version.is_none() {
             folder.initialize().await?;
         }
         Ok(folder)
     }
 
-    /// The folder that PostgreSQL calls its data directory.
+    /// PostgreSQL's data directory.
     fn data(&self) -> PathBuf {
         self.own.join("data")
     }
 
-    /// Makes the data, all or nothing.
+    /// Creates the data. If this fails, no data directory exists.
     async fn initialize(&self) -> Result<()> {
         let new = self.own.join("new");
         if new.exists() {
@@ -111,7 +112,7 @@ impl Folder {
             .map_err(|error| Error::failed("PostgreSQL's initdb", error))?;
         let _ = fs::remove_file(password);
         if !output.status.success() {
-            return Err(Error::failed("PostgreSQL's initdb", said(&output)));
+            return Err(Error::failed("PostgreSQL's initdb", output_text(&output)));
         }
         let settings = new.join("postgresql.conf");
         let mut text = fs::read_to_string(&settings).map_err(Error::file(&settings))?;
@@ -120,20 +121,20 @@ impl Folder {
         fs::rename(&new, self.data()).map_err(Error::file(new))
     }
 
-    /// Writes what differs from start to start.
+    /// Writes the certificate, the settings and the authentication rules, which may change with each start.
     pub(super) fn configure(&self, azure: &Azure, server: &PostgresServer, port: u16, judge: &str) -> Result<()> {
         let host = format!("{}.postgres.database.azure.com", server.name);
         let hosts = ["127.0.0.1", "localhost", &host];
         let certificate = azure.authority().issue(&self.data(), "server", &hosts)?;
-        give(&self.programs, &certificate.certificate)?;
-        give(&self.programs, &certificate.key)?;
+        chown(&self.programs, &certificate.certificate)?;
+        chown(&self.programs, &certificate.key)?;
         self.write("data/local-azure.conf", &settings(port))?;
         let administrator = server.administrator_login.as_deref();
-        self.write("data/pg_hba.conf", &who_is_let_in(administrator, judge))?;
+        self.write("data/pg_hba.conf", &authentication_rules(administrator, judge))?;
         Ok(())
     }
 
-    /// Starts the server, which may not be ready yet.
+    /// Starts the server without waiting until it is ready.
     pub(super) fn start(&self, azure: &Azure) -> Result<Process> {
         self.end_leftovers();
         let invocation = self.programs.invoke("postgres", &self.own, |own| {
@@ -145,26 +146,26 @@ impl Folder {
             environment: plain_environment(),
             folder: self.own.clone(),
             log: self.log.clone(),
-            // Fast shutdown: connections are ended, and what was committed is written.
+            // Fast shutdown: closes connections and writes committed transactions.
             stop_signal: "INT",
             stop_limit: STOP_LIMIT,
         };
         Process::start(&program, azure.folder())
     }
 
-    /// Ends what a server that was killed has left: its other processes, each in a session of its own, and its lock.
+    /// Ends what a killed server left behind: its other processes, each of which has its own session, and its lock file.
     pub(super) fn end_leftovers(&self) {
         let data = self.data();
         if !Path::new("/proc/self/cwd").exists() {
-            return; // Without /proc, PostgreSQL's own checks have to do.
+            return; // Without /proc, PostgreSQL's own checks must suffice.
         }
-        for (name, patience) in [("QUIT", 50), ("KILL", 50)] {
+        for name in ["QUIT", "KILL"] {
             for id in &processes_in(&data) {
                 signal(name, id);
             }
-            for _ in 0..patience {
+            for _ in 0..50 {
                 if processes_in(&data).is_empty() {
-                    // Its process id may be another program's by now, for which PostgreSQL would not start.
+                    // PostgreSQL does not start if another program has the process id in this file by now.
                     let _ = fs::remove_file(data.join("postmaster.pid"));
                     return;
                 }
@@ -173,30 +174,30 @@ impl Folder {
         }
     }
 
-    /// What the server wrote to its log.
+    /// Everything in the server's log.
     pub(super) fn log_text(&self) -> String {
         let bytes = fs::read(&self.log).unwrap_or_default();
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
-    /// Writes a file of the server's user.
+    /// Writes a file that belongs to the server's user.
     fn write(&self, name: &str, text: &str) -> Result<PathBuf> {
         let file = self.own.join(name);
         write_private(&file, text.as_bytes())?;
-        give(&self.programs, &file)?;
+        chown(&self.programs, &file)?;
         Ok(file)
     }
 }
 
-/// Makes a file or folder the server's user's.
-fn give(programs: &Programs, file: &Path) -> Result<()> {
+/// Gives a file or folder to the server's user.
+fn chown(programs: &Programs, file: &Path) -> Result<()> {
     match programs.user {
         Some(user) => std::os::unix::fs::chown(file, Some(user.id), Some(user.group)).map_err(Error::file(file)),
         None => Ok(()),
     }
 }
 
-/// The processes of a server whose data these are. Each of them works in the folder of its data.
+/// The processes of the server with that data directory, which is the working directory of each.
 fn processes_in(data: &Path) -> Vec<String> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     entries
@@ -211,30 +212,30 @@ fn processes_in(data: &Path) -> Vec<String> {
         .collect()
 }
 
-/// Azure's locale, or one with its encoding.
+/// Azure's locale if it is installed, or one with the same encoding.
 async fn locale() -> &'static str {
     let output = Command::new("locale").arg("-a").output().await;
-    let there = output.map_or_else(|_| String::new(), |output| said(&output));
+    let installed = output.map_or_else(|_| String::new(), |output| output_text(&output));
     let wanted = ["en_US.utf8", "en_US.UTF-8", "C.utf8", "C.UTF-8"];
     let mut found = wanted
         .into_iter()
-        .filter(|name| there.lines().any(|line| line == *name));
+        .filter(|name| installed.lines().any(|line| line == *name));
     found.next().unwrap_or("C")
 }
 
-fn said(output: &Output) -> String {
+fn output_text(output: &Output) -> String {
     let text = [&output.stdout[..], &output.stderr[..]].concat();
     String::from_utf8_lossy(&text).trim().to_owned()
 }
 
-/// What differs from PostgreSQL's defaults.
+/// The settings that differ from PostgreSQL's defaults.
 fn settings(port: u16) -> String {
     format!(
         "listen_addresses = '127.0.0.1'\n\
          port = {port}\n\
          unix_socket_directories = ''\n\
          max_connections = 200\n\
-         # As in Azure, some are kept for the service itself: here, for the judge.\n\
+         # As on Azure, some are reserved for the service itself: here, for the judge.\n\
          superuser_reserved_connections = 15\n\
          ssl = on\n\
          ssl_cert_file = 'server.pem'\n\
@@ -249,10 +250,10 @@ fn settings(port: u16) -> String {
     )
 }
 
-/// `pg_hba.conf`. Over TLS, roles of Entra have the judge's word; where the server has password authentication
-/// (`administrator`), other roles may have a password, the administrator's and those that it creates. Over plain TCP
-/// nobody comes in, and is told so by PostgreSQL in the words of Azure.
-fn who_is_let_in(administrator: Option<&str>, judge: &str) -> String {
+/// The content of `pg_hba.conf`. Over TLS, the judge authenticates Entra roles. If the server has an administrator with a
+/// password, other roles authenticate with passwords. Connections without TLS are rejected with the message that Azure
+/// sends too.
+fn authentication_rules(administrator: Option<&str>, judge: &str) -> String {
     let mut lines = format!("hostssl all \"{SUPERUSER}\" 127.0.0.1/32 scram-sha-256\n");
     if administrator.is_some() {
         let _ = writeln!(lines, "hostssl all +{ENTRA_ROLES} 127.0.0.1/32 {judge}");

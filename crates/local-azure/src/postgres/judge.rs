@@ -1,13 +1,12 @@
-//! The judge of tokens: the LDAP server that PostgreSQL asks whether a password is right.
+//! The judge of tokens: the LDAP server that PostgreSQL asks whether a password is correct.
 //!
-//! Azure's PostgreSQL checks Entra tokens itself. Any other knows nothing of them, but lets an LDAP server judge: it
-//! binds as `cn=<role>,ou=entra` with the password that the client sent, and a bind that succeeds is a login. So this
-//! needs no more of LDAP than the simple bind (RFC 4511, section 4.2).
+//! Azure's PostgreSQL checks Entra tokens itself. Unmodified PostgreSQL cannot, but it can delegate authentication to an
+//! LDAP server: it binds as `cn=<role>,ou=entra` with the client's password, and accepts the sign-in if the bind succeeds.
+//! The judge therefore implements only the simple bind of LDAP (RFC 4511, section 4.2).
 //! <https://www.postgresql.org/docs/current/auth-ldap.html>
 
 use std::collections::VecDeque;
 use std::io;
-use std::net::TcpListener as StdListener;
 use std::sync::{Arc, Mutex};
 
 use futures_util::{SinkExt as _, StreamExt as _};
@@ -22,32 +21,33 @@ use tokio_util::codec::{Decoder, Encoder, Framed};
 use tracing::subscriber::{NoSubscriber, with_default};
 
 use super::catalogue::{Binding, Catalogue};
-use crate::Result;
+use crate::azure::Azure;
+use crate::error::{Error, Result};
 use crate::server::{Server, bind};
-use crate::state::Azure;
-use crate::tokens::{POSTGRES, Refusal};
+use crate::tokens::{POSTGRES, TokenRejection};
 
+const PART: &str = "the judge of PostgreSQL's tokens";
 const PREFIX: &str = "cn=";
 const SUFFIX: &str = ",ou=entra";
 
-/// The longest request, in bytes: PostgreSQL takes passwords of 64 KiB.
-const LONGEST_REQUEST: usize = 80 * 1024;
-/// A bind is a message of an operation of a choice.
-const DEPTH: usize = 8;
+/// The maximum length of a request in bytes. PostgreSQL accepts passwords of 64 KiB.
+const REQUEST_LIMIT: usize = 80 * 1024;
+/// The maximum nesting of a request. A bind needs three levels.
+const DEPTH_LIMIT: usize = 8;
 
-/// How many verdicts are remembered.
-const REMEMBERED: usize = 1000;
+/// How many verdicts are stored.
+const VERDICT_LIMIT: usize = 1000;
 
-/// What became of one sign-in by token.
+/// The result of one sign-in with a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verdict {
-    /// The name that the client gave.
+    /// The role that the client named.
     pub role: String,
-    /// Why it was not let in, without a word of the token; `None`: it was let in.
+    /// Why it was rejected, without any part of the token. `None` means that it was accepted.
     pub refusal: Option<String>,
 }
 
-/// Judges as long as this value lives.
+/// The judge, which runs until this value is dropped.
 pub(super) struct Judge {
     port: u16,
     shared: Arc<Shared>,
@@ -61,14 +61,14 @@ struct Shared {
 }
 
 impl Judge {
-    /// Judges for the server that is asked for its roles like this, on a free port of loopback.
+    /// Starts a judge on a free loopback port. It connects with these options to look up the server's roles.
     pub(super) fn start(azure: &Azure, server: PgConnectOptions) -> Result<Self> {
-        let listener: StdListener = bind(0, "the judge of PostgreSQL's tokens", "--postgres-port")?;
+        let listener = bind(0, PART, "--postgres-port")?;
         let port = listener
             .local_addr()
-            .map_err(|error| crate::Error::failed("the judge of PostgreSQL's tokens", error))?
+            .map_err(|error| Error::failed(PART, error))?
             .port();
-        let (catalogue, keep) = Catalogue::new(server);
+        let (catalogue, serve_catalogue) = Catalogue::new(server);
         let shared = Arc::new(Shared {
             azure: azure.clone(),
             catalogue,
@@ -77,7 +77,7 @@ impl Judge {
         let server = Server::start(listener, {
             let shared = shared.clone();
             async move |listener| {
-                tokio::spawn(keep);
+                tokio::spawn(serve_catalogue);
                 serve(listener, shared).await;
             }
         });
@@ -88,7 +88,7 @@ impl Judge {
         })
     }
 
-    /// The method of `pg_hba.conf` that asks this judge.
+    /// The authentication method for `pg_hba.conf` that asks this judge.
     pub(super) fn method(&self) -> String {
         format!(
             "ldap ldapserver=127.0.0.1 ldapport={} ldapprefix=\"{PREFIX}\" ldapsuffix=\"{SUFFIX}\"",
@@ -96,34 +96,41 @@ impl Judge {
         )
     }
 
-    /// Waits until the server answers the judge; otherwise what it said.
-    pub(super) async fn reaches_server(&self) -> Result<(), String> {
-        self.shared.catalogue.reach().await
+    /// Waits until the judge can query the server.
+    pub(super) async fn wait_for_server(&self) -> Result<(), String> {
+        self.shared.catalogue.wait_for_server().await
     }
 
-    /// The last sign-ins by token, in the order in which they were judged.
+    /// The last verdicts, oldest first.
     pub(super) fn verdicts(&self) -> Vec<Verdict> {
-        let verdicts = self.shared.verdicts.lock().expect("nobody panics");
+        let verdicts = self
+            .shared
+            .verdicts
+            .lock()
+            .expect("no thread panics while holding the lock");
         verdicts.iter().cloned().collect()
     }
 }
 
 impl Shared {
-    /// Whether this token is the password of that role now; otherwise why not, without a word of it.
+    /// Checks that the token is the password of the role. Returns the reason if it is not, without any part of the token.
     async fn check(&self, role: &str, token: &str) -> Result<(), String> {
-        let claims = self.azure.verify(token, &[POSTGRES]).map_err(|refusal| match refusal {
-            // Azure's own text: <https://github.com/microsoft/azuredatastudio-postgresql/issues/505>
-            Refusal::Audience => format!(
-                "The access token does not have a valid audience claim. Please acquire a new token for the \
+        let claims = self
+            .azure
+            .verify(token, &[POSTGRES])
+            .map_err(|rejection| match rejection {
+                // Azure's own message: <https://github.com/microsoft/azuredatastudio-postgresql/issues/505>
+                TokenRejection::Audience => format!(
+                    "The access token does not have a valid audience claim. Please acquire a new token for the \
                      resource \"{POSTGRES}\"."
-            ),
-            other => other.to_string(),
-        })?;
+                ),
+                other => other.to_string(),
+            })?;
         let binding: Option<Binding> = self
             .catalogue
             .binding(role)
             .await
-            .map_err(|error| format!("the server does not say whose role[{role}] is: {error}"))?;
+            .map_err(|error| format!("cannot look up the principal of role[{role}]: {error}"))?;
         match binding {
             Some(binding) => binding.admits(role, &claims),
             None => Err(format!("no Microsoft Entra principal is bound to role[{role}]")),
@@ -133,10 +140,10 @@ impl Shared {
     async fn judge(&self, role: &str, token: &str) -> (LdapResultCode, String) {
         let refusal = self.check(role, token).await.err();
         if let Some(refusal) = &refusal {
-            tracing::warn!(role, "PostgreSQL refuses a sign-in: {refusal}");
+            tracing::warn!(role, "PostgreSQL rejected a sign-in: {refusal}");
         }
-        let mut verdicts = self.verdicts.lock().expect("nobody panics");
-        if verdicts.len() == REMEMBERED {
+        let mut verdicts = self.verdicts.lock().expect("no thread panics while holding the lock");
+        if verdicts.len() == VERDICT_LIMIT {
             verdicts.pop_front();
         }
         verdicts.push_back(Verdict {
@@ -153,24 +160,27 @@ impl Shared {
         if request.version != 3 {
             return (
                 LdapResultCode::ProtocolError,
-                "only LDAP version 3 is served".to_owned(),
+                "only LDAP version 3 is supported".to_owned(),
             );
         }
         let LdapBindCred::Simple(token) = request.cred else {
             return (
                 LdapResultCode::AuthMethodNotSupported,
-                "only simple binds are served".to_owned(),
+                "only simple binds are supported".to_owned(),
             );
         };
-        // PostgreSQL puts the role's name between the two as it is, without the escapes of RFC 4514. To undo escapes
-        // would let one role answer for another.
+        // PostgreSQL inserts the role's name without the escapes of RFC 4514. Decoding escapes would therefore confuse one
+        // role with another.
         let role = request
             .dn
             .strip_prefix(PREFIX)
             .and_then(|rest| rest.strip_suffix(SUFFIX));
         match role {
             Some(role) => self.judge(role, &token).await,
-            None => (LdapResultCode::InvalidCredentials, "this is no role".to_owned()),
+            None => (
+                LdapResultCode::InvalidCredentials,
+                "the name is not that of a role".to_owned(),
+            ),
         }
     }
 }
@@ -179,17 +189,20 @@ async fn serve(listener: TcpListener, shared: Arc<Shared>) {
     loop {
         if let Ok((stream, _)) = listener.accept().await {
             let shared = shared.clone();
-            tokio::spawn(async move { converse(stream, &shared).await });
+            tokio::spawn(async move { serve_connection(stream, &shared).await });
         } else {
-            // Out of file descriptors, for a moment.
+            // The process has temporarily run out of file descriptors.
             tokio::time::sleep(std::time::Duration::from_millis(50)).await;
         }
     }
 }
 
-/// Answers the binds of one connection, until it ends or something else comes.
-async fn converse(stream: TcpStream, shared: &Shared) {
-    let mut framed = Framed::new(stream, Silent(LdapCodec::new(Some(LONGEST_REQUEST), Some(DEPTH))));
+/// Answers the binds of one connection, and closes it at any other request.
+async fn serve_connection(stream: TcpStream, shared: &Shared) {
+    let mut framed = Framed::new(
+        stream,
+        WithoutLogs(LdapCodec::new(Some(REQUEST_LIMIT), Some(DEPTH_LIMIT))),
+    );
     while let Some(Ok(LdapMsg {
         msgid,
         op: LdapOp::BindRequest(request),
@@ -212,10 +225,10 @@ async fn converse(stream: TcpStream, shared: &Shared) {
     }
 }
 
-/// The codec without its logs, which quote the messages and so the tokens.
-struct Silent(LdapCodec);
+/// The codec without its log messages, which would contain tokens.
+struct WithoutLogs(LdapCodec);
 
-impl Decoder for Silent {
+impl Decoder for WithoutLogs {
     type Item = LdapMsg;
     type Error = io::Error;
 
@@ -224,7 +237,7 @@ impl Decoder for Silent {
     }
 }
 
-impl Encoder<LdapMsg> for Silent {
+impl Encoder<LdapMsg> for WithoutLogs {
     type Error = io::Error;
 
     fn encode(&mut self, message: LdapMsg, bytes: &mut BytesMut) -> io::Result<()> {

@@ -1,78 +1,94 @@
-//! PostgreSQL flexible servers, each made of the machine's own, unmodified PostgreSQL.
+//! PostgreSQL flexible servers, each run by the machine's own, unmodified PostgreSQL.
 //!
-//! In reading order: [`Postgres`] is a server that runs; `programs` finds PostgreSQL; `data` is its folder, its
-//! settings and who is let in how; `administration` is what Azure's control plane does to it; `judge` says whether a token is a role's password; `catalogue` knows whose role it
-//! is; `sql/` makes the server Azure's: its roles, its functions, its allow-list of extensions.
+//! In reading order:
 //!
-//! What cannot be had without Azure's own libraries in the server: `SECURITY LABEL for "pgaadauth"`, in whose place
-//! `pgaadauth_update_principal_with_oid` binds a role that is there to a principal; and the reason of a refusal, which
-//! Azure tells the client and which is in the server's log here.
+//! - [`Postgres`]: a running server.
+//! - `programs`: finding PostgreSQL's programs.
+//! - `data`: the server's folder, its settings and its authentication rules.
+//! - `connection`: the superuser's connections.
+//! - `administration`: what Azure's control plane does to the server.
+//! - `judge`: decides whether a token is the password of a role. `catalogue`: the principal of each role.
+//! - `sql/`: gives the server Azure's roles, functions and extension allow-list.
+//!
+//! Two things would require Azure's own libraries in the server. `SECURITY LABEL for "pgaadauth"` does not work;
+//! `pgaadauth_update_principal_with_oid` binds an existing role to a principal instead. And the reason why a sign-in is
+//! rejected, which Azure sends to the client, is only in the server's log.
 
 mod administration;
 mod catalogue;
+mod connection;
 mod data;
+mod identifier;
 mod judge;
 mod programs;
 
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use sqlx::ConnectOptions as _;
-use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
+use sqlx::postgres::PgConnection;
 
+pub(crate) use self::identifier::quote_identifier;
 pub use self::judge::Verdict;
 
-use self::data::{Folder, SUPERUSER};
+use self::administration::{ControlPlane, check_names, config};
+use self::connection::{PART, Superuser};
+use self::data::Folder;
 use self::judge::Judge;
+use crate::azure::Azure;
+use crate::error::{Error, Result};
 use crate::process::Process;
-use crate::server::{LOOPBACK, bind};
-use crate::state::{Azure, PostgresServer};
-use crate::{Error, Result};
+use crate::server::bind;
+use crate::tail::Tail;
 
-const PART: &str = "PostgreSQL";
 const FLAG: &str = "--postgres-port";
 
-/// How long a server may take to start; after a crash it reads its log again first.
+/// How long a server may take to start. After a crash it first recovers from its write-ahead log.
 const START_LIMIT: Duration = Duration::from_mins(2);
 
-/// A server of the state that runs, with its judge. Both end with this value, or with this process, however that ends.
+/// A running server with its judge. Both stop when this value is dropped, or when this process ends, even if that is
+/// killed.
 ///
-/// It has no tie to the runtime that it was started in.
+/// It is independent of the runtime in which it was started.
 pub struct Postgres {
     azure: Azure,
     name: String,
-    port: u16,
+    superuser: Superuser,
     folder: Folder,
-    /// `None`: it was stopped. Ends before the judge does.
+    /// `None` while it is stopped. It is dropped before the judge.
     process: Mutex<Option<Process>>,
     judge: Judge,
-    /// One start at a time.
+    /// Held while the server is started.
     starting: tokio::sync::Mutex<()>,
 }
 
 impl Postgres {
-    /// Starts the server of that name, makes the data at first, and returns when it lets people in.
+    /// Starts the server with that name and returns when it accepts connections. Its data is created at the first start.
     ///
-    /// When its port is 0, a free one is chosen and kept in the state.
+    /// If its port is 0, a free one is chosen and saved in the state.
     pub async fn start(azure: &Azure, server: &str) -> Result<Self> {
         let config = config(azure, server)?;
-        administration::check_names(&config)?;
+        check_names(&config)?;
         let folder = Folder::open(azure, &config.name).await?;
-        // A server that was left behind has the port.
+        // A server that an earlier run left behind would still use the port.
         folder.end_leftovers();
         let mut last = None;
-        // Between choosing a port and taking it, somebody else may.
+        // Another program may take the port between the moment it is chosen and the moment the server binds it.
         for _ in 0..5 {
             let port = bind(config.port, PART, FLAG)?
                 .local_addr()
                 .map_err(|error| Error::failed(PART, error))?
                 .port();
-            let judge = Judge::start(azure, own_options(azure, port, &folder.password, "postgres"))?;
+            let superuser = Superuser {
+                port,
+                password: folder.password.clone(),
+                root_certificate: azure.authority().file(),
+            };
+            let judge = Judge::start(azure, superuser.isolated_options("postgres"))?;
             folder.configure(azure, &config, port, &judge.method())?;
             let server = Self {
                 azure: azure.clone(),
                 name: config.name.clone(),
-                port,
+                superuser,
                 folder: folder.clone(),
                 process: Mutex::new(None),
                 judge,
@@ -80,141 +96,144 @@ impl Postgres {
             };
             match server.start_again().await {
                 Ok(()) => {
-                    server.prepare().await?;
+                    server.control_plane().prepare().await?;
                     return Ok(server);
                 }
                 Err(error @ Error::PortTaken { .. }) if config.port == 0 => last = Some(error),
                 Err(error) => return Err(error),
             }
         }
-        Err(last.unwrap_or_else(|| Error::failed(PART, "it does not start")))
+        Err(last.unwrap_or_else(|| Error::failed(PART, "the server does not start")))
     }
 
-    /// The port that it listens on, at 127.0.0.1.
+    /// The loopback port that it listens on.
     #[must_use]
     pub fn port(&self) -> u16 {
-        self.port
+        self.superuser.port
     }
 
-    /// Ends it as Azure's stop does: connections are ended, what was committed is kept. Returns when it has ended.
+    /// Stops it as Azure does: connections are closed, and committed transactions are kept. Returns when it has stopped.
     pub fn stop(&self) {
-        let process = self.process.lock().expect("nobody panics").take();
+        let process = self
+            .process
+            .lock()
+            .expect("no thread panics while holding the lock")
+            .take();
         drop(process);
     }
 
-    /// kill -9 of the server. Returns when it has ended.
+    /// Kills the server with SIGKILL. Returns when it has ended.
     pub fn kill(&self) {
-        let process = self.process.lock().expect("nobody panics").take();
+        let process = self
+            .process
+            .lock()
+            .expect("no thread panics while holding the lock")
+            .take();
         if let Some(process) = process {
             process.kill();
         }
     }
 
-    /// Starts it on the port that it had, when it does not run. Returns when it lets people in.
+    /// Starts it again on the same port, if it is not running. Returns when it accepts connections.
     pub async fn start_again(&self) -> Result<()> {
         let _one = self.starting.lock().await;
-        if let Some(process) = &*self.process.lock().expect("nobody panics")
+        if let Some(process) = &*self.process.lock().expect("no thread panics while holding the lock")
             && process.ended().is_none()
         {
             return Ok(());
         }
-        drop(bind(self.port, PART, FLAG)?);
-        let old_log = self.folder.log_text().len();
+        drop(bind(self.port(), PART, FLAG)?);
+        let log = &self.folder.log;
+        let mut log = Tail::from_end(log.clone()).map_err(Error::file(log))?;
         let process = self.folder.start(&self.azure)?;
         let begun = Instant::now();
         loop {
             if process.ended().is_some() {
-                let log = self.folder.log_text();
-                let said = log.get(old_log..).unwrap_or_default().trim();
-                if said.contains("Address already in use") {
+                let output = log.read().map_err(Error::file(log.file()))?;
+                let output = String::from_utf8_lossy(&output);
+                if output.contains("Address already in use") {
                     return Err(Error::PortTaken {
-                        port: self.port,
+                        port: self.port(),
                         part: PART,
                         flag: FLAG,
                     });
                 }
-                return Err(Error::failed(PART, format!("it does not start: {said}")));
+                return Err(Error::failed(
+                    PART,
+                    format!("the server does not start: {}", output.trim()),
+                ));
             }
-            // Asked again and again, to see as soon as it ends.
-            match tokio::time::timeout(Duration::from_millis(500), self.judge.reaches_server()).await {
+            // A short timeout, so that the end of the process is noticed soon.
+            match tokio::time::timeout(Duration::from_millis(500), self.judge.wait_for_server()).await {
                 Ok(Ok(())) => break,
                 _ if begun.elapsed() > START_LIMIT => {
                     return Err(Error::failed(
                         PART,
-                        format!("it does not answer, {} seconds after its start", START_LIMIT.as_secs()),
+                        format!(
+                            "the server does not accept connections {} seconds after its start",
+                            START_LIMIT.as_secs()
+                        ),
                     ));
                 }
                 _ => {}
             }
         }
-        *self.process.lock().expect("nobody panics") = Some(process);
+        *self.process.lock().expect("no thread panics while holding the lock") = Some(process);
         Ok(())
     }
 
-    /// Stops it and starts it again, as Azure does for some changes of parameters.
+    /// Restarts it, as Azure does after some parameter changes.
     pub async fn restart(&self) -> Result<()> {
         self.stop();
         self.start_again().await
     }
 
-    /// A connection of the superuser, whom Azure keeps for itself. On Azure nobody has such a connection.
+    /// Connects as the superuser. Azure does not offer this to its customers.
     pub async fn superuser(&self, database: &str) -> Result<PgConnection> {
-        let options = connect_options(&self.azure, self.port, &self.folder.password);
-        options.database(database).connect().await.map_err(failed)
+        self.superuser.connect(database).await
     }
 
-    /// A connection for what Local Azure does by itself.
-    async fn own_connection(&self, database: &str) -> Result<PgConnection> {
-        let options = own_options(&self.azure, self.port, &self.folder.password, database);
-        options.connect().await.map_err(failed)
+    /// Copies the tenant's directory and the server's Entra administrators from the state into the server. The functions
+    /// look up principals in that directory, and each Entra administrator gets a role with its display name. Call this
+    /// after either has changed.
+    pub async fn sync_directory(&self) -> Result<()> {
+        self.control_plane().sync_directory().await
     }
 
-    /// What the server wrote to its log, since it was made.
+    /// Creates the database if it does not exist, as `az postgres flexible-server db create` does, and records it in the
+    /// state.
+    pub async fn create_database(&self, name: &str) -> Result<()> {
+        self.control_plane().create_database(name).await
+    }
+
+    /// Sets the password of the administrator with a password.
+    pub async fn set_administrator_password(&self, password: &str) -> Result<()> {
+        self.control_plane().set_administrator_password(password).await
+    }
+
+    /// Sets the server parameter `azure.extensions`: the extensions that users may create. By default it is empty.
+    /// <https://learn.microsoft.com/azure/postgresql/extensions/how-to-allow-extensions>
+    pub async fn allow_extensions(&self, names: &[&str]) -> Result<()> {
+        self.control_plane().allow_extensions(names).await
+    }
+
+    fn control_plane(&self) -> ControlPlane<'_> {
+        ControlPlane {
+            azure: &self.azure,
+            server: &self.name,
+            superuser: &self.superuser,
+        }
+    }
+
+    /// Everything in the server's log.
     #[must_use]
     pub fn log(&self) -> String {
         self.folder.log_text()
     }
 
-    /// The last sign-ins by token, in the order in which they were judged; at most a thousand.
+    /// The verdicts on the last 1000 sign-ins with a token, oldest first.
     #[must_use]
     pub fn verdicts(&self) -> Vec<Verdict> {
         self.judge.verdicts()
     }
-}
-
-fn config(azure: &Azure, name: &str) -> Result<PostgresServer> {
-    let server = azure.read(|state| {
-        state
-            .postgres_servers
-            .iter()
-            .find(|server| server.name == name)
-            .cloned()
-    });
-    server.ok_or_else(|| Error::Refused(format!("there is no PostgreSQL server {name:?}")))
-}
-
-/// How the superuser connects: as strictly as everybody should.
-fn connect_options(azure: &Azure, port: u16, password: &str) -> PgConnectOptions {
-    PgConnectOptions::new_without_pgpass()
-        .host(LOOPBACK)
-        .port(port)
-        .username(SUPERUSER)
-        .password(password)
-        .ssl_mode(PgSslMode::VerifyFull)
-        .ssl_root_cert(azure.authority().file())
-        .application_name("local-azure")
-}
-
-/// The same, for what Local Azure does by itself: the owner of a database can change what holds in it by default, such
-/// as where names are looked up.
-fn own_options(azure: &Azure, port: u16, password: &str, database: &str) -> PgConnectOptions {
-    connect_options(azure, port, password).database(database).options([
-        ("search_path", "pg_catalog"),
-        ("default_transaction_read_only", "off"),
-        ("statement_timeout", "0"),
-    ])
-}
-
-fn failed(error: sqlx::Error) -> Error {
-    Error::failed(PART, error)
 }

@@ -1,22 +1,22 @@
-//! The programs of the machine's PostgreSQL, and who runs them.
+//! Finding the machine's PostgreSQL programs, and the user that runs them.
 
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::error::{Error, Result};
 use crate::process::on_path;
-use crate::{Error, Result};
 
-/// Where the programs are, and as whom they run.
+/// The programs of one PostgreSQL installation.
 #[derive(Clone, Debug)]
 pub(super) struct Programs {
     folder: PathBuf,
-    /// Another user than ours: the server refuses to run as root.
+    /// The user that runs them if this process runs as root, as which the server refuses to run.
     pub(super) user: Option<User>,
 }
 
-/// The user that Debian's package makes for the server.
+/// The user that Debian's package creates for the server.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct User {
     pub(super) id: u32,
@@ -25,37 +25,37 @@ pub(super) struct User {
 
 const USER: &str = "postgres";
 
-/// A program with its arguments, to be run in a certain folder.
+/// A program with its arguments.
 pub(super) struct Invocation {
     pub(super) program: OsString,
     pub(super) arguments: Vec<OsString>,
 }
 
 impl Programs {
-    /// The programs on the PATH, or else the newest of the usual folders; when data of a certain version are there,
-    /// the programs of that version.
-    pub(super) fn find(of_data: Option<u32>) -> Result<Self> {
-        // The first number of the version, such as 15, and the folder.
+    /// Finds the programs on the PATH, or else the newest version in the usual folders. For existing data, finds the
+    /// programs of the data's version.
+    pub(super) fn find(data_version: Option<u32>) -> Result<Self> {
+        // The major version, such as 15, and the folder.
         let all: Vec<_> = folders()
             .into_iter()
             .filter_map(|folder| Some((version(&folder)?, folder)))
             .collect();
-        let (_, folder) = match of_data {
+        let (_, folder) = match data_version {
             None => all.into_iter().next().ok_or_else(missing)?,
             Some(wanted) => {
-                let there = all.iter().map(|(version, _)| version.to_string()).collect::<Vec<_>>();
-                let of_wanted = all.into_iter().find(|(version, _)| *version == wanted);
-                of_wanted.ok_or_else(|| match there.as_slice() {
+                let installed = all.iter().map(|(version, _)| version.to_string()).collect::<Vec<_>>();
+                let found = all.into_iter().find(|(version, _)| *version == wanted);
+                found.ok_or_else(|| match installed.as_slice() {
                     [] => missing(),
-                    there => Error::Refused(format!(
-                        "the databases were made by PostgreSQL {wanted}, and this machine has {}: install PostgreSQL \
-                         {wanted}, or start anew with `local-azure reset`",
-                        there.join(" and ")
+                    installed => Error::Refused(format!(
+                        "the databases were created by PostgreSQL {wanted}, but this machine has only {}: install \
+                         PostgreSQL {wanted}, or delete everything with `local-azure reset`",
+                        installed.join(" and ")
                     )),
                 })?
             }
         };
-        let user = match number_of(&["-u"])? {
+        let user = match numeric_id(&["-u"])? {
             0 => {
                 if on_path("setpriv").is_none() {
                     return Err(Error::Missing {
@@ -64,8 +64,8 @@ impl Programs {
                     });
                 }
                 Some(User {
-                    id: number_of(&["-u", USER])?,
-                    group: number_of(&["-g", USER])?,
+                    id: numeric_id(&["-u", USER])?,
+                    group: numeric_id(&["-g", USER])?,
                 })
             }
             _ => None,
@@ -73,11 +73,11 @@ impl Programs {
         Ok(Self { folder, user })
     }
 
-    /// How to run that program on what lies in `folder`, which is to be its working directory when it is started.
-    /// `arguments` is given the folder as the program can reach it.
+    /// How to run a program on the files in `folder`, which must be its working directory at the start. `arguments` gets
+    /// the path at which the program can reach the folder.
     ///
-    /// The server's user may not be able to reach the folder by its path, such as one below the 0700 home of root. So
-    /// the folder is opened before the user is changed, and goes by the name of the open file.
+    /// The server's user may not be allowed to reach the folder by its path, for example below root's home, whose mode is
+    /// 0700. The folder is therefore opened before the user changes, and addressed through the open file descriptor.
     pub(super) fn invoke(
         &self,
         program: &str,
@@ -113,7 +113,7 @@ impl Programs {
     }
 }
 
-/// Where the programs may be, best first.
+/// The folders that contain the programs, preferred ones first.
 fn folders() -> Vec<PathBuf> {
     let on_path = on_path("postgres").and_then(|file| Some(file.canonicalize().ok()?.parent()?.to_owned()));
     let mut versions = Vec::new();
@@ -138,7 +138,7 @@ fn folders() -> Vec<PathBuf> {
         .collect()
 }
 
-/// The first number of what `postgres --version` says, such as `postgres (PostgreSQL) 15.18`.
+/// The major version in the output of `postgres --version`, such as `postgres (PostgreSQL) 15.18`.
 fn version(folder: &Path) -> Option<u32> {
     let output = Command::new(folder.join("postgres")).arg("--version").output().ok()?;
     let text = String::from_utf8(output.stdout).ok()?;
@@ -158,17 +158,17 @@ fn missing() -> Error {
     }
 }
 
-/// A number of a user, as `id` says it.
-fn number_of(arguments: &[&str]) -> Result<u32> {
+/// Runs `id`, which prints a numeric user or group id.
+fn numeric_id(arguments: &[&str]) -> Result<u32> {
     let output = Command::new("id")
         .args(arguments)
         .output()
         .map_err(|error| Error::failed("id", error))?;
     let text = String::from_utf8_lossy(&output.stdout);
     text.trim().parse().map_err(|_| Error::Missing {
-        program: "the user that runs PostgreSQL, whose server refuses to run as root,",
+        program: "PostgreSQL's server, which refuses to run as root and needs another user,",
         remedy: format!(
-            "run Local Azure as a user of your own, or make a user {USER:?} (`sudo apt-get install postgresql` does)"
+            "run Local Azure as your own user, or create a user {USER:?} (`sudo apt-get install postgresql` does so)"
         ),
     })
 }

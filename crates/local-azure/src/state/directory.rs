@@ -1,14 +1,12 @@
-//! The tenant's directory: who there is.
+//! The tenant's directory of users, groups and applications.
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{ManagedIdentity, State};
-
-/// Users, groups and applications. Managed identities are resources: they stand in [`State::identities`].
+/// Users, groups and applications. Managed identities are resources and are listed in `State::identities`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Directory {
-    /// People.
+    /// Users.
     #[serde(default)]
     pub users: Vec<User>,
     /// Groups of principals.
@@ -19,12 +17,12 @@ pub struct Directory {
     pub applications: Vec<Application>,
 }
 
-/// A person.
+/// A user.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct User {
     /// The object id.
     pub id: Uuid,
-    /// The name to sign in with, such as `ada@contoso.onmicrosoft.com`; the display name as well.
+    /// The name that the user signs in with, such as `ada@contoso.onmicrosoft.com`. It is also the display name.
     pub user_principal_name: String,
 }
 
@@ -40,7 +38,7 @@ pub struct Group {
     pub members: Vec<Uuid>,
 }
 
-/// An application registration with its service principal: a program outside Azure that signs in by itself.
+/// An application registration with its service principal: a program outside Azure that authenticates by itself.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Application {
     /// The object id of its service principal.
@@ -49,18 +47,31 @@ pub struct Application {
     pub client_id: Uuid,
     /// Its name.
     pub display_name: String,
-    /// SHA-256 of each client secret, in hexadecimal. The secret itself is shown once, when it is made.
+    /// The SHA-256 hash of each client secret, in hexadecimal. The secret itself is shown only when it is created.
     #[serde(default)]
     pub secrets: Vec<String>,
     /// Certificates that may sign client assertions, in PEM.
     #[serde(default)]
     pub certificates: Vec<String>,
-    /// Whose tokens it may sign in with.
+    /// The external tokens that it may authenticate with.
     #[serde(default)]
     pub federated_credentials: Vec<FederatedCredential>,
 }
 
 impl Application {
+    /// Creates an application that has no credentials yet.
+    #[must_use]
+    pub fn new(display_name: &str) -> Self {
+        Self {
+            id: Uuid::new_v4(),
+            client_id: Uuid::new_v4(),
+            display_name: display_name.to_owned(),
+            secrets: Vec::new(),
+            certificates: Vec::new(),
+            federated_credentials: Vec::new(),
+        }
+    }
+
     /// Its service principal.
     #[must_use]
     pub fn principal(&self) -> Principal {
@@ -74,39 +85,24 @@ impl Application {
     }
 }
 
-impl Application {
-    /// A new application with that name, which cannot sign in yet.
-    #[must_use]
-    pub fn new(display_name: &str) -> Self {
-        Self {
-            id: Uuid::new_v4(),
-            client_id: Uuid::new_v4(),
-            display_name: display_name.to_owned(),
-            secrets: Vec::new(),
-            certificates: Vec::new(),
-            federated_credentials: Vec::new(),
-        }
-    }
-}
-
-/// Trust in tokens of another issuer (workload identity federation).
+/// Trust in the tokens of another issuer (workload identity federation).
 /// <https://learn.microsoft.com/entra/workload-id/workload-identity-federation>
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FederatedCredential {
     /// Its name.
     pub name: String,
-    /// The `iss` of the token, an HTTPS address with a discovery document.
+    /// The token's `iss`, an HTTPS address with a discovery document.
     pub issuer: String,
-    /// The `sub` of the token.
+    /// The token's `sub`.
     pub subject: String,
-    /// The `aud` of the token; Azure recommends `api://AzureADTokenExchange`.
+    /// The token's `aud`. Azure recommends `api://AzureADTokenExchange`.
     pub audience: String,
 }
 
-/// What a principal is, as Azure names it.
+/// The kind of a principal, with Azure's names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum PrincipalKind {
-    /// A person.
+    /// A user.
     User,
     /// A group.
     Group,
@@ -114,71 +110,17 @@ pub enum PrincipalKind {
     ServicePrincipal,
 }
 
-/// Somebody that a role can be given to, or that can hold a token.
+/// An identity that can hold a token or be assigned a role.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Principal {
     /// The object id.
     pub id: Uuid,
-    /// What it is.
+    /// Its kind.
     pub kind: PrincipalKind,
-    /// The display name; a user's is the user principal name.
+    /// The display name. A user's display name is the user principal name.
     pub display_name: String,
-    /// The client id; users and groups have none.
+    /// The client id. Users and groups do not have one.
     pub client_id: Option<Uuid>,
-    /// The resource id of a managed identity: its `xms_mirid`.
+    /// The resource id of a managed identity, for the claim `xms_mirid`.
     pub managed_identity: Option<String>,
-}
-
-impl State {
-    /// Every principal of the tenant.
-    pub fn principals(&self) -> impl Iterator<Item = Principal> {
-        let Directory {
-            users,
-            groups,
-            applications,
-        } = &self.directory;
-        let users = users.iter().map(|user| Principal {
-            id: user.id,
-            kind: PrincipalKind::User,
-            display_name: user.user_principal_name.clone(),
-            client_id: None,
-            managed_identity: None,
-        });
-        let groups = groups.iter().map(|group| Principal {
-            id: group.id,
-            kind: PrincipalKind::Group,
-            display_name: group.display_name.clone(),
-            client_id: None,
-            managed_identity: None,
-        });
-        let applications = applications.iter().map(Application::principal);
-        let identities = self.identities.iter().map(ManagedIdentity::principal);
-        users.chain(groups).chain(applications).chain(identities)
-    }
-
-    /// The principal with that object id.
-    #[must_use]
-    pub fn principal(&self, id: Uuid) -> Option<Principal> {
-        self.principals().find(|principal| principal.id == id)
-    }
-
-    /// The principal that is meant by an object id, a client id or a display name; the last without regard to case.
-    #[must_use]
-    pub fn find_principal(&self, name: &str) -> Option<Principal> {
-        let id = Uuid::parse_str(name).ok();
-        self.principals().find(|principal| {
-            id.is_some_and(|id| principal.id == id || principal.client_id == Some(id))
-                || principal.display_name.eq_ignore_ascii_case(name)
-        })
-    }
-
-    /// The object ids of the groups that a principal is a member of.
-    #[must_use]
-    pub fn groups_of(&self, id: Uuid) -> Vec<Uuid> {
-        let groups = self.directory.groups.iter();
-        groups
-            .filter(|group| group.members.contains(&id))
-            .map(|group| group.id)
-            .collect()
-    }
 }

@@ -1,4 +1,4 @@
-//! Resources, by the names that Azure has for their properties.
+//! Resources. Their properties have Azure's names.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,19 +8,19 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{FederatedCredential, Principal, PrincipalKind};
+use super::directory::{FederatedCredential, Principal, PrincipalKind};
 
 /// A resource group.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ResourceGroup {
-    /// Its name; two that differ in case alone are one.
+    /// Its name. Names that differ only in case are the same.
     pub name: String,
     /// The region, such as `eastus`.
     pub location: String,
 }
 
 impl ResourceGroup {
-    /// A resource group in that region.
+    /// Creates a resource group in that region.
     #[must_use]
     pub fn new(name: &str, location: &str) -> Self {
         Self {
@@ -30,22 +30,22 @@ impl ResourceGroup {
     }
 }
 
-/// A managed identity, with the service principal that comes with it.
+/// A managed identity and its service principal.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ManagedIdentity {
-    /// The identity's resource id (user-assigned), or that of the resource whose identity it is (system-assigned).
+    /// The identity's own resource id if it is user-assigned; the id of its resource if it is system-assigned.
     pub resource_id: String,
     /// The client id, for `AZURE_CLIENT_ID`.
     pub client_id: Uuid,
     /// The object id of its service principal.
     pub principal_id: Uuid,
-    /// Whose tokens can be exchanged for this identity's.
+    /// The external tokens that can be exchanged for this identity's tokens.
     #[serde(default)]
     pub federated_credentials: Vec<FederatedCredential>,
 }
 
 impl ManagedIdentity {
-    /// A new identity with that resource id.
+    /// Creates an identity with that resource id.
     #[must_use]
     pub fn new(resource_id: String) -> Self {
         Self {
@@ -56,7 +56,7 @@ impl ManagedIdentity {
         }
     }
 
-    /// The last part of its resource id, which is its display name in the directory.
+    /// Its display name in the directory: the last part of its resource id.
     #[must_use]
     pub fn name(&self) -> &str {
         self.resource_id.rsplit('/').next().unwrap_or_default()
@@ -75,13 +75,13 @@ impl ManagedIdentity {
     }
 }
 
-/// The managed identities that a resource may use, by their principal ids.
+/// The principal ids of the managed identities that a resource may use.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct AssignedIdentities {
-    /// The resource's own, which is asked for by naming none.
+    /// The system-assigned identity, which a request selects by not naming one.
     #[serde(default)]
     pub system: Option<Uuid>,
-    /// Those that were assigned to it.
+    /// The user-assigned identities.
     #[serde(default)]
     pub user: Vec<Uuid>,
 }
@@ -95,15 +95,15 @@ pub struct PostgresServer {
     pub resource_group: String,
     /// The region.
     pub location: String,
-    /// The port of loopback that it listens on.
+    /// The loopback port that it listens on.
     pub port: u16,
-    /// The administrator with a password; `None`: Entra authentication only.
+    /// The administrator with a password. `None` means that the server accepts Entra authentication only.
     #[serde(default)]
     pub administrator_login: Option<String>,
     /// The object ids of the Entra administrators.
     #[serde(default)]
     pub entra_administrators: Vec<Uuid>,
-    /// The databases beside `postgres`.
+    /// The databases other than `postgres`.
     #[serde(default)]
     pub databases: Vec<String>,
 }
@@ -117,23 +117,23 @@ pub struct StorageAccount {
     pub resource_group: String,
     /// The region.
     pub location: String,
-    /// Whether its key may sign requests (`allowSharedKeyAccess`).
+    /// Whether requests may be signed with its key (`allowSharedKeyAccess`).
     pub allow_shared_key_access: bool,
-    /// Whether containers may be open to anonymous reads (`allowBlobPublicAccess`).
+    /// Whether containers may allow anonymous reads (`allowBlobPublicAccess`).
     pub allow_blob_public_access: bool,
-    /// Its key, base64 of 64 bytes.
+    /// Its key: 64 bytes, encoded in base64.
     pub key: String,
-    /// The containers that were made through the control plane.
+    /// The containers that were created through the control plane.
     #[serde(default)]
     pub containers: Vec<Container>,
 }
 
 impl StorageAccount {
-    /// A storage account as Azure makes it: with a key, and closed to anonymous reads.
+    /// Creates a storage account with Azure's defaults: with a new key, and closed to anonymous reads.
     #[must_use]
     pub fn new(name: &str, resource_group: &str, location: &str) -> Self {
         let mut key = [0; 64];
-        aws_lc_rs::rand::fill(&mut key).expect("the system has random numbers");
+        aws_lc_rs::rand::fill(&mut key).expect("the system provides random numbers");
         Self {
             name: name.to_owned(),
             resource_group: resource_group.to_owned(),
@@ -147,7 +147,7 @@ impl StorageAccount {
 }
 
 impl fmt::Debug for StorageAccount {
-    /// Without the key.
+    /// Omits the key.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("StorageAccount")
             .field("name", &self.name)
@@ -157,16 +157,16 @@ impl fmt::Debug for StorageAccount {
     }
 }
 
-/// A container of blobs, as it is to be made when the account starts.
+/// A blob container, which is created when the account starts.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Container {
     /// Its name.
     pub name: String,
-    /// What may be read without signing in.
+    /// What can be read anonymously.
     pub public_access: PublicAccess,
 }
 
-/// What may be read without signing in, where the account allows it.
+/// What can be read anonymously, if the account allows it.
 /// <https://learn.microsoft.com/azure/storage/blobs/anonymous-read-access-configure>
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -174,7 +174,7 @@ pub enum PublicAccess {
     /// Nothing.
     #[default]
     None,
-    /// Blobs whose name is known.
+    /// Blobs, but not the list of them.
     Blob,
     /// Blobs, and the list of them.
     Container,
@@ -192,21 +192,21 @@ pub struct WebApp {
     /// Its identities.
     #[serde(default)]
     pub identity: AssignedIdentities,
-    /// The app settings, which the app finds in its environment.
+    /// The app settings, which become environment variables of the app.
     #[serde(default)]
     pub settings: BTreeMap<String, String>,
     /// The startup command (`appCommandLine`).
     #[serde(default)]
     pub startup_command: String,
-    /// How many instances run.
+    /// The number of instances.
     pub instances: u32,
-    /// Where the platform asks every minute whether an instance is well.
+    /// The path that the platform requests every minute to check an instance's health.
     #[serde(default)]
     pub health_check_path: Option<String>,
     /// Whether plain HTTP is redirected to HTTPS.
     #[serde(default)]
     pub https_only: bool,
-    /// Whether a visitor stays with one instance, by a cookie (`clientAffinityEnabled`).
+    /// Whether a cookie keeps a visitor on one instance (`clientAffinityEnabled`).
     #[serde(default = "yes")]
     pub client_affinity_enabled: bool,
 }

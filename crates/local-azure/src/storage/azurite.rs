@@ -1,4 +1,4 @@
-//! Azurite's blob service as a program of ours: started, started again when it dies, ended with us.
+//! Supervises Azurite's blob service.
 //! <https://learn.microsoft.com/azure/storage/common/storage-use-azurite>
 
 use std::ffi::OsString;
@@ -14,13 +14,16 @@ use axum::http::Uri;
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use super::AzuriteFrom;
+use super::install::AzuriteFrom;
+use crate::azure::Azure;
+use crate::error::{Error, Result};
+use crate::files::write_private;
 use crate::process::{Process, Program, on_path, plain_environment};
 use crate::server::LOOPBACK;
-use crate::state::{Azure, State, write_private};
-use crate::{Error, Result};
+use crate::state::State;
+use crate::tail::Tail;
 
-/// A running Azurite. Its threads are its own, so it serves the callers of any runtime.
+/// A running Azurite, which is restarted when it exits. It has its own thread and is independent of any runtime.
 pub(super) struct Azurite {
     shared: Arc<Shared>,
     watcher: Option<JoinHandle<()>>,
@@ -30,34 +33,34 @@ struct Shared {
     state: PathBuf,
     program: Program,
     running: Mutex<Running>,
-    /// Where it listens; `None` while it does not.
+    /// Its address, or `None` while it does not listen.
     address: watch::Sender<Option<Uri>>,
-    ends: AtomicBool,
+    is_stopping: AtomicBool,
 }
 
 #[derive(Default)]
 struct Running {
     process: Option<Process>,
-    /// The accounts it knows, as `AZURITE_ACCOUNTS` has them: with their keys.
+    /// The accounts and keys that it was started with, in the form of `AZURITE_ACCOUNTS`.
     accounts: String,
 }
 
-/// What Azurite lacks, added before it starts.
+/// A script that adds what Azurite lacks, loaded before it starts.
 const PRELOAD: &str = include_str!("../../azurite/preload.cjs");
-/// How long it may take until it listens, on a machine with much else to do.
+/// How long it may take to start listening on a busy machine.
 const START_LIMIT: Duration = Duration::from_mins(1);
-/// How often it is looked after.
+/// How often it is checked whether it still runs.
 const INTERVAL: Duration = Duration::from_millis(100);
-/// How long it is left alone after it could not start.
+/// The pause after a failed restart.
 const PAUSE: Duration = Duration::from_secs(2);
 
 impl Azurite {
-    /// Starts it, and waits until it listens. Blocks.
+    /// Starts it and waits until it listens. Blocks.
     pub(super) fn start(azure: &Azure, from: &AzuriteFrom) -> Result<Self> {
         let folder = azure.subfolder("storage")?;
         let node = on_path("node").ok_or_else(|| Error::Missing {
             program: "Node.js",
-            remedy: "Azurite, which Blob Storage is made of, runs on it: https://nodejs.org/en/download".to_owned(),
+            remedy: "Azurite, which stores the blobs, runs on it: https://nodejs.org/en/download".to_owned(),
         })?;
         let main = from.main(azure.folder())?;
         let preload = folder.join("preload.cjs");
@@ -67,13 +70,13 @@ impl Azurite {
 
         let mut arguments: Vec<OsString> = vec!["--require".into(), preload.into(), main.into()];
         arguments.extend(["--blobHost", LOOPBACK, "--blobPort", "0"].map(OsString::from));
-        // The clients speak newer versions of the protocol than this Azurite knows by name.
+        // Clients use newer protocol versions than those that this Azurite lists.
         arguments.extend(["--oauth", "basic", "--disableTelemetry", "--skipApiVersionCheck"].map(OsString::from));
         arguments.extend(["--location".into(), folder.join("data").into()]);
         arguments.extend(["--cert".into(), certificate.certificate.into()]);
         arguments.extend(["--key".into(), certificate.key.into()]);
         let mut environment = plain_environment();
-        // It reads the source of a copy from another account through the front door.
+        // Azurite reads copy sources in other accounts through the front door.
         environment.push(("NODE_EXTRA_CA_CERTS".into(), azure.authority().file().into()));
         environment.push(("LOCAL_AZURE_DELEGATION_KEY".into(), delegation_key(&folder)?.into()));
 
@@ -90,30 +93,30 @@ impl Azurite {
             },
             running: Mutex::default(),
             address: watch::Sender::new(None),
-            ends: AtomicBool::new(false),
+            is_stopping: AtomicBool::new(false),
         });
         shared.restart(&azure.read(accounts))?;
         let watched = shared.clone();
         Ok(Self {
             shared,
-            watcher: Some(thread::spawn(move || watched.look_after())),
+            watcher: Some(thread::spawn(move || watched.keep_running())),
         })
     }
 
-    /// Lets it know these accounts, by another start if it does not. Blocks.
-    pub(super) fn know(&self, accounts: &str) -> Result<()> {
+    /// Restarts it if it runs with other accounts. Blocks.
+    pub(super) fn set_accounts(&self, accounts: &str) -> Result<()> {
         if self.shared.running().accounts == accounts {
             return Ok(());
         }
         self.shared.restart(accounts)
     }
 
-    /// Where it listens, such as `https://127.0.0.1:41234`; changes when it starts again.
+    /// Its address, such as `https://127.0.0.1:41234`, which changes with each restart.
     pub(super) fn address(&self) -> watch::Receiver<Option<Uri>> {
         self.shared.address.subscribe()
     }
 
-    /// kill -9. It starts again.
+    /// Kills it with SIGKILL. It is restarted.
     pub(super) fn kill(&self) {
         let running = self.shared.running();
         self.shared.address.send_replace(None);
@@ -122,7 +125,7 @@ impl Azurite {
         }
     }
 
-    /// All that it has said.
+    /// Its whole log.
     pub(super) fn log(&self) -> String {
         let bytes = fs::read(&self.shared.program.log).unwrap_or_default();
         String::from_utf8_lossy(&bytes).into_owned()
@@ -131,7 +134,7 @@ impl Azurite {
 
 impl Drop for Azurite {
     fn drop(&mut self) {
-        self.shared.ends.store(true, Ordering::Relaxed);
+        self.shared.is_stopping.store(true, Ordering::Relaxed);
         if let Some(watcher) = self.watcher.take() {
             let _ = watcher.join();
         }
@@ -141,10 +144,10 @@ impl Drop for Azurite {
 
 impl Shared {
     fn running(&self) -> std::sync::MutexGuard<'_, Running> {
-        self.running.lock().expect("nobody panics")
+        self.running.lock().expect("no thread panics while holding the lock")
     }
 
-    /// Ends it, if it runs, and starts it with these accounts.
+    /// Stops it if it runs, and starts it with these accounts.
     fn restart(&self, accounts: &str) -> Result<()> {
         let mut running = self.running();
         self.address.send_replace(None);
@@ -156,9 +159,9 @@ impl Shared {
         Ok(())
     }
 
-    /// Starts it again whenever it has ended, until it is to end.
-    fn look_after(&self) {
-        while !self.ends.load(Ordering::Relaxed) {
+    /// Restarts it whenever it exits, until it is to stop.
+    fn keep_running(&self) {
+        while !self.is_stopping.load(Ordering::Relaxed) {
             thread::sleep(INTERVAL);
             let (accounts, status) = {
                 let running = self.running();
@@ -168,21 +171,18 @@ impl Shared {
                 (running.accounts.clone(), status)
             };
             let Some(status) = status else { continue };
-            tracing::warn!(%status, "Azurite ended; it is started again");
+            tracing::warn!(%status, "Azurite exited and is restarted");
             if let Err(error) = self.restart(&accounts) {
-                tracing::error!(%error, "Azurite cannot be started");
+                tracing::error!(%error, "Azurite cannot be restarted");
                 thread::sleep(PAUSE);
             }
         }
     }
 
     fn launch(&self, accounts: &str) -> Result<(Process, Uri)> {
-        let size = |file| match fs::metadata(file) {
-            Ok(file) => Ok(usize::try_from(file.len()).unwrap_or_default()),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(0),
-            Err(error) => Err(Error::file(&self.program.log)(error)),
-        };
-        let before = size(&self.program.log)?;
+        let log = &self.program.log;
+        let mut tail = Tail::from_end(log.clone()).map_err(Error::file(log))?;
+        let mut output = String::new();
         let mut environment = self.program.environment.clone();
         environment.push(("AZURITE_ACCOUNTS".into(), accounts.into()));
         let process = Process::start(
@@ -194,10 +194,9 @@ impl Shared {
         )?;
         let begun = Instant::now();
         loop {
-            let said = fs::read(&self.program.log).map_err(Error::file(&self.program.log))?;
-            let said = String::from_utf8_lossy(said.get(before..).unwrap_or_default()).into_owned();
-            let listens = said.split_once("successfully listens on ");
-            // A line that is whole.
+            output += &String::from_utf8_lossy(&tail.read().map_err(Error::file(log))?);
+            let listens = output.split_once("successfully listens on ");
+            // The address is complete once its line is.
             if let Some((address, _)) = listens.and_then(|(_, rest)| rest.split_once('\n')) {
                 let address = address.trim().parse();
                 let address = address.map_err(|error| Error::failed("Azurite's address", error))?;
@@ -206,13 +205,13 @@ impl Shared {
             if let Some(status) = process.ended() {
                 return Err(Error::failed(
                     "Azurite",
-                    format!("it ended ({status}); it said:\n{said}"),
+                    format!("it exited ({status}) with this output:\n{output}"),
                 ));
             }
             if begun.elapsed() > START_LIMIT {
                 return Err(Error::failed(
                     "Azurite",
-                    format!("it does not listen; it said:\n{said}"),
+                    format!("it did not start listening. Its output:\n{output}"),
                 ));
             }
             thread::sleep(Duration::from_millis(20));
@@ -220,7 +219,7 @@ impl Shared {
     }
 }
 
-/// The accounts of the state, as Azurite takes them.
+/// The state's accounts in the form of `AZURITE_ACCOUNTS`.
 pub(super) fn accounts(state: &State) -> String {
     let mut accounts: Vec<_> = state
         .storage_accounts
@@ -228,13 +227,13 @@ pub(super) fn accounts(state: &State) -> String {
         .map(|account| format!("{}:{}", account.name, account.key))
         .collect();
     if accounts.is_empty() {
-        // With none, Azurite would have one of its own, whose key everybody knows.
+        // Without any account, Azurite would create its default one, whose key is public.
         accounts.push(format!("none:{}", Uuid::new_v4().simple()));
     }
     accounts.join(";")
 }
 
-/// What user delegation keys are made from; kept, so that they survive a restart.
+/// The secret from which user delegation keys are derived. It is stored, so that they survive a restart.
 fn delegation_key(folder: &std::path::Path) -> Result<String> {
     let file = folder.join("delegation.key");
     match fs::read_to_string(&file) {

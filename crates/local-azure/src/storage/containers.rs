@@ -1,4 +1,4 @@
-//! The containers that the state names, made in Azurite.
+//! Creating the state's containers in Azurite.
 
 use std::time::Duration;
 
@@ -8,46 +8,47 @@ use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use tokio::sync::watch;
 
 use super::shared_key;
+use crate::azure::Azure;
+use crate::error::{Error, Result};
 use crate::proxy::{self, Client};
-use crate::state::{Azure, PublicAccess, StorageAccount};
-use crate::{Error, Result};
+use crate::state::{PublicAccess, StorageAccount};
 
 const PART: &str = "Blob Storage";
-/// How long one request may take.
+/// How long the creation of one container may take.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// Makes them, and gives each its level of public access.
-pub(super) async fn make(azure: &Azure, mut address: watch::Receiver<Option<Uri>>) -> Result<()> {
+/// Creates the containers and sets their public access.
+pub(super) async fn create(azure: &Azure, mut address: watch::Receiver<Option<Uri>>) -> Result<()> {
     let accounts = azure.read(|state| state.storage_accounts.clone());
     let client = proxy::client(azure.authority().client()?);
     for account in &accounts {
         for container in &account.containers {
             let work = async {
-                let there = address.wait_for(Option::is_some).await;
-                let base = there.ok().and_then(|base| base.clone());
-                let base = base.ok_or_else(|| Error::failed(PART, "Azurite is not there"))?;
-                let admin = Admin {
+                let listening = address.wait_for(Option::is_some).await;
+                let base = listening.ok().and_then(|base| base.clone());
+                let base = base.ok_or_else(|| Error::failed(PART, "Azurite has stopped"))?;
+                let key_holder = KeyHolder {
                     client: &client,
                     base,
                     account,
                 };
-                admin.ensure(&container.name, container.public_access).await
+                key_holder.ensure(&container.name, container.public_access).await
             };
             let done = tokio::time::timeout(LIMIT, work).await;
-            done.map_err(|_| Error::failed(PART, format!("the container {} takes too long", container.name)))??;
+            done.map_err(|_| Error::failed(PART, format!("creating the container {} timed out", container.name)))??;
         }
     }
     Ok(())
 }
 
-/// Who has an account's key.
-struct Admin<'a> {
+/// A client that signs requests with an account's key.
+struct KeyHolder<'a> {
     client: &'a Client,
     base: Uri,
     account: &'a StorageAccount,
 }
 
-impl Admin<'_> {
+impl KeyHolder<'_> {
     async fn ensure(&self, container: &str, level: PublicAccess) -> Result<()> {
         let (status, _) = self.send(&Method::PUT, container, "restype=container", level).await?;
         match status {
@@ -57,7 +58,7 @@ impl Admin<'_> {
                 return Err(Error::failed(
                     PART,
                     format!(
-                        "the container {container} of {} cannot be made: {status}",
+                        "the container {container} of {} cannot be created: {status}",
                         self.account.name
                     ),
                 ));
@@ -66,8 +67,8 @@ impl Admin<'_> {
         let (_, headers) = self
             .send(&Method::HEAD, container, "restype=container", PublicAccess::None)
             .await?;
-        let there = headers.get(LEVEL).and_then(|value| value.to_str().ok());
-        if there == level_of(level) {
+        let current = headers.get(LEVEL).and_then(|value| value.to_str().ok());
+        if current == level_of(level) {
             return Ok(());
         }
         let (status, _) = self
@@ -93,7 +94,7 @@ impl Admin<'_> {
         let path = format!("/{}/{container}", self.account.name);
         let mut headers = HeaderMap::new();
         let mut add = |name: &'static str, value: &str| {
-            headers.insert(name, value.parse().expect("these are headers' values"));
+            headers.insert(name, value.parse().expect("these are valid header values"));
         };
         add("x-ms-version", "2025-11-05");
         add("content-length", "0");
@@ -104,16 +105,19 @@ impl Admin<'_> {
         let signature = shared_key::sign(&self.account.name, key, method, &path, query, &headers);
         let signature = signature.ok_or_else(|| {
             Error::Refused(format!(
-                "the key of the storage account {} is no base64",
+                "the key of the storage account {} is not valid base64",
                 self.account.name
             ))
         })?;
-        headers.insert("authorization", signature.parse().expect("it is base64"));
+        headers.insert(
+            "authorization",
+            signature.parse().expect("base64 is a valid header value"),
+        );
         let mut request = Request::new(Body::empty());
         *request.method_mut() = method.clone();
         *request.uri_mut() = format!("{path}?{query}")
             .parse()
-            .map_err(|_| Error::Refused(format!("{container:?} cannot be the name of a container")))?;
+            .map_err(|_| Error::Refused(format!("{container:?} is not a valid container name")))?;
         *request.headers_mut() = headers;
         let answer = proxy::forward(self.client, &self.base, request).await;
         let answer = answer.map_err(|error| Error::failed(PART, error))?;

@@ -1,4 +1,4 @@
-//! The front door: what of a request Azurite does not check.
+//! The front door, which checks what Azurite does not.
 
 mod copy;
 mod credential;
@@ -17,17 +17,18 @@ use url::Url;
 use uuid::Uuid;
 
 use self::credential::Credential;
-use super::operations::{self, OneOf};
-use super::place::{Place, Query, Style};
-use super::refusal::{FIRST_WITH_TOKENS, Refusal};
+use super::address::{AddressStyle, BlobAddress, Query};
+use super::error::{FIRST_WITH_TOKENS, StorageError};
+use super::operations::{self, AnyOf};
 use super::shared_key;
-use crate::Result;
+use crate::azure::Azure;
+use crate::error::Result;
 use crate::proxy::{self, Client};
 use crate::server::LOOPBACK;
-use crate::state::{Action, Azure, StorageAccount};
+use crate::state::{Action, StorageAccount};
 use crate::tokens::STORAGE;
 
-/// Checks requests, and hands on those that may pass.
+/// Checks requests and forwards the permitted ones to Azurite.
 #[derive(Clone)]
 pub(super) struct Door(Arc<Inner>);
 
@@ -38,21 +39,21 @@ struct Inner {
     port: u16,
 }
 
-/// The client id of Azure Storage, which tokens may name as their audience instead of its address.
+/// The client id of Azure Storage, which is also accepted as the audience of tokens.
 const STORAGE_CLIENT: &str = "e406a681-f3d4-42a8-90b6-c2b029497af1";
-/// How long a request waits for Azurite to start.
-const PATIENCE: Duration = Duration::from_secs(30);
-/// How much of a body is read before its refusal is sent; a client that still sends would not read it.
-const DRAINED: usize = 256 << 20;
+/// How long a request waits while Azurite is starting.
+const START_LIMIT: Duration = Duration::from_secs(30);
+/// How much of a rejected request's body is read before the response, because clients do not read while they send.
+const DRAIN_LIMIT: usize = 256 << 20;
 
-/// Who asks, as far as it is checked here.
+/// The sender of a request, as far as the front door checks it.
 enum Caller {
-    /// A principal, by a token that is right.
+    /// A principal with a valid token.
     Principal(Uuid),
-    /// Who has the account's key, or a signature made with it or with a user delegation key: Azurite checks it.
+    /// The holder of the account's key, or of a signature made with it or with a user delegation key. Azurite checks it.
     Signer { has_key: bool },
-    /// Nobody in particular.
-    Anyone,
+    /// An anonymous client.
+    Anonymous,
 }
 
 impl Door {
@@ -75,32 +76,32 @@ impl Door {
         let path = request.uri().path().to_owned();
         let version = version(request.headers()).to_owned();
         let answer = match self.admit(&mut request).await {
-            Ok(caller) => self.pass(request, &caller, &version).await,
-            Err(refusal) => {
+            Ok(caller) => self.forward(request, &caller, &version).await,
+            Err(error) => {
                 drain(request).await;
-                Err(refusal)
+                Err(error)
             }
         };
-        let answer = answer.unwrap_or_else(|refusal| {
-            tracing::debug!(%method, path, code = refusal.code, "refused");
-            refusal.answer(&method, &version, self.0.azure.read(|state| state.tenant))
+        let answer = answer.unwrap_or_else(|error| {
+            tracing::debug!(%method, path, code = error.code, "request rejected");
+            error.response(&method, &version, self.0.azure.read(|state| state.tenant))
         });
         tracing::debug!(%method, path, status = answer.status().as_u16(), "Blob Storage");
         answer
     }
 
-    /// Checks a request, and makes of it the one that Azurite is asked.
-    async fn admit(&self, request: &mut Request) -> Result<Caller, Refusal> {
+    /// Checks a request, and changes it into the one that Azurite gets.
+    async fn admit(&self, request: &mut Request) -> Result<Caller, StorageError> {
         let headers = request.headers_mut();
         let host = headers
             .get(HOST)
             .and_then(|host| host.to_str().ok())
             .unwrap_or_default();
-        if Style::of(host) == Style::Unclear {
+        if AddressStyle::of(host) == AddressStyle::Unclear {
             let own = format!("{LOOPBACK}:{}", self.0.port);
             headers.insert(
                 HOST,
-                HeaderValue::from_str(&own).expect("an address is a header's value"),
+                HeaderValue::from_str(&own).expect("an address is a valid header value"),
             );
         }
         let (method, headers) = (request.method(), request.headers());
@@ -108,92 +109,92 @@ impl Door {
             .get(HOST)
             .and_then(|host| host.to_str().ok())
             .unwrap_or_default();
-        let place = Place::read(host, request.uri().path()).ok_or(Refusal::WRONG_ADDRESS)?;
-        let query = Query::read(request.uri().query().unwrap_or_default()).ok_or(Refusal::WRONG_QUERY)?;
-        let account = self.account(&place.account)?;
-        // Each part of a batch has a credential of its own.
+        let address = BlobAddress::parse(host, request.uri().path()).ok_or(StorageError::WRONG_ADDRESS)?;
+        let query = Query::parse(request.uri().query().unwrap_or_default()).ok_or(StorageError::WRONG_QUERY)?;
+        let account = self.account(&address.account)?;
+        // Each part of a batch has its own credential.
         if query.get("comp") == "batch" {
-            return Err(Refusal::NO_BATCHES);
+            return Err(StorageError::NO_BATCHES);
         }
         if *method == Method::OPTIONS {
-            // A browser asks so, without credentials, whether it may ask.
-            return Ok(Caller::Anyone);
+            // CORS preflight requests carry no credentials.
+            return Ok(Caller::Anonymous);
         }
 
-        let needed = operations::needed(method, &place, &query, headers);
+        let needed = operations::needed(method, &address, &query, headers);
         let caller = match Credential::of(headers, &query)? {
             Credential::Token(token) => {
-                let principal = self.sign_in(token, &account, version(headers))?;
-                self.permits(principal, &needed, &account, &place)?;
+                let principal = self.authenticate(token, &account, version(headers))?;
+                self.permits(principal, &needed, &account, &address)?;
                 Caller::Principal(principal)
             }
             Credential::Key | Credential::KeySas if !account.allow_shared_key_access => {
-                return Err(Refusal::NO_ACCESS_BY_KEY);
+                return Err(StorageError::NO_ACCESS_BY_KEY);
             }
             Credential::Key => Caller::Signer { has_key: true },
             Credential::KeySas => Caller::Signer { has_key: false },
             Credential::DelegationSas { principal, tenant } => {
-                // The signature can do no more than who asked for its key, and only while that one is there.
+                // The signature permits what the principal that requested its key may do, as long as that principal exists.
                 let is_known = self
                     .0
                     .azure
                     .read(|state| state.tenant == tenant && state.principal(principal).is_some());
                 if !is_known {
-                    return Err(Refusal::WRONG_SIGNATURE);
+                    return Err(StorageError::WRONG_SIGNATURE);
                 }
-                self.permits(principal, &needed, &account, &place)?;
+                self.permits(principal, &needed, &account, &address)?;
                 Caller::Signer { has_key: false }
             }
-            Credential::None if !account.allow_blob_public_access => return Err(Refusal::NO_PUBLIC_ACCESS),
-            Credential::None => Caller::Anyone,
+            Credential::None if !account.allow_blob_public_access => return Err(StorageError::NO_PUBLIC_ACCESS),
+            Credential::None => Caller::Anonymous,
         };
         if headers.contains_key("x-ms-blob-public-access") && !account.allow_blob_public_access {
-            return Err(Refusal::NO_PUBLIC_ACCESS);
+            return Err(StorageError::NO_PUBLIC_ACCESS);
         }
         if let Some(source) = headers.get("x-ms-copy-source") {
             let source = source.to_str().ok().and_then(|source| Url::parse(source).ok());
-            let source = source.ok_or(Refusal::WRONG_COPY_SOURCE)?;
+            let source = source.ok_or(StorageError::WRONG_COPY_SOURCE)?;
             let version = version(headers).to_owned();
-            // It asks this door.
+            // The check sends a request through this door, so its future is recursive.
             Box::pin(self.check_source(&source, &caller, &account, &version)).await?;
         }
         if let Caller::Principal(_) = caller
-            && operations::needs_key_at_azurite(&place, &query)
+            && operations::needs_key_at_azurite(&address, &query)
         {
             sign(request, &account);
         }
         Ok(caller)
     }
 
-    /// The account of the state with that name.
-    fn account(&self, name: &str) -> Result<StorageAccount, Refusal> {
+    /// The account with that name in the state.
+    fn account(&self, name: &str) -> Result<StorageAccount, StorageError> {
         self.0.azure.read(|state| {
             let found = state.storage_accounts.iter().find(|account| account.name == name);
-            found.cloned().ok_or(Refusal::NO_SUCH_RESOURCE)
+            found.cloned().ok_or(StorageError::NO_SUCH_RESOURCE)
         })
     }
 
-    /// Whose token that is.
-    fn sign_in(&self, token: &str, account: &StorageAccount, version: &str) -> Result<Uuid, Refusal> {
+    /// Authenticates a principal by its token.
+    fn authenticate(&self, token: &str, account: &StorageAccount, version: &str) -> Result<Uuid, StorageError> {
         if version < FIRST_WITH_TOKENS {
-            return Err(Refusal::old_version());
+            return Err(StorageError::old_version());
         }
         let own = format!("https://{}.blob.core.windows.net", account.name);
         let claims = self.0.azure.verify(token, &[STORAGE, &own, STORAGE_CLIENT]);
         claims.map(|claims| claims.oid).map_err(|why| {
-            tracing::warn!(account = account.name, "a token was refused: {why}");
-            Refusal::token(why)
+            tracing::warn!(account = account.name, "a token was rejected: {why}");
+            StorageError::token(why)
         })
     }
 
-    /// Whether the principal has roles for all of that, at this moment.
+    /// Checks that the principal currently has roles that permit everything that is needed.
     fn permits(
         &self,
         principal: Uuid,
-        needed: &[OneOf],
+        needed: &[AnyOf],
         account: &StorageAccount,
-        place: &Place,
-    ) -> Result<(), Refusal> {
+        address: &BlobAddress,
+    ) -> Result<(), StorageError> {
         let removed = self.0.azure.faults().now().roles_removed;
         self.0.azure.read(|state| {
             let mut scope = state.resource_id(
@@ -201,55 +202,57 @@ impl Door {
                 "Microsoft.Storage/storageAccounts",
                 &account.name,
             );
-            if let Some(container) = &place.container {
+            if let Some(container) = &address.container {
                 scope = format!("{scope}/blobServices/default/containers/{container}");
             }
             let has = |action: &Action<'_>| !removed && state.permits(principal, *action, &scope);
-            for one_of in needed {
-                if !one_of.iter().any(has) {
+            for any_of in needed {
+                if !any_of.iter().any(has) {
                     let name = state
                         .principal(principal)
                         .map_or_else(|| principal.to_string(), |it| it.display_name);
-                    let (Action::Control(action) | Action::Data(action)) = one_of[0];
+                    let (Action::Control(action) | Action::Data(action)) = any_of[0];
                     tracing::warn!("{name} has no role that permits {action} on {scope}");
-                    return Err(Refusal::NO_PERMISSION);
+                    return Err(StorageError::NO_PERMISSION);
                 }
             }
             Ok(())
         })
     }
 
-    /// Hands it on to Azurite.
-    async fn pass(&self, request: Request, caller: &Caller, version: &str) -> Result<Response, Refusal> {
+    /// Forwards a request to Azurite.
+    async fn forward(&self, request: Request, caller: &Caller, version: &str) -> Result<Response, StorageError> {
         let mut azurite = self.0.azurite.clone();
-        let there = tokio::time::timeout(PATIENCE, azurite.wait_for(Option::is_some)).await;
-        let base = there
+        let listening = tokio::time::timeout(START_LIMIT, azurite.wait_for(Option::is_some)).await;
+        let base = listening
             .ok()
-            .and_then(|there| there.ok()?.clone())
-            .ok_or(Refusal::STARTING)?;
+            .and_then(|address| address.ok()?.clone())
+            .ok_or(StorageError::STARTING)?;
         let answer = proxy::forward(&self.0.client, &base, request).await.map_err(|error| {
-            tracing::warn!(%error, "Azurite does not answer");
-            Refusal::STARTING
+            tracing::warn!(%error, "Azurite does not respond");
+            StorageError::STARTING
         })?;
         let code = answer.headers().get("x-ms-error-code").map(HeaderValue::as_bytes);
         match (caller, answer.status(), code) {
-            // Azurite has one answer where Azure has two, and takes what is signed with another key for a token.
-            (Caller::Anyone, StatusCode::FORBIDDEN, Some(b"AuthorizationFailure")) => Err(Refusal::anonymous(version)),
+            // Azurite has one error where Azure has two, and mistakes a signature with another key for a token.
+            (Caller::Anonymous, StatusCode::FORBIDDEN, Some(b"AuthorizationFailure")) => {
+                Err(StorageError::anonymous(version))
+            }
             (Caller::Signer { .. }, _, Some(b"AuthorizationFailure" | b"InvalidAuthenticationInfo")) => {
-                Err(Refusal::WRONG_SIGNATURE)
+                Err(StorageError::WRONG_SIGNATURE)
             }
             _ => Ok(answer),
         }
     }
 }
 
-/// The version of the protocol that the request speaks; empty where it does not say.
+/// The protocol version of the request, or an empty text if it names none.
 fn version(headers: &HeaderMap) -> &str {
     let version = headers.get("x-ms-version").and_then(|version| version.to_str().ok());
     version.unwrap_or_default()
 }
 
-/// Signs a request that may pass with the account's key.
+/// Signs a permitted request with the account's key.
 fn sign(request: &mut Request, account: &StorageAccount) {
     let (path, query) = (request.uri().path(), request.uri().query().unwrap_or_default());
     let (method, headers) = (request.method(), request.headers());
@@ -259,7 +262,8 @@ fn sign(request: &mut Request, account: &StorageAccount) {
     }
 }
 
-/// Reads what the client sends, so that it reads the answer; unless it waits for the answer before it sends.
+/// Reads the body, so that the client finishes sending and reads the response. A client that sent `Expect` waits for the
+/// response before it sends the body.
 async fn drain(request: Request) {
     if request.headers().contains_key(EXPECT) {
         return;
@@ -267,7 +271,7 @@ async fn drain(request: Request) {
     let (mut body, mut read) = (request.into_body(), 0);
     while let Some(Ok(frame)) = body.frame().await {
         read += frame.data_ref().map_or(0, axum::body::Bytes::len);
-        if read > DRAINED {
+        if read > DRAIN_LIMIT {
             break;
         }
     }

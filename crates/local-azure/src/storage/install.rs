@@ -1,30 +1,30 @@
-//! Azurite from npm, at the version that this crate was made for.
+//! Installing Azurite from npm, at the version that this crate supports.
 
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use crate::error::{Error, Result};
 use crate::process::on_path;
-use crate::{Error, Result};
 
-/// The folder with Azurite's package, and the exact versions of all that it needs.
+/// The npm package that depends on Azurite. The lock file contains the exact versions of all dependencies.
 const PACKAGE: &str = include_str!("../../azurite/package.json");
 const LOCK_FILE: &str = "package-lock.json";
 const LOCK: &str = include_str!("../../azurite/package-lock.json");
 
-/// Where Azurite comes from.
+/// Where Azurite is installed.
 #[derive(Clone, Debug)]
 pub enum AzuriteFrom {
-    /// From npm into the state folder, at first use and when this crate needs another version. Nothing but the
-    /// packages of `azurite/package-lock.json` is downloaded, and none of their scripts runs.
+    /// In the state folder, into which npm installs it at first use and when this crate requires another version. Only
+    /// the packages in `azurite/package-lock.json` are downloaded, and none of their scripts runs.
     Npm,
-    /// From `node_modules` of this folder, where `npm ci` has put the same version.
+    /// In `node_modules` of this folder, where `npm ci` has installed the same version.
     Folder(PathBuf),
 }
 
 impl AzuriteFrom {
-    /// The program for Node.js, installed into that folder's `azurite` where it has to be.
+    /// The path of Azurite's main script, which is installed first if necessary.
     pub(super) fn main(&self, state: &Path) -> Result<PathBuf> {
         match self {
             Self::Npm => main_of(&install(&state.join("azurite"))?),
@@ -36,7 +36,7 @@ impl AzuriteFrom {
     }
 }
 
-/// Azurite's program in that folder, if it is the right version.
+/// The path of Azurite's main script in that folder, if it has the required version.
 fn main_of(folder: &Path) -> Result<PathBuf> {
     let package = folder.join("node_modules/azurite");
     let file = package.join("package.json");
@@ -48,52 +48,52 @@ fn main_of(folder: &Path) -> Result<PathBuf> {
             .map(str::to_owned)
     };
     let wanted = field(PACKAGE, "/devDependencies/azurite");
-    let there = field(&text, "/version");
-    if there != wanted {
+    let installed = field(&text, "/version");
+    if installed != wanted {
         return Err(Error::Refused(format!(
             "{} is Azurite {}, not {}",
             package.display(),
-            there.unwrap_or_default(),
+            installed.unwrap_or_default(),
             wanted.unwrap_or_default()
         )));
     }
     Ok(package.join("dist/src/blob/main.js"))
 }
 
-/// Installs Azurite into that folder, unless the same is there. A folder that is there is whole, since it gets its name
-/// at the end; its lock file says which version it has.
+/// Installs Azurite into that folder, unless its lock file shows that the same version is installed. The folder is renamed
+/// into place at the end, so it is always complete.
 fn install(folder: &Path) -> Result<PathBuf> {
-    if fs::read_to_string(folder.join(LOCK_FILE)).is_ok_and(|there| there == LOCK) {
+    if fs::read_to_string(folder.join(LOCK_FILE)).is_ok_and(|installed| installed == LOCK) {
         return Ok(folder.to_owned());
     }
     let npm = on_path("npm").ok_or_else(|| Error::Missing {
         program: "npm",
-        remedy: "it comes with Node.js, https://nodejs.org/en/download, which Blob Storage needs".to_owned(),
+        remedy: "it comes with Node.js, which Blob Storage needs: https://nodejs.org/en/download".to_owned(),
     })?;
-    let half = folder.with_extension("new");
-    remove(&half)?;
-    fs::create_dir_all(&half).map_err(Error::file(&half))?;
+    let unfinished = folder.with_extension("new");
+    remove(&unfinished)?;
+    fs::create_dir_all(&unfinished).map_err(Error::file(&unfinished))?;
     for (name, text) in [("package.json", PACKAGE), (LOCK_FILE, LOCK)] {
-        let file = half.join(name);
+        let file = unfinished.join(name);
         fs::write(&file, text).map_err(Error::file(&file))?;
     }
     tracing::info!(folder = %folder.display(), "installing Azurite from npm");
     let output = Command::new(npm)
         .args(["ci", "--include=dev", "--ignore-scripts", "--no-audit", "--no-fund"])
         .args(["--no-progress", "--no-update-notifier"])
-        .current_dir(&half)
+        .current_dir(&unfinished)
         .stdin(Stdio::null())
         .output()
         .map_err(|error| Error::failed("npm", error))?;
     if !output.status.success() {
-        let said = [output.stdout, output.stderr].concat();
+        let text = [output.stdout, output.stderr].concat();
         return Err(Error::failed(
             "npm ci, which installs Azurite",
-            format!("{}\n{}", output.status, String::from_utf8_lossy(&said).trim()),
+            format!("{}\n{}", output.status, String::from_utf8_lossy(&text).trim()),
         ));
     }
     remove(folder)?;
-    fs::rename(&half, folder).map_err(Error::file(folder))?;
+    fs::rename(&unfinished, folder).map_err(Error::file(folder))?;
     Ok(folder.to_owned())
 }
 
@@ -109,7 +109,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn another_version_is_not_taken() {
+    fn another_version_is_rejected() {
         let folder = tempfile::tempdir().unwrap();
         let from = AzuriteFrom::Folder(folder.path().to_owned());
         let error = from.main(folder.path()).unwrap_err().to_string();

@@ -1,15 +1,15 @@
-//! Blob Storage: Azurite, which speaks the protocol and keeps the blobs, behind a front door that does what Azurite
-//! does not: it checks the signatures of tokens, the roles of who holds them, and what an account allows.
+//! Blob Storage: Azurite, which implements the protocol and stores the blobs, behind a front door that checks what Azurite
+//! does not: the signatures of tokens, the roles of their principals, and the settings of the account.
 //!
-//! A blob that was acknowledged is on disk: it survives kill -9 of Azurite and of all the rest.
+//! An acknowledged blob is on disk and survives a SIGKILL of Azurite and of this process.
 
+mod address;
 mod azurite;
 mod containers;
 mod door;
+mod error;
 mod install;
 mod operations;
-mod place;
-mod refusal;
 mod shared_key;
 
 use std::net::TcpListener;
@@ -19,30 +19,32 @@ pub use self::install::AzuriteFrom;
 
 use self::azurite::Azurite;
 use self::door::Door;
+use crate::azure::Azure;
+use crate::error::{Error, Result};
 use crate::server::{LOOPBACK, Server, bind};
-use crate::state::Azure;
-use crate::{Error, Result};
 
-/// The blob services of all storage accounts, on one port of loopback. They end with this value.
+/// The blob services of all storage accounts, on one loopback port. They stop when this value is dropped.
 pub struct BlobStorage {
-    /// `None` while the service is away. It closes before Azurite ends.
+    /// `None` while the service is stopped. It is dropped before Azurite.
     door: Mutex<Option<Server>>,
     azure: Azure,
     azurite: Arc<Azurite>,
     port: u16,
-    /// Held by whoever makes containers.
+    /// Held while containers are created.
     sync: tokio::sync::Mutex<()>,
 }
 
-/// What the front door's certificate is for: the addresses here, and Azure's for those who resolve them to loopback.
+/// The hosts of the front door's certificate: the local addresses, and Azure's for clients that resolve them to loopback.
 const HOSTS: [&str; 4] = ["localhost", LOOPBACK, "*.blob.core.windows.net", "*.blob.localhost"];
 
 impl BlobStorage {
-    /// Serves the storage accounts of the state on that port, 0 for a free one, with their containers made.
+    /// Starts the blob services of the state's storage accounts on that port, and creates their containers. Port 0 selects
+    /// a free one.
     ///
     /// # Errors
     ///
-    /// The port is taken; Node.js, npm or Azurite is missing; npm or Azurite fails, with what it said.
+    /// The port is in use; Node.js, npm or Azurite is missing; or npm or Azurite fails. The error then contains its
+    /// output.
     pub async fn start(azure: &Azure, port: u16, from: AzuriteFrom) -> Result<Self> {
         let listener = listen(port)?;
         let port = listener
@@ -69,42 +71,47 @@ impl BlobStorage {
         self.port
     }
 
-    /// The blob service of that account, without a slash at the end: `https://127.0.0.1:<port>/<account>`. The host
-    /// `<account>.blob.core.windows.net` works as well, for those who resolve it to loopback.
+    /// The URL of an account's blob service, without a trailing slash: `https://127.0.0.1:<port>/<account>`. The host
+    /// `<account>.blob.core.windows.net` works too, for clients that resolve it to loopback.
     #[must_use]
     pub fn account_url(&self, account: &str) -> String {
         format!("https://{LOOPBACK}:{}/{account}", self.port)
     }
 
-    /// Makes the accounts and containers of the state that are not there yet, and gives containers their level of
-    /// public access. Requests wait meanwhile: a new account, or a new key, restarts Azurite. What the state does not
-    /// name stays.
+    /// Creates the state's accounts and containers that do not exist yet, and sets the containers' public access. A new
+    /// account or key restarts Azurite, and requests wait during the restart. Containers that the state does not name are
+    /// left unchanged.
     pub async fn sync(&self) -> Result<()> {
         let _one_at_a_time = self.sync.lock().await;
         let (azurite, accounts) = (self.azurite.clone(), self.azure.read(azurite::accounts));
-        blocking(move || azurite.know(&accounts)).await?;
-        containers::make(&self.azure, self.azurite.address()).await
+        blocking(move || azurite.set_accounts(&accounts)).await?;
+        containers::create(&self.azure, self.azurite.address()).await
     }
 
-    /// Nobody listens any more, as when Azure cannot be reached. Blobs stay.
+    /// Closes the port, as if Azure were unreachable. Blobs are kept.
     pub fn stop(&self) {
-        *self.door.lock().expect("nobody panics") = None;
+        *self.door.lock().expect("no thread panics while holding the lock") = None;
     }
 
-    /// Listens again, on the same port.
+    /// Listens again on the same port, if it was stopped.
     pub fn start_again(&self) -> Result<()> {
-        if self.door.lock().expect("nobody panics").is_some() {
+        if self
+            .door
+            .lock()
+            .expect("no thread panics while holding the lock")
+            .is_some()
+        {
             return Ok(());
         }
         self.open(listen(self.port)?)
     }
 
-    /// kill -9 of Azurite, to see that nothing is lost. It is started again.
+    /// Kills Azurite with SIGKILL, to test that nothing is lost. It is restarted.
     pub fn kill_azurite(&self) {
         self.azurite.kill();
     }
 
-    /// What Azurite has said, each request included; without signatures.
+    /// Azurite's log, which contains every request, but no signatures.
     #[must_use]
     pub fn log(&self) -> String {
         self.azurite.log()
@@ -114,7 +121,7 @@ impl BlobStorage {
         let tls = self.azure.authority().server(&HOSTS)?;
         let door = Door::new(self.azure.clone(), self.azurite.address(), self.port)?;
         let server = Server::https(listener, tls, door.router());
-        *self.door.lock().expect("nobody panics") = Some(server);
+        *self.door.lock().expect("no thread panics while holding the lock") = Some(server);
         Ok(())
     }
 }
@@ -123,7 +130,7 @@ fn listen(port: u16) -> Result<TcpListener> {
     bind(port, "Blob Storage", "--blob-port")
 }
 
-/// Does what blocks elsewhere.
+/// Runs blocking work on another thread.
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
     let done = tokio::task::spawn_blocking(work).await;
     done.map_err(|error| Error::failed("Blob Storage", error))?

@@ -1,13 +1,13 @@
-//! Which permissions an operation of Blob Storage needs.
+//! The permissions that each operation of Blob Storage requires.
 //! <https://learn.microsoft.com/rest/api/storageservices/authorize-with-azure-active-directory#permissions-for-blob-service-operations>
 
 use axum::http::{HeaderMap, Method};
 
-use super::place::{Place, Query};
+use super::address::{BlobAddress, Query};
 use crate::state::Action;
 
-/// Permissions of which one is enough.
-pub(super) type OneOf = &'static [Action<'static>];
+/// Permissions of which any one suffices.
+pub(super) type AnyOf = &'static [Action<'static>];
 
 macro_rules! control {
     ($name:literal) => {
@@ -23,37 +23,37 @@ macro_rules! data {
     };
 }
 
-const SERVICE_READ: OneOf = &[control!("read")];
-const SERVICE_WRITE: OneOf = &[control!("write")];
-const ACCOUNT_INFORMATION: OneOf = &[control!("getInfo/action")];
-const DELEGATION_KEY: OneOf = &[control!("generateUserDelegationKey/action")];
-const CONTAINER_READ: OneOf = &[control!("containers/read")];
-const CONTAINER_WRITE: OneOf = &[control!("containers/write")];
-const CONTAINER_DELETE: OneOf = &[control!("containers/delete")];
-const ACL_READ: OneOf = &[control!("containers/getAcl/action")];
-const ACL_WRITE: OneOf = &[control!("containers/setAcl/action")];
-/// Also what the source of a copy needs.
-pub(super) const READ: OneOf = &[data!("read")];
-const WRITE: OneOf = &[data!("write")];
-/// Azure lets `add` alone make new blobs and not replace old ones. No role here has `add` without `write`.
-const WRITE_OR_ADD: OneOf = &[data!("write"), data!("add/action")];
-const DELETE: OneOf = &[data!("delete")];
-const DELETE_VERSION: OneOf = &[data!("deleteBlobVersion/action")];
-const DELETE_PERMANENTLY: OneOf = &[data!("permanentDelete/action")];
-const TAGS_READ: OneOf = &[data!("tags/read")];
-const TAGS_WRITE: OneOf = &[data!("tags/write")];
-const FILTER: OneOf = &[data!("filter/action")];
-const IMMUTABILITY: OneOf = &[data!("immutableStorage/runAsSuperUser/action")];
+const SERVICE_READ: AnyOf = &[control!("read")];
+const SERVICE_WRITE: AnyOf = &[control!("write")];
+const ACCOUNT_INFORMATION: AnyOf = &[control!("getInfo/action")];
+const DELEGATION_KEY: AnyOf = &[control!("generateUserDelegationKey/action")];
+const CONTAINER_READ: AnyOf = &[control!("containers/read")];
+const CONTAINER_WRITE: AnyOf = &[control!("containers/write")];
+const CONTAINER_DELETE: AnyOf = &[control!("containers/delete")];
+const ACL_READ: AnyOf = &[control!("containers/getAcl/action")];
+const ACL_WRITE: AnyOf = &[control!("containers/setAcl/action")];
+/// Also required for the source of a copy.
+pub(super) const READ: AnyOf = &[data!("read")];
+const WRITE: AnyOf = &[data!("write")];
+/// On Azure `add` permits creating blobs but not replacing them. No built-in role here has `add` without `write`.
+const WRITE_OR_ADD: AnyOf = &[data!("write"), data!("add/action")];
+const DELETE: AnyOf = &[data!("delete")];
+const DELETE_VERSION: AnyOf = &[data!("deleteBlobVersion/action")];
+const DELETE_PERMANENTLY: AnyOf = &[data!("permanentDelete/action")];
+const TAGS_READ: AnyOf = &[data!("tags/read")];
+const TAGS_WRITE: AnyOf = &[data!("tags/write")];
+const FILTER: AnyOf = &[data!("filter/action")];
+const IMMUTABILITY: AnyOf = &[data!("immutableStorage/runAsSuperUser/action")];
 
-/// What a request needs: all of these. What is no operation needs what the most similar one does, and Azurite answers
-/// that it is none.
-pub(super) fn needed(method: &Method, place: &Place, query: &Query, headers: &HeaderMap) -> Vec<OneOf> {
+/// The permissions that a request requires, all of them. An unknown operation requires those of the most similar one, and
+/// is then rejected by Azurite.
+pub(super) fn needed(method: &Method, address: &BlobAddress, query: &Query, headers: &HeaderMap) -> Vec<AnyOf> {
     let reads = matches!(*method, Method::GET | Method::HEAD);
-    let first = match (&place.container, &place.blob) {
+    let first = match (&address.container, &address.blob) {
         _ if reads && query.get("restype") == "account" => ACCOUNT_INFORMATION,
-        (None, _) => of_service(method, reads, query),
-        (Some(_), None) => of_container(method, reads, query),
-        (Some(_), Some(_)) => of_blob(method, reads, query),
+        (None, _) => service_operation(method, reads, query),
+        (Some(_), None) => container_operation(method, reads, query),
+        (Some(_), Some(_)) => blob_operation(method, reads, query),
     };
     let mut all = vec![first];
     if headers.contains_key("x-ms-tags") {
@@ -65,7 +65,7 @@ pub(super) fn needed(method: &Method, place: &Place, query: &Query, headers: &He
     all
 }
 
-fn of_service(method: &Method, reads: bool, query: &Query) -> OneOf {
+fn service_operation(method: &Method, reads: bool, query: &Query) -> AnyOf {
     match query.get("comp") {
         "list" if reads => CONTAINER_READ,
         "blobs" if reads => FILTER,
@@ -75,7 +75,7 @@ fn of_service(method: &Method, reads: bool, query: &Query) -> OneOf {
     }
 }
 
-fn of_container(method: &Method, reads: bool, query: &Query) -> OneOf {
+fn container_operation(method: &Method, reads: bool, query: &Query) -> AnyOf {
     match query.get("comp") {
         "list" if reads => READ,
         "blobs" if reads => FILTER,
@@ -87,7 +87,7 @@ fn of_container(method: &Method, reads: bool, query: &Query) -> OneOf {
     }
 }
 
-fn of_blob(method: &Method, reads: bool, query: &Query) -> OneOf {
+fn blob_operation(method: &Method, reads: bool, query: &Query) -> AnyOf {
     match query.get("comp") {
         "tags" if reads => TAGS_READ,
         "tags" => TAGS_WRITE,
@@ -105,9 +105,9 @@ fn of_blob(method: &Method, reads: bool, query: &Query) -> OneOf {
     }
 }
 
-/// Whether it is an operation that Azurite carries out for a key's holder alone, while Azure takes tokens too.
-pub(super) fn needs_key_at_azurite(place: &Place, query: &Query) -> bool {
-    place.blob.is_none() && query.get("comp") == "acl"
+/// Whether Azurite accepts only the account's key for an operation for which Azure accepts tokens too.
+pub(super) fn needs_key_at_azurite(address: &BlobAddress, query: &Query) -> bool {
+    address.blob.is_none() && query.get("comp") == "acl"
 }
 
 #[cfg(test)]
@@ -115,7 +115,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn operations_need_what_azures_table_says() {
+    fn operations_require_the_permissions_in_azures_table() {
         for (request, expected) in [
             ("GET /a?comp=list", CONTAINER_READ),
             ("GET /a?comp=blobs&where=x", FILTER),
@@ -147,30 +147,30 @@ mod tests {
             ("POST /a/c/b?comp=query", READ),
             ("DELETE /a/c/b", DELETE),
             ("DELETE /a/c/b?versionid=x", DELETE_VERSION),
-            // The container's parameters do not make another operation of a blob's.
+            // A container's parameter does not change a blob's operation.
             ("DELETE /a/c/b?restype=container", DELETE),
             ("PATCH /a/c/b", WRITE_OR_ADD),
         ] {
             let (method, uri) = request.split_once(' ').unwrap();
             let (path, query) = uri.split_once('?').unwrap_or((uri, ""));
-            let place = Place::read("localhost", path).unwrap();
-            let query = Query::read(query).unwrap();
+            let address = BlobAddress::parse("localhost", path).unwrap();
+            let query = Query::parse(query).unwrap();
             let method = method.parse().unwrap();
-            let needed = needed(&method, &place, &query, &HeaderMap::new());
+            let needed = needed(&method, &address, &query, &HeaderMap::new());
             assert_eq!(needed, [expected], "{request}");
         }
     }
 
     #[test]
-    fn tags_need_a_permission_of_their_own() {
-        let place = Place::read("localhost", "/a/c/b").unwrap();
+    fn tags_require_their_own_permission() {
+        let address = BlobAddress::parse("localhost", "/a/c/b").unwrap();
         let mut headers = HeaderMap::new();
         headers.insert("x-ms-tags", "a=b".parse().unwrap());
-        let put = needed(&Method::PUT, &place, &Query::default(), &headers);
+        let put = needed(&Method::PUT, &address, &Query::default(), &headers);
         assert_eq!(put, [WRITE_OR_ADD, TAGS_WRITE]);
-        let place = Place::read("localhost", "/a/c").unwrap();
-        let query = Query::read("restype=container&comp=list&include=metadata,tags").unwrap();
-        let list = needed(&Method::GET, &place, &query, &HeaderMap::new());
+        let address = BlobAddress::parse("localhost", "/a/c").unwrap();
+        let query = Query::parse("restype=container&comp=list&include=metadata,tags").unwrap();
+        let list = needed(&Method::GET, &address, &query, &HeaderMap::new());
         assert_eq!(list, [READ, TAGS_READ]);
     }
 }

@@ -1,4 +1,4 @@
-//! Signatures of requests with an account's key.
+//! Signing requests with an account's key.
 //! <https://learn.microsoft.com/rest/api/storageservices/authorize-with-shared-key>
 
 use std::fmt::Write as _;
@@ -9,7 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use url::form_urlencoded;
 
-/// The headers that are signed by their values alone, in this order.
+/// The headers of which only the values are signed, in this order.
 const STANDARD_HEADERS: [&str; 11] = [
     "content-encoding",
     "content-language",
@@ -24,7 +24,7 @@ const STANDARD_HEADERS: [&str; 11] = [
     "range",
 ];
 
-/// The value of `Authorization` for a request as it stands, if the key is one.
+/// The value of `Authorization` for a request. Returns `None` if the key is not valid base64.
 pub(super) fn sign(
     account: &str,
     key: &str,
@@ -40,9 +40,9 @@ pub(super) fn sign(
     let mut text = method.to_string();
     for name in STANDARD_HEADERS {
         let value = value(name);
-        let is_nothing = name == "content-length" && value == "0";
+        let is_omitted = name == "content-length" && value == "0";
         text += "\n";
-        text += if is_nothing { "" } else { value };
+        text += if is_omitted { "" } else { value };
     }
     text += "\n";
     let mut own: Vec<_> = headers.keys().map(axum::http::HeaderName::as_str).collect();

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use crate::error::{Error, Result};
 use crate::process::MARK;
-use crate::{Error, Result};
 
 /// A state folder that is removed with this value; when that is never dropped, as in a static, with the process,
 /// however it ends.

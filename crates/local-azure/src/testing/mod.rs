@@ -62,9 +62,10 @@ pub use self::patience::patiently;
 use self::folder::Folder;
 use self::resources::fill;
 use crate::app_service::{AppService, Options, logs};
+use crate::azure::Azure;
 use crate::identity::IdentityEndpoints;
 use crate::postgres::Postgres;
-use crate::state::{Azure, Container, ManagedIdentity, PublicAccess};
+use crate::state::{Container, ManagedIdentity, PublicAccess};
 use crate::storage::{AzuriteFrom, BlobStorage};
 use crate::tokens::Claims;
 

@@ -1,4 +1,4 @@
-//! What an access token says.
+//! The claims of an access token.
 
 use std::time::Duration;
 
@@ -7,76 +7,76 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::now;
+use super::clock::now;
 use crate::state::{Principal, PrincipalKind};
 
 /// The claims of an access token, version 1.0.
 /// <https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference>
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claims {
-    /// The resource it is for.
+    /// The resource that the token is for.
     pub aud: String,
-    /// Who signed it.
+    /// The issuer.
     pub iss: String,
-    /// When it was signed, in seconds since 1970, as all times here.
+    /// When it was issued. All times are in seconds since 1970.
     pub iat: u64,
-    /// From when on it is valid.
+    /// When its validity starts.
     pub nbf: u64,
-    /// From when on it is not valid any more.
+    /// When it expires.
     pub exp: u64,
-    /// Filled by Entra for itself.
+    /// An opaque value for Entra's own use.
     pub aio: String,
-    /// The client id of the program that asked for it.
+    /// The client id of the program that requested the token.
     pub appid: String,
-    /// How that program signed in: `0` not at all, `1` with a secret, `2` with a certificate or a federated token.
+    /// How that program authenticated: `0` not at all, `1` with a secret, `2` with a certificate or a federated token.
     pub appidacr: String,
     /// The groups that the principal is a member of.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub groups: Vec<Uuid>,
-    /// Who signed the principal in.
+    /// The identity provider that authenticated the principal.
     pub idp: String,
     /// `app` or `user`.
     pub idtyp: String,
-    /// The principal's display name; users' tokens alone have it.
+    /// The principal's display name. Only users' tokens contain it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// The principal's object id.
     pub oid: Uuid,
-    /// Filled by Entra for itself.
+    /// An opaque value for Entra's own use.
     pub rh: String,
-    /// What a program may do for the user.
+    /// What a program may do on behalf of the user.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scp: Option<String>,
-    /// Who the token is about: the object id.
+    /// The subject of the token: the principal's object id.
     pub sub: String,
     /// The tenant.
     pub tid: Uuid,
-    /// The user's name to sign in with.
+    /// The name that the user signs in with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub upn: Option<String>,
-    /// The same, by its old name.
+    /// An older claim with the same value as `upn`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unique_name: Option<String>,
-    /// Different in every token.
+    /// The token's own id.
     pub uti: String,
-    /// `1.0`.
+    /// The token's version, `1.0`.
     pub ver: String,
     /// A managed identity's resource id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub xms_mirid: Option<String>,
 }
 
-/// The client id of the Azure CLI, by which users here sign in.
+/// The client id of the Azure CLI. Users' tokens are issued as if it had requested them.
 const AZURE_CLI: &str = "04b07795-8ddb-461a-bbee-02f9e1bf7b46";
 
 impl Claims {
-    /// What a token of that principal for that resource says, valid from now on.
+    /// The claims of a token of the principal for the resource, valid from now on.
     #[must_use]
     pub fn new(tenant: Uuid, issuer: &str, resource: &str, principal: &Principal, lifetime: Duration) -> Self {
         let now = now();
         let is_user = principal.kind == PrincipalKind::User;
         let random = || URL_SAFE_NO_PAD.encode(Uuid::new_v4());
-        let of_user = |text: &str| is_user.then(|| text.to_owned());
+        let only_for_user = |text: &str| is_user.then(|| text.to_owned());
         let appid = principal
             .client_id
             .map_or_else(|| AZURE_CLI.to_owned(), |id| id.to_string());
@@ -97,21 +97,21 @@ impl Claims {
             groups: Vec::new(),
             idp: issuer.to_owned(),
             idtyp: if is_user { "user" } else { "app" }.to_owned(),
-            name: of_user(&principal.display_name),
+            name: only_for_user(&principal.display_name),
             oid: principal.id,
             rh: format!("1.{}.", random()),
-            scp: of_user("user_impersonation"),
+            scp: only_for_user("user_impersonation"),
             sub: principal.id.to_string(),
             tid: tenant,
-            upn: of_user(&principal.display_name),
-            unique_name: of_user(&principal.display_name),
+            upn: only_for_user(&principal.display_name),
+            unique_name: only_for_user(&principal.display_name),
             uti: random(),
             ver: "1.0".to_owned(),
             xms_mirid: principal.managed_identity.clone(),
         }
     }
 
-    /// The same, of a principal that is a member of these groups.
+    /// The same claims for a member of these groups.
     #[must_use]
     pub fn with_groups(mut self, groups: Vec<Uuid>) -> Self {
         self.groups = groups;

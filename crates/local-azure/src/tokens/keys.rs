@@ -14,47 +14,49 @@ use rcgen::{KeyPair, PKCS_RSA_SHA256};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{Claims, Refusal, now};
-use crate::state::write_private;
-use crate::{Error, Result};
+use super::claims::Claims;
+use super::clock::now;
+use super::rejection::TokenRejection;
+use crate::error::{Error, Result};
+use crate::files::write_private;
 
-/// The tenant's signing keys: one that signs, one that will, and those whose tokens may still be in use. Readers learn
-/// of a key before it signs, so that a rotation breaks nobody.
+/// The tenant's signing keys: the current key, the next key, and retired keys whose tokens may still be in use. The next
+/// key is published before it signs, so readers that cache keys can verify tokens right after a rotation.
 /// <https://learn.microsoft.com/entra/identity-platform/signing-key-rollover>
 pub struct SigningKeys {
     file: PathBuf,
     keys: RwLock<Vec<Key>>,
 }
 
-/// A key as it is kept, newest last; the last but one signs.
+/// A key as it is stored. The list is ordered from oldest to newest, and the last but one signs.
 #[derive(Clone, Serialize, Deserialize)]
-struct Kept {
+struct StoredKey {
     kid: String,
     pem: String,
-    /// When it ceased to sign, in seconds since 1970.
+    /// When it was retired, in seconds since 1970.
     retired: Option<u64>,
 }
 
 struct Key {
-    kept: Kept,
-    signs: EncodingKey,
-    checks: DecodingKey,
+    stored: StoredKey,
+    private: EncodingKey,
+    public: DecodingKey,
     published: Jwk,
 }
 
-/// How long a retired key is published: as long as any token lives.
+/// How long a retired key stays published: the longest lifetime of a token.
 const LONGEST_LIFETIME: u64 = 24 * 60 * 60;
 
 impl SigningKeys {
-    /// The keys of that folder, in `keys.json`; made at first use.
+    /// Opens `keys.json` in that folder, which is created if it does not exist.
     pub fn open(folder: &Path) -> Result<Self> {
         let file = folder.join("keys.json");
-        let kept: Vec<Kept> = match fs::read(&file) {
+        let stored: Vec<StoredKey> = match fs::read(&file) {
             Ok(bytes) => serde_json::from_slice(&bytes).map_err(unusable)?,
             Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
             Err(error) => return Err(Error::file(file)(error)),
         };
-        let mut keys = kept.into_iter().map(Key::open).collect::<Result<Vec<_>>>()?;
+        let mut keys = stored.into_iter().map(Key::open).collect::<Result<Vec<_>>>()?;
         if keys.len() < 2 {
             keys = vec![Key::new()?, Key::new()?];
             save(&file, &keys)?;
@@ -65,55 +67,54 @@ impl SigningKeys {
         })
     }
 
-    /// A token that says that.
+    /// Signs a token with these claims.
     pub(crate) fn sign(&self, claims: &impl Serialize) -> String {
-        let keys = self.keys.read().expect("no change panics");
+        let keys = self.keys.read().expect("no thread panics while holding the lock");
         let key = &keys[keys.len() - 2];
         let mut header = Header::new(Algorithm::RS256);
-        header.x5t = Some(key.kept.kid.clone());
-        header.kid = Some(key.kept.kid.clone());
-        jsonwebtoken::encode(&header, claims, &key.signs).expect("claims are JSON, and the key is RSA")
+        header.x5t = Some(key.stored.kid.clone());
+        header.kid = Some(key.stored.kid.clone());
+        jsonwebtoken::encode(&header, claims, &key.private).expect("the claims are valid JSON and the key is RSA")
     }
 
-    /// The claims of a token that one of the published keys signed. Nothing else about them is checked.
-    pub(super) fn open_token(&self, token: &str) -> Result<Claims, Refusal> {
-        let header = jsonwebtoken::decode_header(token).map_err(|_| Refusal::NoToken)?;
+    /// Returns the claims of a token that is signed with a published key, without checking them any further.
+    pub(crate) fn open_token(&self, token: &str) -> Result<Claims, TokenRejection> {
+        let header = jsonwebtoken::decode_header(token).map_err(|_| TokenRejection::Malformed)?;
         if header.alg != Algorithm::RS256 {
-            return Err(Refusal::Algorithm);
+            return Err(TokenRejection::Algorithm);
         }
-        let keys = self.keys.read().expect("no change panics");
+        let keys = self.keys.read().expect("no thread panics while holding the lock");
         let key = keys
             .iter()
-            .find(|key| Some(&key.kept.kid) == header.kid.as_ref())
-            .ok_or(Refusal::Key)?;
-        // The one method that counts is the reader's choice, not the token's. What the claims must say is for the
-        // service to judge.
+            .find(|key| Some(&key.stored.kid) == header.kid.as_ref())
+            .ok_or(TokenRejection::UnknownKey)?;
+        // The reader chooses the algorithm, not the token. `Azure::verify` checks the claims.
         let mut validation = Validation::new(Algorithm::RS256);
         validation.required_spec_claims.clear();
         validation.validate_exp = false;
         validation.validate_aud = false;
-        let token = jsonwebtoken::decode(token, &key.checks, &validation);
+        let token = jsonwebtoken::decode(token, &key.public, &validation);
         token.map(|token| token.claims).map_err(|error| match error.kind() {
-            TokenError::InvalidSignature => Refusal::Signature,
-            TokenError::Json(_) => Refusal::Claims,
-            _ => Refusal::NoToken,
+            TokenError::InvalidSignature => TokenRejection::Signature,
+            TokenError::Json(_) => TokenRejection::MissingClaims,
+            _ => TokenRejection::Malformed,
         })
     }
 
-    /// The public halves, for readers (RFC 7517).
+    /// The public keys, as RFC 7517 defines their form.
     pub fn published(&self) -> JwkSet {
-        let keys = self.keys.read().expect("no change panics");
+        let keys = self.keys.read().expect("no thread panics while holding the lock");
         JwkSet {
             keys: keys.iter().map(|key| key.published.clone()).collect(),
         }
     }
 
-    /// Lets the next key sign from now on, and announces the one after it.
+    /// Makes the next key the signing key, and publishes a new next key.
     pub fn rotate(&self) -> Result<()> {
         let next = Key::new()?;
-        let mut keys = self.keys.write().expect("no change panics");
+        let mut keys = self.keys.write().expect("no thread panics while holding the lock");
         let signing = keys.len() - 2;
-        let mut changed: Vec<_> = keys.iter().map(|key| key.kept.clone()).collect();
+        let mut changed: Vec<_> = keys.iter().map(|key| key.stored.clone()).collect();
         changed[signing].retired = Some(now());
         changed.retain(|key| key.retired.is_none_or(|at| now() < at + LONGEST_LIFETIME));
         let mut changed = changed.into_iter().map(Key::open).collect::<Result<Vec<_>>>()?;
@@ -127,31 +128,31 @@ impl SigningKeys {
 impl Key {
     fn new() -> Result<Self> {
         let pair = KeyPair::generate_for(&PKCS_RSA_SHA256).map_err(unusable)?;
-        Self::open(Kept {
+        Self::open(StoredKey {
             kid: URL_SAFE_NO_PAD.encode(Uuid::new_v4()),
             pem: pair.serialize_pem(),
             retired: None,
         })
     }
 
-    fn open(kept: Kept) -> Result<Self> {
-        let signs = EncodingKey::from_rsa_pem(kept.pem.as_bytes()).map_err(unusable)?;
-        let mut published = Jwk::from_encoding_key(&signs, Algorithm::RS256).map_err(unusable)?;
-        published.common.key_id = Some(kept.kid.clone());
-        published.common.x509_sha1_fingerprint = Some(kept.kid.clone());
+    fn open(stored: StoredKey) -> Result<Self> {
+        let private = EncodingKey::from_rsa_pem(stored.pem.as_bytes()).map_err(unusable)?;
+        let mut published = Jwk::from_encoding_key(&private, Algorithm::RS256).map_err(unusable)?;
+        published.common.key_id = Some(stored.kid.clone());
+        published.common.x509_sha1_fingerprint = Some(stored.kid.clone());
         published.common.public_key_use = Some(PublicKeyUse::Signature);
         Ok(Self {
-            checks: DecodingKey::from_jwk(&published).map_err(unusable)?,
-            signs,
+            public: DecodingKey::from_jwk(&published).map_err(unusable)?,
+            private,
             published,
-            kept,
+            stored,
         })
     }
 }
 
 fn save(file: &Path, keys: &[Key]) -> Result<()> {
-    let kept: Vec<_> = keys.iter().map(|key| &key.kept).collect();
-    write_private(file, &serde_json::to_vec(&kept).expect("keys are JSON"))
+    let stored: Vec<_> = keys.iter().map(|key| &key.stored).collect();
+    write_private(file, &serde_json::to_vec(&stored).expect("the keys are valid JSON"))
 }
 
 fn unusable(error: impl std::fmt::Display) -> Error {

@@ -1,11 +1,17 @@
-//! What a token can be for.
+//! The resources for which tokens are issued.
 
 use uuid::Uuid;
 
-use super::{MANAGEMENT, POSTGRES, STORAGE};
 use crate::state::State;
 
-/// Azure's own services that every tenant knows, without the trailing slash.
+/// PostgreSQL's resource URL.
+pub const POSTGRES: &str = "https://ossrdbms-aad.database.windows.net";
+/// Blob Storage's resource URL.
+pub const STORAGE: &str = "https://storage.azure.com";
+/// The control plane's resource URL.
+pub const MANAGEMENT: &str = "https://management.azure.com";
+
+/// The Azure services that every tenant knows, without the trailing slash.
 const SERVICES: [&str; 12] = [
     POSTGRES,
     STORAGE,
@@ -22,8 +28,8 @@ const SERVICES: [&str; 12] = [
 ];
 
 impl State {
-    /// Whether the tenant knows this resource: a service of Azure, a storage account that exists, or an application of
-    /// the tenant by `api://` and its client id. One trailing slash does not count.
+    /// Whether the tenant knows this resource: an Azure service, an existing storage account, or an application of the
+    /// tenant as `api://` and its client id. One trailing slash is ignored.
     #[must_use]
     pub fn knows_resource(&self, resource: &str) -> bool {
         let resource = resource.strip_suffix('/').unwrap_or(resource);
@@ -39,7 +45,7 @@ impl State {
             })
     }
 
-    /// What Entra says of a resource that the tenant does not know, after the code `AADSTS500011`.
+    /// Entra's message for a resource that the tenant does not know. It follows the code `AADSTS500011`.
     #[must_use]
     pub(crate) fn unknown_resource(&self, resource: &str) -> String {
         format!(

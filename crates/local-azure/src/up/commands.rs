@@ -1,4 +1,4 @@
-//! What the other commands have `up` do.
+//! Carries out the commands that arrive at the control socket.
 
 use std::convert::Infallible;
 use std::fmt::Write as _;
@@ -10,20 +10,23 @@ use uuid::Uuid;
 
 use super::parts::Parts;
 use super::screen;
-use crate::control::{Command, Obey, RoleArguments};
+use crate::azure::Azure;
+use crate::command::{Command, RoleArguments, RoleCommand};
+use crate::control::CommandHandler;
 use crate::entra::add_secret;
-use crate::faults::Fault;
-use crate::state::{Application, Azure, FederatedCredential, Principal, RoleAssignment, RoleDefinition, State};
+use crate::error::{Error, Result};
+use crate::faults::InjectedFault;
+use crate::state::{Application, FederatedCredential, Principal, RoleAssignment, RoleDefinition, State};
 use crate::tokens::{MANAGEMENT, POSTGRES, STORAGE};
-use crate::{Error, Result, world};
+use crate::tutorial;
 
-/// How often PostgreSQL is looked after.
-const WATCH_INTERVAL: Duration = Duration::from_secs(2);
+/// How often it is checked whether PostgreSQL still runs.
+const CHECK_INTERVAL: Duration = Duration::from_secs(2);
 
-/// The audience of tokens that are exchanged for Entra's.
-const EXCHANGE: &str = "api://AzureADTokenExchange";
+/// The audience of workload tokens that are exchanged for Entra's tokens.
+const EXCHANGE_AUDIENCE: &str = "api://AzureADTokenExchange";
 
-/// Carries commands out on the parts that run.
+/// Carries out commands on the running parts.
 #[derive(Clone)]
 pub struct Commands(Arc<Inner>);
 
@@ -34,61 +37,61 @@ struct Inner {
 }
 
 impl Commands {
-    /// With nothing that runs yet; and where `down` is told.
+    /// Creates it without any running parts. The receiver gets a message when the command `down` arrives.
     pub fn new(azure: Azure) -> (Self, mpsc::Receiver<()>) {
-        let (down, told) = mpsc::channel(1);
+        let (down, receiver) = mpsc::channel(1);
         let parts = RwLock::new(None);
-        (Self(Arc::new(Inner { azure, parts, down })), told)
+        (Self(Arc::new(Inner { azure, parts, down })), receiver)
     }
 
-    /// Keeps these parts, with these faults from the start.
-    pub async fn take_over(&self, parts: Parts, faults: &[Fault]) -> Result<()> {
-        let mut kept = self.0.parts.write().await;
-        let parts = kept.insert(parts);
+    /// Sets the running parts, and injects these faults.
+    pub async fn set_parts(&self, parts: Parts, faults: &[InjectedFault]) -> Result<()> {
+        let mut running = self.0.parts.write().await;
+        let parts = running.insert(parts);
         for fault in faults {
-            parts.fail(&self.0.azure, fault).await?;
+            parts.inject(&self.0.azure, fault).await?;
         }
         Ok(())
     }
 
-    /// Ends all parts.
+    /// Stops all parts.
     pub async fn stop(&self) {
         drop(self.0.parts.write().await.take());
     }
 
-    /// Starts PostgreSQL again when it ended by itself, as Azure does. (The other parts see to themselves.)
-    pub async fn watch(&self) -> Infallible {
+    /// Restarts PostgreSQL when it exits by itself, as Azure does. The other parts restart themselves.
+    pub async fn keep_postgres_running(&self) -> Infallible {
         loop {
-            tokio::time::sleep(WATCH_INTERVAL).await;
+            tokio::time::sleep(CHECK_INTERVAL).await;
             if let Some(parts) = &*self.0.parts.read().await
                 && !self.0.azure.faults().now().database_away
                 && let Err(error) = parts.postgres.start_again().await
             {
-                tracing::warn!("PostgreSQL ended and cannot be started again: {error}");
+                tracing::warn!("PostgreSQL exited and cannot be restarted: {error}");
             }
         }
     }
 
-    /// What runs, and where.
-    pub async fn screen(&self) -> String {
+    /// What is running, and where.
+    pub async fn status(&self) -> String {
         match &*self.0.parts.read().await {
             Some(parts) => screen::summary(&self.0.azure, parts),
             None => "Local Azure is starting.".to_owned(),
         }
     }
 
-    /// The web app that is meant.
-    fn app(&self, given: Option<String>) -> Result<String> {
+    /// The web app with that name, which defaults to the tutorial's.
+    fn app(&self, name: Option<String>) -> Result<String> {
         let all: Vec<_> = self
             .0
             .azure
             .read(|state| state.web_apps.iter().map(|app| app.name.clone()).collect());
-        let wanted = given.unwrap_or_else(|| world::APP.to_owned());
-        if all.contains(&wanted) {
-            return Ok(wanted);
+        let name = name.unwrap_or_else(|| tutorial::APP.to_owned());
+        if all.contains(&name) {
+            return Ok(name);
         }
         Err(Error::Refused(format!(
-            "there is no web app {wanted:?}; there is {}",
+            "there is no web app {name:?}. The web apps are: {}",
             all.join(", ")
         )))
     }
@@ -105,7 +108,7 @@ impl Commands {
             url if url.starts_with("https://") => url,
             other => {
                 return Err(Error::Refused(format!(
-                    "{other:?} is no resource: say oss-rdbms, storage, arm, or a URL that starts with https://"
+                    "{other:?} is not a resource: use oss-rdbms, storage, arm, or a URL that starts with https://"
                 )));
             }
         };
@@ -130,33 +133,39 @@ impl Commands {
 
     fn role_create(&self, arguments: &RoleArguments) -> Result<String> {
         self.0.azure.change(|state| {
-            let wanted = resolve(state, arguments)?;
-            if state.role_assignments.iter().any(|there| same(there, &wanted)) {
-                return Ok("The role assignment is there already.".to_owned());
+            let assignment = resolve(state, arguments)?;
+            if state
+                .role_assignments
+                .iter()
+                .any(|existing| is_same(existing, &assignment))
+            {
+                return Ok("The role assignment already exists.".to_owned());
             }
-            state.role_assignments.push(wanted);
-            Ok("The role is given.".to_owned())
+            state.role_assignments.push(assignment);
+            Ok("Created the role assignment.".to_owned())
         })
     }
 
     fn role_delete(&self, arguments: &RoleArguments) -> Result<String> {
         self.0.azure.change(|state| {
-            let unwanted = resolve(state, arguments)?;
+            let assignment = resolve(state, arguments)?;
             let before = state.role_assignments.len();
-            state.role_assignments.retain(|there| !same(there, &unwanted));
+            state
+                .role_assignments
+                .retain(|existing| !is_same(existing, &assignment));
             if state.role_assignments.len() == before {
                 return Err(Error::Refused(
-                    "there is no such role assignment: `local-azure role list` shows those that there are".to_owned(),
+                    "there is no such role assignment: `local-azure role list` lists all of them".to_owned(),
                 ));
             }
-            Ok("The role is taken back.".to_owned())
+            Ok("Deleted the role assignment.".to_owned())
         })
     }
 
     fn application_create(&self, name: &str, federated: Option<FederatedCredential>) -> Result<String> {
         self.0.azure.change(|state| {
             if state.find_principal(name).is_some() {
-                return Err(Error::Refused(format!("there is a principal {name:?} already")));
+                return Err(Error::Refused(format!("a principal named {name:?} already exists")));
             }
             let mut application = Application::new(name);
             let mut text = format!(
@@ -175,12 +184,14 @@ impl Commands {
     }
 }
 
-impl Obey for Commands {
-    async fn obey(&self, command: Command) -> Result<String> {
+impl CommandHandler for Commands {
+    async fn handle(&self, command: Command) -> Result<String> {
         let azure = &self.0.azure;
         let parts = self.0.parts.read().await;
         let Some(parts) = &*parts else {
-            return Err(Error::Refused("Local Azure is starting: try again".to_owned()));
+            return Err(Error::Refused(
+                "Local Azure is still starting: try again later".to_owned(),
+            ));
         };
         match command {
             Command::Status => Ok(screen::summary(azure, parts)),
@@ -191,29 +202,30 @@ impl Obey for Commands {
             Command::Restart { app } => {
                 let app = self.app(app)?;
                 parts.apps.restart(&app).await?;
-                Ok(format!("{app} was started anew."))
+                Ok(format!("{app} is restarting."))
             }
             Command::Scale { app, instances } => {
                 let app = self.app(app)?;
                 parts.apps.scale(&app, instances).await?;
-                Ok(format!("Of {app} there run {instances}."))
+                let noun = if instances == 1 { "instance" } else { "instances" };
+                Ok(format!("{app} is running {instances} {noun}."))
             }
             Command::Faults { faults, clear } => {
                 if clear {
-                    parts.heal(azure).await?;
+                    parts.clear_faults(azure).await?;
                 }
                 for fault in &faults {
-                    parts.fail(azure, fault).await?;
+                    parts.inject(azure, fault).await?;
                 }
-                Ok(format!("Failing on purpose: {}", azure.faults().now()))
+                Ok(format!("Injected faults: {}", azure.faults().now()))
             }
-            Command::RoleList => Ok(self.role_list()),
-            Command::RoleCreate(arguments) => self.role_create(&arguments),
-            Command::RoleDelete(arguments) => self.role_delete(&arguments),
+            Command::Role(RoleCommand::List) => Ok(self.role_list()),
+            Command::Role(RoleCommand::Create(arguments)) => self.role_create(&arguments),
+            Command::Role(RoleCommand::Delete(arguments)) => self.role_delete(&arguments),
             Command::Token { principal, resource } => self.token(&principal, &resource),
             Command::RotateKeys => {
                 azure.keys().rotate()?;
-                Ok("Another key signs from now on; tokens of the one before stay good.".to_owned())
+                Ok("The next key now signs tokens. Tokens of the previous key stay valid.".to_owned())
             }
             Command::ApplicationCreate {
                 name,
@@ -223,15 +235,15 @@ impl Obey for Commands {
                     name: "this-machine".to_owned(),
                     issuer: parts.entra.workload_issuer(),
                     subject,
-                    audience: EXCHANGE.to_owned(),
+                    audience: EXCHANGE_AUDIENCE.to_owned(),
                 });
                 let text = self.application_create(&name, federated)?;
                 parts.postgres.sync_directory().await?;
                 Ok(format!("AZURE_AUTHORITY_HOST={}\n{text}", parts.entra.authority_host()))
             }
-            Command::WorkloadToken { subject } => Ok(parts.entra.workload_token(&subject, EXCHANGE)),
-            Command::AdministratorPassword => {
-                // Three of Azure's four kinds of characters, and none that a shell minds.
+            Command::WorkloadToken { subject } => Ok(parts.entra.workload_token(&subject, EXCHANGE_AUDIENCE)),
+            Command::AdminPassword => {
+                // Contains three of Azure's four required kinds of characters, and none that a shell would interpret.
                 let password = format!("Aa1-{}", Uuid::new_v4().simple());
                 parts.postgres.set_administrator_password(&password).await?;
                 Ok(password)
@@ -241,28 +253,30 @@ impl Obey for Commands {
 }
 
 fn principal(state: &State, name: &str) -> Result<Principal> {
-    state
-        .find_principal(name)
-        .ok_or_else(|| Error::Refused(format!("there is no user, group, application or identity {name:?}")))
+    state.find_principal(name).ok_or_else(|| {
+        Error::Refused(format!(
+            "there is no user, group, application or managed identity {name:?}"
+        ))
+    })
 }
 
-/// The role assignment that is meant.
+/// The role assignment that the arguments describe.
 fn resolve(state: &State, arguments: &RoleArguments) -> Result<RoleAssignment> {
-    let assignee = arguments.assignee.as_deref().unwrap_or(world::IDENTITY);
+    let assignee = arguments.assignee.as_deref().unwrap_or(tutorial::IDENTITY);
     let role = RoleDefinition::find(&arguments.role).ok_or_else(|| {
         let names: Vec<_> = RoleDefinition::ALL.iter().map(|role| role.name).collect();
         Error::Refused(format!(
-            "there is no role {:?}; there are {}",
+            "there is no role {:?}. The roles are: {}",
             arguments.role,
             names.join(", ")
         ))
     })?;
     let scope = match &arguments.scope {
-        None => world::account_id(state),
+        None => tutorial::account_id(state),
         Some(scope) if scope.starts_with("/subscriptions/") => scope.trim_end_matches('/').to_owned(),
         Some(scope) => {
             return Err(Error::Refused(format!(
-                "{scope:?} is no scope: it is an id that starts with /subscriptions/{}",
+                "{scope:?} is not a scope: use an id that starts with /subscriptions/{}",
                 state.subscription
             )));
         }
@@ -275,6 +289,6 @@ fn resolve(state: &State, arguments: &RoleArguments) -> Result<RoleAssignment> {
     })
 }
 
-fn same(a: &RoleAssignment, b: &RoleAssignment) -> bool {
+fn is_same(a: &RoleAssignment, b: &RoleAssignment) -> bool {
     a.principal_id == b.principal_id && a.role == b.role && a.scope.eq_ignore_ascii_case(&b.scope)
 }

@@ -1,58 +1,80 @@
-//! What an Entra administrator does in the database, by a token as in the tutorial.
+//! What the Entra administrator does in the database, with a token as in the tutorial.
 
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _};
 
-use crate::postgres::Postgres;
-use crate::state::Azure;
+use crate::azure::Azure;
+use crate::error::{Error, Result};
+use crate::postgres::{Postgres, quote_identifier};
+use crate::server::LOOPBACK;
 use crate::tokens::POSTGRES;
-use crate::{Error, Result, world};
+use crate::tutorial;
 
-/// Creates the principal of the web app's identity, and lets it use the database.
+/// Creates the database, and the role of the web app's identity with access to it.
 pub async fn provision(azure: &Azure, postgres: &Postgres) -> Result<()> {
-    postgres.create_database(world::DATABASE).await?;
-    let provision = async {
-        let mut admin = sign_in(azure, postgres, "postgres").await?;
-        let known: Option<String> =
-            sqlx::query_scalar("select rolname::text from pgaadauth_list_principals(false) where rolname = $1")
-                .bind(world::IDENTITY)
-                .fetch_optional(&mut admin)
-                .await?;
-        if known.is_none() {
-            sqlx::query("select pgaadauth_create_principal($1, false, false)")
-                .bind(world::IDENTITY)
-                .execute(&mut admin)
-                .await?;
-        }
-        admin.close().await?;
-        let mut admin = sign_in(azure, postgres, world::DATABASE).await?;
-        let (role, database) = (world::IDENTITY, world::DATABASE);
-        for grant in [
-            format!("grant connect on database \"{database}\" to \"{role}\""),
-            format!("grant usage, create on schema public to \"{role}\""),
-        ] {
-            admin.execute(AssertSqlSafe(grant)).await?;
-        }
-        admin.close().await
-    };
-    provision
-        .await
-        .map_err(|error: sqlx::Error| Error::failed("the database of the web app", error))
+    postgres.create_database(tutorial::DATABASE).await?;
+    let provisioned = create_role(azure, postgres).await;
+    provisioned.map_err(|error| Error::failed("the database of the web app", error))
 }
 
-/// A connection of the Entra administrator's.
+async fn create_role(azure: &Azure, postgres: &Postgres) -> Result<(), sqlx::Error> {
+    let mut admin = sign_in(azure, postgres, "postgres").await?;
+    let existing: Option<String> =
+        sqlx::query_scalar("select rolname::text from pgaadauth_list_principals(false) where rolname = $1")
+            .bind(tutorial::IDENTITY)
+            .fetch_optional(&mut admin)
+            .await?;
+    if existing.is_none() {
+        sqlx::query("select pgaadauth_create_principal($1, false, false)")
+            .bind(tutorial::IDENTITY)
+            .execute(&mut admin)
+            .await?;
+    }
+    admin.close().await?;
+    let mut admin = sign_in(azure, postgres, tutorial::DATABASE).await?;
+    for grant in grants(tutorial::DATABASE, tutorial::IDENTITY) {
+        admin.execute(AssertSqlSafe(grant)).await?;
+    }
+    admin.close().await
+}
+
+/// The statements that let a role use a database and create tables in it.
+fn grants(database: &str, role: &str) -> [String; 2] {
+    let (database, role) = (quote_identifier(database), quote_identifier(role));
+    [
+        format!("grant connect on database {database} to {role}"),
+        format!("grant usage, create on schema public to {role}"),
+    ]
+}
+
+/// Connects as the Entra administrator.
 async fn sign_in(azure: &Azure, postgres: &Postgres, database: &str) -> Result<PgConnection, sqlx::Error> {
     let administrator = azure
-        .read(|state| state.find_principal(world::ADMINISTRATOR))
-        .expect("it was provisioned");
+        .read(|state| state.find_principal(tutorial::ADMINISTRATOR))
+        .expect("`tutorial::provision` created it");
     PgConnectOptions::new_without_pgpass()
-        .host("127.0.0.1")
+        .host(LOOPBACK)
         .port(postgres.port())
-        .username(world::ADMINISTRATOR)
+        .username(tutorial::ADMINISTRATOR)
         .password(&azure.token(&administrator, POSTGRES))
         .database(database)
         .ssl_mode(PgSslMode::VerifyFull)
         .ssl_root_cert(azure.authority().file())
         .connect()
         .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_in_grants_are_quoted() {
+        let [connect, create] = grants(r#"Ada's "database""#, r#"the "site""#);
+        assert_eq!(
+            connect,
+            r#"grant connect on database "Ada's ""database""" to "the ""site""""#
+        );
+        assert_eq!(create, r#"grant usage, create on schema public to "the ""site""""#);
+    }
 }

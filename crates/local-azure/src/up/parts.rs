@@ -1,17 +1,18 @@
-//! The parts that run, and the order in which they start.
+//! The running parts, and the order in which they start.
 
-use super::{Options, database, screen, site};
-use crate::Result;
+use super::options::Options;
+use super::{database, progress, site};
 use crate::app_service::{self, AppService};
+use crate::azure::Azure;
 use crate::entra::Entra;
-use crate::faults::{Fault, IdentityFault};
+use crate::error::Result;
+use crate::faults::{FaultSet, IdentityFault, InjectedFault};
 use crate::identity::IdentityEndpoints;
 use crate::postgres::Postgres;
-use crate::state::Azure;
 use crate::storage::{AzuriteFrom, BlobStorage};
-use crate::world;
+use crate::tutorial;
 
-/// Everything that runs. It ends with this value, the web app first.
+/// Everything that runs. It stops when this value is dropped, starting with the web app.
 pub struct Parts {
     pub apps: AppService,
     pub blobs: BlobStorage,
@@ -21,12 +22,12 @@ pub struct Parts {
 }
 
 impl Parts {
-    /// Starts them all and deploys the site.
+    /// Starts everything and deploys the site.
     pub async fn start(azure: &Azure, options: &Options) -> Result<Self> {
-        screen::progress("Entra and the managed identity endpoints");
+        progress::report("Entra and the managed identity endpoints");
         let entra = Entra::start(azure, options.entra_port)?;
         let identity = IdentityEndpoints::start(azure, options.identity_port)?;
-        // Taken now, so that a taken port is told before anything takes long.
+        // Binds the ports early, so that a port that is in use is reported before the slow steps.
         let ports = app_service::Options {
             https_port: options.https_port,
             http_port: options.http_port,
@@ -34,27 +35,27 @@ impl Parts {
         };
         let apps = AppService::start(azure, identity.app_service_url(), ports)?;
 
-        screen::progress("PostgreSQL");
+        progress::report("PostgreSQL");
         azure.change(|state| {
             let server = state
                 .postgres_servers
                 .iter_mut()
-                .find(|server| server.name == world::SERVER);
-            server.expect("it was provisioned").port = options.postgres_port;
+                .find(|server| server.name == tutorial::SERVER);
+            server.expect("`tutorial::provision` created it").port = options.postgres_port;
             Ok(())
         })?;
-        let postgres = Postgres::start(azure, world::SERVER).await?;
+        let postgres = Postgres::start(azure, tutorial::SERVER).await?;
         database::provision(azure, &postgres).await?;
 
-        screen::progress("Blob Storage (at the first start Azurite is installed by npm)");
+        progress::report("Blob Storage (npm installs Azurite at the first start)");
         let blobs = BlobStorage::start(azure, options.blob_port, AzuriteFrom::Npm).await?;
-        let account_url = blobs.account_url(world::ACCOUNT);
-        world::connect(azure, postgres.port(), &account_url, &azure.authority().file())?;
+        let account_url = blobs.account_url(tutorial::ACCOUNT);
+        tutorial::connect(azure, postgres.port(), &account_url, &azure.authority().file())?;
 
         let package = site::package(azure, options.package.as_deref()).await?;
-        screen::progress("App Service: deploying, and waiting until the site is ready");
-        apps.deploy(world::APP, &package).await?;
-        apps.wait_ready(world::APP).await?;
+        progress::report("App Service: deploying the site and waiting until it is ready");
+        apps.deploy(tutorial::APP, &package).await?;
+        apps.wait_ready(tutorial::APP).await?;
         Ok(Self {
             apps,
             blobs,
@@ -64,11 +65,11 @@ impl Parts {
         })
     }
 
-    /// Makes something fail, from now on or once.
-    pub async fn fail(&self, azure: &Azure, fault: &Fault) -> Result<()> {
+    /// Injects a fault.
+    pub async fn inject(&self, azure: &Azure, fault: &InjectedFault) -> Result<()> {
         match fault {
-            Fault::TokenLifetime(lifetime) => azure.faults().change(|set| set.token_lifetime = Some(*lifetime)),
-            Fault::Identity(how) => {
+            InjectedFault::TokenLifetime(lifetime) => azure.faults().change(|set| set.token_lifetime = Some(*lifetime)),
+            InjectedFault::Identity(how) => {
                 azure.faults().change(|set| set.identity = *how);
                 if *how == IdentityFault::Away {
                     self.identity.stop();
@@ -76,24 +77,24 @@ impl Parts {
                     self.identity.start_again()?;
                 }
             }
-            Fault::StorageAway => {
+            InjectedFault::StorageAway => {
                 azure.faults().change(|set| set.storage_away = true);
                 self.blobs.stop();
             }
-            Fault::DatabaseAway => {
+            InjectedFault::DatabaseAway => {
                 azure.faults().change(|set| set.database_away = true);
                 self.postgres.stop();
             }
-            Fault::DatabaseRestart => self.postgres.restart().await?,
-            Fault::RolesRemoved => azure.faults().change(|set| set.roles_removed = true),
+            InjectedFault::DatabaseRestart => self.postgres.restart().await?,
+            InjectedFault::RolesRemoved => azure.faults().change(|set| set.roles_removed = true),
         }
         Ok(())
     }
 
-    /// Ends every fault.
-    pub async fn heal(&self, azure: &Azure) -> Result<()> {
+    /// Ends all faults.
+    pub async fn clear_faults(&self, azure: &Azure) -> Result<()> {
         let before = azure.faults().now();
-        azure.faults().change(|set| *set = crate::faults::FaultSet::default());
+        azure.faults().change(|set| *set = FaultSet::default());
         if before.identity == IdentityFault::Away {
             self.identity.start_again()?;
         }

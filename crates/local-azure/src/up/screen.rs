@@ -1,44 +1,39 @@
-//! What `up` and `status` say.
+//! The screen that `up` and `status` print.
 
 use std::fmt::Write as _;
 
 use super::parts::Parts;
-use crate::state::Azure;
-use crate::world;
+use crate::azure::Azure;
+use crate::tutorial;
 
-/// One line about what comes next.
-pub fn progress(what: &str) {
-    println!("  … {what}");
-}
-
-/// One screen of what is where.
+/// Everything that is running, with its addresses.
 pub fn summary(azure: &Azure, parts: &Parts) -> String {
     let mut text = String::new();
     let authority = azure.authority().file();
-    let app = world::APP;
+    let app = tutorial::APP;
     let rows = [
         ("Web app", format!("https://localhost:{}", parts.apps.https_port())),
         (
-            "  as plain HTTP",
+            "  over plain HTTP",
             format!("http://localhost:{}", parts.apps.http_port()),
         ),
-        ("  in Azure's form", parts.apps.url(app)),
+        ("  by host name", parts.apps.url(app)),
         (
             "PostgreSQL",
-            format!("127.0.0.1:{}, database {}", parts.postgres.port(), world::DATABASE),
+            format!("127.0.0.1:{}, database {}", parts.postgres.port(), tutorial::DATABASE),
         ),
-        ("  Entra administrator", world::ADMINISTRATOR.to_owned()),
-        ("  the app's role", world::IDENTITY.to_owned()),
-        ("Blob Storage", parts.blobs.account_url(world::ACCOUNT)),
+        ("  Entra administrator", tutorial::ADMINISTRATOR.to_owned()),
+        ("  the app's role", tutorial::IDENTITY.to_owned()),
+        ("Blob Storage", parts.blobs.account_url(tutorial::ACCOUNT)),
         ("Entra", parts.entra.authority_host()),
         ("  tenant", azure.read(|state| state.tenant.to_string())),
         ("Managed identity", parts.identity.app_service_url()),
         ("  IMDS", parts.identity.imds_host()),
         ("Certificates to trust", authority.display().to_string()),
-        ("Everything kept in", azure.folder().display().to_string()),
-        ("Failing on purpose", azure.faults().now().to_string()),
+        ("State folder", azure.folder().display().to_string()),
+        ("Injected faults", azure.faults().now().to_string()),
     ];
-    let _ = writeln!(text, "\nLocal Azure runs.\n");
+    let _ = writeln!(text, "\nLocal Azure is running.\n");
     for (name, value) in rows {
         let _ = writeln!(text, "  {name:<24} {value}");
     }
@@ -50,14 +45,14 @@ pub fn summary(azure: &Azure, parts: &Parts) -> String {
             .map_or_else(String::new, |id| format!(", process {id}"));
         let _ = writeln!(
             text,
-            "    {} {}{port}{process}, started again {} times",
+            "    {} {}{port}{process}, restarted {} times",
             instance.number, instance.state, instance.restarts
         );
     }
     let _ = write!(
         text,
-        "\n  local-azure logs --follow · status · restart · scale 2 · faults identity=429 · role list · down\n  Ctrl-C ends it; \
-         everything is there again at the next `up`."
+        "\n  local-azure logs --follow · status · restart · scale 2 · faults identity=429 · role list · down\n  Ctrl-C stops \
+         it. The next `up` continues with the same state."
     );
     text
 }

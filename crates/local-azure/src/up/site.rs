@@ -1,26 +1,26 @@
-//! What is deployed when nothing else is named: the site of the checkout that this runs in.
+//! The package that is deployed by default: the site of the current checkout.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use tokio::process::Command;
 
-use super::screen;
+use super::progress;
 use crate::app_service::Package;
-use crate::state::Azure;
-use crate::{Error, Result};
+use crate::azure::Azure;
+use crate::error::{Error, Result};
 
-/// The given package, or the site, built in release mode if it is not yet.
-pub async fn package(azure: &Azure, given: Option<&Path>) -> Result<Package> {
-    if let Some(given) = given {
-        return Ok(if given.is_dir() {
-            Package::Folder(given.to_owned())
+/// The package at `path`, or the site, which is built in release mode first.
+pub async fn package(azure: &Azure, path: Option<&Path>) -> Result<Package> {
+    if let Some(path) = path {
+        return Ok(if path.is_dir() {
+            Package::Folder(path.to_owned())
         } else {
-            Package::Zip(given.to_owned())
+            Package::Zip(path.to_owned())
         });
     }
     let checkout = checkout()?;
-    screen::progress("building the site in release mode (the first time this takes minutes)");
+    progress::report("building the site in release mode (the first build takes minutes)");
     let status = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
         .args(["build", "--release", "--locked", "--no-default-features", "--package", "restaurant-review"])
         .current_dir(&checkout)
@@ -37,7 +37,7 @@ pub async fn package(azure: &Azure, given: Option<&Path>) -> Result<Package> {
         (target.join("release/restaurant-review"), "restaurant-review"),
         (checkout.join("start.sh"), "start.sh"),
     ] {
-        // Removed first: the one that a web app still runs cannot be written to.
+        // Removed first, because a running program's file cannot be overwritten.
         let to = folder.join(name);
         let _ = fs::remove_file(&to);
         fs::copy(&from, &to).map_err(Error::file(&from))?;
@@ -45,17 +45,17 @@ pub async fn package(azure: &Azure, given: Option<&Path>) -> Result<Package> {
     Ok(Package::Folder(folder))
 }
 
-/// The folder of the site's source, which is this one or one above it.
+/// The folder of the site's source: the current folder or one above it.
 fn checkout() -> Result<PathBuf> {
     let here = std::env::current_dir().map_err(Error::file("the current folder"))?;
-    let of_site = |folder: &&Path| {
+    let is_site = |folder: &&Path| {
         let manifest = fs::read_to_string(folder.join("Cargo.toml")).unwrap_or_default();
         manifest.contains("name = \"restaurant-review\"") && folder.join("start.sh").exists()
     };
-    let found = here.ancestors().find(of_site).map(Path::to_owned);
+    let found = here.ancestors().find(is_site).map(Path::to_owned);
     found.ok_or_else(|| {
         Error::Refused(
-            "there is no checkout of restaurant-review here to build: go into one, or name what to deploy by --package"
+            "the current folder is not in a checkout of restaurant-review: change to one, or pass a package with --package"
                 .to_owned(),
         )
     })

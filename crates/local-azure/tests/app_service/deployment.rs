@@ -153,7 +153,7 @@ async fn an_app_that_is_run_from_its_package_cannot_write_there() {
     cloud.service.wait_ready(APP).await.unwrap();
     assert_eq!(cloud.text("/version").await, "2");
     let refused = cloud.text("/write").await;
-    let enforced = !cloud.log().contains("by file modes alone");
+    let enforced = !cloud.log().contains("by file modes only");
     if enforced || !is_root() {
         assert!(
             refused.contains("Read-only") || refused.contains("Permission"),

@@ -36,7 +36,10 @@ async fn a_start_that_takes_too_long_is_tried_again() {
     })
     .await;
     let log = cloud.log();
-    assert!(log.contains("It did not answer /robots933456.txt on port"), "{log}");
+    assert!(
+        log.contains("The app did not answer /robots933456.txt on port"),
+        "{log}"
+    );
     assert!(log.contains("bye"), "{log}");
 }
 
@@ -48,7 +51,7 @@ async fn a_start_that_fails_is_explained() {
     cloud.deploy("1").await;
     let error = cloud.service.wait_ready(APP).await.unwrap_err().to_string();
     assert!(
-        error.contains("ended with code 7") && error.contains("no database"),
+        error.contains("exited with code 7") && error.contains("no database"),
         "{error}"
     );
     let answer = cloud.get("/").await;
@@ -56,7 +59,7 @@ async fn a_start_that_fails_is_explained() {
     assert!(answer.headers().contains_key("retry-after"));
     assert!(!answer.text().await.unwrap().contains("no database"));
     assert_eq!(cloud.states(), [InstanceState::Crashed]);
-    assert!(cloud.log().contains("It is started again in 2 s."));
+    assert!(cloud.log().contains("Restarting in 2 s."));
 }
 
 #[tokio::test]
@@ -74,7 +77,7 @@ async fn an_app_that_crashes_is_started_again() {
     assert_ne!(after.process, before.process);
     assert_eq!(cloud.text("/id").await, after.id);
     let log = cloud.log();
-    assert!(log.contains("It ended with code 3. The last that it said:"), "{log}");
+    assert!(log.contains("The app exited with code 3. Its last output:"), "{log}");
     assert!(log.contains("  about to crash"), "{log}");
 }
 
@@ -84,7 +87,7 @@ async fn sigterm_reaches_the_app_only_if_it_is_the_first_process() {
     cloud.service.stop_app(APP).await.unwrap();
     let log = cloud.log();
     assert!(
-        log.contains("bye") && log.contains("Stopped: ended with code 0."),
+        log.contains("bye") && log.contains("Stopped: exited with code 0."),
         "{log}"
     );
 
@@ -320,7 +323,7 @@ async fn the_log_has_what_the_app_and_the_platform_say() {
     let lines: Vec<_> = logs.lines().iter().map(ToString::to_string).collect();
     assert!(lines.iter().any(|line| line == "[0 app] bye"), "{lines:?}");
     assert!(
-        lines.iter().any(|line| line.ends_with("Stopped: ended with code 0.")),
+        lines.iter().any(|line| line.ends_with("Stopped: exited with code 0.")),
         "{lines:?}"
     );
 }

@@ -58,7 +58,7 @@ async fn what_is_wrong_is_said_as_azure_says_it() {
     for (query, said) in [
         ("a=b".to_owned(), "resource is missing"),
         ("resource=".to_owned(), "resource is missing"),
-        (format!("resource={STORAGE}/.default"), "a scope and no resource"),
+        (format!("resource={STORAGE}/.default"), "a scope instead of a resource"),
         ("resource=https://example.com".to_owned(), "AADSTS500011"),
         (
             "resource=https://other.blob.core.windows.net".to_owned(),

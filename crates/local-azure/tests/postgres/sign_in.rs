@@ -59,7 +59,11 @@ async fn what_is_no_token_of_the_role_is_refused() {
     for (role, password, why) in [
         (IDENTITY, format!("{rest}.{forged}"), "signature"),
         (IDENTITY, format!("{header}.{payload}."), "signature"),
-        (IDENTITY, format!("{without_algorithm}.{payload}."), "this is no token"),
+        (
+            IDENTITY,
+            format!("{without_algorithm}.{payload}."),
+            "this is not a token",
+        ),
         (IDENTITY, rig.azure.token(&principal, STORAGE), "audience"),
         (IDENTITY, other_azure.token(&principal, POSTGRES), "not published"),
         (
@@ -85,7 +89,7 @@ async fn what_is_no_token_of_the_role_is_refused() {
         ),
         (ADMIN, token.clone(), "neither an AAD_AUTH_TOKENTYPE_APP_USER"),
         (ADMIN, rig.token(USER), "another user"),
-        (IDENTITY, "a password".to_owned(), "this is no token"),
+        (IDENTITY, "a password".to_owned(), "this is not a token"),
     ] {
         let error = rig.sign_in(role, &password).psql("select 1").unwrap_err();
         assert!(
@@ -257,7 +261,7 @@ async fn a_group_s_members_sign_in_by_its_name() {
         assert_eq!(user, GROUP);
     }
     assert!(rig.sign_in(GROUP, &rig.token("other")).psql("select 1").is_err());
-    assert!(rig.last_refusal().contains("no member"));
+    assert!(rig.last_refusal().contains("not a member"));
     rig.change(|state| state.directory.groups[0].members.clear()).await;
     assert!(rig.sign_in(GROUP, &rig.token(USER)).psql("select 1").is_err());
 }

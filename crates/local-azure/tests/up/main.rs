@@ -57,7 +57,7 @@ async fn the_site_runs_as_on_app_service() {
 
     // A role that was taken back counts no more at the next upload, and the log names it; given back, all is well.
     let text = up.say(&["role", "delete"]).await;
-    assert!(text.contains("taken back"), "{text}");
+    assert!(text.contains("Deleted"), "{text}");
     let answer = up.review(&restaurant, with_photo(review("Without a role"))).await;
     assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
     let page = answer.text().await.unwrap();

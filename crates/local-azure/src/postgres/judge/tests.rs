@@ -6,19 +6,19 @@ use ldap3_proto::proto::SaslCredentials;
 use super::*;
 use crate::state::ManagedIdentity;
 
-/// A judge whose server is away: it lets nobody in, and says so of those alone whose token is good.
+/// A judge whose server is unreachable. It accepts no sign-in, and looks up the role only if the token is valid.
 fn judge() -> (tempfile::TempDir, Azure, Judge) {
     let folder = tempfile::tempdir().unwrap();
     let azure = Azure::open(folder.path()).unwrap();
-    let nobody = PgConnectOptions::new_without_pgpass().host("127.0.0.1").port(1);
-    let judge = Judge::start(&azure, nobody).unwrap();
+    let unreachable = PgConnectOptions::new_without_pgpass().host("127.0.0.1").port(1);
+    let judge = Judge::start(&azure, unreachable).unwrap();
     (folder, azure, judge)
 }
 
-/// Sends bytes; all that comes back.
+/// Sends bytes and returns the whole response.
 fn send(judge: &Judge, bytes: &[u8]) -> Vec<u8> {
     let mut stream = TcpStream::connect(("127.0.0.1", judge.port)).unwrap();
-    // The judge may have hung up on what came first.
+    // The judge may already have closed the connection.
     let _ = stream.write_all(bytes);
     let _ = stream.shutdown(Shutdown::Write);
     let mut answer = Vec::new();
@@ -38,7 +38,7 @@ fn request(version: i64, name: &str, cred: LdapBindCred) -> BytesMut {
     bytes
 }
 
-/// The results of the answers.
+/// The results in a response.
 fn results(answer: &[u8]) -> Vec<(LdapResultCode, String)> {
     let mut bytes = BytesMut::from(answer);
     let mut all = Vec::new();
@@ -63,14 +63,14 @@ fn simple(token: &str) -> LdapBindCred {
 }
 
 #[test]
-fn a_token_that_is_not_good_is_refused_and_not_repeated() {
+fn an_invalid_token_is_rejected_and_not_repeated() {
     let (_folder, azure, judge) = judge();
     let principal = ManagedIdentity::new("/identities/site".to_owned()).principal();
     let other = azure.token(&principal, "https://storage.azure.com");
     for (token, why) in [
-        ("secret of somebody", "this is no token"),
-        ("", "this is no token"),
-        (&"long secret".repeat(5000), "this is no token"),
+        ("secret of somebody", "this is not a token"),
+        ("", "this is not a token"),
+        (&"long secret".repeat(5000), "this is not a token"),
         (&other, "does not have a valid audience claim"),
     ] {
         let (code, text) = bind(&judge, 3, "cn=site,ou=entra", simple(token));
@@ -83,17 +83,17 @@ fn a_token_that_is_not_good_is_refused_and_not_repeated() {
 }
 
 #[test]
-fn without_the_server_nobody_is_let_in() {
+fn without_the_server_no_sign_in_is_accepted() {
     let (_folder, azure, judge) = judge();
     let principal = ManagedIdentity::new("/identities/site".to_owned()).principal();
     let token = azure.token(&principal, POSTGRES);
     let (code, text) = bind(&judge, 3, "cn=site,ou=entra", simple(&token));
     assert_eq!(code, LdapResultCode::InvalidCredentials);
-    assert!(text.contains("the server does not say"), "{text}");
+    assert!(text.contains("cannot look up the principal"), "{text}");
 }
 
 #[test]
-fn other_binds_are_refused_and_other_requests_are_hung_up_on() {
+fn other_binds_are_rejected_and_other_requests_close_the_connection() {
     let (_folder, _azure, judge) = judge();
     let name = "cn=site,ou=entra";
     let sasl = || {
@@ -113,7 +113,7 @@ fn other_binds_are_refused_and_other_requests_are_hung_up_on() {
     }
     assert_eq!(judge.verdicts(), []);
 
-    // Several on one connection, until the client says that it is done.
+    // Several binds on one connection, until the client unbinds.
     let bind = request(3, name, simple("t"));
     let mut unbind = BytesMut::new();
     let message = LdapMsg::new(7, LdapOp::UnbindRequest);
@@ -123,7 +123,7 @@ fn other_binds_are_refused_and_other_requests_are_hung_up_on() {
 }
 
 #[test]
-fn what_is_not_ldap_is_hung_up_on() {
+fn malformed_ldap_closes_the_connection() {
     let (_folder, _azure, judge) = judge();
     let too_long = request(3, "cn=site,ou=entra", simple(&"x".repeat(200_000)));
     for garbage in [
@@ -143,16 +143,16 @@ fn what_is_not_ldap_is_hung_up_on() {
     ] {
         assert_eq!(send(&judge, garbage), b"", "{:?}", &garbage[..garbage.len().min(20)]);
     }
-    // A name that is not UTF-8 is no name.
+    // A name that is not UTF-8 is rejected.
     let mut bytes = request(3, "cn=site,ou=entra", simple("t"));
     let at = bytes.windows(4).position(|window| window == b"site").unwrap();
     bytes[at] = 0xff;
     assert_eq!(send(&judge, &bytes), b"");
 }
 
-/// Whatever comes, nothing panics and no one is let in.
+/// Random input causes no panic and no accepted sign-in.
 #[test]
-fn no_bytes_break_it() {
+fn random_input_is_never_accepted() {
     let (_folder, azure, judge) = judge();
     let good = request(3, "cn=site,ou=entra", simple("a.b.c"));
     let mut random = fastrand::Rng::with_seed(4711);
@@ -174,7 +174,7 @@ fn no_bytes_break_it() {
             assert_ne!(response.res.code, LdapResultCode::Success, "{bytes:?}");
         }
     }
-    // And it is still there for who asks properly.
+    // The judge still answers valid requests.
     let principal = ManagedIdentity::new("/identities/site".to_owned()).principal();
     let token = azure.token(&principal, "https://storage.azure.com");
     let (_, text) = bind(&judge, 3, "cn=site,ou=entra", simple(&token));

@@ -1,11 +1,11 @@
--- Run in the templates and in the database postgres, so that it holds in every database.
+-- Run in the templates and in the database postgres, so that it applies to every database.
 
--- Its owner is no one who signs in: who shall create tables needs a grant.
+-- The owner is a role that cannot sign in, so every user needs a grant to create tables.
 -- <https://learn.microsoft.com/azure/postgresql/security/security-access-control>
 alter schema public owner to azure_pg_admin;
 
--- Only extensions that the server parameter azure.extensions names, for anybody but azuresu. The parameter is read
--- from the server's files: what a session sets does not count.
+-- Users other than azuresu may create only the extensions that the server parameter azure.extensions names. The parameter
+-- is read from the server's files, so a session cannot override it.
 -- <https://learn.microsoft.com/azure/postgresql/extensions/how-to-allow-extensions>
 create or replace function pg_catalog.local_azure_allowed_extensions() returns event_trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
@@ -36,7 +36,7 @@ begin
     if not exists (select from pg_catalog.pg_event_trigger where evtname = 'local_azure_allowed_extensions') then
         create event trigger local_azure_allowed_extensions on ddl_command_end when tag in ('CREATE EXTENSION')
             execute function pg_catalog.local_azure_allowed_extensions();
-        -- What belongs to an extension is in no dump: elsewhere it would not be wanted.
+        -- Objects that belong to an extension are left out of dumps, so they do not reach other servers.
         alter extension plpgsql add function pg_catalog.local_azure_allowed_extensions();
         alter extension plpgsql add event trigger local_azure_allowed_extensions;
     end if;

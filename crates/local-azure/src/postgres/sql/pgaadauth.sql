@@ -1,11 +1,11 @@
--- The functions by which Entra administrators make roles, in the database postgres alone as in Azure.
+-- The functions with which Entra administrators create roles. As on Azure, only the database postgres has them.
 -- <https://learn.microsoft.com/azure/postgresql/security/security-manage-entra-users>
--- They run as azuresu, with a search path that no caller can bend.
+-- They run as azuresu, with a search path that the caller cannot change.
 
 create or replace function local_azure.only_entra_administrators(called text) returns void
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 begin
-    -- Who signed in, whatever role it has set since.
+    -- session_user is the role that signed in, even after SET ROLE.
     if session_user <> 'azuresu' and not exists (
         select from local_azure.principals p join pg_roles r on r.oid = p.role
         where r.rolname = session_user and p.is_admin
@@ -15,7 +15,7 @@ begin
 end
 $$;
 
--- The object id and the type of principal as they are kept.
+-- Validates an object id and a type of principal. Returns them as they are stored.
 create or replace function local_azure.checked(inout object_id text, inout object_type text)
 language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
 begin
@@ -95,7 +95,7 @@ begin
 end
 $$;
 
--- The documentation writes rolename; servers answer with rolname, and with numbers for the last two.
+-- The documentation says rolename, but Azure's servers return rolname, and integers for the last two columns.
 create or replace function pg_catalog.pgaadauth_list_principals(isadminvalue boolean)
 returns table (
     rolname text, principaltype text, objectid text, tenantid text, ismfa integer, isadmin integer

@@ -1,12 +1,12 @@
--- Run in the database postgres by azuresu: at the first start, and again when a script here has changed.
+-- Run in the database postgres by azuresu, at the first start and again after a script in this folder has changed.
 
--- The role of administrators. It may watch and end sessions, and is no superuser.
+-- The administrators' role. It can monitor and terminate sessions, but is not a superuser.
 do $$
 begin
     if not exists (select from pg_catalog.pg_roles where rolname = 'azure_pg_admin') then
         create role azure_pg_admin nologin;
     end if;
-    -- All roles of Entra are its members: by that, pg_hba.conf sends them to the judge of tokens.
+    -- All Entra roles are its members, so that pg_hba.conf can send them to the judge of tokens.
     if not exists (select from pg_catalog.pg_roles where rolname = 'azure_ad_user') then
         create role azure_ad_user nologin;
     end if;
@@ -15,33 +15,33 @@ $$;
 grant pg_monitor, pg_signal_backend to azure_pg_admin;
 alter database postgres owner to azure_pg_admin;
 
--- What Local Azure keeps in the server; nobody else sees it.
+-- Local Azure's own tables and functions, which other roles cannot access.
 create schema if not exists local_azure;
 revoke all on schema local_azure from public;
 
--- The tenant that the server is in; one row.
+-- The server's tenant, as one row.
 create table if not exists local_azure.tenant (id uuid not null);
 
--- Everybody whom a role can be made for by name: a copy of the tenant's directory.
+-- A copy of the tenant's directory: the principals for which a role can be created by name.
 create table if not exists local_azure.directory (
     object_id uuid primary key,
     kind text not null check (kind in ('user', 'group', 'service')),
     display_name text not null
 );
 
--- Whose token is the password of which role. Azure keeps this in the role's security label; those need a library in
--- the server. By oid, so that a role that is renamed keeps its principal, and one that is made again has none.
+-- The principal whose tokens are the password of a role. Azure stores it in the role's security label, which requires a
+-- library in the server. The key is the role's oid: a renamed role keeps its principal, and a recreated role has none.
 create table if not exists local_azure.principals (
     role oid primary key,
     kind text not null check (kind in ('user', 'group', 'service')),
     object_id uuid not null,
     is_admin boolean not null,
     is_mfa boolean not null,
-    -- Made for an administrator of the control plane, and gone when that is one no more.
+    -- Whether the role was created for an administrator of the control plane. It is dropped with that administrator.
     of_server boolean not null default false
 );
 
--- Lets the tokens of that principal in as the role, and makes the role an administrator or takes that from it.
+-- Binds the role to the principal, and grants or revokes the administrators' privileges.
 create or replace function local_azure.bind(
     name text, object_id uuid, kind text, is_admin boolean, is_mfa boolean, of_server boolean
 ) returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -65,15 +65,15 @@ begin
 end
 $$;
 
--- Whether a role is the server's own, which no principal can have.
+-- Whether the role is one of the server's own, which cannot be bound to a principal.
 create or replace function local_azure.is_reserved(name text) returns boolean
 language sql stable set search_path = pg_catalog, pg_temp as $$
     select name in ('azure_ad_user', 'azure_pg_admin') or starts_with(name, 'pg_')
         or exists (select from pg_roles where rolname = name and rolsuper)
 $$;
 
--- Makes the roles of the control plane's administrators, and takes those of former ones away. `password_administrator`
--- is the name that an Entra administrator cannot have.
+-- Creates the roles of the control plane's administrators, and drops those of former ones. An Entra administrator cannot
+-- have the name `password_administrator`.
 create or replace function local_azure.set_administrators(object_ids uuid[], password_administrator text)
 returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -91,7 +91,7 @@ begin
         begin
             execute format('drop role %I', former.rolname);
         exception when dependent_objects_still_exist then
-            raise warning 'the former administrator % owns objects: its role stays, and may not log in',
+            raise warning 'the former administrator % owns objects: its role is kept but cannot log in',
                 former.rolname;
         end;
     end loop;
@@ -106,7 +106,7 @@ begin
             or administrator.display_name = password_administrator
             or octet_length(administrator.display_name) > 63
         then
-            raise warning 'no role can have the name of the administrator %', administrator.display_name;
+            raise warning 'the administrator % has a name that a role cannot have', administrator.display_name;
             continue;
         end if;
         if exists (select from pg_roles where rolname = administrator.display_name) then
@@ -121,7 +121,7 @@ begin
 end
 $$;
 
--- The administrator with a password; null leaves the password as it is.
+-- Creates the administrator with a password. If new_password is null, the password is left unchanged.
 create or replace function local_azure.set_password_administrator(name text, new_password text)
 returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin

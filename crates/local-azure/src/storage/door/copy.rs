@@ -1,35 +1,35 @@
-//! The sources of copies. Azurite lets whoever may write in an account copy from all of it.
+//! Checking the sources of copies. Azurite lets every client that can write in an account copy any of its blobs.
 
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::{HeaderValue, Method};
 use url::Url;
 
+use super::super::address::{AddressStyle, BlobAddress};
+use super::super::error::StorageError;
 use super::super::operations;
-use super::super::place::{Place, Style};
-use super::super::refusal::Refusal;
 use super::{Caller, Door};
 use crate::state::StorageAccount;
 
 impl Door {
-    /// Whether that caller may read what it wants to copy: by itself in its own account, and elsewhere as the source's
-    /// address allows.
+    /// Checks that the caller may read the source: with its own credential in its own account, and otherwise with what the
+    /// source's URL permits.
     pub(super) async fn check_source(
         &self,
         source: &Url,
         caller: &Caller,
         account: &StorageAccount,
         version: &str,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), StorageError> {
         let host = source.host_str().unwrap_or_default();
-        if Style::of(host) == Style::Unclear {
-            return Err(Refusal::WRONG_COPY_SOURCE);
+        if AddressStyle::of(host) == AddressStyle::Unclear {
+            return Err(StorageError::WRONG_COPY_SOURCE);
         }
-        let place = Place::read(host, source.path()).ok_or(Refusal::WRONG_COPY_SOURCE)?;
-        let is_own = place.account == account.name;
+        let address = BlobAddress::parse(host, source.path()).ok_or(StorageError::WRONG_COPY_SOURCE)?;
+        let is_own = address.account == account.name;
         match caller {
             Caller::Signer { has_key: true } if is_own => return Ok(()),
-            Caller::Principal(id) if is_own && self.permits(*id, &[operations::READ], account, &place).is_ok() => {
+            Caller::Principal(id) if is_own && self.permits(*id, &[operations::READ], account, &address).is_ok() => {
                 return Ok(());
             }
             _ => {}
@@ -40,14 +40,14 @@ impl Door {
         }
         let mut request = Request::new(Body::empty());
         *request.method_mut() = Method::HEAD;
-        *request.uri_mut() = target.parse().map_err(|_| Refusal::WRONG_COPY_SOURCE)?;
+        *request.uri_mut() = target.parse().map_err(|_| StorageError::WRONG_COPY_SOURCE)?;
         for (name, value) in [("host", host), ("x-ms-version", version)] {
-            let value = HeaderValue::from_str(value).map_err(|_| Refusal::WRONG_COPY_SOURCE)?;
+            let value = HeaderValue::from_str(value).map_err(|_| StorageError::WRONG_COPY_SOURCE)?;
             request.headers_mut().insert(name, value);
         }
         match self.answer(request).await.status() {
             status if status.is_success() => Ok(()),
-            status => Err(Refusal::no_copy_source(status)),
+            status => Err(StorageError::unreadable_copy_source(status)),
         }
     }
 }

@@ -1,13 +1,13 @@
-//! By what a request says who sends it.
+//! The credential of a request.
 
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use uuid::Uuid;
 
-use super::super::place::Query;
-use super::super::refusal::Refusal;
+use super::super::address::Query;
+use super::super::error::StorageError;
 
-/// What a request is to be authorised by.
+/// The credential of a request.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Credential<'a> {
     /// An access token.
@@ -16,33 +16,32 @@ pub(super) enum Credential<'a> {
     Key,
     /// A shared access signature with the account's key.
     KeySas,
-    /// A shared access signature with a key that this principal asked for.
+    /// A shared access signature with a user delegation key that this principal requested.
     DelegationSas { principal: Uuid, tenant: Uuid },
     /// Nothing.
     None,
 }
 
 impl<'a> Credential<'a> {
-    pub(super) fn of(headers: &'a HeaderMap, query: &Query) -> Result<Self, Refusal> {
+    pub(super) fn of(headers: &'a HeaderMap, query: &Query) -> Result<Self, StorageError> {
         let mut values = headers.get_all(AUTHORIZATION).iter();
         if let Some(value) = values.next() {
-            let value = value.to_str().map_err(|_| Refusal::WRONG_SCHEME)?;
-            let (scheme, rest) = value.split_once(' ').ok_or(Refusal::WRONG_SCHEME)?;
+            let value = value.to_str().map_err(|_| StorageError::WRONG_SCHEME)?;
+            let (scheme, rest) = value.split_once(' ').ok_or(StorageError::WRONG_SCHEME)?;
             return match scheme {
-                _ if values.next().is_some() => Err(Refusal::WRONG_SCHEME),
+                _ if values.next().is_some() => Err(StorageError::WRONG_SCHEME),
                 "SharedKey" | "SharedKeyLite" => Ok(Self::Key),
-                // Azurite wants it written so.
+                // Azurite requires this capitalisation.
                 "Bearer" => Ok(Self::Token(rest)),
-                _ => Err(Refusal::WRONG_SCHEME),
+                _ => Err(StorageError::WRONG_SCHEME),
             };
         }
         if !query.has("sig") {
             return Ok(Self::None);
         }
-        // An account's signature does not sign the parameters of user delegation: whoever adds them to it gains
-        // nothing.
+        // An account SAS does not sign the parameters of user delegation, so adding them to one must not change anything.
         if query.has("skoid") && !query.has("ss") && !query.has("srt") {
-            let id = |name| Uuid::parse_str(query.get(name)).map_err(|_| Refusal::WRONG_SIGNATURE);
+            let id = |name| Uuid::parse_str(query.get(name)).map_err(|_| StorageError::WRONG_SIGNATURE);
             return Ok(Self::DelegationSas {
                 principal: id("skoid")?,
                 tenant: id("sktid")?,
@@ -61,10 +60,10 @@ mod tests {
         for value in values {
             headers.append(AUTHORIZATION, value.parse().unwrap());
         }
-        let query = Query::read(query).unwrap();
+        let query = Query::parse(query).unwrap();
         match Credential::of(&headers, &query) {
             Ok(credential) => Ok(format!("{credential:?}")),
-            Err(refusal) => Err(refusal.code),
+            Err(error) => Err(error.code),
         }
     }
 

@@ -1,4 +1,4 @@
-//! What the service answers to a request that it does not carry out.
+//! The error responses of Blob Storage.
 //! <https://learn.microsoft.com/rest/api/storageservices/status-and-error-codes2>
 
 use axum::http::header::{CONTENT_TYPE, WWW_AUTHENTICATE};
@@ -8,22 +8,22 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use uuid::Uuid;
 
-use crate::tokens::{self, STORAGE};
+use crate::tokens::{STORAGE, TokenRejection};
 
-/// Why a request is not carried out. It knows nothing of the request, and so of no secret.
+/// Why a request is rejected. It contains nothing from the request, and therefore no secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Refusal {
+pub(super) struct StorageError {
     pub(super) status: StatusCode,
-    /// Azure's code, which clients tell errors apart by.
+    /// Azure's code, by which clients distinguish errors.
     pub(super) code: &'static str,
     message: &'static str,
     /// `AuthenticationErrorDetail`.
     detail: Option<&'static str>,
-    /// Whether the answer says where tokens come from.
+    /// Whether the response has a challenge that says where to get tokens.
     challenge: bool,
 }
 
-impl Refusal {
+impl StorageError {
     const fn new(status: StatusCode, code: &'static str, message: &'static str) -> Self {
         Self {
             status,
@@ -84,7 +84,7 @@ impl Refusal {
     pub(super) const NO_BATCHES: Self = Self::new(
         StatusCode::NOT_IMPLEMENTED,
         "NotImplemented",
-        "Local Azure carries out no batches: send the requests one by one.",
+        "Local Azure does not support batches: send the requests one by one.",
     );
     pub(super) const STARTING: Self = Self::new(
         StatusCode::SERVICE_UNAVAILABLE,
@@ -92,8 +92,8 @@ impl Refusal {
         "The server is currently unable to receive requests. Please retry your request.",
     );
 
-    /// The source of a copy cannot be read: with the status of that attempt.
-    pub(super) const fn no_copy_source(status: StatusCode) -> Self {
+    /// The source of a copy cannot be read. `status` is that of the attempt.
+    pub(super) const fn unreadable_copy_source(status: StatusCode) -> Self {
         Self::new(
             status,
             "CannotVerifyCopySource",
@@ -101,7 +101,7 @@ impl Refusal {
         )
     }
 
-    /// No bearer token is taken with a protocol as old as that.
+    /// The protocol version is too old for bearer tokens.
     pub(super) const fn old_version() -> Self {
         Self {
             detail: Some("Authentication scheme Bearer is not supported in this version."),
@@ -109,25 +109,27 @@ impl Refusal {
         }
     }
 
-    /// A token that is not taken.
-    pub(super) const fn token(why: tokens::Refusal) -> Self {
+    /// A token is rejected.
+    pub(super) const fn token(why: TokenRejection) -> Self {
         Self {
             detail: Some(match why {
-                tokens::Refusal::NoToken | tokens::Refusal::Claims => "Invalid JWT. The token is not well formed.",
-                tokens::Refusal::Algorithm | tokens::Refusal::Key | tokens::Refusal::Signature => {
+                TokenRejection::Malformed | TokenRejection::MissingClaims => {
+                    "Invalid JWT. The token is not well formed."
+                }
+                TokenRejection::Algorithm | TokenRejection::UnknownKey | TokenRejection::Signature => {
                     "Signature validation failed. Signature verification failed."
                 }
-                tokens::Refusal::Tenant => "Issuer validation failed. Issuer did not match.",
-                tokens::Refusal::Audience => "Audience validation failed. Audience did not match.",
-                tokens::Refusal::NotYetValid => "Lifetime validation failed. The token is not yet valid.",
-                tokens::Refusal::Expired => "Lifetime validation failed. The token is expired.",
+                TokenRejection::Tenant => "Issuer validation failed. Issuer did not match.",
+                TokenRejection::Audience => "Audience validation failed. Audience did not match.",
+                TokenRejection::NotYetValid => "Lifetime validation failed. The token is not yet valid.",
+                TokenRejection::Expired => "Lifetime validation failed. The token is expired.",
             }),
             ..Self::challenge("InvalidAuthenticationInfo")
         }
     }
 
-    /// Nobody signed, and the container is not open to everybody. Old versions of the protocol do not say that there
-    /// is something.
+    /// The request is anonymous, and the container does not allow that. Old protocol versions do not reveal that the
+    /// resource exists.
     pub(super) fn anonymous(version: &str) -> Self {
         if version < FIRST_WITH_CHALLENGE {
             Self::NO_SUCH_RESOURCE
@@ -148,11 +150,11 @@ impl Refusal {
         }
     }
 
-    /// The answer, in the form that Azure gives its errors.
-    pub(super) fn answer(&self, method: &Method, version: &str, tenant: Uuid) -> Response {
+    /// The response, in the form of Azure's errors.
+    pub(super) fn response(&self, method: &Method, version: &str, tenant: Uuid) -> Response {
         let id = Uuid::new_v4();
         let time = OffsetDateTime::now_utc();
-        let time = time.format(&Rfc3339).expect("the year has four digits");
+        let time = time.format(&Rfc3339).expect("the current time can be formatted");
         let detail = self.detail.map_or_else(String::new, |detail| {
             format!("<AuthenticationErrorDetail>{detail}</AuthenticationErrorDetail>")
         });
@@ -183,10 +185,10 @@ impl Refusal {
     }
 }
 
-/// The first version of the protocol that answers anonymous requests with a challenge.
+/// The first protocol version that answers anonymous requests with a challenge.
 /// <https://learn.microsoft.com/rest/api/storageservices/authorize-with-azure-active-directory#bearer-challenge>
 const FIRST_WITH_CHALLENGE: &str = "2019-12-12";
-/// The first version of the protocol that takes bearer tokens.
+/// The first protocol version that accepts bearer tokens.
 pub(super) const FIRST_WITH_TOKENS: &str = "2017-11-09";
-/// The version that answers where the request named none.
+/// The protocol version of the response if the request names none.
 const CURRENT: &str = "2025-11-05";

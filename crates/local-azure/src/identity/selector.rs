@@ -1,25 +1,25 @@
-//! Which identity a request names.
+//! Selecting the identity that a request names.
 
 use uuid::Uuid;
 
 use crate::state::{AssignedIdentities, ManagedIdentity, State};
 
-/// The identity that a request names.
+/// How a request names an identity.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Asked {
-    /// None.
+pub enum IdentitySelector {
+    /// It names none.
     Unnamed,
-    /// That with this client id.
+    /// By its client id.
     ClientId(String),
-    /// That with this object id.
+    /// By its object id.
     ObjectId(String),
-    /// That with this resource id.
+    /// By its resource id.
     ResourceId(String),
 }
 
-impl Asked {
-    /// What the query names; `None` when it names more than one. The parameters exclude each other.
-    pub fn of(query: &[(String, String)]) -> Option<Self> {
+impl IdentitySelector {
+    /// Parses a query. Returns `None` if it names more than one identity.
+    pub fn parse(query: &[(String, String)]) -> Option<Self> {
         let mut named = query.iter().filter_map(|(name, value)| {
             let value = value.clone();
             match name.as_str() {
@@ -33,14 +33,14 @@ impl Asked {
         named.next().is_none().then_some(first)
     }
 
-    /// Whether that identity is meant.
-    pub fn means(&self, identity: &ManagedIdentity) -> bool {
+    /// Whether it selects the identity.
+    pub fn matches(&self, identity: &ManagedIdentity) -> bool {
         let is = |text: &str, id: Uuid| Uuid::try_parse(text) == Ok(id);
         match self {
             Self::Unnamed => false,
             Self::ClientId(id) => is(id, identity.client_id),
             Self::ObjectId(id) => is(id, identity.principal_id),
-            // Resource ids have no case.
+            // The case of resource ids is ignored.
             Self::ResourceId(id) => id.eq_ignore_ascii_case(&identity.resource_id),
         }
     }
@@ -51,7 +51,7 @@ fn find(state: &State, id: Uuid) -> Option<&ManagedIdentity> {
     state.identities.iter().find(|identity| identity.principal_id == id)
 }
 
-/// The user-assigned identities that are assigned.
+/// The assigned user-assigned identities.
 pub fn user_assigned<'a>(
     state: &'a State,
     assigned: &'a AssignedIdentities,
@@ -59,12 +59,12 @@ pub fn user_assigned<'a>(
     assigned.user.iter().filter_map(|id| find(state, *id))
 }
 
-/// The system-assigned identity, if there is one.
+/// The assigned system-assigned identity.
 pub fn system_assigned<'a>(state: &'a State, assigned: &AssignedIdentities) -> Option<&'a ManagedIdentity> {
     assigned.system.and_then(|id| find(state, id))
 }
 
-/// The first value of that name in a query.
+/// The first value of a parameter of the query.
 pub fn value<'a>(query: &'a [(String, String)], name: &str) -> Option<&'a str> {
     let pair = query.iter().find(|(key, _)| key == name)?;
     Some(&pair.1)
@@ -74,37 +74,40 @@ pub fn value<'a>(query: &'a [(String, String)], name: &str) -> Option<&'a str> {
 mod tests {
     use super::*;
 
-    fn asked(pairs: &[(&str, &str)]) -> Option<Asked> {
+    fn selector(pairs: &[(&str, &str)]) -> Option<IdentitySelector> {
         let query: Vec<_> = pairs
             .iter()
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
             .collect();
-        Asked::of(&query)
+        IdentitySelector::parse(&query)
     }
 
     #[test]
-    fn one_identity_is_named_or_none() {
-        assert_eq!(asked(&[("resource", "x")]), Some(Asked::Unnamed));
-        assert_eq!(asked(&[("principal_id", "a")]), Some(Asked::ObjectId("a".to_owned())));
-        assert_eq!(asked(&[("client_id", "a"), ("object_id", "b")]), None);
-        assert_eq!(asked(&[("client_id", "a"), ("client_id", "a")]), None);
+    fn a_query_names_at_most_one_identity() {
+        assert_eq!(selector(&[("resource", "x")]), Some(IdentitySelector::Unnamed));
+        assert_eq!(
+            selector(&[("principal_id", "a")]),
+            Some(IdentitySelector::ObjectId("a".to_owned()))
+        );
+        assert_eq!(selector(&[("client_id", "a"), ("object_id", "b")]), None);
+        assert_eq!(selector(&[("client_id", "a"), ("client_id", "a")]), None);
     }
 
     #[test]
-    fn ids_mean_the_identity_in_any_case() {
+    fn the_case_of_ids_is_ignored() {
         let identity = ManagedIdentity::new("/subscriptions/S/x/Site".to_owned());
         let (client, object) = (identity.client_id.to_string(), identity.principal_id.to_string());
-        for (asked, means) in [
-            (Asked::ClientId(client.to_uppercase()), true),
-            (Asked::ObjectId(object.clone()), true),
-            (Asked::ResourceId("/SUBSCRIPTIONS/s/X/site".to_owned()), true),
-            (Asked::ClientId(object), false),
-            (Asked::ObjectId(client), false),
-            (Asked::ClientId(String::new()), false),
-            (Asked::ResourceId("site".to_owned()), false),
-            (Asked::Unnamed, false),
+        for (selector, matches) in [
+            (IdentitySelector::ClientId(client.to_uppercase()), true),
+            (IdentitySelector::ObjectId(object.clone()), true),
+            (IdentitySelector::ResourceId("/SUBSCRIPTIONS/s/X/site".to_owned()), true),
+            (IdentitySelector::ClientId(object), false),
+            (IdentitySelector::ObjectId(client), false),
+            (IdentitySelector::ClientId(String::new()), false),
+            (IdentitySelector::ResourceId("site".to_owned()), false),
+            (IdentitySelector::Unnamed, false),
         ] {
-            assert_eq!(asked.means(&identity), means, "{asked:?}");
+            assert_eq!(selector.matches(&identity), matches, "{selector:?}");
         }
     }
 }

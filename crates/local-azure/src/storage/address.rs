@@ -1,30 +1,32 @@
-//! Which account, container and blob a request is about, and what its query asks for.
+//! The account, container and blob that a request addresses, and its query.
 
 use std::net::Ipv4Addr;
 
 use url::form_urlencoded;
 
-/// What an address names. Azurite reads addresses in the same way; were there a difference, a request could be
-/// permitted in one container and carried out in another.
+use crate::host::without_port;
+
+/// What a URL addresses. It must be parsed exactly as Azurite does: otherwise a request could be permitted for one
+/// container and carried out in another.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct BlobAddress {
     pub(super) account: String,
     pub(super) container: Option<String>,
     pub(super) blob: Option<String>,
 }
 
-/// Where an address has its account.
+/// Where a URL contains the account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Style {
-    /// In the first label of the host name, as in Azure: `<account>.blob.core.windows.net`.
+pub(super) enum AddressStyle {
+    /// In the first label of the host name, as on Azure: `<account>.blob.core.windows.net`.
     Host,
-    /// In the first part of the path: the host is an IP address or a name without dots.
+    /// In the first part of the path, because the host is an IP address or a name without dots.
     Path,
-    /// It is a host name that says nothing, and that Azurite would take an account's name from.
+    /// Unknown: Azurite would take the account from a host name that is not Azure's.
     Unclear,
 }
 
-impl Style {
+impl AddressStyle {
     pub(super) fn of(host: &str) -> Self {
         let host = without_port(host);
         if host.split('.').nth(1) == Some("blob") {
@@ -37,18 +39,14 @@ impl Style {
     }
 }
 
-fn without_port(host: &str) -> &str {
-    host.rsplit_once(':').map_or(host, |(name, _)| name)
-}
-
-impl Place {
-    /// `None` for a path that is not percent-encoded UTF-8.
-    pub(super) fn read(host: &str, path: &str) -> Option<Self> {
+impl BlobAddress {
+    /// Parses a URL. Returns `None` if the path is not percent-encoded UTF-8.
+    pub(super) fn parse(host: &str, path: &str) -> Option<Self> {
         let path = decode(path)?;
         let path = path.strip_prefix('/').unwrap_or(&path);
-        let (account, rest) = match Style::of(host) {
-            Style::Host => (without_port(host).split('.').next().unwrap_or_default(), path),
-            Style::Path | Style::Unclear => path.split_once('/').unwrap_or((path, "")),
+        let (account, rest) = match AddressStyle::of(host) {
+            AddressStyle::Host => (without_port(host).split('.').next().unwrap_or_default(), path),
+            AddressStyle::Path | AddressStyle::Unclear => path.split_once('/').unwrap_or((path, "")),
         };
         let (container, blob) = rest.split_once('/').unwrap_or((rest, ""));
         let named = |part: &str| (!part.is_empty()).then(|| part.to_owned());
@@ -60,8 +58,8 @@ impl Place {
     }
 }
 
-/// What `decodeURIComponent` of JavaScript makes of it.
-pub(super) fn decode(text: &str) -> Option<String> {
+/// Decodes a text like JavaScript's `decodeURIComponent`.
+fn decode(text: &str) -> Option<String> {
     let mut bytes = text.bytes();
     let mut decoded = Vec::with_capacity(text.len());
     while let Some(byte) = bytes.next() {
@@ -79,31 +77,31 @@ pub(super) fn decode(text: &str) -> Option<String> {
 #[derive(Debug, Default)]
 pub(super) struct Query(Vec<(String, String)>);
 
-/// More parameters than any operation has.
-const MOST_PARAMETERS: usize = 100;
+/// The maximum number of parameters, which is more than any operation has.
+const PARAMETER_LIMIT: usize = 100;
 
 impl Query {
-    /// `None` for a query that two readers could read in two ways: the same name twice, or a name with brackets, which
-    /// Node.js makes lists and objects of.
-    pub(super) fn read(query: &str) -> Option<Self> {
-        let mut read = Self::default();
+    /// Parses a query. Returns `None` if Azurite could read it differently: if a name occurs twice, or contains brackets,
+    /// which Node.js parses as lists and objects.
+    pub(super) fn parse(query: &str) -> Option<Self> {
+        let mut parsed = Self::default();
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-            if read.has(&name) || name.contains(['[', ']']) || read.0.len() == MOST_PARAMETERS {
+            if parsed.has(&name) || name.contains(['[', ']']) || parsed.0.len() == PARAMETER_LIMIT {
                 return None;
             }
-            read.0.push((name.into_owned(), value.into_owned()));
+            parsed.0.push((name.into_owned(), value.into_owned()));
         }
-        Some(read)
+        Some(parsed)
     }
 
-    /// The value of that parameter; empty where there is none.
+    /// The value of a parameter, or an empty text if it is missing.
     pub(super) fn get(&self, name: &str) -> &str {
-        let found = self.0.iter().find(|(there, _)| there == name);
+        let found = self.0.iter().find(|(key, _)| key == name);
         found.map_or("", |(_, value)| value)
     }
 
     pub(super) fn has(&self, name: &str) -> bool {
-        self.0.iter().any(|(there, _)| there == name)
+        self.0.iter().any(|(key, _)| key == name)
     }
 }
 
@@ -112,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_are_read_as_azurite_reads_them() {
+    fn addresses_are_parsed_as_by_azurite() {
         for (host, path, account, container, blob) in [
             ("127.0.0.1:1", "/a/c/b/d", "a", Some("c"), Some("b/d")),
             ("127.0.0.1", "/a/c/", "a", Some("c"), None),
@@ -125,25 +123,25 @@ mod tests {
             ("127.0.0.1", "/a//b", "a", None, Some("b")),
             ("a.blob.localhost", "/", "a", None, None),
         ] {
-            let place = Place::read(host, path).unwrap();
+            let address = BlobAddress::parse(host, path).unwrap();
             let read = (
-                place.account.as_str(),
-                place.container.as_deref(),
-                place.blob.as_deref(),
+                address.account.as_str(),
+                address.container.as_deref(),
+                address.blob.as_deref(),
             );
             assert_eq!(read, (account, container, blob), "{host} {path}");
         }
         for path in ["/a/%", "/a/%f", "/a/%zz", "/a/%ff"] {
-            assert_eq!(Place::read("localhost", path), None, "{path}");
+            assert_eq!(BlobAddress::parse("localhost", path), None, "{path}");
         }
     }
 
     #[test]
-    fn a_query_that_can_be_read_in_two_ways_is_not_read() {
-        let query = Query::read("restype=container&comp=li%73t&a=b+c").unwrap();
+    fn an_ambiguous_query_is_rejected() {
+        let query = Query::parse("restype=container&comp=li%73t&a=b+c").unwrap();
         assert_eq!((query.get("comp"), query.get("a"), query.get("b")), ("list", "b c", ""));
         assert!(query.has("a") && !query.has("b"));
-        let many: Vec<_> = (0..=MOST_PARAMETERS).map(|index| format!("p{index}")).collect();
+        let many: Vec<_> = (0..=PARAMETER_LIMIT).map(|index| format!("p{index}")).collect();
         for query in [
             "comp=list&comp=acl",
             "comp=list&%63omp=acl",
@@ -151,7 +149,7 @@ mod tests {
             "comp%5B0%5D=acl",
             &many.join("&"),
         ] {
-            assert!(Query::read(query).is_none(), "{query}");
+            assert!(Query::parse(query).is_none(), "{query}");
         }
     }
 }

@@ -1,35 +1,36 @@
-//! The tutorial's resources: what its commands leave behind in Azure.
+//! The tutorial's resources: those that its commands create in Azure.
 
 use std::path::Path;
 
 use uuid::Uuid;
 
-use crate::Result;
+use crate::azure::Azure;
+use crate::error::Result;
 use crate::state::{
-    AssignedIdentities, Azure, Container, ManagedIdentity, PostgresServer, PublicAccess, ResourceGroup, RoleAssignment,
+    AssignedIdentities, Container, ManagedIdentity, PostgresServer, PublicAccess, ResourceGroup, RoleAssignment,
     RoleDefinition, State, StorageAccount, User, WebApp,
 };
 
-/// The region that everything says it is in.
+/// The region of every resource.
 const LOCATION: &str = "eastus";
 /// The resource group.
 pub const GROUP: &str = "restaurant-review";
 /// The web app.
 pub const APP: &str = "restaurant-review";
-/// The user-assigned managed identity, and the database role that is bound to it.
+/// The user-assigned managed identity, and its database role.
 pub const IDENTITY: &str = "restaurant-review-identity";
 /// The database server.
 pub const SERVER: &str = "restaurant-review-db";
-/// The database on it.
+/// The database.
 pub const DATABASE: &str = "restaurant";
 /// The storage account.
 pub const ACCOUNT: &str = "restaurantreview";
-/// The container of the photos.
+/// The blob container for the photos.
 pub const CONTAINER: &str = "photos";
-/// The Entra administrator of the database server: whoever sits at this machine.
+/// The Entra administrator of the database server, which stands for the developer at this machine.
 pub const ADMINISTRATOR: &str = "developer@contoso.onmicrosoft.com";
 
-/// Makes what is not there yet of the tutorial's resources.
+/// Creates those of the tutorial's resources that do not exist yet.
 pub fn provision(azure: &Azure) -> Result<()> {
     azure.change(|state| {
         if !state.resource_groups.iter().any(|group| group.name == GROUP) {
@@ -43,7 +44,7 @@ pub fn provision(azure: &Azure) -> Result<()> {
                 resource_group: GROUP.to_owned(),
                 location: LOCATION.to_owned(),
                 port: 0,
-                // It has no password, and cannot sign in, until `local-azure admin-password` gives it one.
+                // It cannot sign in until `local-azure admin-password` sets its password.
                 administrator_login: Some("demoadmin".to_owned()),
                 entra_administrators: vec![administrator],
                 databases: vec![DATABASE.to_owned()],
@@ -51,12 +52,12 @@ pub fn provision(azure: &Azure) -> Result<()> {
         }
         if !state.storage_accounts.iter().any(|account| account.name == ACCOUNT) {
             state.storage_accounts.push(account());
-            // Given once, with the account: a role that was taken back stays away.
+            // Created only with the account, so that a deleted role assignment does not return.
             state.role_assignments.push(RoleAssignment {
                 name: Uuid::new_v4(),
                 scope: account_id(state),
                 role: RoleDefinition::find("Storage Blob Data Contributor")
-                    .expect("a role of the list")
+                    .expect("the role is defined")
                     .id,
                 principal_id: identity.principal_id,
             });
@@ -94,12 +95,12 @@ pub fn provision(azure: &Azure) -> Result<()> {
     })
 }
 
-/// Tells the web app where its services are. In Azure these are names that DNS knows; here they are addresses of
-/// loopback, whose certificates are signed by the authority in `root`.
+/// Sets the app settings that tell the web app where its services are. On Azure these are DNS names; here they are
+/// loopback addresses, with certificates signed by the authority in `root`.
 pub fn connect(azure: &Azure, postgres_port: u16, account_url: &str, root: &Path) -> Result<()> {
     azure.change(|state| {
         let app = state.web_apps.iter_mut().find(|app| app.name == APP);
-        let settings = &mut app.expect("it was provisioned").settings;
+        let settings = &mut app.expect("`provision` created it").settings;
         let root = root.display().to_string();
         for (name, value) in [
             ("DBHOST", "127.0.0.1"),
@@ -141,7 +142,7 @@ fn identity(state: &mut State) -> ManagedIdentity {
     }
     let identity = ManagedIdentity::new(id);
     state.identities.push(identity.clone());
-    // So that a program that runs on this machine without App Service may be it too, by IMDS.
+    // A program that runs on this machine without App Service can use the identity through IMDS.
     state.machine.user.push(identity.principal_id);
     identity
 }
@@ -161,7 +162,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_there_is_left_as_it_is() {
+    fn existing_resources_are_left_unchanged() {
         let folder = tempfile::tempdir().unwrap();
         let azure = Azure::open(folder.path()).unwrap();
         provision(&azure).unwrap();
@@ -180,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn no_setting_of_the_app_is_a_secret() {
+    fn no_app_setting_is_a_secret() {
         let folder = tempfile::tempdir().unwrap();
         let azure = Azure::open(folder.path()).unwrap();
         provision(&azure).unwrap();

@@ -1,0 +1,239 @@
+//! Supervises an instance: starts it, warms it up, checks its health, restarts it after a crash, and stops it.
+
+use std::process::ExitStatus;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep, timeout};
+
+use super::app::App;
+use super::instance::{Instance, InstanceState, Stop};
+use super::settings::Settings;
+use super::startup::{Start, can_mount};
+use super::{health, log};
+use crate::azure::Azure;
+use crate::error::{Error, Result};
+use crate::process::Process;
+use crate::server::LOOPBACK;
+use crate::state::WebApp;
+use crate::tail::Tail;
+
+/// The pause after the first crash. It doubles after each further one.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_mins(1);
+/// A process that ran for this long resets the pause.
+const STABLE_AFTER: Duration = Duration::from_mins(1);
+/// How long a stopping instance may take to finish its requests.
+const DRAIN_LIMIT: Duration = Duration::from_secs(10);
+/// The pause between two warm-up requests.
+const WARM_UP_PAUSE: Duration = Duration::from_millis(100);
+/// How many lines of its output are logged when an instance has crashed.
+const LAST_LINES: usize = 20;
+
+/// Runs the instance until it is told to stop.
+pub(super) async fn supervise(app: Arc<App>, instance: Arc<Instance>) {
+    let mut pause = FIRST_PAUSE;
+    loop {
+        let begun = Instant::now();
+        let failure = match run(&app, &instance).await {
+            Ok(End::Stopped) => break,
+            Ok(End::Unhealthy) => {
+                instance.replaced();
+                continue;
+            }
+            Ok(End::Failed(why)) => why,
+            Err(error) => error.to_string(),
+        };
+        if begun.elapsed() > STABLE_AFTER {
+            pause = FIRST_PAUSE;
+        }
+        app.log(&instance, &format!("{failure}\nRestarting in {} s.", pause.as_secs()));
+        instance.failed(failure);
+        app.notify();
+        tokio::select! {
+            _ = instance.stop_requested() => break,
+            () = sleep(pause) => {}
+        }
+        pause = LONGEST_PAUSE.min(pause * 2);
+    }
+    app.instance_ended(&instance);
+}
+
+/// Why a process of an instance ended.
+enum End {
+    /// The instance was told to stop.
+    Stopped,
+    /// Its health checks failed, so it is to be replaced.
+    Unhealthy,
+    /// It exited by itself, or did not answer in time.
+    Failed(String),
+}
+
+/// Starts a process and waits until it has ended.
+async fn run(app: &Arc<App>, instance: &Instance) -> Result<End> {
+    let Some(web_app) = app.web_app() else {
+        return Ok(End::Stopped);
+    };
+    let azure = &app.platform.azure;
+    let settings = Settings::of(&web_app);
+    let port = choose_port(&settings, instance.number);
+    let header = settings.identity.then(|| IdentityHeader::create(azure, &app.name));
+    let endpoint = app.platform.identity_endpoint.as_str();
+    let start = Start {
+        app: &web_app,
+        site: &app.site,
+        folder: &instance.folder,
+        number: instance.number,
+        generation: instance.generation,
+        port,
+        host: &app.platform.host(&app.name),
+        identity: header.as_ref().map(|header| (endpoint, header.value.as_str())),
+    };
+    let program = azure.read(|state| start.program(state))?;
+    let mut output = log::start_output(&app.site.log_folder(), instance.number).map_err(Error::file(&program.log))?;
+    app.log(instance, &start_message(&web_app, &settings, port));
+    let state_folder = azure.folder().to_owned();
+    let process = tokio::task::spawn_blocking(move || Process::start(&program, &state_folder));
+    let process = process.await.map_err(|error| Error::failed("the start", error))??;
+    instance.started(port, process.id());
+    app.notify();
+
+    let reason = wait_for_end(app, instance, &settings, &process).await;
+    if process.ended().is_none() {
+        if matches!(reason, EndReason::StopRequested(Stop::Drained)) {
+            let _ = timeout(DRAIN_LIMIT, instance.drained()).await;
+        }
+        let limit = settings.stop_limit;
+        app.log(
+            instance,
+            &format!("Stopping: sending SIGTERM to the first process, and SIGKILL to all after {limit} s."),
+        );
+        process.ask_to_stop();
+        let status = process.wait().await;
+        app.log(instance, &format!("Stopped: {}.", describe(status)));
+    }
+    Ok(match reason {
+        EndReason::StopRequested(_) => End::Stopped,
+        EndReason::Unhealthy => End::Unhealthy,
+        EndReason::WarmUpTimedOut => End::Failed(with_last_lines(
+            &format!(
+                "The app did not answer {} on port {port} within {} s",
+                settings.warmup_path,
+                settings.start_limit.as_secs()
+            ),
+            &mut output,
+        )),
+        EndReason::Exited(status) => {
+            End::Failed(with_last_lines(&format!("The app {}", describe(status)), &mut output))
+        }
+    })
+}
+
+/// Why a process is to end or has ended.
+enum EndReason {
+    StopRequested(Stop),
+    Exited(ExitStatus),
+    WarmUpTimedOut,
+    Unhealthy,
+}
+
+async fn wait_for_end(app: &Arc<App>, instance: &Instance, settings: &Settings, process: &Process) -> EndReason {
+    let begun = Instant::now();
+    let port = instance.status().port.unwrap_or_default();
+    tokio::select! {
+        biased;
+        how = instance.stop_requested() => return EndReason::StopRequested(how),
+        status = process.wait() => return EndReason::Exited(status),
+        warm = timeout(settings.start_limit, warm_up(app, settings, port)) => {
+            if warm.is_err() {
+                return EndReason::WarmUpTimedOut;
+            }
+        }
+    }
+    let taken = begun.elapsed().as_secs_f32();
+    app.log(
+        instance,
+        &format!("Ready: the warm-up request was answered after {taken:.1} s."),
+    );
+    instance.set(InstanceState::Ready);
+    app.instance_ready(instance);
+    tokio::select! {
+        biased;
+        how = instance.stop_requested() => EndReason::StopRequested(how),
+        status = process.wait() => EndReason::Exited(status),
+        () = health::watch(app, instance, settings, port) => EndReason::Unhealthy,
+    }
+}
+
+/// Sends warm-up requests until one has an accepted status.
+async fn warm_up(app: &App, settings: &Settings, port: u16) {
+    let host = format!("{LOOPBACK}:{port}");
+    loop {
+        match health::ping(&app.platform.client, port, &settings.warmup_path, &host, false).await {
+            Ok(status) if settings.is_warm(status) => return,
+            _ => sleep(WARM_UP_PAUSE).await,
+        }
+    }
+}
+
+/// Chooses the port of an instance. Because all instances share one network, the setting `PORT` applies only to the
+/// first; the others get free ports.
+fn choose_port(settings: &Settings, number: u32) -> u16 {
+    if let Some(port) = settings.port
+        && number == 0
+    {
+        return port;
+    }
+    // Outside the range from which the system assigns ports.
+    let is_free = |port: &u16| std::net::TcpListener::bind((LOOPBACK, *port)).is_ok();
+    let mut ports = std::iter::repeat_with(|| fastrand::u16(20_000..32_000));
+    ports.find(is_free).expect("the iterator is infinite")
+}
+
+/// An `IDENTITY_HEADER` that is revoked when this value is dropped.
+struct IdentityHeader {
+    azure: Azure,
+    value: String,
+}
+
+impl IdentityHeader {
+    fn create(azure: &Azure, app: &str) -> Self {
+        Self {
+            value: azure.identity_headers().give(app),
+            azure: azure.clone(),
+        }
+    }
+}
+
+impl Drop for IdentityHeader {
+    fn drop(&mut self) {
+        self.azure.identity_headers().revoke(&self.value);
+    }
+}
+
+fn start_message(app: &WebApp, settings: &Settings, port: u16) -> String {
+    let mut text = format!("Starting on port {port}: {}", app.startup_command);
+    if settings.read_only && !can_mount() {
+        text.push_str("\nThe package is read-only by file modes only, because mounting requires root.");
+    }
+    text
+}
+
+/// Describes an exit status. The supervising shell reports a signal as 128 plus its number.
+fn describe(status: ExitStatus) -> String {
+    match status.code() {
+        Some(137) => "was killed (SIGKILL)".to_owned(),
+        Some(143) => "was terminated by SIGTERM".to_owned(),
+        Some(code @ 129..=192) => format!("was terminated by signal {}", code - 128),
+        Some(code) => format!("exited with code {code}"),
+        None => "was killed together with its supervisor".to_owned(),
+    }
+}
+
+fn with_last_lines(what: &str, output: &mut Tail) -> String {
+    let lines = log::last_lines(output, LAST_LINES);
+    if lines.is_empty() {
+        return format!("{what} without any output.");
+    }
+    format!("{what}. Its last output:\n  {}", lines.join("\n  "))
+}

@@ -1,0 +1,135 @@
+//! The commands that a running Local Azure carries out.
+
+use serde::{Deserialize, Serialize};
+
+use crate::faults::InjectedFault;
+use crate::tutorial;
+
+/// A command for the running Local Azure. clap parses it from the command line, and [`crate::control`] sends it as JSON.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, clap::Subcommand)]
+pub enum Command {
+    /// Stops the running Local Azure
+    Down,
+    /// Shows what is running, and where
+    Status,
+    /// Restarts the web app
+    Restart {
+        /// The web app. Defaults to the tutorial's
+        app: Option<String>,
+    },
+    /// Changes the number of instances of the web app
+    Scale {
+        /// The number of instances, 1 to 30
+        #[arg(value_parser = clap::value_parser!(u32).range(1..=30))]
+        instances: u32,
+        /// The web app. Defaults to the tutorial's
+        app: Option<String>,
+    },
+    /// Shows or injects faults: token-lifetime=SECONDS, identity=slow|hangs|away|429|500,
+    /// database=restart|away, storage=away, role=removed
+    Faults {
+        /// The faults to inject. Without any, the active ones are shown
+        faults: Vec<InjectedFault>,
+        /// Ends all other faults
+        #[arg(long)]
+        clear: bool,
+    },
+    /// Shows or changes role assignments
+    #[command(subcommand)]
+    Role(RoleCommand),
+    /// Prints a token, such as the administrator's for PGPASSWORD
+    Token {
+        /// The principal: a display name, a client id or an object id
+        #[arg(long = "as", default_value = tutorial::ADMINISTRATOR)]
+        principal: String,
+        /// The resource: oss-rdbms, storage, arm, or its URL
+        #[arg(long, default_value = "oss-rdbms")]
+        resource: String,
+    },
+    /// Makes the next key the one that signs tokens
+    RotateKeys,
+    /// Registers an application, and prints its client secret once
+    ApplicationCreate {
+        /// Its display name
+        name: String,
+        /// Lets it sign in with this machine's workload tokens for SUBJECT instead of a secret
+        #[arg(long, value_name = "SUBJECT")]
+        federated_subject: Option<String>,
+    },
+    /// Prints a token of this machine's workload issuer, for the file that `AZURE_FEDERATED_TOKEN_FILE` names
+    WorkloadToken {
+        /// The token's subject, such as system:serviceaccount:default:site
+        subject: String,
+    },
+    /// Gives the database server's administrator `demoadmin` a new password, and prints it once
+    AdminPassword,
+}
+
+/// A command about role assignments.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, clap::Subcommand)]
+pub enum RoleCommand {
+    /// Lists all role assignments
+    List,
+    /// Creates a role assignment
+    Create(RoleArguments),
+    /// Deletes a role assignment
+    Delete(RoleArguments),
+}
+
+/// The options of a role assignment, named as in `az role assignment`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, clap::Args)]
+pub struct RoleArguments {
+    /// The assignee: a display name, a client id or an object id. Defaults to the web app's identity
+    #[arg(long)]
+    pub assignee: Option<String>,
+    /// The role's name or id
+    #[arg(long, default_value = "Storage Blob Data Contributor")]
+    pub role: String,
+    /// The id of a subscription, resource group or resource. Defaults to the storage account
+    #[arg(long)]
+    pub scope: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(subcommand)]
+        command: Command,
+    }
+
+    #[test]
+    fn what_is_typed_is_what_is_sent() {
+        for line in [
+            "down",
+            "status",
+            "restart",
+            "restart contoso",
+            "scale 2",
+            "scale 30 contoso",
+            "faults",
+            "faults --clear identity=429 token-lifetime=60",
+            "role list",
+            "role create --assignee ci --role Reader --scope /subscriptions/s",
+            "role delete",
+            "token --as ci --resource storage",
+            "rotate-keys",
+            "application-create ci --federated-subject repo:a",
+            "workload-token repo:a",
+            "admin-password",
+        ] {
+            let words = std::iter::once("local-azure").chain(line.split(' '));
+            let typed = Line::try_parse_from(words).unwrap().command;
+            let sent = serde_json::to_string(&typed).unwrap();
+            assert_eq!(serde_json::from_str::<Command>(&sent).unwrap(), typed, "{line}");
+        }
+        for line in ["scale 0", "scale 31", "faults disk=full", "role", "token --as"] {
+            let words = std::iter::once("local-azure").chain(line.split(' '));
+            assert!(Line::try_parse_from(words).is_err(), "{line}");
+        }
+    }
+}

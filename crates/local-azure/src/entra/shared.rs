@@ -1,0 +1,74 @@
+//! What the authority's handlers share.
+
+use uuid::Uuid;
+
+use super::federation::Issuers;
+use crate::azure::Azure;
+use crate::server::LOOPBACK;
+use crate::tokens::SigningKeys;
+
+/// What the authority's handlers share.
+pub struct Shared {
+    pub azure: Azure,
+    /// The authority's URL, which ends with a slash.
+    pub authority: String,
+    /// The keys of the workload issuer.
+    pub workload_keys: SigningKeys,
+    pub issuers: Issuers,
+}
+
+/// How a path names the tenant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tenant {
+    /// By its id.
+    Own,
+    /// As `common` or `organizations`, which mean the user's tenant.
+    Any,
+}
+
+impl Shared {
+    pub fn own_tenant(&self) -> Uuid {
+        self.azure.read(|state| state.tenant)
+    }
+
+    /// Parses the tenant in a path. Returns `None` if there is no such tenant.
+    pub fn tenant(&self, name: &str) -> Option<Tenant> {
+        if Uuid::try_parse(name) == Ok(self.own_tenant()) {
+            Some(Tenant::Own)
+        } else if ["common", "organizations"].contains(&name) {
+            Some(Tenant::Any)
+        } else {
+            None
+        }
+    }
+
+    /// The tenant as it is written in URLs.
+    pub fn name(&self, tenant: Tenant) -> String {
+        match tenant {
+            Tenant::Own => self.own_tenant().to_string(),
+            Tenant::Any => "common".to_owned(),
+        }
+    }
+
+    /// The host and port of the authority.
+    pub fn host(&self) -> &str {
+        self.authority.trim_start_matches("https://").trim_end_matches('/')
+    }
+
+    pub fn workload_issuer(&self) -> String {
+        format!("{}workload", self.authority)
+    }
+
+    /// The accepted `aud` values of a client assertion: the tenant's token endpoints and issuers, with either host name.
+    pub fn audiences(&self) -> Vec<String> {
+        let tenant = self.own_tenant();
+        let other = self.authority.replace("localhost", LOOPBACK);
+        let mut audiences = vec![self.azure.issuer()];
+        for host in [&self.authority, &other] {
+            for path in ["oauth2/v2.0/token", "oauth2/token", "v2.0", ""] {
+                audiences.push(format!("{host}{tenant}/{path}"));
+            }
+        }
+        audiences
+    }
+}

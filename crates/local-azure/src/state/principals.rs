@@ -1,0 +1,61 @@
+//! Looking up principals.
+
+use uuid::Uuid;
+
+use super::directory::{Application, Directory, Principal, PrincipalKind};
+use super::resources::ManagedIdentity;
+use super::store::State;
+
+impl State {
+    /// Every principal of the tenant.
+    pub fn principals(&self) -> impl Iterator<Item = Principal> {
+        let Directory {
+            users,
+            groups,
+            applications,
+        } = &self.directory;
+        let users = users.iter().map(|user| Principal {
+            id: user.id,
+            kind: PrincipalKind::User,
+            display_name: user.user_principal_name.clone(),
+            client_id: None,
+            managed_identity: None,
+        });
+        let groups = groups.iter().map(|group| Principal {
+            id: group.id,
+            kind: PrincipalKind::Group,
+            display_name: group.display_name.clone(),
+            client_id: None,
+            managed_identity: None,
+        });
+        let applications = applications.iter().map(Application::principal);
+        let identities = self.identities.iter().map(ManagedIdentity::principal);
+        users.chain(groups).chain(applications).chain(identities)
+    }
+
+    /// The principal with that object id.
+    #[must_use]
+    pub fn principal(&self, id: Uuid) -> Option<Principal> {
+        self.principals().find(|principal| principal.id == id)
+    }
+
+    /// Finds a principal by its object id, client id or display name. The case of the display name is ignored.
+    #[must_use]
+    pub fn find_principal(&self, name: &str) -> Option<Principal> {
+        let id = Uuid::parse_str(name).ok();
+        self.principals().find(|principal| {
+            id.is_some_and(|id| principal.id == id || principal.client_id == Some(id))
+                || principal.display_name.eq_ignore_ascii_case(name)
+        })
+    }
+
+    /// The object ids of the groups that a principal is a member of.
+    #[must_use]
+    pub fn groups_of(&self, id: Uuid) -> Vec<Uuid> {
+        let groups = self.directory.groups.iter();
+        groups
+            .filter(|group| group.members.contains(&id))
+            .map(|group| group.id)
+            .collect()
+    }
+}

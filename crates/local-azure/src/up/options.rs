@@ -1,0 +1,35 @@
+//! The options of `local-azure up`.
+
+use std::path::PathBuf;
+
+use crate::faults::InjectedFault;
+
+/// The options of `local-azure up`.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Options {
+    /// The port of the web app over HTTPS
+    #[arg(long, default_value_t = 7443)]
+    pub https_port: u16,
+    /// The port of the web app over HTTP
+    #[arg(long, default_value_t = 7080)]
+    pub http_port: u16,
+    /// The port of Entra (discovery, keys and tokens) over HTTPS
+    #[arg(long, default_value_t = 7444)]
+    pub entra_port: u16,
+    /// The port of the managed identity endpoints (App Service and IMDS) over HTTP
+    #[arg(long, default_value_t = 7445)]
+    pub identity_port: u16,
+    /// The port of Blob Storage over HTTPS
+    #[arg(long, default_value_t = 7446)]
+    pub blob_port: u16,
+    /// The port of PostgreSQL
+    #[arg(long, default_value_t = 7432)]
+    pub postgres_port: u16,
+    /// The package to deploy: a zip, or a folder that contains start.sh. Defaults to the site of this checkout, which is
+    /// built first
+    #[arg(long)]
+    pub package: Option<PathBuf>,
+    /// Faults to inject, separated by commas: see `local-azure faults --help`
+    #[arg(long, value_delimiter = ',')]
+    pub faults: Vec<InjectedFault>,
+}

@@ -1,0 +1,6 @@
+//! Progress messages.
+
+/// Prints what is being done.
+pub fn report(step: &str) {
+    println!("  … {step}");
+}
