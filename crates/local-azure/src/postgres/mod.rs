@@ -14,6 +14,7 @@ mod data;
 mod judge;
 mod programs;
 
+use std::path::PathBuf;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
@@ -24,6 +25,7 @@ pub use self::judge::Verdict;
 
 use self::data::{Folder, SUPERUSER};
 use self::judge::Judge;
+use self::programs::Programs;
 use crate::process::Process;
 use crate::server::{LOOPBACK, bind};
 use crate::state::{Azure, PostgresServer};
@@ -180,6 +182,11 @@ impl Postgres {
     pub fn verdicts(&self) -> Vec<Verdict> {
         self.judge.verdicts()
     }
+}
+
+/// The folder with PostgreSQL's programs that new servers are made by.
+pub(crate) fn program_folder() -> Result<PathBuf> {
+    Ok(Programs::find(None)?.folder)
 }
 
 fn config(azure: &Azure, name: &str) -> Result<PostgresServer> {

@@ -11,7 +11,7 @@ use crate::{Error, Result};
 /// Where the programs are, and as whom they run.
 #[derive(Clone, Debug)]
 pub(super) struct Programs {
-    folder: PathBuf,
+    pub(super) folder: PathBuf,
     /// Another user than ours: the server refuses to run as root.
     pub(super) user: Option<User>,
 }

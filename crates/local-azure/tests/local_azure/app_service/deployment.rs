@@ -1,4 +1,4 @@
-//! What is deployed, and what an app finds there.
+//! Deployments, and the environment of an app.
 
 use std::fs::{self, File};
 use std::io::Write as _;
@@ -8,9 +8,9 @@ use local_azure::app_service::Package;
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
-use crate::cloud::{APP, Cloud, PYTHON, until, write};
+use crate::rig::{APP, PYTHON, Site, until, write};
 
-/// Packs the files of a folder; `mode` is what the zip says of each.
+/// Packs the files of a folder. `mode` returns the mode of each file in the zip.
 fn pack(folder: &Path, zip: &Path, mode: impl Fn(&str) -> u32) -> Package {
     let mut writer = ZipWriter::new(File::create(zip).unwrap());
     for entry in fs::read_dir(folder).unwrap() {
@@ -25,19 +25,19 @@ fn pack(folder: &Path, zip: &Path, mode: impl Fn(&str) -> u32) -> Package {
 }
 
 #[tokio::test]
-async fn an_app_finds_the_variables_of_app_service_and_no_others() {
-    let cloud = Cloud::new(&[("GREETING", "it's \"fine\""), ("not.a.name", "x")])
+async fn an_app_has_only_the_variables_of_app_service() {
+    let site = Site::new(&[("GREETING", "it's \"fine\""), ("not.a.name", "x")])
         .up()
         .await;
-    let environment = cloud.json("/env").await;
+    let environment = site.json("/env").await;
     let get = |name: &str| environment[name].as_str().unwrap_or_default().to_owned();
     assert_eq!(get("GREETING"), "it's \"fine\"");
     assert_eq!(get("HOST"), "127.0.0.1");
-    assert_eq!(Path::new(&get("HOME")), cloud.home());
-    let root = fs::canonicalize(cloud.home().join("site/wwwroot")).unwrap();
+    assert_eq!(Path::new(&get("HOME")), site.home());
+    let root = fs::canonicalize(site.home().join("site/wwwroot")).unwrap();
     assert_eq!(Path::new(&get("APP_PATH")), root);
     assert!(get("PATH").ends_with(&format!(":{}", root.display())));
-    let host = format!("contoso.localhost:{}", cloud.service.https_port());
+    let host = format!("contoso.localhost:{}", site.service().https_port());
     assert_eq!(
         (get("WEBSITE_HOSTNAME"), get("WEBSITE_DEFAULT_HOSTNAME")),
         (host.clone(), host)
@@ -45,11 +45,11 @@ async fn an_app_finds_the_variables_of_app_service_and_no_others() {
     assert_eq!(get("WEBSITE_SITE_NAME"), "contoso");
     assert_eq!(get("WEBSITE_RESOURCE_GROUP"), "rg");
     assert_eq!(get("WEBSITE_AUTH_ENABLED"), "False");
-    let status = cloud.service.status(APP).unwrap();
+    let status = site.service().status(APP).unwrap();
     assert_eq!(get("WEBSITE_INSTANCE_ID"), status[0].id);
     assert_eq!(get("PORT"), status[0].port.unwrap().to_string());
     let mut names: Vec<_> = environment.as_object().unwrap().keys().map(String::as_str).collect();
-    // What shells set by themselves, and the mark by which what runs here is found after a crash.
+    // Variables that shells set, and the one by which Local Azure finds its processes after a crash.
     names.retain(|name| !["LANG", "LC_CTYPE", "LOCAL_AZURE_STATE", "OLDPWD", "PWD", "SHLVL", "_"].contains(name));
     let expected = [
         "APP_PATH",
@@ -74,93 +74,96 @@ async fn an_app_finds_the_variables_of_app_service_and_no_others() {
 }
 
 #[tokio::test]
-async fn a_new_version_takes_over_when_it_answers() {
-    let cloud = Cloud::new(&[]).up().await;
-    assert_eq!(cloud.text("/version").await, "1");
-    let versions = cloud.home().with_file_name("versions");
+async fn a_new_version_replaces_the_old_one_when_it_answers() {
+    let site = Site::new(&[]).up().await;
+    assert_eq!(site.text("/version").await, "1");
+    let versions = site.home().with_file_name("versions");
 
-    let broken = cloud.folder.path().join("broken.zip");
+    let broken = site.folder.path().join("broken.zip");
     fs::write(&broken, "no zip").unwrap();
-    assert!(cloud.service.deploy(APP, &Package::Zip(broken)).await.is_err());
-    assert_eq!(cloud.text("/version").await, "1");
+    assert!(site.service().deploy(APP, &Package::Zip(broken)).await.is_err());
+    assert_eq!(site.text("/version").await, "1");
     assert_eq!(fs::read_dir(&versions).unwrap().count(), 1);
 
-    // The second is not ready before the test says so.
-    cloud.change(|app| {
+    // The second version becomes ready only when the test sets the flag.
+    site.change(|app| {
         app.settings
             .insert("WEBSITE_WARMUP_PATH".to_owned(), "/status".to_owned());
         app.settings
             .insert("WEBSITE_WARMUP_STATUSES".to_owned(), "200".to_owned());
     });
-    cloud.flag("status", "503");
-    let source = cloud.source("2");
-    let package = pack(&source, &cloud.folder.path().join("app.zip"), |name| {
+    site.flag("status", "503");
+    let source = site.source("2");
+    let package = pack(&source, &site.folder.path().join("app.zip"), |name| {
         if name == "start.sh" { 0o755 } else { 0o644 }
     });
-    cloud.service.deploy(APP, &package).await.unwrap();
-    until("the second runs", || cloud.log().matches("up\n").count() == 2).await;
-    assert_eq!(cloud.text("/version").await, "1");
-    cloud.flag("status", "200");
-    cloud.service.wait_ready(APP).await.unwrap();
-    assert_eq!(cloud.text("/version").await, "2");
-    until("the first has gone", || cloud.states().len() == 1).await;
-    until("its files have gone", || fs::read_dir(&versions).unwrap().count() == 1).await;
-    assert!(cloud.log().contains("bye"));
+    site.service().deploy(APP, &package).await.unwrap();
+    until("the second runs", || site.log().matches("up\n").count() == 2).await;
+    assert_eq!(site.text("/version").await, "1");
+    site.flag("status", "200");
+    site.service().wait_ready(APP).await.unwrap();
+    assert_eq!(site.text("/version").await, "2");
+    until("the first has stopped", || site.states().len() == 1).await;
+    until("its files are removed", || {
+        fs::read_dir(&versions).unwrap().count() == 1
+    })
+    .await;
+    assert!(site.log().contains("bye"));
 }
 
 #[tokio::test]
-async fn what_was_deployed_can_be_started_later() {
-    let cloud = Cloud::new(&[]);
-    assert!(cloud.service.start_app("nobody").await.is_err());
-    assert!(cloud.service.start_app(APP).await.is_err());
-    assert_eq!(cloud.get("/").await.status(), 503);
-    cloud.change(|app| app.startup_command.clear());
-    let package = Package::Folder(cloud.source("1"));
-    let error = cloud.service.deploy(APP, &package).await.unwrap_err();
+async fn a_deployed_app_can_be_started_later() {
+    let site = Site::new(&[]);
+    assert!(site.service().start_app("nobody").await.is_err());
+    assert!(site.service().start_app(APP).await.is_err());
+    assert_eq!(site.get("/").await.status(), 503);
+    site.change(|app| app.startup_command.clear());
+    let package = Package::Folder(site.source("1"));
+    let error = site.service().deploy(APP, &package).await.unwrap_err();
     assert!(error.to_string().contains("startup command"), "{error}");
-    assert_eq!(cloud.get("/").await.status(), 403);
-    // A file of the app gets the right to run first.
-    cloud.change(|app| app.startup_command = "run.sh".to_owned());
-    let root = fs::canonicalize(cloud.home().join("site/wwwroot")).unwrap();
+    assert_eq!(site.get("/").await.status(), 403);
+    // The file of the app becomes executable first.
+    site.change(|app| app.startup_command = "run.sh".to_owned());
+    let root = fs::canonicalize(site.home().join("site/wwwroot")).unwrap();
     write(&root.join("run.sh"), "#!/bin/sh\nexec start.sh\n", 0o644);
-    cloud.service.start_app(APP).await.unwrap();
-    cloud.service.wait_ready(APP).await.unwrap();
-    assert_eq!(cloud.text("/version").await, "1");
+    site.service().start_app(APP).await.unwrap();
+    site.service().wait_ready(APP).await.unwrap();
+    assert_eq!(site.text("/version").await, "1");
 }
 
 #[tokio::test]
-async fn an_app_that_is_run_from_its_package_cannot_write_there() {
-    let cloud = Cloud::new(&[]).up().await;
-    assert_eq!(cloud.text("/write").await, "written");
+async fn an_app_that_runs_from_its_package_cannot_write_there() {
+    let site = Site::new(&[]).up().await;
+    assert_eq!(site.text("/write").await, "written");
 
-    // The site's own startup file, with a site that has lost the right to run.
-    let source = cloud.source("2");
+    // The startup file of the site, with a program that is not executable.
+    let source = site.source("2");
     let start = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../start.sh");
     fs::copy(start, source.join("start.sh")).unwrap();
-    let site = format!(
+    let program = format!(
         "#!/bin/sh\n[ \"$1\" = --version ] && exit 0\nexec {} \"$APP_PATH/app.py\"\n",
         PYTHON.as_str()
     );
-    write(&source.join("restaurant-review"), &site, 0o644);
-    let package = pack(&source, &cloud.folder.path().join("app.zip"), |name| {
+    write(&source.join("restaurant-review"), &program, 0o644);
+    let package = pack(&source, &site.folder.path().join("app.zip"), |name| {
         if name == "start.sh" { 0o755 } else { 0o644 }
     });
-    cloud.change(|app| {
+    site.change(|app| {
         app.settings
             .insert("WEBSITE_RUN_FROM_PACKAGE".to_owned(), "1".to_owned());
     });
-    cloud.service.deploy(APP, &package).await.unwrap();
-    cloud.service.wait_ready(APP).await.unwrap();
-    assert_eq!(cloud.text("/version").await, "2");
-    let refused = cloud.text("/write").await;
-    let enforced = !cloud.log().contains("by file modes alone");
+    site.service().deploy(APP, &package).await.unwrap();
+    site.service().wait_ready(APP).await.unwrap();
+    assert_eq!(site.text("/version").await, "2");
+    let refused = site.text("/write").await;
+    let enforced = !site.log().contains("by file modes alone");
     if enforced || !is_root() {
         assert!(
             refused.contains("Read-only") || refused.contains("Permission"),
             "{refused}"
         );
     }
-    assert!(!cloud.home().join("site/wwwroot/new").exists() || !enforced);
+    assert!(!site.home().join("site/wwwroot/new").exists() || !enforced);
 }
 
 fn is_root() -> bool {

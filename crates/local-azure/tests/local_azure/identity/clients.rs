@@ -1,7 +1,6 @@
-//! Clients that others wrote: the official libraries for Python, JavaScript and Rust, and two readers of tokens.
+//! The official libraries for Python, JavaScript and Rust, and two libraries that verify tokens.
 
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use azure_core::credentials::{Secret, TokenCredential as _};
@@ -12,13 +11,13 @@ use azure_identity::{
 use local_azure::process::plain_environment;
 use local_azure::state::ManagedIdentity;
 
-use super::rig::{AUDIENCE, Cloud, STORAGE, SUBJECT};
+use crate::rig::{AUDIENCE, STORAGE, SUBJECT, Tenant, script};
 
 const SCOPE: &str = "https://storage.azure.com/.default";
 
 type Variables = Vec<(&'static str, String)>;
 
-/// A library that is judged by.
+/// An official library.
 #[derive(Clone, Copy, Debug)]
 enum Library {
     Python,
@@ -29,48 +28,39 @@ enum Library {
 use Library::{JavaScript, Python, Rust};
 
 impl Library {
-    /// What the credential of that kind says with these variables: a token, or why there is none.
-    fn get(self, variables: &Variables, kind: &str, id: &str) -> Result<String, String> {
+    /// The tokens that the credentials get with these variables, or why there are none. A credential is its kind or, with
+    /// an id, `KIND=ID`.
+    fn get(self, variables: &Variables, credentials: &[String]) -> Result<Vec<String>, String> {
         let mut variables = variables.clone();
         let mut command = match self {
             Python => script("get_token.py"),
             JavaScript => script("get_token.mjs"),
-            Rust => {
-                // The test runner takes no arguments of ours.
-                variables.extend([("KIND", kind.to_owned()), ("ID", id.to_owned())]);
-                let mut command = Command::new(std::env::current_exe().unwrap());
-                command.args(["--exact", "clients::a_client_in_rust", "--ignored", "--nocapture"]);
-                command
-            }
+            Rust => Command::new(std::env::current_exe().unwrap()),
         };
-        if !matches!(self, Rust) {
-            command.args([kind, SCOPE]).args(Some(id).filter(|id| !id.is_empty()));
+        if matches!(self, Rust) {
+            // The test runner takes no other arguments.
+            variables.push(("CREDENTIALS", credentials.join(" ")));
+            let name = "identity::clients::a_client_in_rust";
+            command.args(["--exact", name, "--ignored", "--nocapture"]);
+        } else {
+            command.arg(SCOPE).args(credentials);
         }
         let output = run(&mut command, &variables, "");
         let text = String::from_utf8(output.stdout).unwrap();
-        let token = text.lines().find(|line| line.starts_with("ey"));
-        match token {
-            Some(token) if output.status.success() => Ok(token.to_owned()),
-            _ => Err(format!("{text}{}", String::from_utf8_lossy(&output.stderr))),
+        if !output.status.success() {
+            return Err(format!("{text}{}", String::from_utf8_lossy(&output.stderr)));
         }
+        let tokens: Vec<_> = text
+            .lines()
+            .filter(|line| line.starts_with("ey"))
+            .map(str::to_owned)
+            .collect();
+        assert_eq!(tokens.len(), credentials.len(), "{self:?}: {text}");
+        Ok(tokens)
     }
 }
 
-/// A script of tests/clients, with what runs it.
-fn script(name: &str) -> Command {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients");
-    let python = folder.join(".venv/bin/python");
-    let (program, installed) = match name.rsplit_once('.') {
-        Some((_, "py")) => (python.clone(), python),
-        _ => (PathBuf::from("node"), folder.join("node_modules/jose")),
-    };
-    assert!(installed.exists(), "{} is missing: run ./test.sh", installed.display());
-    let mut command = Command::new(program);
-    command.arg(folder.join(name));
-    command
-}
-
-/// Runs it with these variables alone, beside those that any program needs.
+/// Runs the command with only these variables and those that any program needs.
 fn run(command: &mut Command, variables: &Variables, input: &str) -> Output {
     let mut child = command
         .env_clear()
@@ -85,73 +75,62 @@ fn run(command: &mut Command, variables: &Variables, input: &str) -> Output {
     child.wait_with_output().unwrap()
 }
 
-/// The client in Rust, in a process of its own, where it finds its variables: run by the tests here.
+/// The client in Rust. Other tests run it in a process of its own, where it finds its variables.
 #[tokio::test]
-#[ignore = "has no variables to find"]
+#[ignore = "needs variables that other tests set"]
 async fn a_client_in_rust() {
     let variable = |name| std::env::var(name).unwrap();
-    let id = variable("ID");
-    let managed = |id| {
-        let options = ManagedIdentityCredentialOptions {
-            user_assigned_id: id,
-            ..ManagedIdentityCredentialOptions::default()
-        };
-        ManagedIdentityCredential::new(Some(options)).unwrap()
-    };
     let scopes = [SCOPE];
-    let token = match variable("KIND").as_str() {
-        "managed" => managed(None).get_token(&scopes, None).await,
-        "managed-client-id" => {
-            managed(Some(UserAssignedId::ClientId(id)))
-                .get_token(&scopes, None)
-                .await
-        }
-        "managed-object-id" => {
-            managed(Some(UserAssignedId::ObjectId(id)))
-                .get_token(&scopes, None)
-                .await
-        }
-        "managed-resource-id" => {
-            managed(Some(UserAssignedId::ResourceId(id)))
-                .get_token(&scopes, None)
-                .await
-        }
-        "secret" => {
-            let secret = Secret::new(variable("AZURE_CLIENT_SECRET"));
-            let (tenant, client) = (variable("AZURE_TENANT_ID"), variable("AZURE_CLIENT_ID"));
-            let credential = ClientSecretCredential::new(&tenant, client, secret, None).unwrap();
-            credential.get_token(&scopes, None).await
-        }
-        "workload" => {
-            WorkloadIdentityCredential::new(None)
-                .unwrap()
-                .get_token(&scopes, None)
-                .await
-        }
-        other => panic!("{other} is no kind of credential"),
-    };
-    println!("\n{}", token.unwrap().token.secret());
+    for credential in variable("CREDENTIALS").split(' ') {
+        let (kind, id) = credential.split_once('=').unwrap_or((credential, ""));
+        let managed = |user_assigned_id| {
+            let options = ManagedIdentityCredentialOptions {
+                user_assigned_id,
+                ..ManagedIdentityCredentialOptions::default()
+            };
+            ManagedIdentityCredential::new(Some(options)).unwrap()
+        };
+        let client_id = || Some(UserAssignedId::ClientId(id.to_owned()));
+        let object_id = || Some(UserAssignedId::ObjectId(id.to_owned()));
+        let token = match kind {
+            "managed" => managed(None).get_token(&scopes, None).await,
+            "managed-client-id" => managed(client_id()).get_token(&scopes, None).await,
+            "managed-object-id" => managed(object_id()).get_token(&scopes, None).await,
+            "secret" => {
+                let secret = Secret::new(variable("AZURE_CLIENT_SECRET"));
+                let (tenant, client) = (variable("AZURE_TENANT_ID"), variable("AZURE_CLIENT_ID"));
+                let credential = ClientSecretCredential::new(&tenant, client, secret, None).unwrap();
+                credential.get_token(&scopes, None).await
+            }
+            "workload" => {
+                let credential = WorkloadIdentityCredential::new(None).unwrap();
+                credential.get_token(&scopes, None).await
+            }
+            other => panic!("unknown kind of credential {other}"),
+        };
+        println!("\n{}", token.unwrap().token.secret());
+    }
 }
 
-impl Cloud {
-    /// What App Service tells the app's processes.
+impl Tenant {
+    /// The variables that App Service sets for the app.
     fn in_app_service(&self) -> Variables {
         vec![
-            ("IDENTITY_ENDPOINT", self.endpoints.app_service_url()),
+            ("IDENTITY_ENDPOINT", self.endpoints().app_service_url()),
             ("IDENTITY_HEADER", self.header.clone()),
         ]
     }
 
-    /// What stands for the address of IMDS.
+    /// The variable that replaces the address of IMDS.
     fn on_a_machine(&self) -> Variables {
-        vec![("AZURE_POD_IDENTITY_AUTHORITY_HOST", self.endpoints.imds_host())]
+        vec![("AZURE_POD_IDENTITY_AUTHORITY_HOST", self.endpoints().imds_host())]
     }
 
-    /// What every client of the authority has to know.
+    /// The variables that every client of the authority needs.
     fn outside(&self, client_id: uuid::Uuid) -> Variables {
-        let authority = self.azure.authority().file().display().to_string();
+        let authority = self.azure().authority().file().display().to_string();
         vec![
-            ("AZURE_AUTHORITY_HOST", self.entra.authority_host()),
+            ("AZURE_AUTHORITY_HOST", self.entra().authority_host()),
             ("AZURE_TENANT_ID", self.tenant().to_string()),
             ("AZURE_CLIENT_ID", client_id.to_string()),
             ("SSL_CERT_FILE", authority.clone()),
@@ -160,71 +139,72 @@ impl Cloud {
         ]
     }
 
-    /// Fails unless the library gets a token of that principal.
-    fn assert_token(&self, library: Library, variables: &Variables, kind: &str, id: &str, oid: uuid::Uuid) {
-        let token = library.get(variables, kind, id);
-        let token = token.unwrap_or_else(|why| panic!("{library:?} {kind} {id}: {why}"));
-        assert_eq!(self.verified(&token, STORAGE).oid, oid, "{library:?} {kind} {id}");
+    /// Panics unless each credential gets a token of its principal.
+    fn assert_tokens(&self, library: Library, variables: &Variables, credentials: &[(String, uuid::Uuid)]) {
+        let (names, principals): (Vec<_>, Vec<_>) = credentials.iter().cloned().unzip();
+        let tokens = library.get(variables, &names);
+        let tokens = tokens.unwrap_or_else(|why| panic!("{library:?} {names:?}: {why}"));
+        for ((token, oid), name) in tokens.iter().zip(principals).zip(names) {
+            assert_eq!(self.verified(token, STORAGE).oid, oid, "{library:?} {name}");
+        }
     }
 
-    /// Every id of a user-assigned identity, and none.
-    fn managed(&self, library: Library, variables: &Variables, kinds: &[&str]) {
+    /// Panics unless a credential of each kind gets a token of the application.
+    fn assert_tokens_of_application(&self, library: Library, variables: &Variables, kinds: &[&str]) {
+        let credentials: Vec<_> = kinds
+            .iter()
+            .map(|kind| ((*kind).to_owned(), self.application.id))
+            .collect();
+        self.assert_tokens(library, variables, &credentials);
+    }
+
+    /// A managed identity without an id, which is the system-assigned one, and by each id of the user-assigned one. The
+    /// resource id comes last.
+    fn managed(&self) -> [(String, uuid::Uuid); 4] {
         let ManagedIdentity {
             resource_id,
             client_id,
             principal_id,
             ..
         } = &self.user;
-        for kind in kinds {
-            let (id, oid) = match *kind {
-                "managed-client-id" => (client_id.to_string(), *principal_id),
-                "managed-object-id" => (principal_id.to_string(), *principal_id),
-                "managed-resource-id" => (resource_id.clone(), *principal_id),
-                _ => (String::new(), self.system.principal_id),
-            };
-            self.assert_token(library, variables, kind, &id, oid);
-        }
+        [
+            ("managed".to_owned(), self.system.principal_id),
+            (format!("managed-client-id={client_id}"), *principal_id),
+            (format!("managed-object-id={principal_id}"), *principal_id),
+            (format!("managed-resource-id={resource_id}"), *principal_id),
+        ]
     }
 }
 
-const ALL: [&str; 4] = [
-    "managed",
-    "managed-client-id",
-    "managed-object-id",
-    "managed-resource-id",
-];
-
 #[test]
 fn managed_identities_on_app_service() {
-    let cloud = Cloud::start();
-    for (library, kinds) in [
-        (Python, &ALL[..]),
-        (JavaScript, &ALL),
+    let cloud = Tenant::start();
+    let all = cloud.managed();
+    for (library, credentials) in [
+        (Python, &all[..]),
+        (JavaScript, &all),
         // It refuses resource ids on App Service: Azure/azure-sdk-for-rust#2407.
-        (Rust, &ALL[..3]),
+        (Rust, &all[..3]),
     ] {
-        cloud.managed(library, &cloud.in_app_service(), kinds);
-        let why = library.get(
-            &cloud.in_app_service(),
-            "managed-client-id",
-            &cloud.other.client_id.to_string(),
-        );
+        cloud.assert_tokens(library, &cloud.in_app_service(), credentials);
+        let other = format!("managed-client-id={}", cloud.other.client_id);
+        let why = library.get(&cloud.in_app_service(), &[other]);
         assert!(why.unwrap_err().contains("identity"), "{library:?}");
     }
 }
 
 #[test]
 fn managed_identities_on_a_machine() {
-    let cloud = Cloud::start();
-    // The crate for Rust knows no variable for the address of IMDS.
+    let cloud = Tenant::start();
+    // The crate for Rust has no variable for the address of IMDS.
     for library in [Python, JavaScript] {
-        cloud.managed(library, &cloud.on_a_machine(), &ALL);
+        cloud.assert_tokens(library, &cloud.on_a_machine(), &cloud.managed());
     }
 }
 
 #[test]
-fn default_azure_credential_takes_what_the_environment_says() {
-    let cloud = Cloud::start();
+fn default_azure_credential_uses_the_credential_of_the_environment() {
+    let cloud = Tenant::start();
     let with_id = |mut variables: Variables| {
         variables.push(("AZURE_CLIENT_ID", cloud.user.client_id.to_string()));
         variables
@@ -233,40 +213,41 @@ fn default_azure_credential_takes_what_the_environment_says() {
     secret.push(("AZURE_CLIENT_SECRET", cloud.secret.clone()));
     for library in [Python, JavaScript] {
         let (system, user) = (cloud.system.principal_id, cloud.user.principal_id);
-        cloud.assert_token(library, &cloud.in_app_service(), "default", "", system);
-        cloud.assert_token(library, &with_id(cloud.in_app_service()), "default", "", user);
-        cloud.assert_token(library, &cloud.on_a_machine(), "default", "", system);
-        cloud.assert_token(library, &with_id(cloud.on_a_machine()), "default", "", user);
-        cloud.assert_token(library, &secret, "default", "", cloud.application.id);
+        for (variables, oid) in [
+            (cloud.in_app_service(), system),
+            (with_id(cloud.in_app_service()), user),
+            (cloud.on_a_machine(), system),
+            (with_id(cloud.on_a_machine()), user),
+            (secret.clone(), cloud.application.id),
+        ] {
+            cloud.assert_tokens(library, &variables, &[("default".to_owned(), oid)]);
+        }
     }
 }
 
 #[test]
 fn service_principals() {
-    let cloud = Cloud::start();
+    let cloud = Tenant::start();
     let mut variables = cloud.outside(cloud.application.client_id);
     let pem = format!("{}{}", cloud.certificate, cloud.key);
     let pem = cloud.file("certificate.pem", &pem).display().to_string();
     variables.push(("AZURE_CLIENT_SECRET", cloud.secret.clone()));
     variables.push(("AZURE_CLIENT_CERTIFICATE_PATH", pem));
-    let oid = cloud.application.id;
-    for library in [Python, JavaScript, Rust] {
-        cloud.assert_token(library, &variables, "secret", "", oid);
-    }
     for library in [Python, JavaScript] {
-        cloud.assert_token(library, &variables, "certificate", "", oid);
+        cloud.assert_tokens_of_application(library, &variables, &["secret", "certificate"]);
     }
+    cloud.assert_tokens_of_application(Rust, &variables, &["secret"]);
     variables.push(("AZURE_CLIENT_SECRET", "wrong".to_owned()));
     for library in [Python, JavaScript, Rust] {
-        let why = library.get(&variables, "secret", "").unwrap_err();
+        let why = library.get(&variables, &["secret".to_owned()]).unwrap_err();
         assert!(why.contains("7000215"), "{library:?}: {why}");
     }
 }
 
 #[test]
 fn workload_identities() {
-    let cloud = Cloud::start();
-    let token = cloud.entra.workload_token(SUBJECT, AUDIENCE);
+    let cloud = Tenant::start();
+    let token = cloud.entra().workload_token(SUBJECT, AUDIENCE);
     let file = cloud.file("token", &token).display().to_string();
     for (client_id, oid) in [
         (cloud.application.client_id, cloud.application.id),
@@ -275,48 +256,49 @@ fn workload_identities() {
         let mut variables = cloud.outside(client_id);
         variables.push(("AZURE_FEDERATED_TOKEN_FILE", file.clone()));
         for library in [Python, JavaScript, Rust] {
-            cloud.assert_token(library, &variables, "workload", "", oid);
+            cloud.assert_tokens(library, &variables, &[("workload".to_owned(), oid)]);
         }
     }
 }
 
 #[test]
 fn readers_check_tokens_by_the_published_keys() {
-    let cloud = Cloud::start();
-    let elsewhere = Cloud::start();
+    let cloud = Tenant::start();
+    let elsewhere = Tenant::start();
     let principal = cloud.user.principal();
     let discovery = format!(
         "{}{}/.well-known/openid-configuration",
-        cloud.entra.authority_host(),
+        cloud.entra().authority_host(),
         cloud.tenant()
     );
     let variables = cloud.outside(cloud.user.client_id);
     for name in ["verify_token.py", "verify_token.mjs"] {
-        let check = |token: &str| run(script(name).args([&discovery, STORAGE]), &variables, token);
-        let mut expired = cloud.azure.claims(&principal, STORAGE);
+        let mut expired = cloud.azure().claims(&principal, STORAGE);
         expired.exp = expired.iat - 1;
-        let mut tokens = vec![
-            elsewhere.azure.token(&principal, STORAGE),
-            cloud.azure.token(&principal, "https://management.azure.com"),
-            cloud.azure.sign(&expired),
-        ];
-        // Signed by a key that is new since the last look.
-        cloud.azure.keys().rotate().unwrap();
-        let good = cloud.azure.token(&principal, STORAGE);
+        let expired = cloud.azure().sign(&expired);
+        // Signed by a key that did not exist when the last token was signed.
+        cloud.azure().keys().rotate().unwrap();
+        let good = cloud.azure().token(&principal, STORAGE);
         let (rest, _) = good.rsplit_once('.').unwrap();
-        let (_, signature) = tokens[2].rsplit_once('.').unwrap();
-        tokens.push(format!("{rest}.{signature}"));
-
-        let output = check(&good);
-        let said = String::from_utf8(output.stdout).unwrap();
-        assert_eq!(
-            said.trim(),
-            principal.id.to_string(),
-            "{name}: {}",
-            String::from_utf8_lossy(&output.stderr)
+        let (_, signature) = expired.rsplit_once('.').unwrap();
+        let tokens = [
+            good.clone(),
+            elsewhere.azure().token(&principal, STORAGE),
+            cloud.azure().token(&principal, "https://management.azure.com"),
+            expired.clone(),
+            format!("{rest}.{signature}"),
+        ];
+        let output = run(script(name).args([&discovery, STORAGE]), &variables, &tokens.join("\n"));
+        let text = String::from_utf8(output.stdout).unwrap();
+        let verdicts: Vec<_> = text.lines().collect();
+        let [accepted, refused @ ..] = &verdicts[..] else {
+            panic!("{name}: {}", String::from_utf8_lossy(&output.stderr));
+        };
+        assert_eq!(*accepted, principal.id.to_string(), "{name}: {text}");
+        assert_eq!(refused.len(), tokens.len() - 1, "{name}: {text}");
+        assert!(
+            refused.iter().all(|verdict| verdict.starts_with("refused: ")),
+            "{name}: {text}"
         );
-        for token in tokens {
-            assert!(!check(&token).status.success(), "{name} took {token}");
-        }
     }
 }

@@ -1,8 +1,5 @@
-//! PostgreSQL as a flexible server of Azure, by clients that were not written here: psql, psycopg and sqlx.
-
-#![expect(clippy::unwrap_used, reason = "a test ends where something is not as it should be")]
+//! PostgreSQL flexible servers as their clients see them: psql, psycopg and sqlx.
 
 mod functions;
 mod lifetimes;
-mod rig;
 mod sign_in;

@@ -1,60 +1,61 @@
-//! A small Azure: a web app and a machine with identities, and an application with every kind of credential.
+//! A tenant: a web app and a machine with identities, and an application with each kind of credential.
 
 use std::fs;
+use std::ops::Deref;
 use std::path::PathBuf;
 
-use local_azure::Azure;
-use local_azure::entra::{Entra, add_secret};
+use local_azure::entra::add_secret;
 use local_azure::identity::IdentityEndpoints;
-use local_azure::state::{
-    Application, AssignedIdentities, FederatedCredential, ManagedIdentity, StorageAccount, WebApp,
-};
+use local_azure::state::{Application, AssignedIdentities, FederatedCredential, ManagedIdentity, StorageAccount};
+use local_azure::testing::Cloud;
 use local_azure::tokens::Claims;
 use rcgen::{CertificateParams, KeyPair, PKCS_RSA_SHA256};
 use reqwest::{Client, RequestBuilder, Response};
 use serde_json::Value;
 use uuid::Uuid;
 
-pub const STORAGE: &str = "https://storage.azure.com";
-pub const APP: &str = "site";
+use super::{change, http, https, identity};
+
 pub const SUBJECT: &str = "system:serviceaccount:default:site";
 pub const AUDIENCE: &str = "api://AzureADTokenExchange";
 
-pub struct Cloud {
+pub struct Tenant {
+    cloud: Cloud,
     folder: tempfile::TempDir,
-    pub azure: Azure,
-    pub endpoints: IdentityEndpoints,
-    pub entra: Entra,
     /// The value of `IDENTITY_HEADER`.
     pub header: String,
-    /// The app's and the machine's own identity.
+    /// The system-assigned identity of the app and of the machine.
     pub system: ManagedIdentity,
     /// Assigned to both, and with a federated credential.
     pub user: ManagedIdentity,
-    /// Assigned to nobody.
+    /// Assigned to nothing.
     pub other: ManagedIdentity,
     /// With a secret, a certificate and a federated credential.
     pub application: Application,
     pub secret: String,
-    /// The application's certificate, and its key.
+    /// The application's certificate.
     pub certificate: String,
+    /// The key of the certificate.
     pub key: String,
 }
 
-impl Cloud {
+impl Deref for Tenant {
+    type Target = Cloud;
+
+    fn deref(&self) -> &Cloud {
+        &self.cloud
+    }
+}
+
+impl Tenant {
     pub fn start() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let azure = Azure::open(&folder.path().join("state")).unwrap();
-        let entra = Entra::start(&azure, 0).unwrap();
-        let [system, mut user, other] = [
-            ("Microsoft.Web/sites", APP),
-            ("Microsoft.ManagedIdentity/userAssignedIdentities", "site-id"),
-            ("Microsoft.ManagedIdentity/userAssignedIdentities", "other-id"),
-        ]
-        .map(|(kind, name)| ManagedIdentity::new(azure.read(|state| state.resource_id("rg", kind, name))));
+        let cloud = Cloud::start();
+        let azure = cloud.azure();
+        let system = azure.read(|state| ManagedIdentity::new(state.resource_id("rg", "Microsoft.Web/sites", "site")));
+        let [mut user, other] = ["site-id", "other-id"].map(|name| azure.read(|state| identity(state, name)));
         let credential = FederatedCredential {
             name: "workload".to_owned(),
-            issuer: entra.workload_issuer(),
+            issuer: cloud.entra().workload_issuer(),
             subject: SUBJECT.to_owned(),
             audience: AUDIENCE.to_owned(),
         };
@@ -74,47 +75,26 @@ impl Cloud {
             federated_credentials: vec![credential],
         };
         let secret = add_secret(&mut application);
-        let assigned = AssignedIdentities {
-            system: Some(system.principal_id),
-            user: vec![user.principal_id],
-        };
-        azure
-            .change(|state| {
-                state.identities = vec![system.clone(), user.clone(), other.clone()];
-                state.machine = assigned.clone();
-                state.directory.applications.push(application.clone());
-                state
-                    .storage_accounts
-                    .push(StorageAccount::new("photos", "rg", "eastus"));
-                state.web_apps.push(WebApp {
-                    name: APP.to_owned(),
-                    resource_group: "rg".to_owned(),
-                    location: "eastus".to_owned(),
-                    identity: assigned,
-                    settings: std::collections::BTreeMap::default(),
-                    startup_command: String::new(),
-                    instances: 1,
-                    health_check_path: None,
-                    https_only: false,
-                    client_affinity_enabled: true,
-                });
-                Ok(())
-            })
-            .unwrap();
-        Self {
-            endpoints: IdentityEndpoints::start(&azure, 0).unwrap(),
-            header: azure.identity_headers().give(APP),
+        change(azure, |state| {
+            state.identities = vec![system.clone(), user.clone(), other.clone()];
+            state.directory.applications.push(application.clone());
+            state.storage_accounts = vec![StorageAccount::new("photos", "rg", "eastus")];
+        });
+        let [_, (_, header), _] = cloud.environment();
+        let tenant = Self {
+            folder: tempfile::tempdir().unwrap(),
+            cloud,
+            header,
             key: key.serialize_pem(),
-            folder,
-            azure,
-            entra,
             system,
             user,
             other,
             application,
             secret,
             certificate,
-        }
+        };
+        tenant.assign(Some(&tenant.system), &[&tenant.user]);
+        tenant
     }
 
     /// Changes which identities the web app and the machine have.
@@ -123,45 +103,44 @@ impl Cloud {
             system: system.map(|identity| identity.principal_id),
             user: user.iter().map(|identity| identity.principal_id).collect(),
         };
-        let change = |state: &mut local_azure::state::State| {
+        change(self.azure(), |state| {
             state.machine = assigned.clone();
             state.web_apps[0].identity = assigned;
-            Ok(())
-        };
-        self.azure.change(change).unwrap();
+        });
     }
 
-    /// A request to App Service's endpoint that is in order but for the query's end.
+    pub fn endpoints(&self) -> &IdentityEndpoints {
+        self.identity_endpoints()
+    }
+
+    /// A request to App Service's endpoint that is valid except for the end of the query.
     pub fn app_service(&self, query: &str) -> RequestBuilder {
-        let url = format!("{}?api-version=2019-08-01&{query}", self.endpoints.app_service_url());
+        let url = format!("{}?api-version=2019-08-01&{query}", self.endpoints().app_service_url());
         http().get(url).header("X-IDENTITY-HEADER", &self.header)
     }
 
-    /// A request to IMDS that is in order but for the query's end.
+    /// A request to IMDS that is valid except for the end of the query.
     pub fn imds(&self, query: &str) -> RequestBuilder {
-        let host = self.endpoints.imds_host();
+        let host = self.endpoints().imds_host();
         let url = format!("{host}/metadata/identity/oauth2/token?api-version=2018-02-01&{query}");
         http().get(url).header("Metadata", "true")
     }
 
-    /// A client that trusts this Azure's authority.
+    /// A client that trusts only the tenant's authority.
     pub fn https(&self) -> Client {
-        let pem = fs::read(self.azure.authority().file()).unwrap();
-        let authority = reqwest::Certificate::from_pem(&pem).unwrap();
-        let client = Client::builder().no_proxy().tls_certs_only([authority]);
-        client.build().unwrap()
+        https(self.azure()).build().unwrap()
     }
 
     pub fn tenant(&self) -> Uuid {
-        self.azure.read(|state| state.tenant)
+        self.azure().read(|state| state.tenant)
     }
 
-    /// What the token says, when it is for that audience and good.
+    /// The claims of the token, which must be valid for that audience.
     pub fn verified(&self, token: &str, audience: &str) -> Claims {
-        self.azure.verify(token.trim(), &[audience]).unwrap()
+        self.azure().verify(token.trim(), &[audience]).unwrap()
     }
 
-    /// A file of that content.
+    /// A file with that content.
     pub fn file(&self, name: &str, content: &str) -> PathBuf {
         let file = self.folder.path().join(name);
         fs::write(&file, content).unwrap();
@@ -169,18 +148,13 @@ impl Cloud {
     }
 }
 
-/// A client without any proxy of the machine that tests.
-pub fn http() -> Client {
-    Client::builder().no_proxy().build().unwrap()
-}
-
-/// The status and the JSON of an answer.
+/// The status and the JSON of a response.
 pub async fn read(answer: Response) -> (u16, Value) {
     let status = answer.status().as_u16();
     (status, answer.json().await.unwrap())
 }
 
-/// The status and the JSON that a request is answered with.
+/// Sends a request, and returns the status and the JSON of the response.
 pub async fn send(request: RequestBuilder) -> (u16, Value) {
     read(request.send().await.unwrap()).await
 }

@@ -1,6 +1,6 @@
-//! Roles: who may do what where, at this moment.
+//! Role assignments: their permissions, their scope, and their effect at once.
 
-use crate::rig::Rig;
+use crate::rig::Storage;
 
 const OPERATIONS: [&str; 9] = [
     "GET /photos/one/there",
@@ -14,14 +14,14 @@ const OPERATIONS: [&str; 9] = [
     "GET /other/one/there",
 ];
 
-/// Which of the operations are carried out; the others must be refused for want of a permission.
-async fn permitted(rig: &Rig, token: &str) -> [bool; 9] {
+/// Which operations are permitted. The others must be refused because a permission is missing.
+async fn permitted(storage: &Storage, token: &str) -> [bool; 9] {
     let mut permitted = [false; 9];
     for (operation, permitted) in OPERATIONS.iter().zip(&mut permitted) {
-        let (status, code) = rig.ask(operation).token(token).answer().await;
+        let (status, code) = storage.ask(operation).token(token).answer().await;
         *permitted = status < 300;
         let refused = (403, "AuthorizationPermissionMismatch");
-        // Where nothing could be written, there is nothing to delete.
+        // Nothing can be deleted where nothing could be written.
         let is_missing = code == "BlobNotFound";
         assert!(
             *permitted || is_missing || (status, code.as_str()) == refused,
@@ -32,16 +32,16 @@ async fn permitted(rig: &Rig, token: &str) -> [bool; 9] {
 }
 
 #[tokio::test]
-async fn a_role_counts_for_what_it_permits_in_its_scope() {
-    let rig = Rig::shared().await;
+async fn a_role_permits_its_operations_within_its_scope() {
+    let storage = Storage::start().await;
     for path in ["/photos/one/there", "/photos/two/there", "/other/one/there"] {
-        rig.put(path, "x").await;
+        storage.put(path, "x").await;
     }
-    let (subscription, group) = rig
-        .azure
+    let (subscription, group) = storage
+        .azure()
         .read(|state| (format!("/subscriptions/{}", state.subscription), state.group_id("rg")));
-    let (account, container) = (rig.scope("photos", None), rig.scope("photos", Some("one")));
-    // How far a scope reaches: the list of containers, another container, another account.
+    let (account, container) = (storage.scope("photos", None), storage.scope("photos", Some("one")));
+    // Whether a scope includes the list of containers, another container, another account.
     let reach = [
         (&subscription, [true, true, true]),
         (&group, [true, true, false]),
@@ -56,24 +56,24 @@ async fn a_role_counts_for_what_it_permits_in_its_scope() {
     ];
     for (role, here) in roles {
         for (scope, far) in &reach {
-            let identity = rig.identity();
-            let token = rig.token(&identity);
-            assert_eq!(permitted(&rig, &token).await, [false; 9]);
-            rig.give(identity.id, role, scope);
+            let identity = storage.identity();
+            let token = storage.token(&identity);
+            assert_eq!(permitted(&storage, &token).await, [false; 9]);
+            storage.give(identity.id, role, scope);
             let expected: Vec<_> = here.iter().chain(far).copied().collect();
-            assert_eq!(permitted(&rig, &token).await[..], expected, "{role} on {scope}");
+            assert_eq!(permitted(&storage, &token).await[..], expected, "{role} on {scope}");
         }
     }
 }
 
 #[tokio::test]
-async fn the_control_planes_roles_give_no_data() {
-    let rig = Rig::shared().await;
-    rig.put("/photos/one/there", "x").await;
+async fn the_roles_of_the_control_plane_give_no_access_to_data() {
+    let storage = Storage::start().await;
+    storage.put("/photos/one/there", "x").await;
     for role in ["Owner", "Contributor", "Reader", "Storage Blob Delegator"] {
-        let identity = rig.identity();
-        rig.give(identity.id, role, &rig.scope("photos", None));
-        let token = rig.token(&identity);
+        let identity = storage.identity();
+        storage.give(identity.id, role, &storage.scope("photos", None));
+        let token = storage.token(&identity);
         for operation in [
             "GET /photos/one/there",
             "HEAD /photos/one/there",
@@ -81,37 +81,51 @@ async fn the_control_planes_roles_give_no_data() {
             "DELETE /photos/one/there",
             "GET /photos/one?restype=container&comp=list",
         ] {
-            let (status, _) = rig.ask(operation).token(&token).answer().await;
+            let (status, _) = storage.ask(operation).token(&token).answer().await;
             assert_eq!(status, 403, "{role}: {operation}");
         }
     }
 }
 
 #[tokio::test]
-async fn a_role_of_a_group_is_its_members() {
-    let rig = Rig::shared().await;
-    rig.put("/photos/one/there", "x").await;
-    let (member, other) = (rig.identity(), rig.identity());
-    let group = rig.group_of(&member);
-    rig.give(group, "Storage Blob Data Reader", &rig.scope("photos", Some("one")));
-    let get = |principal| rig.ask("GET /photos/one/there").token(&rig.token(principal)).answer();
+async fn members_of_a_group_have_its_roles() {
+    let storage = Storage::start().await;
+    storage.put("/photos/one/there", "x").await;
+    let (member, other) = (storage.identity(), storage.identity());
+    let group = storage.group_of(&member);
+    storage.give(group, "Storage Blob Data Reader", &storage.scope("photos", Some("one")));
+    let get = |principal| {
+        storage
+            .ask("GET /photos/one/there")
+            .token(&storage.token(principal))
+            .answer()
+    };
     assert_eq!(get(&member).await.0, 200);
     assert_eq!(get(&other).await.0, 403);
 }
 
 #[tokio::test]
-async fn a_role_that_is_taken_counts_no_more() {
-    let rig = Rig::shared().await;
-    let identity = rig.identity();
-    let token = rig.token(&identity);
+async fn a_role_that_is_removed_permits_nothing() {
+    let storage = Storage::start().await;
+    let identity = storage.identity();
+    let token = storage.token(&identity);
     let put = async || {
-        let put = rig.ask("PUT /photos/one/taken").token(&token).body("x").send().await;
+        let put = storage
+            .ask("PUT /photos/one/taken")
+            .token(&token)
+            .body("x")
+            .send()
+            .await;
         (put.status.as_u16(), put.code.clone(), put.text.clone())
     };
     assert_eq!(put().await.0, 403);
-    let role = rig.give(identity.id, "Storage Blob Data Contributor", &rig.scope("photos", None));
+    let role = storage.give(
+        identity.id,
+        "Storage Blob Data Contributor",
+        &storage.scope("photos", None),
+    );
     assert_eq!(put().await.0, 201);
-    rig.take(role);
+    storage.take(role);
     let (status, code, text) = put().await;
     assert_eq!((status, code.as_str()), (403, "AuthorizationPermissionMismatch"));
     assert!(
@@ -121,24 +135,24 @@ async fn a_role_that_is_taken_counts_no_more() {
 }
 
 #[tokio::test]
-async fn tags_and_keys_need_permissions_of_their_own() {
-    let rig = Rig::shared().await;
-    let contributor = rig.identity();
-    rig.give(
+async fn tags_keys_and_access_policies_need_more_than_a_contributor_of_a_container() {
+    let storage = Storage::start().await;
+    let contributor = storage.identity();
+    storage.give(
         contributor.id,
         "Storage Blob Data Contributor",
-        &rig.scope("photos", Some("one")),
+        &storage.scope("photos", Some("one")),
     );
-    let token = rig.token(&contributor);
-    let tagged = rig.ask("PUT /photos/one/tagged").header("x-ms-tags", "a=b");
+    let token = storage.token(&contributor);
+    let tagged = storage.ask("PUT /photos/one/tagged").header("x-ms-tags", "a=b");
     assert_eq!(tagged.token(&token).answer().await.0, 403);
-    let find = rig.ask("GET /photos?comp=blobs&where=%22a%22%3D%27b%27");
+    let find = storage.ask("GET /photos?comp=blobs&where=%22a%22%3D%27b%27");
     assert_eq!(find.token(&token).answer().await.0, 403);
-    // The key is the account's, and the role is the container's.
-    let key = rig.ask("POST /photos?restype=service&comp=userdelegationkey");
+    // The key belongs to the account, and the role only to the container.
+    let key = storage.ask("POST /photos?restype=service&comp=userdelegationkey");
     assert_eq!(key.token(&token).answer().await.0, 403);
-    let acl = rig.ask("PUT /photos/one?restype=container&comp=acl");
+    let acl = storage.ask("PUT /photos/one?restype=container&comp=acl");
     assert_eq!(acl.token(&token).answer().await.0, 403);
-    let batch = rig.ask("POST /photos?comp=batch").token(&token);
+    let batch = storage.ask("POST /photos?comp=batch").token(&token);
     assert_eq!(batch.answer().await, (501, "NotImplemented".to_owned()));
 }
