@@ -3,7 +3,6 @@
 //! Making the data takes seconds, and copying them a tenth of one.
 
 use std::fs::{self, File};
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -116,9 +115,11 @@ impl Template {
 
     async fn prepare(&self) -> Result<()> {
         let _ = fs::remove_file(self.stamp_file());
-        match fs::remove_dir_all(self.data()) {
-            Err(error) if error.kind() != ErrorKind::NotFound => return Err(Error::file(self.data())(error)),
-            _ => {}
+        // The data of an earlier build, and those that a killed process did not finish.
+        for entry in fs::read_dir(&self.folder).map_err(Error::file(&self.folder))?.flatten() {
+            if entry.path().is_dir() {
+                fs::remove_dir_all(entry.path()).map_err(Error::file(entry.path()))?;
+            }
         }
         // On the same file system, so that the data can be moved.
         let state = tempfile::tempdir_in(&self.folder).map_err(Error::file(&self.folder))?;
