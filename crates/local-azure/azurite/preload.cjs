@@ -9,6 +9,15 @@ const path = require("path");
 const azurite = path.dirname(process.argv[1]);
 const load = (name) => require(require.resolve(name, { paths: [azurite] }));
 
+// Azurite loads a database driver and a telemetry client, which take half of its start and are never used here: its
+// index is a file, and telemetry is off. Classes are still derived from the driver's.
+const Module = require("module");
+const unused = new Proxy(class {}, { get: (target, name) => (name in target ? target[name] : unused) });
+const { _load } = Module;
+Module._load = function (request, ...rest) {
+  return ["sequelize", "applicationinsights"].includes(request) ? unused : _load.call(this, request, ...rest);
+};
+
 // Saves each change to disk before it is acknowledged. Azurite saves its index every five seconds, and a kill in between
 // would lose acknowledged changes.
 const Loki = load("lokijs");

@@ -128,7 +128,7 @@ async fn a_header_that_is_refused_stops_and_stays_secret() {
 }
 
 #[tokio::test]
-async fn too_many_requests_are_waited_out() {
+async fn a_request_is_retried_after_the_time_of_retry_after() {
     let start = Instant::now();
     let (outcome, seen) = ask(&[], |_, before| match before {
         0 => answer(429, "").header("retry-after", "1"),
@@ -136,14 +136,11 @@ async fn too_many_requests_are_waited_out() {
     })
     .await;
     assert_eq!((outcome.token.as_str(), seen.len()), ("token of the app", 2));
-    assert!(
-        start.elapsed() >= Duration::from_millis(900),
-        "Retry-After was not heeded"
-    );
+    assert!(start.elapsed() >= Duration::from_millis(900), "Retry-After was ignored");
 }
 
 #[tokio::test]
-async fn too_many_requests_for_ever_stop_after_the_retries() {
+async fn endless_too_many_requests_stop_after_the_retries() {
     let (outcome, seen) = ask(&[], |_, _| answer(429, "slow down").header("retry-after", "0")).await;
     assert_eq!(refusal(&outcome), "HTTP 429: The request failed: slow down");
     assert_eq!((outcome.status.as_str(), seen.len()), ("429", 3));
@@ -194,7 +191,7 @@ async fn garbage_stops() {
 }
 
 #[tokio::test]
-async fn a_token_in_a_wrong_place_is_not_shown() {
+async fn a_token_in_an_unexpected_field_is_not_shown() {
     let (outcome, _) = ask(&[], |_, _| answer(200, r#""opaque-token-of-the-app""#)).await;
     assert!(refusal(&outcome).contains("string [hidden], expected"));
     assert!(!outcome.output.contains("opaque-token"));
@@ -222,7 +219,7 @@ async fn a_token_without_or_with_an_odd_expiry_stops() {
 }
 
 #[tokio::test]
-async fn a_token_that_has_expired_is_handed_on_as_it_is() {
+async fn an_expired_token_is_returned_unchanged() {
     let (outcome, _) = ask(&[], |_, _| answer(200, token_json(r#""expires_on":"1","#))).await;
     assert_eq!(
         (outcome.token.as_str(), outcome.expires_on.as_str()),
@@ -253,7 +250,7 @@ async fn a_refused_connection_stops() {
 }
 
 #[tokio::test]
-async fn an_endpoint_that_is_no_url_stops() {
+async fn an_endpoint_that_is_not_a_url_stops() {
     let outcome = run_with("msi", &[]).await;
     assert!(
         refusal(&outcome).contains("must be a valid URL, but is 'msi'"),
@@ -295,7 +292,7 @@ async fn cloud_shell_moves_on_to_its_login() {
 /// With the client of a real program, which heeds the proxy of the environment.
 #[cfg(unix)]
 #[tokio::test]
-async fn a_proxy_that_has_no_way_to_imds_moves_on() {
+async fn a_proxy_without_a_route_to_imds_moves_on() {
     let proxy = Server::start(|_, _| answer(504, "<html>no way</html>")).await;
     let folder = logged_in();
     let path = folder.path().to_str().unwrap();

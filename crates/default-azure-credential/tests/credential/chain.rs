@@ -1,4 +1,4 @@
-//! The order, what is remembered, and what narrows the chain.
+//! The order of the chain, the credential that it remembers, and the variables that shorten it.
 
 use std::sync::Arc;
 
@@ -11,13 +11,13 @@ use crate::server::{Refusing, Server, answer};
 use crate::tools::{Run, Tools};
 
 #[tokio::test]
-async fn what_once_worked_is_the_only_one_asked() {
+async fn a_credential_that_succeeded_is_the_only_one_used() {
     let tools = Tools::new(Run::not_installed(), Run::azd_token("token of azd"));
     let credential = offline(&[], &tools);
     assert_eq!(token(&credential).await, "token of azd");
     assert_eq!(tools.runs(), ["az", "azd"]);
 
-    // A login that comes later changes nothing: one program, one identity.
+    // A later login does not matter: a program keeps its identity.
     tools.set_az(Run::az_token("token of az"));
     assert_eq!(token(&credential).await, "token of azd");
     assert_eq!(tools.runs(), ["az", "azd", "azd"]);
@@ -69,7 +69,7 @@ async fn prod_never_runs_a_developers_tool() {
 }
 
 #[tokio::test]
-async fn dev_asks_the_tools_alone() {
+async fn dev_uses_only_the_tools() {
     let server = Server::start(|_, _| answer(200, "{}")).await;
     let variables = [PRINCIPAL.as_slice(), &[("AZURE_TOKEN_CREDENTIALS", "dev")]].concat();
     let options = options(&variables, server.transport(), &Tools::logged_in());
@@ -83,7 +83,7 @@ async fn dev_asks_the_tools_alone() {
 }
 
 #[tokio::test]
-async fn a_name_asks_that_one_alone() {
+async fn a_name_selects_a_single_credential() {
     let variables = [
         PRINCIPAL.as_slice(),
         &[("AZURE_TOKEN_CREDENTIALS", "AzureDeveloperCliCredential")],
@@ -108,7 +108,7 @@ fn another_name_is_an_error_at_once() {
 }
 
 #[tokio::test]
-async fn no_scope_is_an_error_that_asks_nobody() {
+async fn without_a_scope_no_credential_is_tried() {
     let tools = Tools::logged_in();
     let credential = offline(&[], &tools);
     let error = credential.get_token(&[], None).await.unwrap_err();
@@ -118,7 +118,7 @@ async fn no_scope_is_an_error_that_asks_nobody() {
 }
 
 #[tokio::test]
-async fn any_azure_client_takes_it() {
+async fn every_azure_client_accepts_it() {
     fn client(_: Arc<dyn TokenCredential>) {}
     client(offline(&[], &Tools::none()));
 }

@@ -1,6 +1,6 @@
-//! The credential in a process of its own, for what is read from the process's environment.
+//! The credential in a process of its own, for settings that come from the environment of the process.
 //!
-//! This test program runs itself again, with one test that is otherwise ignored.
+//! The test program runs itself again with one test that is otherwise ignored.
 
 use std::env;
 use std::ffi::OsString;
@@ -17,21 +17,21 @@ use crate::harness::{SCOPE, quick_retries};
 /// Sets the limit for one token in the child, in milliseconds.
 pub const TOKEN_TIMEOUT: &str = "TEST_TOKEN_TIMEOUT";
 
-/// What the child found.
+/// The result of the child.
 #[derive(Debug, Default, PartialEq)]
 pub struct Outcome {
     pub token: String,
     pub expires_on: String,
-    /// The error's text.
+    /// The text of the error.
     pub error: String,
     /// The credential that refused, and its HTTP status.
     pub refused: String,
     pub status: String,
-    /// All that the child wrote, the error's `Debug` form included.
+    /// The whole output of the child, including the `Debug` form of the error.
     pub output: String,
 }
 
-/// Runs the credential with these variables and no others.
+/// Runs the credential with only these variables.
 pub async fn run(variables: &[(&str, &str)]) -> Outcome {
     let mut command = Command::new(env::current_exe().unwrap());
     command

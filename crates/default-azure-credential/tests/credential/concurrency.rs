@@ -1,4 +1,4 @@
-//! Concurrent calls, and calls that are given up.
+//! Concurrent calls, and calls that are cancelled.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,7 +24,7 @@ async fn get(credential: &DefaultAzureCredential, scope: &str) -> Result<String,
     }
 }
 
-/// What `count` calls at once end with.
+/// The results of `count` calls at once.
 async fn at_once(credential: &Arc<DefaultAzureCredential>, count: usize) -> Vec<Result<String, String>> {
     let mut calls = JoinSet::new();
     for _ in 0..count {
@@ -43,7 +43,7 @@ async fn calls_at_once_fetch_once() {
     assert_eq!(all, vec![Ok("token of az".to_owned()); 50]);
     assert_eq!(tools.runs(), ["az"]);
 
-    // Also when the credential is a remembered one.
+    // This also holds for a remembered credential.
     let all = at_once(&credential, 50).await;
     assert_eq!(all, vec![Ok("token of az".to_owned()); 50]);
     assert_eq!(tools.runs(), ["az", "az"]);
@@ -71,7 +71,7 @@ async fn a_call_after_the_fetch_makes_its_own() {
 }
 
 #[tokio::test]
-async fn other_scopes_are_another_fetch() {
+async fn another_scope_is_fetched_separately() {
     let tools = Tools::logged_in();
     tools.set_az(Run::az_token("token of az").after(SLOW));
     let credential = offline(&NAMED, &tools);
@@ -81,7 +81,7 @@ async fn other_scopes_are_another_fetch() {
 }
 
 #[tokio::test]
-async fn a_caller_that_gives_up_leaves_the_fetch_to_the_others() {
+async fn a_cancelled_call_leaves_the_fetch_to_the_others() {
     let tools = Tools::logged_in();
     tools.set_az(Run::az_token("token of az").after(SLOW));
     let credential = offline(&NAMED, &tools);
@@ -104,7 +104,7 @@ async fn a_caller_that_gives_up_leaves_the_fetch_to_the_others() {
 }
 
 #[tokio::test]
-async fn when_all_give_up_the_next_call_starts_anew() {
+async fn after_all_calls_are_cancelled_the_next_call_starts_a_fetch() {
     let tools = Tools::logged_in();
     tools.set_az(Run::az_token("never").after(Duration::from_mins(10)));
     let credential = offline(&NAMED, &tools);
@@ -116,7 +116,7 @@ async fn when_all_give_up_the_next_call_starts_anew() {
 }
 
 #[tokio::test]
-async fn a_walk_that_is_given_up_lets_other_scopes_walk() {
+async fn a_cancelled_walk_along_the_chain_lets_another_scope_start_one() {
     let tools = Tools::logged_in();
     tools.set_az(Run::az_token("never").after(Duration::from_mins(10)));
     let credential = offline(&NAMED, &tools);

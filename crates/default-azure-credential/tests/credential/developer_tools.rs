@@ -1,4 +1,4 @@
-//! The login of a developer at `az` or `azd`.
+//! Developers who are signed in to `az` or `azd`.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ async fn az_comes_first() {
 }
 
 #[tokio::test]
-async fn whatever_is_wrong_with_az_azd_is_next() {
+async fn after_any_failure_of_az_azd_is_tried() {
     for run in [
         Run::not_installed(),
         Run::failing(1, "ERROR: Please run 'az login' to setup account."),
@@ -36,7 +36,7 @@ async fn whatever_is_wrong_with_az_azd_is_next() {
 }
 
 #[tokio::test]
-async fn an_az_that_hangs_is_left_behind() {
+async fn an_az_that_hangs_is_abandoned() {
     let tools = Tools::logged_in();
     tools.set_az(Run::az_token("too late").after(Duration::from_mins(10)));
     let mut options = options(&DEV, Refusing::new().transport(), &tools);
@@ -46,7 +46,7 @@ async fn an_az_that_hangs_is_left_behind() {
 }
 
 #[tokio::test]
-async fn without_any_the_error_lists_every_attempt() {
+async fn when_all_fail_the_error_lists_every_attempt() {
     let tools = Tools::new(
         Run::not_installed(),
         Run::failing(
@@ -69,7 +69,7 @@ async fn without_any_the_error_lists_every_attempt() {
 }
 
 #[tokio::test]
-async fn a_token_in_a_wrong_place_is_not_shown() {
+async fn a_token_in_an_unexpected_field_is_not_shown() {
     let opaque = "0.AAAA-opaque-refresh-token";
     let tools = Tools::new(
         Run::printing(format!(r#""{opaque}""#)),

@@ -76,7 +76,7 @@ async fn a_failing_entra_stops_after_the_retries() {
 }
 
 #[tokio::test]
-async fn an_answer_that_is_no_token_stops() {
+async fn a_response_without_a_token_stops() {
     let (reason, _, _) = refused_by(|| answer(200, "<html>Sign in to the hotel's network</html>")).await;
     assert!(
         reason.starts_with("the response is not a token in the expected format: "),
@@ -95,14 +95,14 @@ async fn an_entra_that_cannot_be_reached_stops() {
 }
 
 #[tokio::test]
-async fn a_tenant_that_cannot_be_one_stops() {
+async fn an_invalid_tenant_stops() {
     let variables = [PRINCIPAL[1], PRINCIPAL[2], ("AZURE_TENANT_ID", "contoso/../evil")];
     let error = failure(&offline(&variables, &Tools::logged_in())).await;
     assert!(refusal(&error, "EnvironmentCredential").starts_with("invalid tenant ID contoso/../evil"));
 }
 
 #[tokio::test]
-async fn an_endpoint_that_sends_the_request_back_reveals_nothing() {
+async fn an_endpoint_that_echoes_the_request_reveals_no_secret() {
     let server = Server::start(|seen, _| {
         let body = format!(r#"{{"error_description":"you sent {}"}}"#, seen.body);
         answer(400, body)
@@ -118,7 +118,7 @@ async fn an_endpoint_that_sends_the_request_back_reveals_nothing() {
 }
 
 #[tokio::test]
-async fn what_is_missing_moves_on_and_is_named() {
+async fn a_missing_variable_moves_on_and_is_named() {
     for (left_out, name) in [
         (0, "AZURE_TENANT_ID"),
         (1, "AZURE_CLIENT_ID"),
@@ -188,7 +188,7 @@ mod certificate {
     }
 
     #[tokio::test]
-    async fn one_that_cannot_be_opened_stops() {
+    async fn a_certificate_that_cannot_be_opened_stops() {
         let folder = tempfile::tempdir().unwrap();
         let path = make(folder.path());
         let missing = folder.path().join("none.p12");

@@ -1,4 +1,4 @@
-//! A place for the credential to run in: variables, a network and developer tools.
+//! The environment of a credential: variables, a network and developer tools.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -30,7 +30,7 @@ pub const PRINCIPAL: [(&str, &str); 3] = [
     ("AZURE_CLIENT_SECRET", "secret~of the principal"),
 ];
 
-/// Retries that a test can wait for: two, after 10 ms each.
+/// Two retries, each after 10 ms, so that tests are quick.
 pub fn quick_retries() -> RetryOptions {
     RetryOptions::fixed(FixedRetryOptions {
         delay: Duration::milliseconds(10),
@@ -39,7 +39,7 @@ pub fn quick_retries() -> RetryOptions {
     })
 }
 
-/// Options with these variables alone, whose HTTP goes to `transport`.
+/// Options with only these variables, whose HTTP requests go to `transport`.
 pub fn options(variables: &[(&str, &str)], transport: Transport, tools: &Arc<Tools>) -> DefaultAzureCredentialOptions {
     let pairs = variables
         .iter()
@@ -52,26 +52,26 @@ pub fn options(variables: &[(&str, &str)], transport: Transport, tools: &Arc<Too
             ..Default::default()
         },
         executor: Some(tools.clone()),
-        // Slow machines are not what these tests are about.
+        // Long enough for a slow machine.
         imds_probe_timeout: Duration::seconds(30),
         env: Some(Arc::new(move |name| variables.get(name).cloned())),
         ..Default::default()
     }
 }
 
-/// A credential where nothing answers HTTP.
+/// A credential without a network.
 pub fn offline(variables: &[(&str, &str)], tools: &Arc<Tools>) -> Arc<DefaultAzureCredential> {
     let transport = Refusing::new().transport();
     DefaultAzureCredential::with_options(options(variables, transport, tools)).unwrap()
 }
 
-/// The token's text.
+/// Returns the token.
 pub async fn token(credential: &DefaultAzureCredential) -> String {
     let token = credential.get_token(&[SCOPE], None).await.unwrap();
     token.token.secret().to_owned()
 }
 
-/// Why there is no token.
+/// Returns the error of a request that must fail.
 pub async fn failure(credential: &DefaultAzureCredential) -> DefaultAzureCredentialError {
     let error = credential.get_token(&[SCOPE], None).await.unwrap_err();
     let inner = error.downcast_ref::<DefaultAzureCredentialError>().unwrap();
@@ -79,7 +79,7 @@ pub async fn failure(credential: &DefaultAzureCredential) -> DefaultAzureCredent
     inner.clone()
 }
 
-/// The names of the credentials that were asked.
+/// The names of the credentials that were tried.
 pub fn asked(error: &DefaultAzureCredentialError) -> Vec<&'static str> {
     error.attempts().iter().map(Attempt::credential).collect()
 }
@@ -93,7 +93,7 @@ pub fn refusal<'a>(error: &'a DefaultAzureCredentialError, credential: &str) -> 
     attempt.reason()
 }
 
-/// Fails when a secret shows in an error.
+/// Panics when an error contains a secret.
 pub fn assert_hides(error: &DefaultAzureCredentialError, secrets: &[&str]) {
     let error = azure_core::Error::from(error.clone());
     let shown = format!("{error} {error:?} {error:#?}");

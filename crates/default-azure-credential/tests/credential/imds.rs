@@ -1,4 +1,4 @@
-//! A virtual machine's identity, and machines without one.
+//! The identity of a virtual machine, and machines without one.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -160,7 +160,7 @@ async fn an_identity_that_was_asked_for_by_its_id_stops() {
 }
 
 #[tokio::test]
-async fn too_many_requests_are_waited_out() {
+async fn a_request_is_retried_after_the_time_of_retry_after() {
     // The probe is the request before the first.
     let server = imds(|_, before| match before {
         1 => answer(429, "slow down").header("retry-after", "1"),
@@ -175,7 +175,7 @@ async fn too_many_requests_are_waited_out() {
 }
 
 #[tokio::test]
-async fn one_in_trouble_stops_within_the_limit_and_is_not_passed_by_later() {
+async fn a_failing_imds_stops_the_search_within_the_limit_and_is_not_skipped_later() {
     let silent = Arc::new(AtomicBool::new(false));
     let is_silent = Arc::clone(&silent);
     let server = Server::start(move |_, _| {
@@ -193,7 +193,7 @@ async fn one_in_trouble_stops_within_the_limit_and_is_not_passed_by_later() {
         "no token within 3000 ms; the last response was HTTP 500"
     );
 
-    // Its silence now is not that of a laptop.
+    // IMDS has answered before, so that its silence does not mean a laptop.
     silent.store(true, Ordering::SeqCst);
     let error = failure(&credential).await;
     refusal(&error, "ManagedIdentityCredential");
@@ -202,7 +202,7 @@ async fn one_in_trouble_stops_within_the_limit_and_is_not_passed_by_later() {
 }
 
 #[tokio::test]
-async fn named_alone_it_is_not_probed() {
+async fn a_sole_managed_identity_is_not_probed() {
     let server = Server::start(|_, _| answer(200, TOKEN)).await;
     let variables = [("AZURE_TOKEN_CREDENTIALS", "ManagedIdentityCredential")];
     let options = options(&variables, server.transport(), &Tools::logged_in());

@@ -1,5 +1,5 @@
 //! The chain as an application sees it, against endpoints on loopback.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails where it stands")]
+#![expect(clippy::unwrap_used, reason = "a test panics where a result is not as expected")]
 
 mod app_service;
 mod chain;

@@ -1,4 +1,4 @@
-//! An HTTP endpoint on loopback that answers as a test says, and the way to it.
+//! An HTTP endpoint on loopback with the responses of a test, and a transport to it.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -8,7 +8,7 @@ use azure_core::http::{AsyncRawResponse, HttpClient, Request, Transport};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
-/// A request as it arrived.
+/// A request that the endpoint received.
 #[derive(Clone, Debug)]
 pub struct Seen {
     /// Method, path and query.
@@ -23,13 +23,13 @@ impl Seen {
         found.map(|(_, value)| value.as_str())
     }
 
-    /// True for the sign of life that IMDS is asked for.
+    /// Whether it is the request that probes for IMDS.
     pub fn is_probe(&self) -> bool {
         self.line.contains("/169.254.169.254/") && self.header("metadata").is_none()
     }
 }
 
-/// What the endpoint answers.
+/// A response of the endpoint.
 pub struct Answer {
     status: u16,
     headers: String,
@@ -65,8 +65,8 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts an endpoint that answers by `respond`, which also gets the number of requests before
-    /// this one.
+    /// Starts an endpoint that answers with the result of `respond`, which gets the request and the number of earlier
+    /// requests.
     pub async fn start(respond: impl Fn(&Seen, usize) -> Answer + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -87,7 +87,7 @@ impl Server {
         self.seen.lock().unwrap().clone()
     }
 
-    /// A transport that brings every request here, with the host it was for in front of the path.
+    /// A transport that sends every request here, with its original host as the first part of the path.
     pub fn transport(&self) -> Transport {
         detour(self.address, None)
     }
@@ -123,7 +123,7 @@ async fn serve(
         answer.body.len(),
         answer.body
     );
-    // The other side may have given up.
+    // The client may have closed the connection.
     let _ = stream.write_all(response.as_bytes()).await;
 }
 
@@ -147,7 +147,7 @@ fn parse(received: &str) -> Option<Seen> {
     (body.len() >= length).then_some(seen)
 }
 
-/// A port that refuses connections, as long as this or its transport is kept.
+/// A port that refuses connections until this value and its transports are dropped.
 pub struct Refusing {
     pub address: SocketAddr,
     bound: Arc<TcpSocket>,
@@ -155,7 +155,7 @@ pub struct Refusing {
 
 impl Refusing {
     pub fn new() -> Self {
-        // Bound, so that nobody else gets the port, but not listening.
+        // It is bound, so that no other program gets the port, but does not listen.
         let socket = TcpSocket::new_v4().unwrap();
         socket.bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
         Self {

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use azure_identity::Executor;
 
-/// What a run of a tool ends with.
+/// The result of a run of a tool.
 #[derive(Clone, Debug)]
 pub struct Run {
     code: i32,
@@ -51,7 +51,7 @@ impl Run {
         }
     }
 
-    /// What a shell says of a command that is not there.
+    /// The result of a shell when the command does not exist.
     pub fn not_installed() -> Self {
         Self::failing(127, "sh: 1: not found")
     }
@@ -61,7 +61,7 @@ impl Run {
     }
 }
 
-/// Both tools, and what they were called with.
+/// Both tools, and the arguments of their runs.
 #[derive(Debug)]
 pub struct Tools {
     az: Mutex<Run>,
@@ -78,12 +78,12 @@ impl Tools {
         })
     }
 
-    /// A machine without either.
+    /// A machine without the tools.
     pub fn none() -> std::sync::Arc<Self> {
         Self::new(Run::not_installed(), Run::not_installed())
     }
 
-    /// A developer's machine.
+    /// The machine of a developer who is signed in.
     pub fn logged_in() -> std::sync::Arc<Self> {
         Self::new(Run::az_token("token of az"), Run::azd_token("token of azd"))
     }
@@ -96,7 +96,7 @@ impl Tools {
         *self.azd.lock().unwrap() = run;
     }
 
-    /// The commands that ran, by their first word.
+    /// The first words of the commands that ran.
     pub fn runs(&self) -> Vec<String> {
         let commands = self.runs.lock().unwrap().clone();
         let first_word = |command: &String| command.split(' ').next().unwrap_or_default().to_owned();
@@ -122,7 +122,7 @@ impl Executor for Tools {
         };
         let run = run.lock().unwrap().clone();
         tokio::time::sleep(run.delay).await;
-        // On Unix the low byte tells of a signal.
+        // On Unix, the low byte is the signal.
         #[cfg(unix)]
         let status = ExitStatus::from_raw(run.code << 8);
         #[cfg(windows)]

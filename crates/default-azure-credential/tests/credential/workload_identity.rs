@@ -68,7 +68,7 @@ async fn an_assertion_that_entra_refuses_stops_and_stays_secret() {
 }
 
 #[tokio::test]
-async fn a_file_that_is_not_there_stops() {
+async fn a_missing_file_stops() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("not yet");
     let path = path.to_str().unwrap();
@@ -81,7 +81,7 @@ async fn a_file_that_is_not_there_stops() {
 }
 
 #[tokio::test]
-async fn what_is_missing_moves_on_and_is_named() {
+async fn a_missing_variable_moves_on_and_is_named() {
     let (_folder, path) = pod();
     for left_out in 0..3 {
         let mut variables = variables(&path).to_vec();

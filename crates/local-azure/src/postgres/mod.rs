@@ -22,6 +22,7 @@ mod identifier;
 mod judge;
 mod programs;
 
+use std::path::PathBuf;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
@@ -36,6 +37,7 @@ use self::data::Folder;
 use self::judge::Judge;
 use crate::azure::Azure;
 use crate::error::{Error, Result};
+use self::programs::Programs;
 use crate::process::Process;
 use crate::server::bind;
 use crate::tail::Tail;
@@ -236,4 +238,9 @@ impl Postgres {
     pub fn verdicts(&self) -> Vec<Verdict> {
         self.judge.verdicts()
     }
+}
+
+/// The folder with PostgreSQL's programs that new servers are made by.
+pub(crate) fn program_folder() -> Result<PathBuf> {
+    Ok(Programs::find(None)?.folder)
 }

@@ -11,7 +11,7 @@ use crate::process::on_path;
 /// The programs of one PostgreSQL installation.
 #[derive(Clone, Debug)]
 pub(super) struct Programs {
-    folder: PathBuf,
+    pub(super) folder: PathBuf,
     /// The user that runs them if this process runs as root, as which the server refuses to run.
     pub(super) user: Option<User>,
 }

@@ -1,31 +1,37 @@
-//! A temporary folder that does not outlive its process.
+//! A temporary state folder that does not outlive its process.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use crate::error::{Error, Result};
 use crate::process::MARK;
 
-/// A state folder that is removed with this value; when that is never dropped, as in a static, with the process,
-/// however it ends.
+/// A state folder that is removed when this value is dropped. A value that is never dropped, as in a static, is removed
+/// when its process ends, however it ends.
 pub(super) struct Folder {
     path: PathBuf,
     keeper: Child,
 }
 
-/// Removes the folder when its own input ends, as soon as the programs that work in it are gone. They end by
-/// keepers of their own, at the same sign.
+/// Waits for the end of its input and for the end of the programs that use the folder, and removes the folder. The
+/// keepers of these programs end them at the end of their own input.
 ///
-/// It is a shell's job, since a process that is killed cannot clean up after itself.
+/// This is a shell script because a process that is killed cannot clean up after itself.
 const KEEPER: &str = r#"
 read -r _
-for _ in $(seq 600); do grep -qsxzF "$1" /proc/[0-9]*/environ || break; sleep 0.1; done
+for _ in $(seq 1200); do grep -qsxzF "$1" /proc/[0-9]*/environ || break; sleep 0.05; done
 rm -rf "$2"
 "#;
 
 impl Folder {
     pub(super) fn new() -> Result<Self> {
-        let folder = tempfile::Builder::new().prefix("local-azure-").tempdir();
+        // It contains keys.
+        let folder = tempfile::Builder::new()
+            .prefix("local-azure-")
+            .permissions(Permissions::from_mode(0o700))
+            .tempdir();
         let folder = folder.map_err(Error::file("a temporary folder"))?;
         let path = folder.path().canonicalize().map_err(Error::file(folder.path()))?;
         let mut keeper = Command::new("/bin/sh");
@@ -37,7 +43,7 @@ impl Folder {
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null());
-        // Ctrl-C is not for it.
+        // Ctrl-C does not reach it.
         std::os::unix::process::CommandExt::process_group(&mut keeper, 0);
         let keeper = keeper.spawn().map_err(|error| Error::failed("/bin/sh", error))?;
         Ok(Self {

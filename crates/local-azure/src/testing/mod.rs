@@ -1,7 +1,7 @@
-//! Azure for the integration tests of an app: each part that a test asks for, on a free port, with a state of its own.
+//! Azure for the integration tests of an app: each service that a test asks for, on a free port, with its own state.
 //!
-//! A test starts a [`Cloud`], hands its addresses to the app, and looks at what became of them. Nothing of it is left
-//! when the test is over, however it ends.
+//! A test starts a [`Cloud`], passes its addresses to the app, and checks the result. Nothing is left when the test is
+//! over, however it ends.
 //!
 //! ```no_run
 //! use local_azure::testing::{Cloud, STORAGE_ACCOUNT};
@@ -31,11 +31,12 @@
 //! # }
 //! ```
 //!
-//! What there is stands in the state ([`Cloud::azure`]). A test may change it before it asks for a part, such as give
-//! the database server an administrator with a password, and later, such as take a role back. [`crate::faults`] says
-//! how to let parts fail.
+//! The state ([`Cloud::azure`]) lists the resources. A test may change it before it asks for a service, for example to
+//! give the database server an administrator with a password, and later, for example to remove a role assignment.
+//! [`crate::faults`] injects faults, and [`Cloud::reopen`] restarts everything.
 //!
-//! Starting PostgreSQL and Azurite takes seconds. Tests that leave each other alone may share one cloud, in a static:
+//! PostgreSQL starts in a fraction of a second ([`start_postgres`]), and Azurite in about one. Tests of one process that
+//! do not affect each other may share a cloud in a static:
 //!
 //! ```no_run
 //! use local_azure::testing::Cloud;
@@ -44,85 +45,105 @@
 //! static SHARED: LazyLock<Cloud> = LazyLock::new(Cloud::start);
 //! ```
 //!
-//! What cannot be started panics with the reason, as fits a test.
+//! A service that cannot start panics with the reason.
 
 mod folder;
 mod patience;
+mod ports;
 mod resources;
+mod template;
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
-use sqlx::{Connection as _, Executor as _};
+use sqlx::Connection as _;
 use tokio::sync::OnceCell;
 
 pub use self::patience::patiently;
+pub use self::template::start_postgres;
 
 use self::folder::Folder;
+use self::ports::{on_a_port, on_a_port_async};
 use self::resources::fill;
 use crate::app_service::{AppService, Options, logs};
 use crate::azure::Azure;
+use crate::entra::Entra;
 use crate::identity::IdentityEndpoints;
 use crate::postgres::Postgres;
 use crate::state::{Container, ManagedIdentity, PublicAccess};
 use crate::storage::{AzuriteFrom, BlobStorage};
 use crate::tokens::Claims;
 
-/// The resource group that everything is in.
+/// The resource group of all resources.
 pub const RESOURCE_GROUP: &str = "tests";
-/// The web app, which has the identity and no other.
+/// The web app, whose only identity is [`IDENTITY`].
 pub const APP: &str = "app";
 /// The user-assigned identity of the app.
 pub const IDENTITY: &str = "app-identity";
-/// The PostgreSQL server, which takes Entra's tokens only.
+/// The PostgreSQL server, which accepts only Entra tokens.
 pub const POSTGRES_SERVER: &str = "tests";
-/// The storage account, whose blobs the identity may read and write, and nobody else.
+/// The storage account, whose blobs only the identity may read and write.
 pub const STORAGE_ACCOUNT: &str = "testsaccount";
 
 /// How many lines of each log are printed when a test fails.
 const LAST_LINES: usize = 100;
 
-/// A small Azure of a test's own: a web app with a user-assigned managed identity, a PostgreSQL server and a storage
-/// account. The identity's endpoints run from the beginning, the others when they are asked for first.
+/// A small Azure for one test: a web app with a user-assigned managed identity, a PostgreSQL server and a storage
+/// account. The identity endpoints run from the beginning; the other services start when they are first asked for.
 ///
-/// Everything ends with this value; in a static, with the process. When a test that owns it fails, the logs of its
-/// parts are printed.
+/// Everything ends with this value or, in a static, with the process. When the test that owns it fails, the logs of its
+/// services are printed.
 pub struct Cloud {
     // In the order in which they end.
     app_service: OnceLock<AppService>,
     postgres: OnceCell<Postgres>,
     blob_storage: OnceCell<BlobStorage>,
+    entra: OnceLock<Entra>,
     endpoints: IdentityEndpoints,
     header: String,
     identity: ManagedIdentity,
-    /// The tokens that did not come from the endpoints.
+    /// The tokens that this value signed itself.
     signed: Mutex<Vec<String>>,
     azure: Azure,
-    _folder: Folder,
+    folder: Arc<Folder>,
 }
 
 impl Cloud {
-    /// Starts the managed identity endpoints on a state in a temporary folder.
+    /// Starts the managed identity endpoints with a state in a temporary folder.
     #[must_use]
     pub fn start() -> Self {
-        let folder = ready(Folder::new());
+        let folder = Arc::new(ready(Folder::new()));
         let azure = ready(Azure::open(folder.path()));
         let identity = ready(azure.change(|state| Ok(fill(state))));
+        Self::open(folder, azure, identity)
+    }
+
+    /// Ends every service and opens the same state again, as after a reboot of the machine. Ports may change.
+    #[must_use]
+    pub fn reopen(self) -> Self {
+        let (folder, identity) = (self.folder.clone(), self.identity.clone());
+        drop(self);
+        let azure = ready(Azure::open(folder.path()));
+        Self::open(folder, azure, identity)
+    }
+
+    fn open(folder: Arc<Folder>, azure: Azure, identity: ManagedIdentity) -> Self {
         Self {
             app_service: OnceLock::new(),
             postgres: OnceCell::new(),
             blob_storage: OnceCell::new(),
-            endpoints: ready(IdentityEndpoints::start(&azure, 0)),
+            entra: OnceLock::new(),
+            endpoints: ready(on_a_port(|port| IdentityEndpoints::start(&azure, port))),
             header: azure.identity_headers().give(APP),
             identity,
             signed: Mutex::default(),
             azure,
-            _folder: folder,
+            folder,
         }
     }
 
-    /// The state, the keys, the faults.
+    /// The state, the keys and the faults.
     #[must_use]
     pub fn azure(&self) -> &Azure {
         &self.azure
@@ -134,7 +155,7 @@ impl Cloud {
         &self.identity
     }
 
-    /// The variables by which a program is the app and has its identity: `IDENTITY_ENDPOINT`, `IDENTITY_HEADER` and
+    /// The variables that give a program the identity of the app: `IDENTITY_ENDPOINT`, `IDENTITY_HEADER` and
     /// `AZURE_CLIENT_ID`.
     #[must_use]
     pub fn environment(&self) -> [(&'static str, String); 3] {
@@ -157,19 +178,19 @@ impl Cloud {
         &self.endpoints
     }
 
+    /// The tenant's authority, which issues tokens to applications outside of Azure.
+    pub fn entra(&self) -> &Entra {
+        self.entra
+            .get_or_init(|| ready(on_a_port(|port| Entra::start(&self.azure, port))))
+    }
+
     /// The PostgreSQL server.
     pub async fn postgres(&self) -> &Postgres {
-        let start = async || {
-            let postgres = ready(Postgres::start(&self.azure, POSTGRES_SERVER).await);
-            // Nothing here has to survive the machine's end.
-            superuser(&postgres, "alter system set fsync = off").await;
-            superuser(&postgres, "select pg_reload_conf()").await;
-            postgres
-        };
+        let start = async || ready(start_postgres(&self.azure, POSTGRES_SERVER).await);
         self.postgres.get_or_init(start).await
     }
 
-    /// Makes a role of the PostgreSQL server that the identity signs in as, without any privilege yet.
+    /// Creates a role of the PostgreSQL server that the identity signs in as. The role has no privileges yet.
     pub async fn create_role(&self, name: &str) {
         let mut connection = ready(self.postgres().await.superuser("postgres").await);
         sqlx::query("select pgaadauth_create_principal_with_oid($1, $2, 'service', false, false)")
@@ -183,18 +204,21 @@ impl Cloud {
 
     /// The blob service of the storage account.
     ///
-    /// Azurite comes from this crate's folder `azurite`, where ./test.sh installs it.
+    /// It runs the Azurite of this crate's folder `azurite`, where ./test.sh installs it.
     pub async fn blob_storage(&self) -> &BlobStorage {
-        let start = async || ready(BlobStorage::start(&self.azure, 0, azurite()).await);
+        let start = async || {
+            let start = async |port| BlobStorage::start(&self.azure, port, azurite()).await;
+            ready(on_a_port_async(start).await)
+        };
         self.blob_storage.get_or_init(start).await
     }
 
-    /// Makes a private container in the storage account.
+    /// Creates a private container in the storage account.
     pub async fn create_container(&self, name: &str) {
         ready(self.azure.change(|state| {
             let accounts = &mut state.storage_accounts;
             let account = accounts.iter_mut().find(|account| account.name == STORAGE_ACCOUNT);
-            account.expect("it is there").containers.push(Container {
+            account.expect("the state has the account").containers.push(Container {
                 name: name.to_owned(),
                 public_access: PublicAccess::None,
             });
@@ -203,74 +227,83 @@ impl Cloud {
         ready(self.blob_storage().await.sync().await);
     }
 
-    /// App Service, with the web app [`APP`], to which nothing is deployed yet.
+    /// App Service with the web app [`APP`], to which nothing is deployed yet.
     pub fn app_service(&self) -> &AppService {
+        self.app_service_with(Options::default())
+    }
+
+    /// App Service with these options, which count when it is asked for first.
+    pub fn app_service_with(&self, options: Options) -> &AppService {
         self.app_service.get_or_init(|| {
             let endpoint = self.endpoints.app_service_url();
-            ready(AppService::start(&self.azure, endpoint, Options::default()))
+            ready(AppService::start(&self.azure, endpoint, options))
         })
     }
 
-    /// A token of the identity for that resource, such as [`crate::tokens::POSTGRES`], past the endpoints.
+    /// A token of the identity for that resource, such as [`crate::tokens::POSTGRES`], without a request to the
+    /// endpoints.
     #[must_use]
     pub fn token(&self, resource: &str) -> String {
         self.sign(&self.claims(resource))
     }
 
-    /// What such a token says, for a test that changes it before it has it signed.
+    /// The claims of such a token, for a test that changes them before [`Cloud::sign`].
     #[must_use]
     pub fn claims(&self, resource: &str) -> Claims {
         self.azure.claims(&self.identity.principal(), resource)
     }
 
-    /// A token that says what the test wants.
+    /// A token with these claims.
     #[must_use]
     pub fn sign(&self, claims: &Claims) -> String {
         let token = self.azure.sign(claims);
-        self.signed.lock().expect("nobody panics").push(token.clone());
+        self.signed
+            .lock()
+            .expect("no thread panics while holding the lock")
+            .push(token.clone());
         token
     }
 
-    /// The tokens that were issued so far: by the endpoints (at most the last 1000) and here.
+    /// The tokens that were issued so far: by the endpoints (at most the last 1000) and by this value.
     #[must_use]
     pub fn tokens(&self) -> Vec<String> {
-        let signed = self.signed.lock().expect("nobody panics");
+        let signed = self.signed.lock().expect("no thread panics while holding the lock");
         [self.endpoints.issued(), signed.clone()].concat()
     }
 
-    /// Fails where a log, a page or a message holds the `IDENTITY_HEADER` of [`Cloud::environment`], the storage
-    /// account's key or a piece of any token.
+    /// Panics when the text, such as a log or a page, contains the `IDENTITY_HEADER` of [`Cloud::environment`], the
+    /// storage account's key or a piece of any token.
     pub fn assert_no_secret_in(&self, text: &str) {
-        assert!(!text.contains(&self.header), "the text holds IDENTITY_HEADER");
+        assert!(!text.contains(&self.header), "the text contains IDENTITY_HEADER");
         let accounts = self.azure.read(|state| state.storage_accounts.clone());
         for account in accounts {
             assert!(
                 !text.contains(&account.key),
-                "the text holds the key of the account {}",
+                "the text contains the key of the account {}",
                 account.name
             );
         }
-        // A piece counts as well: logs shorten what is long. Any 47 characters hold a whole one of 24.
+        // Logs shorten long texts, so a piece counts as well. Any 47 characters contain a whole piece of 24.
         for token in self.tokens() {
             for (at, piece) in token.as_bytes().chunks_exact(24).enumerate() {
-                let piece = str::from_utf8(piece).expect("a token is base64url and dots");
+                let piece = str::from_utf8(piece).expect("a token consists of base64url and dots");
                 assert!(
                     !text.contains(piece),
-                    "the text holds a piece of a token, from character {} on",
+                    "the text contains a piece of a token, starting at its character {}",
                     24 * at
                 );
             }
         }
     }
 
-    /// The last lines of the log of each part that runs.
+    /// The last lines of the log of each service that runs.
     #[must_use]
     pub fn logs(&self) -> String {
         let mut all = String::new();
-        let mut add = |part: &str, log: &str| {
+        let mut add = |service: &str, log: &str| {
             let lines: Vec<_> = log.lines().collect();
             let last = &lines[lines.len().saturating_sub(LAST_LINES)..];
-            let _ = writeln!(all, "== The log of {part} ends with:\n{}", last.join("\n"));
+            let _ = writeln!(all, "== The log of {service} ends with:\n{}", last.join("\n"));
         };
         if let Some(postgres) = self.postgres.get() {
             add("PostgreSQL", &postgres.log());
@@ -303,13 +336,6 @@ pub fn azurite() -> AzuriteFrom {
 
 fn ready<T>(result: crate::Result<T>) -> T {
     result.unwrap_or_else(|error| panic!("{error}"))
-}
-
-async fn superuser(postgres: &Postgres, command: &'static str) {
-    let mut connection = ready(postgres.superuser("postgres").await);
-    let done = connection.execute(command).await;
-    done.unwrap_or_else(|error| panic!("{command}: {error}"));
-    let _ = connection.close().await;
 }
 
 #[cfg(test)]

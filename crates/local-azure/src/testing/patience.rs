@@ -1,13 +1,14 @@
-//! Waiting for what comes to pass elsewhere.
+//! Waiting for a condition in another task or program.
 
 use std::time::{Duration, Instant};
 
-/// What is looked for, as soon as it is there. The limit, 20 minutes, only ends a test that has failed: how fast a
-/// machine is does not decide.
+/// Returns what `look` finds as soon as it finds something.
+///
+/// The limit of five minutes only ends a test that has failed: the speed of the machine does not decide.
 ///
 /// # Panics
 ///
-/// It did not come to pass; `what` says it in the message.
+/// Panics when nothing is found in time; the message contains `what`, such as "the app is ready".
 pub async fn patiently<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
     let begun = Instant::now();
     loop {
@@ -15,9 +16,9 @@ pub async fn patiently<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) 
             return found;
         }
         assert!(
-            begun.elapsed() < Duration::from_mins(20),
-            "in twenty minutes it did not come to pass that {what}"
+            begun.elapsed() < Duration::from_mins(5),
+            "timed out after five minutes, waiting until {what}"
         );
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }

@@ -1,4 +1,4 @@
-//! What there is in the cloud of a test.
+//! The resources of the cloud of a test.
 
 use uuid::Uuid;
 
@@ -10,7 +10,7 @@ use crate::state::{
 
 const LOCATION: &str = "eastus";
 
-/// Adds the resources; the identity among them.
+/// Adds the resources and returns the identity.
 pub(super) fn fill(state: &mut State) -> ManagedIdentity {
     let id = |kind, name| state.resource_id(RESOURCE_GROUP, kind, name);
     let identity = ManagedIdentity::new(id("Microsoft.ManagedIdentity/userAssignedIdentities", IDENTITY));
@@ -29,7 +29,7 @@ pub(super) fn fill(state: &mut State) -> ManagedIdentity {
     let mut account = StorageAccount::new(STORAGE_ACCOUNT, RESOURCE_GROUP, LOCATION);
     account.allow_shared_key_access = false;
     state.storage_accounts.push(account);
-    let role = RoleDefinition::find("Storage Blob Data Contributor").expect("a role of the list");
+    let role = RoleDefinition::find("Storage Blob Data Contributor").expect("a built-in role");
     state.role_assignments.push(RoleAssignment {
         name: Uuid::new_v4(),
         scope: account_id,

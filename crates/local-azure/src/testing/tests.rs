@@ -12,7 +12,7 @@ use super::*;
 use crate::app_service::Package;
 use crate::tokens::{POSTGRES, STORAGE};
 
-/// A client that trusts the cloud's certificates.
+/// A client that trusts the certificates of the cloud.
 fn client(cloud: &Cloud) -> reqwest::Client {
     let root = fs::read(cloud.root_certificate()).unwrap();
     let root = reqwest::Certificate::from_pem(&root).unwrap();
@@ -101,7 +101,7 @@ fn secrets_are_found_in_a_text() {
 static SHARED: LazyLock<Cloud> = LazyLock::new(Cloud::start);
 
 #[tokio::test]
-#[ignore = "a part of another test, which runs it in a process of its own and kills that"]
+#[ignore = "another test runs it in a process of its own and kills the process"]
 async fn in_a_static() {
     let mut connection = SHARED.postgres().await.superuser("postgres").await.unwrap();
     connection.execute("create table kept (name text)").await.unwrap();
@@ -110,7 +110,7 @@ async fn in_a_static() {
 }
 
 #[test]
-fn a_static_goes_with_its_process() {
+fn a_cloud_in_a_static_ends_with_its_process() {
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "testing::tests::in_a_static", "--ignored", "--nocapture"])
         .stdout(Stdio::piped())
@@ -122,11 +122,11 @@ fn a_static_goes_with_its_process() {
         .find_map(|line| line.strip_prefix("folder=").map(PathBuf::from));
     child.kill().unwrap();
     child.wait().unwrap();
-    let folder = folder.expect("it says where its folder is");
+    let folder = folder.expect("the process prints its folder");
     let begun = Instant::now();
     while folder.exists() {
         assert!(begun.elapsed() < Duration::from_mins(1), "{}", folder.display());
-        std::thread::sleep(Duration::from_millis(50));
+        std::thread::sleep(Duration::from_millis(10));
     }
     assert_eq!(crate::process::clean_up(&folder), 0, "no process is left");
 }

@@ -1,5 +1,5 @@
-// Gets a token as a program in Azure does, and prints it: get_token.mjs CREDENTIAL SCOPE [ID].
-// Everything else comes from the environment, as it does there.
+// Gets tokens as a program in Azure does, and prints one on each line: get_token.mjs SCOPE KIND[=ID]...
+// Everything else comes from the environment, as it does in Azure.
 
 import * as identity from "@azure/identity";
 
@@ -20,6 +20,9 @@ const credentials = {
   workload: () => new identity.WorkloadIdentityCredential(options),
 };
 
-const [kind, scope, id] = process.argv.slice(2);
-const { token } = await credentials[kind](id).getToken(scope);
-console.log(token);
+const [scope, ...wanted] = process.argv.slice(2);
+for (const credential of wanted) {
+  const [kind, id] = credential.split("=");
+  const { token } = await credentials[kind](id).getToken(scope);
+  console.log(token);
+}

@@ -1,6 +1,6 @@
-"""Gets a token as a program in Azure does, and prints it: get_token.py CREDENTIAL SCOPE [ID].
+"""Gets tokens as a program in Azure does, and prints one on each line: get_token.py SCOPE KIND[=ID]...
 
-Everything else comes from the environment, as it does there.
+Everything else comes from the environment, as it does in Azure.
 """
 
 import os
@@ -31,5 +31,7 @@ CREDENTIALS = {
     "workload": lambda: identity.WorkloadIdentityCredential(**PRIVATE),
 }
 
-kind, scope, *ids = sys.argv[1:]
-print(CREDENTIALS[kind](*ids).get_token(scope).token)
+scope, *credentials = sys.argv[1:]
+for credential in credentials:
+    kind, *ids = credential.split("=")
+    print(CREDENTIALS[kind](*ids).get_token(scope).token)

@@ -1,6 +1,6 @@
-"""Checks a token by what its issuer publishes: verify_token.py DISCOVERY-ADDRESS AUDIENCE, with the token as input.
+"""Checks tokens by the keys that their issuer publishes: verify_token.py DISCOVERY-ADDRESS AUDIENCE.
 
-Prints who the token is about.
+Reads one token from each line. Prints the object id of its principal, or that it is refused.
 """
 
 import json
@@ -11,13 +11,16 @@ import urllib.request
 import jwt
 
 address, audience = sys.argv[1:]
-token = sys.stdin.read().strip()
 # As strict as Python 3.13 is by itself; it trusts SSL_CERT_FILE.
 context = ssl.create_default_context()
 context.verify_flags |= ssl.VERIFY_X509_STRICT
 with urllib.request.urlopen(address, context=context) as answer:
     discovery = json.load(answer)
 keys = jwt.PyJWKClient(discovery["jwks_uri"], ssl_context=context)
-key = keys.get_signing_key_from_jwt(token)
-claims = jwt.decode(token, key, algorithms=["RS256"], audience=audience, issuer=discovery["issuer"])
-print(claims["oid"])
+for token in sys.stdin.read().split():
+    try:
+        key = keys.get_signing_key_from_jwt(token)
+        claims = jwt.decode(token, key, algorithms=["RS256"], audience=audience, issuer=discovery["issuer"])
+        print(claims["oid"])
+    except jwt.PyJWTError as error:
+        print("refused:", error)

@@ -1,8 +1,8 @@
-//! The command as a developer runs it: with the site, kill -9, faults and all.
+//! The command as a developer runs it: with the site, with faults, and with kill -9.
 //!
-//! The site is what `cargo build` of the workspace made: a package of the debug binary and `start.sh`.
+//! The site is the one that `cargo build` of the workspace made: a package of the debug binary and `start.sh`.
 
-#![expect(clippy::unwrap_used, reason = "a test ends where something is not as it should be")]
+#![expect(clippy::unwrap_used, reason = "a test panics where a result is not as expected")]
 
 mod running;
 
@@ -33,14 +33,14 @@ fn with_photo(form: Form) -> Form {
 }
 
 async fn nothing_is_left(folder: &Path) {
-    // A keeper's last `sleep 0.1` may be on its way out.
+    // The `sleep 0.1` of a keeper may outlive it for a moment.
     patiently("no process is left", async || marked(folder).is_empty().then_some(())).await;
 }
 
 #[tokio::test]
 async fn the_site_runs_as_on_app_service() {
     let mut up = Up::start().await;
-    // No setting of the app is a secret, and all it does is by tokens.
+    // No setting of the app is a secret: the app uses only tokens.
     let settings = up.settings();
     for (name, value) in &settings {
         assert!(
@@ -55,7 +55,7 @@ async fn the_site_runs_as_on_app_service() {
     assert!(page.contains("Lovely") && page.contains("/photos/"), "{page}");
     let photo = up.photo(&page).await;
 
-    // A role that was taken back counts no more at the next upload, and the log names it; given back, all is well.
+    // Without the role, the next upload fails, and the log names the role. With the role, uploads work again.
     let text = up.say(&["role", "delete"]).await;
     assert!(text.contains("Deleted"), "{text}");
     let answer = up.review(&restaurant, with_photo(review("Without a role"))).await;
@@ -70,7 +70,7 @@ async fn the_site_runs_as_on_app_service() {
     up.say(&["role", "create"]).await;
     up.eventually_reviews(&restaurant, "With it again").await;
 
-    // kill -9 leaves nothing that the next `up` does not find and end, and loses nothing.
+    // After kill -9, the next `up` ends what is left, and no data are lost.
     up.kill();
     let up = up.start_again().await;
     let page = up.page(&restaurant).await;
@@ -81,7 +81,7 @@ async fn the_site_runs_as_on_app_service() {
     assert_eq!(up.photo(&page).await, photo);
     up.eventually_reviews(&restaurant, "After kill -9").await;
 
-    // Down ends every process, and so does Ctrl-C.
+    // Both `down` and Ctrl-C end every process.
     let folder = up.folder();
     up.say(&["down"]).await;
     up.ended().await;
@@ -93,7 +93,7 @@ async fn the_site_runs_as_on_app_service() {
     nothing_is_left(&folder).await;
 
     let output = command(&folder, &["reset"]).await;
-    assert!(!output.status.success(), "nobody was asked");
+    assert!(!output.status.success(), "it needs a confirmation");
     assert!(folder.join("state.json").exists());
     let output = command(&folder, &["reset", "--yes"]).await;
     assert!(output.status.success());
@@ -101,7 +101,7 @@ async fn the_site_runs_as_on_app_service() {
 }
 
 #[tokio::test]
-async fn faults_are_met_and_healed() {
+async fn the_site_recovers_from_faults() {
     let up = Up::start().await;
     let restaurant = up.add_restaurant("Fourth Coffee").await;
     for (fault, unready) in [
@@ -135,7 +135,7 @@ async fn faults_are_met_and_healed() {
 }
 
 #[tokio::test]
-async fn instances_are_scaled_and_started_anew() {
+async fn instances_are_scaled_and_restarted() {
     let up = Up::start().await;
     let restaurant = up.add_restaurant("Northwind").await;
     up.say(&["scale", "2"]).await;
@@ -154,7 +154,7 @@ async fn instances_are_scaled_and_started_anew() {
         answer.headers()
     );
     up.say(&["restart"]).await;
-    patiently("the page is there", async || {
+    patiently("the page is available", async || {
         let answer = up.get(&restaurant).await;
         answer.status().is_success().then_some(())
     })
@@ -167,8 +167,8 @@ async fn instances_are_scaled_and_started_anew() {
     assert!(application.contains("AZURE_CLIENT_SECRET="), "{application}");
     let state = fs::read_to_string(up.folder().join("state.json")).unwrap();
     let secret = application.rsplit('=').next().unwrap().trim();
-    assert!(!state.contains(secret), "the secret is kept");
-    // The SQL of the tutorial, by psql and the administrator's token, lets that application in.
+    assert!(!state.contains(secret), "the state contains the secret");
+    // The administrator runs the SQL of the tutorial by psql, which grants that application access.
     let state: Value = serde_json::from_str(&state).unwrap();
     let id = state["directory"]["applications"][0]["id"].as_str().unwrap();
     let settings = up.settings();
@@ -188,7 +188,7 @@ async fn instances_are_scaled_and_started_anew() {
         .env("PGSSLROOTCERT", &settings["PGSSLROOTCERT"]);
         psql
     };
-    // Twice, since it can be run again.
+    // Twice, because the script can be repeated.
     for _ in 0..2 {
         let output = psql("developer@contoso.onmicrosoft.com", &token)
             .args([
@@ -227,7 +227,7 @@ async fn the_site_of_the_checkout_is_built_and_deployed() {
 async fn the_whole_story_in_a_browser() {
     for how in ["with", "without"] {
         let up = Up::start().await;
-        // Demo data come by the command on this machine, which signs in to the database as the site's identity.
+        // The test adds demo data by the site's command, which signs in to the database as the site's identity.
         let mut settings = up.settings();
         settings.retain(|name, _| name.starts_with("DB") || name == "PGSSLROOTCERT");
         let token = up.say(&["token", "--as", &settings["DBUSER"]]).await;

@@ -16,7 +16,7 @@ use tokio::process::{Child, Command};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_local-azure");
 
-/// `local-azure up` with the site, on free ports, and its state in a temporary folder.
+/// `local-azure up` with the site, on free ports, with its state in a temporary folder.
 pub struct Up {
     home: Arc<tempfile::TempDir>,
     package: Arc<Package>,
@@ -27,17 +27,17 @@ pub struct Up {
     pub http: String,
 }
 
-/// What is deployed.
+/// The package that is deployed.
 enum Package {
-    /// A zip, or a folder that was put together for the test.
+    /// A zip, or a folder that was made for the test.
     Given(PathBuf),
-    /// What `up` builds in a checkout.
+    /// The package that `up` builds in a checkout.
     Built,
 }
 
 impl Up {
-    /// With the package that `LOCAL_AZURE_PACKAGE` names, such as `dist/restaurant-review.zip` (an absolute path); without
-    /// it, one of the site as `cargo build` made it.
+    /// With the package that `LOCAL_AZURE_PACKAGE` names by an absolute path, such as that of
+    /// `dist/restaurant-review.zip`. Without the variable, the package contains the site that `cargo build` made.
     pub async fn start() -> Self {
         let home = tempfile::tempdir().unwrap();
         if let Some(package) = std::env::var_os("LOCAL_AZURE_PACKAGE") {
@@ -55,12 +55,12 @@ impl Up {
         Self::run(Arc::new(home), Arc::new(Package::Given(package))).await
     }
 
-    /// With the site of this checkout, as it builds it when it is told nothing.
+    /// With the site of this checkout, which `up` builds when it gets no package.
     pub async fn start_building() -> Self {
         Self::run(Arc::new(tempfile::tempdir().unwrap()), Arc::new(Package::Built)).await
     }
 
-    /// Once more, with the same state.
+    /// Starts it again with the same state.
     pub async fn start_again(mut self) -> Self {
         self.process.wait().await.unwrap();
         Self::run(self.home.clone(), self.package.clone()).await
@@ -93,7 +93,7 @@ impl Up {
             package,
             process,
         };
-        (up.base, up.http) = patiently("it says where the web app is", async || {
+        (up.base, up.http) = patiently("it prints the addresses of the web app", async || {
             let said = fs::read_to_string(&output).unwrap();
             if let Some(status) = up.process.try_wait().unwrap() {
                 panic!("it ended ({status}): {said}");
@@ -130,7 +130,7 @@ impl Up {
         assert!(status.unwrap().success());
     }
 
-    /// Waits until it has ended, as it should.
+    /// Waits until it has ended.
     pub async fn ended(&self) {
         let lock = self.folder().join("lock");
         patiently("it ends", async || {
@@ -140,7 +140,7 @@ impl Up {
         .await;
     }
 
-    /// What another command answers.
+    /// The output of another command, which must succeed.
     pub async fn say(&self, arguments: &[&str]) -> String {
         let output = command(&self.folder(), arguments).await;
         let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
@@ -148,7 +148,7 @@ impl Up {
         said
     }
 
-    /// All that it said, and the logs of its parts.
+    /// Its output and the logs of its services.
     pub fn log(&self) -> String {
         let mut text = fs::read_to_string(self.home.path().join("output")).unwrap_or_default();
         for folder in ["state/logs", "state/apps/restaurant-review/home/LogFiles"] {
@@ -207,9 +207,9 @@ impl Up {
         self.client.post(url).multipart(form).send().await.unwrap()
     }
 
-    /// Adds a review with a photo as soon as it can be.
+    /// Adds a review with a photo, and retries until it succeeds.
     pub async fn eventually_reviews(&self, restaurant: &str, text: &str) {
-        patiently(&format!("{text:?} is taken"), async || {
+        patiently(&format!("{text:?} is saved"), async || {
             let answer = self.review(restaurant, super::with_photo(super::review(text))).await;
             (answer.status() == StatusCode::SEE_OTHER).then_some(())
         })
@@ -223,20 +223,20 @@ impl Drop for Up {
         if std::thread::panicking() {
             eprintln!("{}", self.log());
         }
-        // It is asked first, so that its own processes end before its folder goes.
+        // SIGTERM comes first, so that its processes end before its folder is removed.
         if let Some(id) = self.process.id() {
             let _ = std::process::Command::new("kill").arg(id.to_string()).status();
-            for _ in 0..300 {
+            for _ in 0..1500 {
                 if self.process.try_wait().is_ok_and(|status| status.is_some()) {
                     break;
                 }
-                std::thread::sleep(Duration::from_millis(100));
+                std::thread::sleep(Duration::from_millis(20));
             }
         }
     }
 }
 
-/// The folder of the site's source.
+/// The folder with the site's source.
 pub fn checkout() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../..")
@@ -244,7 +244,7 @@ pub fn checkout() -> PathBuf {
         .unwrap()
 }
 
-/// Another command with that state.
+/// Runs another command with that state.
 pub async fn command(state: &Path, arguments: &[&str]) -> Output {
     Command::new(PROGRAM)
         .arg("--state")
@@ -256,7 +256,7 @@ pub async fn command(state: &Path, arguments: &[&str]) -> Output {
         .unwrap()
 }
 
-/// The processes that know that state folder.
+/// The command lines of the processes that belong to that state folder.
 pub fn marked(state: &Path) -> Vec<String> {
     let mark = format!("LOCAL_AZURE_STATE={}", state.display());
     let mut found = Vec::new();

@@ -1,4 +1,4 @@
-//! What was acknowledged stays; names and large bodies arrive as they are.
+//! Acknowledged changes are durable; names and large bodies arrive unchanged.
 
 use std::convert::Infallible;
 use std::io::ErrorKind;
@@ -10,46 +10,46 @@ use futures_util::StreamExt as _;
 use local_azure::proxy;
 use local_azure::state::{Container, PublicAccess};
 
-use crate::rig::{Rig, account};
+use crate::rig::{Storage, VERSION, account};
 
 #[tokio::test]
-async fn nothing_acknowledged_is_lost() {
-    let folder = tempfile::tempdir().unwrap();
-    let rig = Rig::start(folder.path()).await;
-    let token = rig.token(&rig.owner());
-    let put = async |rig: &Rig, name: &str| {
-        let put = rig
+async fn acknowledged_changes_survive_kill_9_and_restarts() {
+    let storage = Storage::start().await;
+    let token = storage.token(&storage.owner());
+    let put = async |storage: &Storage, name: &str| {
+        let put = storage
             .ask(&format!("PUT /photos/one/{name}"))
             .token(&token)
             .body(name.to_owned());
         assert_eq!(put.answer().await.0, 201, "{name}");
     };
-    let get = async |rig: &Rig, name: &str| {
-        rig.ask(&format!("GET /photos/one/{name}"))
+    let get = async |storage: &Storage, name: &str| {
+        storage
+            .ask(&format!("GET /photos/one/{name}"))
             .token(&token)
             .send()
             .await
             .text
     };
 
-    // Killed right after the answer, many times: the index is saved every few seconds otherwise.
+    // Killed right after the response, many times: Azurite by itself saves its index only every few seconds.
     let names: Vec<_> = (0..5).map(|index| format!("blob-{index}")).collect();
     for name in &names {
-        put(&rig, name).await;
-        rig.storage.kill_azurite();
+        put(&storage, name).await;
+        storage.service().kill_azurite();
         for name in names.iter().take_while(|other| *other <= name) {
-            assert_eq!(get(&rig, name).await, *name);
+            assert_eq!(get(&storage, name).await, *name);
         }
     }
-    let delete = rig.ask("DELETE /photos/one/blob-0").token(&token).answer().await;
+    let delete = storage.ask("DELETE /photos/one/blob-0").token(&token).answer().await;
     assert_eq!(delete.0, 202);
-    rig.storage.kill_azurite();
-    assert!(get(&rig, "blob-0").await.contains("BlobNotFound"));
+    storage.service().kill_azurite();
+    assert!(get(&storage, "blob-0").await.contains("BlobNotFound"));
 
-    // A new account and new containers are there at once; what is changed is changed, and the rest stays.
+    // New accounts, containers and levels of access count at once; the rest stays.
     let mut new = account("third", "rg", true);
     new.containers.truncate(1);
-    rig.change(|state| {
+    storage.change(|state| {
         state.storage_accounts.push(new);
         let photos = &mut state.storage_accounts[0];
         photos.containers[0].public_access = PublicAccess::Blob;
@@ -58,52 +58,49 @@ async fn nothing_acknowledged_is_lost() {
             public_access: PublicAccess::None,
         });
     });
-    rig.storage.sync().await.unwrap();
+    storage.service().sync().await.unwrap();
     for path in ["/third/one", "/photos/later"] {
-        let found = rig
+        let found = storage
             .ask(&format!("GET {path}?restype=container"))
             .token(&token)
             .answer()
             .await;
         assert_eq!(found.0, 200, "{path}");
     }
-    assert_eq!(rig.ask("GET /photos/one/blob-1").send().await.text, "blob-1");
+    assert_eq!(storage.ask("GET /photos/one/blob-1").send().await.text, "blob-1");
 
-    // The whole, as after a restart of the machine.
-    drop(rig);
-    let rig = Rig::start(folder.path()).await;
+    let storage = storage.reopen().await;
     for name in &names[1..] {
-        assert_eq!(get(&rig, name).await, *name);
+        assert_eq!(get(&storage, name).await, *name);
     }
 }
 
 #[tokio::test]
-async fn the_service_can_be_away() {
-    let folder = tempfile::tempdir().unwrap();
-    let rig = Rig::start(folder.path()).await;
-    rig.put("/photos/one/blob", "x").await;
-    let port = rig.storage.port();
-    rig.storage.stop();
-    rig.storage.stop();
+async fn the_service_stops_and_starts_again_on_its_port() {
+    let storage = Storage::start().await;
+    storage.put("/photos/one/blob", "x").await;
+    let port = storage.service().port();
+    storage.service().stop();
+    storage.service().stop();
     let refused = TcpStream::connect(("127.0.0.1", port)).unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
-    rig.storage.start_again().unwrap();
-    rig.storage.start_again().unwrap();
-    assert_eq!(rig.storage.port(), port);
-    let token = rig.token(&rig.owner());
-    let get = async || rig.ask("GET /photos/one/blob").token(&token).answer().await;
+    storage.service().start_again().unwrap();
+    storage.service().start_again().unwrap();
+    assert_eq!(storage.service().port(), port);
+    let token = storage.token(&storage.owner());
+    let get = async || storage.ask("GET /photos/one/blob").token(&token).answer().await;
     assert_eq!(get().await.0, 200);
-    rig.azure.faults().change(|faults| faults.roles_removed = true);
+    storage.azure().faults().change(|faults| faults.roles_removed = true);
     assert_eq!(get().await, (403, "AuthorizationPermissionMismatch".to_owned()));
-    rig.azure.faults().change(|faults| faults.roles_removed = false);
+    storage.azure().faults().change(|faults| faults.roles_removed = false);
     assert_eq!(get().await.0, 200);
 }
 
 #[tokio::test]
-async fn names_arrive_as_they_are() {
-    let rig = Rig::shared().await;
-    let token = rig.token(&rig.owner());
-    let make = rig.ask("PUT /photos/names?restype=container").token(&token);
+async fn blob_names_arrive_unchanged() {
+    let storage = Storage::start().await;
+    let token = storage.token(&storage.owner());
+    let make = storage.ask("PUT /photos/names?restype=container").token(&token);
     assert_eq!(make.answer().await.0, 201);
     let names = [
         ("a%20b", "a b"),
@@ -117,14 +114,18 @@ async fn names_arrive_as_they_are() {
         ("%3Fa%26b%3Dc%23d", "?a&amp;b=c#d"),
     ];
     for (path, name) in names {
-        let put = rig.ask(&format!("PUT /photos/names/{path}")).token(&token);
+        let put = storage.ask(&format!("PUT /photos/names/{path}")).token(&token);
         assert_eq!(put.body(name).answer().await.0, 201, "{path}");
     }
     for (path, name) in names {
-        let get = rig.ask(&format!("GET /photos/names/{path}")).token(&token).send().await;
+        let get = storage
+            .ask(&format!("GET /photos/names/{path}"))
+            .token(&token)
+            .send()
+            .await;
         assert_eq!(get.text, name);
     }
-    let list = rig
+    let list = storage
         .ask("GET /photos/names?restype=container&comp=list")
         .token(&token)
         .send()
@@ -142,11 +143,11 @@ async fn names_arrive_as_they_are() {
 async fn large_bodies_are_streamed() {
     const PART: usize = 1 << 20;
     const PARTS: usize = 64;
-    let rig = Rig::shared().await;
-    let token = rig.token(&rig.owner());
+    let storage = Storage::start().await;
+    let token = storage.token(&storage.owner());
     let part = |index: usize| Bytes::from(vec![u8::try_from(index).unwrap(); PART]);
     let parts = futures_util::stream::iter((0..PARTS).map(move |index| Ok::<_, Infallible>(part(index))));
-    let put = rig.ask("PUT /photos/one/large").token(&token);
+    let put = storage.ask("PUT /photos/one/large").token(&token);
     let put = put
         .header("content-length", &(PART * PARTS).to_string())
         .body(Body::from_stream(parts));
@@ -157,10 +158,12 @@ async fn large_bodies_are_streamed() {
     *request.uri_mut() = "/photos/one/large".parse().unwrap();
     let headers = request.headers_mut();
     headers.insert("host", "127.0.0.1".parse().unwrap());
-    headers.insert("x-ms-version", crate::rig::VERSION.parse().unwrap());
+    headers.insert("x-ms-version", VERSION.parse().unwrap());
     headers.insert("authorization", format!("Bearer {token}").parse().unwrap());
-    let base: Uri = format!("https://127.0.0.1:{}", rig.storage.port()).parse().unwrap();
-    let answer = proxy::forward(&rig.client(), &base, request).await.unwrap();
+    let base: Uri = format!("https://127.0.0.1:{}", storage.service().port())
+        .parse()
+        .unwrap();
+    let answer = proxy::forward(&storage.client(), &base, request).await.unwrap();
     assert_eq!(answer.headers()["content-length"], (PART * PARTS).to_string());
     let (mut stream, mut read) = (answer.into_body().into_data_stream(), 0);
     while let Some(bytes) = stream.next().await {
@@ -170,8 +173,8 @@ async fn large_bodies_are_streamed() {
         }
     }
     assert_eq!(read, PART * PARTS);
-    // Who reads the beginning alone takes nothing else with it.
-    let get = rig
+    // A range returns only these bytes.
+    let get = storage
         .ask("GET /photos/one/large")
         .token(&token)
         .header("x-ms-range", "bytes=0-9");

@@ -1,4 +1,4 @@
-//! Which credentials are taken, and what the others are told.
+//! Which credentials are accepted, and how the others are refused.
 
 use axum::body::Body;
 use base64::Engine as _;
@@ -7,15 +7,15 @@ use local_azure::Azure;
 use local_azure::tokens::{POSTGRES, STORAGE, now};
 use uuid::Uuid;
 
-use crate::rig::Rig;
+use crate::rig::{Storage, https};
 
 const CONTAINER: &str = "GET /photos/one?restype=container";
 
 #[tokio::test]
-async fn only_the_right_token_is_taken() {
-    let rig = Rig::shared().await;
-    let owner = rig.owner();
-    let token = rig.token(&owner);
+async fn only_a_valid_token_for_blob_storage_is_accepted() {
+    let storage = Storage::start().await;
+    let owner = storage.owner();
+    let token = storage.token(&owner);
     for resource in [
         STORAGE,
         "https://storage.azure.com/",
@@ -23,8 +23,8 @@ async fn only_the_right_token_is_taken() {
         "https://photos.blob.core.windows.net/",
         "e406a681-f3d4-42a8-90b6-c2b029497af1",
     ] {
-        let token = rig.azure.token(&owner, resource);
-        assert_eq!(rig.ask(CONTAINER).token(&token).answer().await.0, 200, "{resource}");
+        let token = storage.azure().token(&owner, resource);
+        assert_eq!(storage.ask(CONTAINER).token(&token).answer().await.0, 200, "{resource}");
     }
 
     let other = tempfile::tempdir().unwrap();
@@ -48,20 +48,23 @@ async fn only_the_right_token_is_taken() {
             "Signature",
         ),
         (other.token(&owner, STORAGE), "Signature"),
-        (rig.changed(&owner, |claims| claims.tid = Uuid::new_v4()), "Issuer"),
-        (rig.azure.token(&owner, POSTGRES), "Audience"),
+        (storage.changed(&owner, |claims| claims.tid = Uuid::new_v4()), "Issuer"),
+        (storage.azure().token(&owner, POSTGRES), "Audience"),
         (
-            rig.azure.token(&owner, "https://other.blob.core.windows.net"),
+            storage.azure().token(&owner, "https://other.blob.core.windows.net"),
             "Audience",
         ),
         (
-            rig.changed(&owner, |claims| claims.exp = now()),
+            storage.changed(&owner, |claims| claims.exp = now()),
             "The token is expired.",
         ),
-        (rig.changed(&owner, |claims| claims.nbf = now() + 60), "not yet valid"),
+        (
+            storage.changed(&owner, |claims| claims.nbf = now() + 60),
+            "not yet valid",
+        ),
         ("secret".to_owned(), "JWT"),
     ] {
-        let answer = rig.ask(CONTAINER).token(&token).send().await;
+        let answer = storage.ask(CONTAINER).token(&token).send().await;
         assert_eq!(
             (answer.status.as_u16(), answer.code.as_str()),
             (401, "InvalidAuthenticationInfo"),
@@ -77,7 +80,7 @@ async fn only_the_right_token_is_taken() {
             answer.text.contains("<AuthenticationErrorDetail>") && answer.text.contains(detail),
             "{answer:?}"
         );
-        let tenant = rig.azure.read(|state| state.tenant);
+        let tenant = storage.azure().read(|state| state.tenant);
         assert_eq!(
             answer.headers["www-authenticate"],
             format!(
@@ -92,12 +95,12 @@ async fn only_the_right_token_is_taken() {
 }
 
 #[tokio::test]
-async fn a_token_needs_a_version_that_knows_tokens() {
-    let rig = Rig::shared().await;
-    let token = rig.token(&rig.owner());
+async fn a_token_is_refused_in_versions_without_tokens() {
+    let storage = Storage::start().await;
+    let token = storage.token(&storage.owner());
     for ask in [
-        rig.ask(CONTAINER).without("x-ms-version"),
-        rig.ask(CONTAINER).header("x-ms-version", "2016-05-31"),
+        storage.ask(CONTAINER).without("x-ms-version"),
+        storage.ask(CONTAINER).header("x-ms-version", "2016-05-31"),
     ] {
         let answer = ask.token(&token).send().await;
         assert_eq!(
@@ -112,10 +115,10 @@ async fn a_token_needs_a_version_that_knows_tokens() {
 }
 
 #[tokio::test]
-async fn what_is_no_credential_is_refused() {
-    let rig = Rig::shared().await;
+async fn invalid_credentials_and_addresses_are_refused() {
+    let storage = Storage::start().await;
     for value in ["Basic YTpi", "Bearer", "Digest a"] {
-        let answer = rig.ask(CONTAINER).header("authorization", value).answer().await;
+        let answer = storage.ask(CONTAINER).header("authorization", value).answer().await;
         assert_eq!(answer, (400, "InvalidAuthenticationInfo".to_owned()), "{value}");
     }
     for (target, expected) in [
@@ -123,22 +126,22 @@ async fn what_is_no_credential_is_refused() {
         ("/photos/one?comp=list&comp=acl", (400, "InvalidQueryParameterValue")),
         ("/photos/one/%ff", (400, "InvalidUri")),
     ] {
-        let answer = rig
+        let answer = storage
             .ask(&format!("GET {target}"))
-            .token(&rig.token(&rig.owner()))
+            .token(&storage.token(&storage.owner()))
             .answer()
             .await;
         assert_eq!((answer.0, answer.1.as_str()), expected, "{target}");
     }
-    // A key is refused before a large body is sent in vain, and the answer is read.
-    rig.change(|state| {
+    // A key is refused before a large body is sent, and the client receives the response.
+    storage.change(|state| {
         let mut accounts = state.storage_accounts.iter_mut();
         accounts
             .find(|found| found.name == "other")
             .unwrap()
             .allow_shared_key_access = false;
     });
-    let put = rig
+    let put = storage
         .ask("PUT /other/one/large")
         .header("authorization", "SharedKey other:AAAA");
     let answer = put.body(Body::from(vec![0; 8 << 20])).answer().await;
@@ -146,49 +149,46 @@ async fn what_is_no_credential_is_refused() {
 }
 
 #[tokio::test]
-async fn an_account_is_found_by_its_host_name_too() {
-    let rig = Rig::shared().await;
-    let token = rig.token(&rig.owner());
-    rig.put("/photos/one/by-host", "hello").await;
-    let root = std::fs::read(rig.azure.authority().file()).unwrap();
-    let port = rig.storage.port();
+async fn an_account_is_also_found_by_its_host_name() {
+    let storage = Storage::start().await;
+    let token = storage.token(&storage.owner());
+    storage.put("/photos/one/by-host", "hello").await;
+    let port = storage.service().port();
     for host in ["photos.blob.core.windows.net", "photos.blob.localhost"] {
-        let client = reqwest::Client::builder()
-            .tls_certs_only([reqwest::Certificate::from_pem(&root).unwrap()])
-            .resolve(host, ([127, 0, 0, 1], port).into())
-            .no_proxy()
-            .build()
-            .unwrap();
+        let address = ([127, 0, 0, 1], port).into();
+        let client = https(storage.azure()).resolve(host, address).build().unwrap();
         let get = client
             .get(format!("https://{host}:{port}/one/by-host"))
             .bearer_auth(&token);
         let answer = get.header("x-ms-version", "2025-11-05").send().await.unwrap();
         assert_eq!(answer.text().await.unwrap(), "hello");
     }
-    // A name that says nothing is not taken for an account's.
-    let get = rig.ask("GET /photos/one/by-host").header("host", "photos.example.com");
+    // Another host name does not name an account.
+    let get = storage
+        .ask("GET /photos/one/by-host")
+        .header("host", "photos.example.com");
     assert_eq!(get.token(&token).send().await.text, "hello");
 }
 
 #[tokio::test]
-async fn copies_read_no_more_than_the_caller_may() {
-    let rig = Rig::shared().await;
-    rig.put("/photos/two/secret", "secret").await;
-    rig.put("/photos/blobs/open", "open").await;
-    let writer = rig.identity();
-    rig.give(
+async fn a_copy_reads_only_blobs_that_the_caller_may_read() {
+    let storage = Storage::start().await;
+    storage.put("/photos/two/secret", "secret").await;
+    storage.put("/photos/blobs/open", "open").await;
+    let writer = storage.identity();
+    storage.give(
         writer.id,
         "Storage Blob Data Contributor",
-        &rig.scope("photos", Some("one")),
+        &storage.scope("photos", Some("one")),
     );
-    let token = rig.token(&writer);
-    let url = rig.storage.account_url("photos");
+    let token = storage.token(&writer);
+    let url = storage.service().account_url("photos");
     let copy = async |source: &str| {
-        let put = rig.ask("PUT /photos/one/copied").header("x-ms-copy-source", source);
+        let put = storage.ask("PUT /photos/one/copied").header("x-ms-copy-source", source);
         let put = put.without("x-ms-blob-type").token(&token);
         put.answer().await
     };
-    rig.put("/photos/one/own", "own").await;
+    storage.put("/photos/one/own", "own").await;
     assert_eq!(copy(&format!("{url}/one/own")).await.0, 202);
     assert_eq!(copy(&format!("{url}/blobs/open")).await.0, 202);
     for source in [
@@ -196,7 +196,7 @@ async fn copies_read_no_more_than_the_caller_may() {
         format!("{url}/one/../two/secret"),
         format!("{url}/one/%2e%2e/two/secret"),
         format!("{url}%2Ftwo/secret"),
-        format!("{}/two/secret", rig.storage.account_url("other")),
+        format!("{}/two/secret", storage.service().account_url("other")),
     ] {
         let (status, code) = copy(&source).await;
         assert_eq!(code, "CannotVerifyCopySource", "{status} {source}");

@@ -7,15 +7,15 @@ use reqwest::Response;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::cloud::{APP, Cloud};
+use crate::rig::{APP, Site};
 
 #[tokio::test]
-async fn the_app_is_told_where_a_request_came_from() {
-    let cloud = Cloud::new(&[]).up().await;
-    let host = format!("contoso.localhost:{}", cloud.service.https_port());
-    let request = cloud
+async fn headers_tell_the_app_where_a_request_came_from() {
+    let site = Site::new(&[]).up().await;
+    let host = format!("contoso.localhost:{}", site.service().https_port());
+    let request = site
         .client
-        .get(cloud.url("/headers?a=%2F"))
+        .get(site.url("/headers?a=%2F"))
         .header("X-Forwarded-For", "6.6.6.6")
         .header("X-Forwarded-Proto", "gopher")
         .header("Client-IP", "6.6.6.6")
@@ -35,11 +35,11 @@ async fn the_app_is_told_where_a_request_came_from() {
     assert_eq!(get("max-forwards"), "10");
     assert_eq!(get("x-site-deployment-id"), "contoso");
     assert!(!get("x-arr-log-id").is_empty() && get("x-arr-ssl").contains("CN="));
-    // Nobody takes these away while App Service Authentication is off.
+    // App Service removes these headers only when App Service Authentication is on.
     assert_eq!(get("x-ms-client-principal-name"), "admin");
 
-    let http = format!("http://contoso.localhost:{}", cloud.service.http_port());
-    let headers = cloud
+    let http = format!("http://contoso.localhost:{}", site.service().http_port());
+    let headers = site
         .client
         .get(format!("{http}/headers"))
         .header("X-ARR-SSL", "yes")
@@ -50,28 +50,22 @@ async fn the_app_is_told_where_a_request_came_from() {
     assert_eq!(headers["x-forwarded-proto"], "http");
     assert_eq!(headers.get("x-arr-ssl"), None);
 
-    let echo = cloud
-        .client
-        .post(cloud.url("/echo"))
-        .body("a body")
-        .send()
-        .await
-        .unwrap();
+    let echo = site.client.post(site.url("/echo")).body("a body").send().await.unwrap();
     assert_eq!(echo.headers()["content-length"], "6");
     assert_eq!(echo.text().await.unwrap(), "a body");
 }
 
 #[tokio::test]
-async fn the_host_names_the_app() {
-    let cloud = Cloud::new(&[]).up().await;
-    let port = cloud.service.https_port();
+async fn the_host_selects_the_app() {
+    let site = Site::new(&[]).up().await;
+    let port = site.service().https_port();
     for host in [
         "contoso.localhost",
         "contoso.azurewebsites.net",
         "localhost",
         "127.0.0.1",
     ] {
-        let answer = cloud
+        let answer = site
             .client
             .get(format!("https://{host}:{port}/version"))
             .send()
@@ -79,9 +73,9 @@ async fn the_host_names_the_app() {
             .unwrap();
         assert_eq!(answer.text().await.unwrap(), "1", "{host}");
     }
-    let port = cloud.service.http_port();
+    let port = site.service().http_port();
     for host in ["nobody.localhost", "contoso.example.com", "contoso"] {
-        let answer = cloud
+        let answer = site
             .client
             .get(format!("http://127.0.0.1:{port}/version"))
             .header("Host", host);
@@ -90,16 +84,16 @@ async fn the_host_names_the_app() {
 }
 
 #[tokio::test]
-async fn https_only_redirects() {
-    let cloud = Cloud::with(&[], Options::default(), |app| app.https_only = true)
+async fn an_app_with_https_only_redirects_plain_http() {
+    let site = Site::with(&[], Options::default(), |app| app.https_only = true)
         .up()
         .await;
-    let http = format!("http://contoso.localhost:{}/version?a", cloud.service.http_port());
-    let answer = cloud.client.get(&http).send().await.unwrap();
+    let http = format!("http://contoso.localhost:{}/version?a", site.service().http_port());
+    let answer = site.client.get(&http).send().await.unwrap();
     assert_eq!(answer.status(), 301);
-    assert_eq!(answer.headers()["location"], cloud.url("/version?a"));
-    assert_eq!(cloud.client.post(&http).send().await.unwrap().status(), 307);
-    assert_eq!(cloud.text("/version").await, "1");
+    assert_eq!(answer.headers()["location"], site.url("/version?a"));
+    assert_eq!(site.client.post(&http).send().await.unwrap().status(), 307);
+    assert_eq!(site.text("/version").await, "1");
 }
 
 fn cookies(answer: &Response) -> Vec<String> {
@@ -109,11 +103,11 @@ fn cookies(answer: &Response) -> Vec<String> {
 
 #[tokio::test]
 async fn a_visitor_stays_with_one_instance() {
-    let cloud = Cloud::new(&[]).up().await;
-    assert_eq!(cookies(&cloud.get("/id").await), [""; 0]);
-    cloud.service.scale(APP, 2).await.unwrap();
-    cloud.service.wait_ready(APP).await.unwrap();
-    let answer = cloud.get("/id").await;
+    let site = Site::new(&[]).up().await;
+    assert_eq!(cookies(&site.get("/id").await), [""; 0]);
+    site.service().scale(APP, 2).await.unwrap();
+    site.service().wait_ready(APP).await.unwrap();
+    let answer = site.get("/id").await;
     let set = cookies(&answer);
     assert_eq!(set.len(), 2, "{set:?}");
     assert!(
@@ -124,9 +118,9 @@ async fn a_visitor_stays_with_one_instance() {
     let cookie = set[0].split_once(';').unwrap().0.to_owned();
     assert!(!cookie.contains(&id));
     for _ in 0..20 {
-        let same = cloud
+        let same = site
             .client
-            .get(cloud.url("/id"))
+            .get(site.url("/id"))
             .header("Cookie", &cookie)
             .send()
             .await
@@ -134,22 +128,22 @@ async fn a_visitor_stays_with_one_instance() {
         assert_eq!(cookies(&same), [""; 0]);
         assert_eq!(same.text().await.unwrap(), id);
     }
-    // Whoever names an instance that is not there gets another.
-    let gone = cloud
+    // A cookie for an instance that does not exist is replaced.
+    let gone = site
         .client
-        .get(cloud.url("/id"))
+        .get(site.url("/id"))
         .header("Cookie", "ARRAffinity=gone")
         .send()
         .await
         .unwrap();
     assert_eq!(cookies(&gone).len(), 2);
-    assert_eq!(cookies(&cloud.get("/no-affinity").await), [""; 0]);
-    cloud.change(|app| app.client_affinity_enabled = false);
+    assert_eq!(cookies(&site.get("/no-affinity").await), [""; 0]);
+    site.change(|app| app.client_affinity_enabled = false);
     let mut other = false;
     while !other {
-        let answer = cloud
+        let answer = site
             .client
-            .get(cloud.url("/id"))
+            .get(site.url("/id"))
             .header("Cookie", &cookie)
             .send()
             .await
@@ -160,21 +154,21 @@ async fn a_visitor_stays_with_one_instance() {
 }
 
 #[tokio::test]
-async fn an_app_that_does_not_answer_is_not_waited_for_without_end() {
+async fn a_request_without_an_answer_ends_with_504() {
     let options = Options {
         request_limit: Duration::from_secs(5),
         ..Options::default()
     };
-    let cloud = Cloud::with(&[], options, |_| {}).up().await;
-    assert_eq!(cloud.get("/slow").await.status(), 504);
-    cloud.flag("go", "");
-    assert_eq!(cloud.text("/slow").await, "slow");
+    let site = Site::with(&[], options, |_| {}).up().await;
+    assert_eq!(site.get("/slow").await.status(), 504);
+    site.flag("go", "");
+    assert_eq!(site.text("/slow").await, "slow");
 }
 
 #[tokio::test]
-async fn a_web_socket_is_handed_through() {
-    let cloud = Cloud::new(&[]).up().await;
-    let mut stream = TcpStream::connect(("127.0.0.1", cloud.service.http_port()))
+async fn a_web_socket_is_forwarded() {
+    let site = Site::new(&[]).up().await;
+    let mut stream = TcpStream::connect(("127.0.0.1", site.service().http_port()))
         .await
         .unwrap();
     let request = "GET /ws HTTP/1.1\r\nHost: contoso.localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";

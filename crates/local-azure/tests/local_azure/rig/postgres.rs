@@ -1,104 +1,128 @@
-//! A server for the tests, and the clients that it is judged by.
+//! A PostgreSQL server, and the clients that sign in.
 
 use std::fs;
 use std::io::Write as _;
+use std::ops::Deref;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use futures_util::FutureExt as _;
+use local_azure::Error;
 use local_azure::postgres::Postgres;
-use local_azure::state::{Application, Group, ManagedIdentity, PostgresServer, Principal, State, User};
+use local_azure::state::{Application, Group, PostgresServer, Principal, State, User};
+use local_azure::testing::{Cloud, patiently};
 use local_azure::tokens::{Claims, POSTGRES};
-use local_azure::{Azure, Result};
 use serde_json::Value;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Executor as _};
 use uuid::Uuid;
 
-pub const SERVER: &str = "tests";
-/// The identity of the tutorial that the sample comes from.
+use super::{change, cloud, identity, script};
+
+pub const SERVER: &str = local_azure::testing::POSTGRES_SERVER;
+/// The identity that the tutorial of the sample names.
 pub const IDENTITY: &str = "UAManagedIdentityPythonTest";
 /// The Entra administrator.
 pub const ADMIN: &str = "ada@contoso.onmicrosoft.com";
-/// A user who is no administrator.
+/// A user without administrator rights.
 pub const USER: &str = "bob@contoso.onmicrosoft.com";
 pub const GROUP: &str = "Readers of reviews";
 /// The administrator with a password.
 pub const PASSWORD_ADMIN: &str = "dbadmin";
 
-/// When the test fails, the server's log is printed.
-pub struct Rig {
-    pub postgres: Option<Postgres>,
-    pub azure: Azure,
-    pub folder: Option<tempfile::TempDir>,
+/// A server with an administrator of each kind.
+pub struct Server(Cloud);
+
+impl Deref for Server {
+    type Target = Cloud;
+
+    fn deref(&self) -> &Cloud {
+        &self.0
+    }
 }
 
-impl Rig {
-    /// A server with an administrator of each kind, in a folder that nobody else may enter.
+impl Server {
     pub async fn start() -> Self {
-        Self::start_with(|_| {}).await
+        Self::of(cloud(fill)).await
     }
 
-    /// A server that takes tokens only.
+    /// A server that accepts only tokens.
     pub async fn start_without_passwords() -> Self {
-        Self::start_with(|state| state.postgres_servers[0].administrator_login = None).await
+        let cloud = cloud(|state| {
+            fill(state);
+            state.postgres_servers[0].administrator_login = None;
+        });
+        Self::of(cloud).await
     }
 
-    async fn start_with(change: impl FnOnce(&mut State)) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o700)).unwrap();
-        let azure = Azure::open(&folder.path().join("state")).unwrap();
-        azure
-            .change(|state| {
-                fill(state);
-                change(state);
-                Ok(())
-            })
-            .unwrap();
-        let postgres = Postgres::start(&azure, SERVER).await.unwrap();
-        Self {
-            postgres: Some(postgres),
-            azure,
-            folder: Some(folder),
+    /// A server whose data initdb makes, as outside of tests, in place of a copy.
+    pub async fn start_with_new_data() -> Self {
+        let cloud = cloud(fill);
+        drop(Postgres::start(cloud.azure(), SERVER).await.unwrap());
+        Self::of(cloud).await
+    }
+
+    async fn of(cloud: Cloud) -> Self {
+        cloud.postgres().await;
+        Self(cloud)
+    }
+
+    /// The server after a reboot of the machine.
+    pub async fn reopen(self) -> Self {
+        Self::of(self.0.reopen()).await
+    }
+
+    /// Starts a stopped server again.
+    pub async fn start_again(&self) {
+        // Another program may have its port for a moment.
+        patiently("the server has its port again", async || {
+            match self.postgres().start_again().await {
+                Err(Error::PortTaken { .. }) => None,
+                started => Some(started.unwrap()),
+            }
+        })
+        .await;
+    }
+
+    pub async fn restart(&self) {
+        match self.postgres().restart().await {
+            Err(Error::PortTaken { .. }) => self.start_again().await,
+            restarted => restarted.unwrap(),
         }
     }
 
     pub fn postgres(&self) -> &Postgres {
-        self.postgres.as_ref().unwrap()
+        self.0.postgres().now_or_never().expect("it was started")
     }
 
-    /// The principal of that display name.
+    /// The principal with that display name.
     pub fn principal(&self, name: &str) -> Principal {
-        self.azure.read(|state| state.find_principal(name)).unwrap()
+        self.azure().read(|state| state.find_principal(name)).unwrap()
     }
 
-    /// A good token of the principal of that name.
+    /// A valid token of the principal with that name.
     pub fn token(&self, name: &str) -> String {
-        self.azure.token(&self.principal(name), POSTGRES)
+        self.azure().token(&self.principal(name), POSTGRES)
     }
 
-    /// A token that is properly signed, and changed before.
+    /// A token whose claims are changed before it is signed.
     pub fn changed_token(&self, name: &str, change: impl FnOnce(&mut Claims)) -> String {
-        let mut claims = self.azure.claims(&self.principal(name), POSTGRES);
+        let mut claims = self.azure().claims(&self.principal(name), POSTGRES);
         change(&mut claims);
-        self.azure.sign(&claims)
+        self.azure().sign(&claims)
     }
 
-    /// Changes the state, and lets the server know.
-    pub async fn change(&self, change: impl FnOnce(&mut State)) {
-        self.azure
-            .change(|state| {
-                change(state);
-                Ok(())
-            })
-            .unwrap();
+    /// Changes the state, and updates the server.
+    pub async fn change(&self, what: impl FnOnce(&mut State)) {
+        change(self.azure(), what);
         self.postgres().sync_directory().await.unwrap();
     }
 
-    /// Where somebody signs in.
+    /// A user who signs in.
     pub fn sign_in(&self, user: &str, password: &str) -> SignIn<'_> {
         SignIn {
-            rig: self,
+            server: self,
             user: user.to_owned(),
             password: password.to_owned(),
             database: "postgres".to_owned(),
@@ -107,18 +131,18 @@ impl Rig {
         }
     }
 
-    /// The Entra administrator by psql.
+    /// Runs SQL by psql as the Entra administrator.
     pub fn admin_psql(&self, sql: &str) -> Result<String, String> {
         self.sign_in(ADMIN, &self.token(ADMIN)).psql(sql)
     }
 
-    /// Runs the superuser's command.
+    /// Runs a command as the superuser.
     pub async fn superuser(&self, database: &str, command: &str) {
         let mut connection = self.postgres().superuser(database).await.unwrap();
         connection.execute(AssertSqlSafe(command.to_owned())).await.unwrap();
     }
 
-    /// Makes the role of the tutorial's identity.
+    /// Creates the role of the tutorial's identity.
     pub fn create_identity_role(&self) {
         let sql = format!("select pgaadauth_create_principal('{IDENTITY}', false, false)");
         self.admin_psql(&sql).unwrap();
@@ -127,24 +151,14 @@ impl Rig {
     /// Why the last sign-in by token was refused.
     pub fn last_refusal(&self) -> String {
         let last = self.postgres().verdicts().pop().unwrap();
-        last.refusal.unwrap_or_else(|| format!("{} was let in", last.role))
+        last.refusal.unwrap_or_else(|| format!("{} was accepted", last.role))
     }
 }
 
-impl Drop for Rig {
-    fn drop(&mut self) {
-        if std::thread::panicking()
-            && let Some(postgres) = &self.postgres
-        {
-            eprintln!("PostgreSQL's log:\n{}", postgres.log());
-        }
-    }
-}
-
-/// Somebody who signs in.
+/// A user who signs in.
 #[derive(Clone)]
 pub struct SignIn<'a> {
-    rig: &'a Rig,
+    server: &'a Server,
     pub user: String,
     pub password: String,
     pub database: String,
@@ -158,29 +172,17 @@ impl SignIn<'_> {
         self
     }
 
-    /// What psql prints, without headers; otherwise its errors.
+    /// The output of psql without headers, or its errors.
     pub fn psql(&self, sql: &str) -> Result<String, String> {
         let mut psql = Command::new("psql");
-        psql.args([
-            "-X",
-            "-A",
-            "-t",
-            "-w",
-            "-q",
-            "-v",
-            "ON_ERROR_STOP=1",
-            "-v",
-            "VERBOSITY=default",
-        ]);
+        psql.args(["-X", "-A", "-t", "-w", "-q"]);
+        psql.args(["-v", "ON_ERROR_STOP=1", "-v", "VERBOSITY=default"]);
         self.run(psql, sql, "psql, of Debian's package postgresql-client,")
     }
 
-    /// The rows that psycopg gets; otherwise its errors.
+    /// The rows that psycopg returns, or its errors.
     pub fn psycopg(&self, sql: &str) -> Result<Value, String> {
-        let clients = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients");
-        let mut python = Command::new(clients.join(".venv/bin/python"));
-        python.arg(clients.join("postgres.py"));
-        let text = self.run(python, sql, "psycopg, in tests/clients/.venv,")?;
+        let text = self.run(script("postgres.py"), sql, "psycopg, in tests/clients/.venv,")?;
         Ok(serde_json::from_str(&text).unwrap())
     }
 
@@ -191,25 +193,26 @@ impl SignIn<'_> {
             .env("LC_ALL", "C.UTF-8")
             .env("PGHOST", self.host)
             .env("PGHOSTADDR", "127.0.0.1")
-            .env("PGPORT", self.rig.postgres().port().to_string())
+            .env("PGPORT", self.server.postgres().port().to_string())
             .env("PGDATABASE", &self.database)
             .env("PGUSER", &self.user)
             .env("PGPASSWORD", &self.password)
             .env("PGSSLMODE", self.mode)
-            .env("PGSSLROOTCERT", self.rig.azure.authority().file())
+            .env("PGSSLROOTCERT", self.server.azure().authority().file())
             .env("PGCONNECT_TIMEOUT", "30")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn();
-        let mut child = child.unwrap_or_else(|error| panic!("{what} is not there ({error}): run ./test.sh"));
-        // It may have ended without reading.
+        let mut child =
+            child.unwrap_or_else(|error| panic!("{what} does not start ({error}): run ./test.sh, which installs it"));
+        // It may end before it reads all.
         let _ = child.stdin.take().unwrap().write_all(sql.as_bytes());
         let output = child.wait_with_output().unwrap();
         let errors = String::from_utf8(output.stderr).unwrap();
         assert!(
             !errors.contains("No module named"),
-            "{what} is not there: run ./test.sh"
+            "{what} is missing: run ./test.sh, which installs it"
         );
         if output.status.success() {
             Ok(String::from_utf8(output.stdout).unwrap().trim_end().to_owned())
@@ -227,7 +230,7 @@ impl SignIn<'_> {
     pub fn options(&self) -> PgConnectOptions {
         PgConnectOptions::new_without_pgpass()
             .host(self.host)
-            .port(self.rig.postgres().port())
+            .port(self.server.postgres().port())
             .username(&self.user)
             .password(&self.password)
             .database(&self.database)
@@ -235,13 +238,8 @@ impl SignIn<'_> {
                 "disable" => PgSslMode::Disable,
                 _ => PgSslMode::VerifyFull,
             })
-            .ssl_root_cert(self.rig.azure.authority().file())
+            .ssl_root_cert(self.server.azure().authority().file())
     }
-}
-
-/// A managed identity of that name.
-pub fn identity(state: &State, name: &str) -> ManagedIdentity {
-    ManagedIdentity::new(state.resource_id("rg", "Microsoft.ManagedIdentity/userAssignedIdentities", name))
 }
 
 fn fill(state: &mut State) {
@@ -249,8 +247,7 @@ fn fill(state: &mut State) {
         id: Uuid::new_v4(),
         user_principal_name: name.to_owned(),
     };
-    state.identities.push(identity(state, IDENTITY));
-    state.identities.push(identity(state, "other"));
+    state.identities = vec![identity(state, IDENTITY), identity(state, "other")];
     let (ada, bob) = (user(ADMIN), user(USER));
     state.directory.groups.push(Group {
         id: Uuid::new_v4(),
@@ -265,7 +262,7 @@ fn fill(state: &mut State) {
         certificates: Vec::new(),
         federated_credentials: Vec::new(),
     });
-    state.postgres_servers.push(PostgresServer {
+    state.postgres_servers = vec![PostgresServer {
         name: SERVER.to_owned(),
         resource_group: "rg".to_owned(),
         location: "eastus".to_owned(),
@@ -273,11 +270,11 @@ fn fill(state: &mut State) {
         administrator_login: Some(PASSWORD_ADMIN.to_owned()),
         entra_administrators: vec![ada.id],
         databases: vec!["Reviews of 'restaurants'".to_owned()],
-    });
+    }];
     state.directory.users.extend([ada, bob]);
 }
 
-/// Whether a folder can be entered by its owner alone.
+/// Whether only its owner may use a file or enter a folder.
 pub fn is_private(folder: &Path) -> bool {
     fs::metadata(folder).unwrap().permissions().mode().trailing_zeros() >= 6
 }

@@ -12,13 +12,13 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-use super::rig::{AUDIENCE, Cloud, STORAGE, SUBJECT, send};
+use crate::rig::{AUDIENCE, STORAGE, SUBJECT, Tenant, send};
 
 const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
 type Pairs = Vec<(&'static str, String)>;
 
-/// A request for a token without any proof, for an application or a managed identity.
+/// A request for a token of an application or a managed identity, without credentials.
 fn request(client_id: Uuid) -> Pairs {
     vec![
         ("grant_type", "client_credentials".to_owned()),
@@ -40,12 +40,12 @@ fn asserting(client_id: Uuid, assertion: &str) -> Pairs {
     with(pairs, "client_assertion", assertion)
 }
 
-impl Cloud {
+impl Tenant {
     async fn post(&self, form: &Pairs) -> (u16, Value) {
-        send(self.https().post(self.entra.token_url()).form(form)).await
+        send(self.https().post(self.entra().token_url()).form(form)).await
     }
 
-    /// The claims of the token that the request is answered with.
+    /// The claims of the token in the response.
     async fn granted(&self, form: &Pairs) -> local_azure::tokens::Claims {
         let (status, answer) = self.post(form).await;
         assert_eq!(status, 200, "{answer}");
@@ -60,7 +60,7 @@ impl Cloud {
         assert!(description.starts_with(&format!("AADSTS{code}: ")), "{description}");
     }
 
-    /// An assertion that the application's certificate signs.
+    /// An assertion that is signed by the application's certificate.
     fn assertion(&self, change: impl FnOnce(&mut Header, &mut Value)) -> String {
         self.assertion_by(&self.key, change)
     }
@@ -72,7 +72,7 @@ impl Cloud {
         header.x5t_s256 = Some(URL_SAFE_NO_PAD.encode(Sha256::digest(&certificate)));
         let client = self.application.client_id;
         let mut claims = json!({
-            "aud": self.entra.token_url(), "iss": client, "sub": client, "jti": Uuid::new_v4(),
+            "aud": self.entra().token_url(), "iss": client, "sub": client, "jti": Uuid::new_v4(),
             "nbf": now(), "exp": now() + 600,
         });
         change(&mut header, &mut claims);
@@ -82,9 +82,9 @@ impl Cloud {
 }
 
 #[tokio::test]
-async fn the_discovery_documents_say_where_everything_is() {
-    let cloud = Cloud::start();
-    let (host, tenant) = (cloud.entra.authority_host(), cloud.tenant());
+async fn the_discovery_documents_contain_valid_addresses() {
+    let cloud = Tenant::start();
+    let (host, tenant) = (cloud.entra().authority_host(), cloud.tenant());
     let get = async |path: &str| send(cloud.https().get(format!("{host}{path}"))).await;
     for (path, issuer, keys, token) in [
         (
@@ -136,9 +136,9 @@ async fn the_discovery_documents_say_where_everything_is() {
 }
 
 #[tokio::test]
-async fn a_reader_that_fetches_again_knows_a_rotated_key() {
-    let cloud = Cloud::start();
-    let url = format!("{}common/discovery/keys", cloud.entra.authority_host());
+async fn a_rotated_key_is_published() {
+    let cloud = Tenant::start();
+    let url = format!("{}common/discovery/keys", cloud.entra().authority_host());
     let kids = async || {
         let (_, keys) = send(cloud.https().get(&url)).await;
         let keys = keys["keys"].as_array().unwrap().clone();
@@ -147,9 +147,9 @@ async fn a_reader_that_fetches_again_knows_a_rotated_key() {
             .collect::<Vec<_>>()
     };
     let before = kids().await;
-    cloud.azure.keys().rotate().unwrap();
-    cloud.azure.keys().rotate().unwrap();
-    let token = cloud.azure.token(&cloud.user.principal(), STORAGE);
+    cloud.azure().keys().rotate().unwrap();
+    cloud.azure().keys().rotate().unwrap();
+    let token = cloud.azure().token(&cloud.user.principal(), STORAGE);
     let kid = jsonwebtoken::decode_header(&token).unwrap().kid.unwrap();
     assert!(!before.contains(&kid));
     let after = kids().await;
@@ -158,7 +158,7 @@ async fn a_reader_that_fetches_again_knows_a_rotated_key() {
 
 #[tokio::test]
 async fn a_secret_is_exchanged_for_a_token() {
-    let cloud = Cloud::start();
+    let cloud = Tenant::start();
     let application = &cloud.application;
     let form = with(request(application.client_id), "client_secret", &cloud.secret);
     let (status, answer) = cloud.post(&form).await;
@@ -171,7 +171,7 @@ async fn a_secret_is_exchanged_for_a_token() {
     assert_eq!(answer.as_object().unwrap().len(), 4);
 
     // Version 1.0, with the secret by HTTP Basic and the slashes of clients that join addresses as text.
-    let url = format!("{}/{}//oauth2/token", cloud.entra.authority_host(), cloud.tenant());
+    let url = format!("{}/{}//oauth2/token", cloud.entra().authority_host(), cloud.tenant());
     let form = [
         ("grant_type", "client_credentials"),
         ("resource", "https://management.azure.com/"),
@@ -190,7 +190,7 @@ async fn a_secret_is_exchanged_for_a_token() {
     assert_eq!(answer["resource"], "https://management.azure.com/");
 
     let another = cloud
-        .azure
+        .azure()
         .change(|state| Ok(add_secret(&mut state.directory.applications[0])))
         .unwrap();
     for secret in [&another, &cloud.secret] {
@@ -200,8 +200,8 @@ async fn a_secret_is_exchanged_for_a_token() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_a_request_is_said_as_entra_says_it() {
-    let cloud = Cloud::start();
+async fn errors_are_those_of_entra() {
+    let cloud = Tenant::start();
     let good = with(request(cloud.application.client_id), "client_secret", &cloud.secret);
     for (name, value, status, error, code) in [
         ("grant_type", "", 400, "invalid_request", 900_144),
@@ -248,16 +248,16 @@ async fn what_is_wrong_with_a_request_is_said_as_entra_says_it() {
     }
 
     for (tenant, code) in [(Uuid::new_v4().to_string(), 90002), ("common".to_owned(), 50059)] {
-        let url = format!("{}{tenant}/oauth2/v2.0/token", cloud.entra.authority_host());
+        let url = format!("{}{tenant}/oauth2/v2.0/token", cloud.entra().authority_host());
         let (status, answer) = send(cloud.https().post(url).form(&good)).await;
         assert_eq!((status, &answer["error_codes"]), (400, &json!([code])));
     }
 
-    // The correlation id is the client's.
+    // The correlation id is the one of the client.
     let id = Uuid::new_v4();
     let request = cloud
         .https()
-        .post(cloud.entra.token_url())
+        .post(cloud.entra().token_url())
         .header("client-request-id", id.to_string());
     let (_, answer) = send(request).await;
     assert_eq!(answer["correlation_id"], json!(id));
@@ -267,13 +267,13 @@ async fn what_is_wrong_with_a_request_is_said_as_entra_says_it() {
 }
 
 #[tokio::test]
-async fn an_assertion_is_taken_that_the_applications_certificate_signed() {
-    let cloud = Cloud::start();
+async fn only_an_assertion_signed_by_the_certificate_of_the_application_is_accepted() {
+    let cloud = Tenant::start();
     let client = cloud.application.client_id;
     let claims = cloud.granted(&asserting(client, &cloud.assertion(|_, _| {}))).await;
     assert_eq!((claims.oid, claims.appidacr.as_str()), (cloud.application.id, "2"));
-    let issuer = cloud.azure.issuer();
-    let other_host = cloud.entra.token_url().replace("localhost", "127.0.0.1");
+    let issuer = cloud.azure().issuer();
+    let other_host = cloud.entra().token_url().replace("localhost", "127.0.0.1");
     for audience in [issuer, other_host] {
         let assertion = cloud.assertion(|header, claims| {
             header.alg = Algorithm::RS256;
@@ -340,10 +340,10 @@ async fn an_assertion_is_taken_that_the_applications_certificate_signed() {
 }
 
 #[tokio::test]
-async fn a_token_of_a_trusted_issuer_is_taken() {
-    let cloud = Cloud::start();
+async fn only_a_token_of_a_trusted_issuer_is_accepted() {
+    let cloud = Tenant::start();
     let application = &cloud.application;
-    let token = cloud.entra.workload_token(SUBJECT, AUDIENCE);
+    let token = cloud.entra().workload_token(SUBJECT, AUDIENCE);
     let claims = cloud.granted(&asserting(application.client_id, &token)).await;
     assert_eq!((claims.oid, claims.appidacr.as_str()), (application.id, "2"));
     let claims = cloud.granted(&asserting(cloud.user.client_id, &token)).await;
@@ -352,14 +352,17 @@ async fn a_token_of_a_trusted_issuer_is_taken() {
 
     let client = application.client_id;
     let (rest, _) = token.rsplit_once('.').unwrap();
-    let other = cloud.azure.token(&cloud.user.principal(), STORAGE);
+    let other = cloud.azure().token(&cloud.user.principal(), STORAGE);
     let (_, signature) = other.rsplit_once('.').unwrap();
-    let elsewhere = Cloud::start();
+    let elsewhere = Tenant::start();
     for (assertion, code) in [
-        (cloud.entra.workload_token("somebody", AUDIENCE), 700_213),
-        (cloud.entra.workload_token(&SUBJECT.to_uppercase(), AUDIENCE), 7_002_138),
-        (cloud.entra.workload_token(SUBJECT, "api://other"), 700_212),
-        (elsewhere.entra.workload_token(SUBJECT, AUDIENCE), 700_211),
+        (cloud.entra().workload_token("somebody", AUDIENCE), 700_213),
+        (
+            cloud.entra().workload_token(&SUBJECT.to_uppercase(), AUDIENCE),
+            7_002_138,
+        ),
+        (cloud.entra().workload_token(SUBJECT, "api://other"), 700_212),
+        (elsewhere.entra().workload_token(SUBJECT, AUDIENCE), 700_211),
         (format!("{rest}.{signature}"), 700_027),
     ] {
         cloud
@@ -370,11 +373,11 @@ async fn a_token_of_a_trusted_issuer_is_taken() {
         .refused(&asserting(cloud.other.client_id, &token), 401, "invalid_client", 70025)
         .await;
 
-    // An issuer that is trusted and does not answer.
-    let issuer = elsewhere.entra.workload_issuer();
-    let foreign = elsewhere.entra.workload_token(SUBJECT, AUDIENCE);
+    // A trusted issuer that does not answer.
+    let issuer = elsewhere.entra().workload_issuer();
+    let foreign = elsewhere.entra().workload_token(SUBJECT, AUDIENCE);
     cloud
-        .azure
+        .azure()
         .change(|state| {
             state.directory.applications[0]
                 .federated_credentials

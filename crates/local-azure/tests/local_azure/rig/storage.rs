@@ -1,77 +1,65 @@
-//! A Blob Storage for tests, and those who ask it.
+//! Blob Storage, and requests to it.
 
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::ops::Deref;
 
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::header::{AUTHORIZATION, HOST};
 use axum::http::{HeaderMap, StatusCode, Uri};
+use futures_util::FutureExt as _;
 use http_body_util::BodyExt as _;
-use local_azure::Azure;
 use local_azure::proxy::{self, Client};
 use local_azure::state::{
-    Container, Group, ManagedIdentity, Principal, PublicAccess, ResourceGroup, RoleAssignment, RoleDefinition, State,
-    StorageAccount,
+    Container, Group, Principal, PublicAccess, ResourceGroup, RoleAssignment, RoleDefinition, State, StorageAccount,
 };
 use local_azure::storage::BlobStorage;
-use local_azure::testing::azurite;
+use local_azure::testing::Cloud;
 use local_azure::tokens::{Claims, STORAGE};
-use tokio::sync::OnceCell;
 use uuid::Uuid;
+
+use super::{change, cloud, identity};
 
 pub const VERSION: &str = "2025-11-05";
 
-/// A state with two accounts, `photos` and `other`, each with the containers `one`, `two`, and the open ones `blobs`
-/// and `listed`; and their service. It is the test's own use of them: when the test fails, Azurite's log is printed.
-pub struct Rig {
-    pub azure: Azure,
-    pub storage: Arc<BlobStorage>,
+/// Two accounts, `photos` and `other`, each with the private containers `one` and `two` and the public ones `blobs` and
+/// `listed`.
+pub struct Storage(Cloud);
+
+impl Deref for Storage {
+    type Target = Cloud;
+
+    fn deref(&self) -> &Cloud {
+        &self.0
+    }
 }
 
-impl Rig {
-    /// The one that most tests share, with identities of their own: Azurite takes seconds to start.
-    pub async fn shared() -> Self {
-        static SHARED: OnceCell<Rig> = OnceCell::const_new();
-        let shared = SHARED.get_or_init(|| async {
-            let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("storage");
-            let _ = std::fs::remove_dir_all(&folder);
-            Self::start(&folder).await
+impl Storage {
+    pub async fn start() -> Self {
+        let cloud = cloud(|state| {
+            state.resource_groups.push(ResourceGroup::new("rg", "eastus"));
+            state.resource_groups.push(ResourceGroup::new("rg2", "eastus"));
+            state.storage_accounts = vec![account("photos", "rg", true), account("other", "rg2", false)];
         });
-        let shared = shared.await;
-        Self {
-            azure: shared.azure.clone(),
-            storage: shared.storage.clone(),
-        }
+        cloud.blob_storage().await;
+        Self(cloud)
     }
 
-    /// One with the state of that folder, made if there is none.
-    pub async fn start(folder: &Path) -> Self {
-        let azure = Azure::open(folder).unwrap();
-        if azure.read(|state| state.storage_accounts.is_empty()) {
-            azure
-                .change(|state| {
-                    state.resource_groups.push(ResourceGroup::new("rg", "eastus"));
-                    state.resource_groups.push(ResourceGroup::new("rg2", "eastus"));
-                    state.storage_accounts.push(account("photos", "rg", true));
-                    state.storage_accounts.push(account("other", "rg2", false));
-                    Ok(())
-                })
-                .unwrap();
-        }
-        let storage = BlobStorage::start(&azure, 0, azurite()).await.unwrap();
-        Self {
-            azure,
-            storage: Arc::new(storage),
-        }
+    /// The same accounts after a reboot of the machine.
+    pub async fn reopen(self) -> Self {
+        let cloud = self.0.reopen();
+        cloud.blob_storage().await;
+        Self(cloud)
+    }
+
+    pub fn service(&self) -> &BlobStorage {
+        self.0.blob_storage().now_or_never().expect("it was started")
     }
 
     /// A new identity without any role.
     pub fn identity(&self) -> Principal {
         let name = format!("identity-{}", fastrand::u64(..));
-        let identity = self.azure.change(|state| {
-            let id = state.resource_id("rg", "Microsoft.ManagedIdentity/userAssignedIdentities", &name);
-            let identity = ManagedIdentity::new(id);
+        let identity = self.azure().change(|state| {
+            let identity = identity(state, &name);
             state.identities.push(identity.clone());
             Ok(identity)
         });
@@ -91,18 +79,13 @@ impl Rig {
         id
     }
 
-    pub fn change(&self, change: impl FnOnce(&mut State)) {
-        self.azure
-            .change(|state| {
-                change(state);
-                Ok(())
-            })
-            .unwrap();
+    pub fn change(&self, what: impl FnOnce(&mut State)) {
+        change(self.azure(), what);
     }
 
     /// The id of an account, or of a container in it.
     pub fn scope(&self, account: &str, container: Option<&str>) -> String {
-        self.azure.read(|state| {
+        self.azure().read(|state| {
             let found = state
                 .storage_accounts
                 .iter()
@@ -116,7 +99,7 @@ impl Rig {
         })
     }
 
-    /// Gives a role; what it returns takes it away again.
+    /// Assigns a role, and returns the name of the assignment for [`Storage::take`].
     pub fn give(&self, principal: Uuid, role: &str, scope: &str) -> Uuid {
         let name = Uuid::new_v4();
         self.change(|state| {
@@ -130,33 +113,34 @@ impl Rig {
         name
     }
 
+    /// Removes a role assignment.
     pub fn take(&self, assignment: Uuid) {
         self.change(|state| state.role_assignments.retain(|there| there.name != assignment));
     }
 
-    /// An identity that may do everything with the data of both accounts.
+    /// A new identity with all permissions for the data of both accounts.
     pub fn owner(&self) -> Principal {
         let owner = self.identity();
         let everywhere = self
-            .azure
+            .azure()
             .read(|state| format!("/subscriptions/{}", state.subscription));
         self.give(owner.id, "Storage Blob Data Owner", &everywhere);
         owner
     }
 
     pub fn token(&self, principal: &Principal) -> String {
-        self.azure.token(principal, STORAGE)
+        self.azure().token(principal, STORAGE)
     }
 
-    /// A token that says something else.
+    /// A token whose claims are changed before it is signed.
     pub fn changed(&self, principal: &Principal, change: impl FnOnce(&mut Claims)) -> String {
-        let mut claims = self.azure.claims(principal, STORAGE);
+        let mut claims = self.azure().claims(principal, STORAGE);
         change(&mut claims);
-        self.azure.sign(&claims)
+        self.azure().sign(&claims)
     }
 
     pub fn key(&self, account: &str) -> String {
-        self.azure.read(|state| {
+        self.azure().read(|state| {
             let found = state.storage_accounts.iter().find(|found| found.name == account);
             found.unwrap().key.clone()
         })
@@ -164,25 +148,25 @@ impl Rig {
 
     /// A client that trusts the authority and sends paths as they are.
     pub fn client(&self) -> Client {
-        proxy::client(self.azure.authority().client().unwrap())
+        proxy::client(self.azure().authority().client().unwrap())
     }
 
-    /// Asks by method and path, such as `GET /photos/one/blob`.
+    /// A request with a method and a path, such as `GET /photos/one/blob`.
     pub fn ask(&self, what: &str) -> Ask<'_> {
         let (method, path) = what.split_once(' ').unwrap();
         let mut request = Request::new(Body::empty());
         *request.method_mut() = method.parse().unwrap();
         *request.uri_mut() = path.parse().unwrap();
-        let host = format!("127.0.0.1:{}", self.storage.port());
+        let host = format!("127.0.0.1:{}", self.service().port());
         request.headers_mut().insert(HOST, host.parse().unwrap());
-        let ask = Ask { rig: self, request }.header("x-ms-version", VERSION);
+        let ask = Ask { storage: self, request }.header("x-ms-version", VERSION);
         if method == "PUT" && !path.contains('?') {
             return ask.header("x-ms-blob-type", "BlockBlob").body("x");
         }
         ask
     }
 
-    /// Makes a blob.
+    /// Creates a blob.
     pub async fn put(&self, path: &str, content: &'static str) {
         let owner = self.owner();
         let put = self
@@ -194,21 +178,13 @@ impl Rig {
     }
 }
 
-impl Drop for Rig {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            eprintln!("Azurite said:\n{}", self.storage.log());
-        }
-    }
-}
-
 /// A request.
 pub struct Ask<'a> {
-    rig: &'a Rig,
+    storage: &'a Storage,
     request: Request,
 }
 
-/// An answer.
+/// The response to a request.
 #[derive(Debug)]
 pub struct Answer {
     pub status: StatusCode,
@@ -238,10 +214,12 @@ impl Ask<'_> {
     }
 
     pub async fn send(self) -> Answer {
-        let base: Uri = format!("https://127.0.0.1:{}", self.rig.storage.port())
+        let base: Uri = format!("https://127.0.0.1:{}", self.storage.service().port())
             .parse()
             .unwrap();
-        let answer = proxy::forward(&self.rig.client(), &base, self.request).await.unwrap();
+        let answer = proxy::forward(&self.storage.client(), &base, self.request)
+            .await
+            .unwrap();
         let (parts, body) = answer.into_parts();
         let code = parts.headers.get("x-ms-error-code");
         Answer {
@@ -252,21 +230,11 @@ impl Ask<'_> {
         }
     }
 
-    /// The status and, of an error, its code.
+    /// The status and, if it is an error, its code.
     pub async fn answer(self) -> (u16, String) {
         let answer = self.send().await;
         (answer.status.as_u16(), answer.code)
     }
-}
-
-/// The Python of the clients' environment.
-pub fn python() -> PathBuf {
-    let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients/.venv/bin/python");
-    assert!(
-        python.exists(),
-        "Python's clients of Azure are not installed. Run ./test.sh, which installs what the tests need."
-    );
-    python
 }
 
 pub fn account(name: &str, group: &str, is_open: bool) -> StorageAccount {

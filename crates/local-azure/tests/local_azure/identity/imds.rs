@@ -1,12 +1,12 @@
-//! The contract of IMDS, by plain HTTP.
+//! The endpoint of IMDS, by plain HTTP.
 
 use serde_json::json;
 
-use super::rig::{Cloud, STORAGE, http, send};
+use crate::rig::{STORAGE, Tenant, http, send};
 
 #[tokio::test]
-async fn a_token_comes_with_every_number_as_a_text() {
-    let cloud = Cloud::start();
+async fn numbers_in_the_response_are_strings() {
+    let cloud = Tenant::start();
     let (status, answer) = send(cloud.imds(&format!("resource={STORAGE}"))).await;
     assert_eq!(status, 200, "{answer}");
     let claims = cloud.verified(answer["access_token"].as_str().unwrap(), STORAGE);
@@ -26,8 +26,8 @@ async fn a_token_comes_with_every_number_as_a_text() {
 }
 
 #[tokio::test]
-async fn an_identity_is_named_by_each_of_its_ids_or_is_the_only_one() {
-    let cloud = Cloud::start();
+async fn an_identity_is_found_by_each_of_its_ids_or_is_the_only_one() {
+    let cloud = Tenant::start();
     let (user, system) = (&cloud.user, &cloud.system);
     let oid = async |query: &str| {
         let (status, answer) = send(cloud.imds(&format!("resource={STORAGE}&{query}"))).await;
@@ -50,8 +50,8 @@ async fn an_identity_is_named_by_each_of_its_ids_or_is_the_only_one() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_is_said_as_imds_says_it() {
-    let cloud = Cloud::start();
+async fn errors_are_those_of_imds() {
+    let cloud = Tenant::start();
     let (user, other) = (&cloud.user, &cloud.other);
     for (query, error, said) in [
         (String::new(), "invalid_request", "Required audience parameter"),
@@ -99,11 +99,11 @@ async fn what_is_wrong_is_said_as_imds_says_it() {
 }
 
 #[tokio::test]
-async fn the_version_and_the_headers_are_looked_at() {
-    let cloud = Cloud::start();
+async fn a_request_needs_the_version_and_the_headers() {
+    let cloud = Tenant::start();
     let url = format!(
         "{}/metadata/identity/oauth2/token?resource={STORAGE}",
-        cloud.endpoints.imds_host()
+        cloud.endpoints().imds_host()
     );
     let get = |version: &str| http().get(format!("{url}{version}"));
     for version in ["2018-02-01", "2019-08-01", "2021-02-01"] {
@@ -113,7 +113,7 @@ async fn the_version_and_the_headers_are_looked_at() {
     let version = "&api-version=2018-02-01";
     for (request, error) in [
         (get(version), "bad_request_102"),
-        // What clients look for an IMDS with.
+        // The request by which clients probe for an IMDS.
         (get(""), "bad_request_102"),
         (get(version).header("Metadata", "false"), "bad_request_102"),
         (get("").header("Metadata", "true"), "invalid_request"),

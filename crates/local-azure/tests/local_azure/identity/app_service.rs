@@ -1,12 +1,12 @@
-//! App Service's contract, by plain HTTP.
+//! The endpoint of App Service, by plain HTTP.
 
 use serde_json::json;
 
-use super::rig::{Cloud, STORAGE, http, send};
+use crate::rig::{STORAGE, Tenant, http, send};
 
 #[tokio::test]
 async fn a_token_comes_in_azures_form() {
-    let cloud = Cloud::start();
+    let cloud = Tenant::start();
     let before = local_azure::tokens::now();
     let (status, answer) = send(cloud.app_service(&format!("resource={STORAGE}/"))).await;
     assert_eq!(status, 200, "{answer}");
@@ -30,8 +30,8 @@ async fn a_token_comes_in_azures_form() {
 }
 
 #[tokio::test]
-async fn an_identity_is_named_by_each_of_its_ids() {
-    let cloud = Cloud::start();
+async fn an_identity_is_found_by_each_of_its_ids() {
+    let cloud = Tenant::start();
     let user = &cloud.user;
     for id in [
         format!("client_id={}", user.client_id),
@@ -51,9 +51,9 @@ async fn an_identity_is_named_by_each_of_its_ids() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_is_said_as_azure_says_it() {
+async fn errors_are_those_of_azure() {
     const NOT_ASSIGNED: &str = "No User Assigned or Delegated Managed Identity found";
-    let cloud = Cloud::start();
+    let cloud = Tenant::start();
     let (system, user, other) = (&cloud.system, &cloud.user, &cloud.other);
     for (query, said) in [
         ("a=b".to_owned(), "resource is missing"),
@@ -91,9 +91,9 @@ async fn what_is_wrong_is_said_as_azure_says_it() {
         assert!(answer["message"].as_str().unwrap().contains(said), "{query}: {answer}");
     }
 
-    assert_eq!(cloud.endpoints.issued(), [""; 0]);
+    assert_eq!(cloud.endpoints().issued(), [""; 0]);
 
-    // An app without an identity of its own has to name one.
+    // An app without a system-assigned identity has to name an identity.
     cloud.assign(None, &[user]);
     let (status, answer) = send(cloud.app_service(&format!("resource={STORAGE}"))).await;
     assert_eq!(status, 400);
@@ -101,9 +101,9 @@ async fn what_is_wrong_is_said_as_azure_says_it() {
 }
 
 #[tokio::test]
-async fn the_version_and_the_header_are_looked_at() {
-    let cloud = Cloud::start();
-    let url = cloud.endpoints.app_service_url();
+async fn a_request_needs_the_version_and_the_header() {
+    let cloud = Tenant::start();
+    let url = cloud.endpoints().app_service_url();
     let get = |version: &str, header: Option<&str>| {
         let request = http().get(format!("{url}?resource={STORAGE}{version}"));
         match header {
@@ -120,15 +120,15 @@ async fn the_version_and_the_header_are_looked_at() {
         let (status, answer) = send(get(version, wrong)).await;
         assert_eq!((status, &answer["statusCode"]), (401, &json!(401)), "{answer}");
     }
-    assert_eq!(cloud.endpoints.requests(), 7);
+    assert_eq!(cloud.endpoints().requests(), 7);
 
-    cloud.azure.identity_headers().revoke(&cloud.header);
+    cloud.azure().identity_headers().revoke(&cloud.header);
     assert_eq!(send(get(version, right)).await.0, 401);
 }
 
 #[tokio::test]
-async fn the_platform_keeps_a_token() {
-    let cloud = Cloud::start();
+async fn the_platform_caches_tokens() {
+    let cloud = Tenant::start();
     let resource = format!("resource={STORAGE}");
     let token = async |request| {
         let (status, answer) = send(request).await;
@@ -139,17 +139,17 @@ async fn the_platform_keeps_a_token() {
     assert_eq!(token(cloud.app_service(&resource)).await, first);
     assert_eq!(token(cloud.imds(&resource)).await, first);
     let postgres = token(cloud.app_service("resource=https://ossrdbms-aad.database.windows.net")).await;
-    assert_eq!(cloud.endpoints.issued(), [first.clone(), postgres]);
+    assert_eq!(cloud.endpoints().issued(), [first.clone(), postgres]);
 
-    // Rotation leaves it: its key is still published.
-    cloud.azure.keys().rotate().unwrap();
+    // Rotation of the keys does not invalidate it: its key is still published.
+    cloud.azure().keys().rotate().unwrap();
     assert_eq!(token(cloud.app_service(&resource)).await, first);
-    cloud.endpoints.forget_tokens();
+    cloud.endpoints().forget_tokens();
     assert_ne!(token(cloud.app_service(&resource)).await, first);
 
-    // The cache knows nothing of a token whose identity is gone.
+    // The cache returns no token of an identity that does not exist any more.
     cloud
-        .azure
+        .azure()
         .change(|state| {
             state.identities.retain(|identity| *identity != cloud.system);
             Ok(())

@@ -1,7 +1,6 @@
-//! Clients that know nothing of this crate.
+//! Microsoft's own clients.
 
 use std::collections::HashMap;
-use std::process::Command;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -12,54 +11,56 @@ use azure_core::time::{Duration, OffsetDateTime};
 use azure_storage_blob::{BlobContainerClient, BlobContainerClientOptions};
 use futures_util::TryStreamExt as _;
 
-use crate::rig::{Rig, python};
+use crate::rig::{Storage, https, script};
 
 #[tokio::test]
 async fn pythons_client_works_as_with_azure() {
-    let rig = Rig::shared().await;
-    let owner = rig.owner();
-    let storage = rig.storage.clone();
+    let storage = Storage::start().await;
+    let owner = storage.owner();
     let environment = [
-        ("URL", storage.account_url("photos")),
-        ("OTHER_URL", storage.account_url("other")),
-        ("TOKEN", rig.token(&owner)),
-        ("KEY", rig.key("photos")),
-        ("REQUESTS_CA_BUNDLE", rig.azure.authority().file().display().to_string()),
+        ("URL", storage.service().account_url("photos")),
+        ("OTHER_URL", storage.service().account_url("other")),
+        ("TOKEN", storage.token(&owner)),
+        ("KEY", storage.key("photos")),
+        (
+            "REQUESTS_CA_BUNDLE",
+            storage.azure().authority().file().display().to_string(),
+        ),
         ("NO_PROXY", "127.0.0.1".to_owned()),
     ];
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients/blobs.py");
-    let output = tokio::task::spawn_blocking(move || Command::new(python()).arg(script).envs(environment).output());
-    let output = output.await.unwrap().unwrap();
+    let output = script("blobs.py").envs(environment).output().unwrap();
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{errors}");
     let left: HashMap<String, String> = serde_json::from_slice(&output.stdout).unwrap();
 
-    // What was signed is worth no more than what stands behind the signature, at each request.
+    // The permissions behind a signature are checked at each request.
     let answer = |name: &str| {
-        let (_, target) = left[name].split_once(&format!(":{}", rig.storage.port())).unwrap();
-        rig.ask(&format!("GET {target}")).answer()
+        let (_, target) = left[name]
+            .split_once(&format!(":{}", storage.service().port()))
+            .unwrap();
+        storage.ask(&format!("GET {target}")).answer()
     };
     assert_eq!(answer("by_key").await.0, 200);
     assert_eq!(answer("by_delegation").await.0, 200);
-    set_key_access(&rig, false);
+    set_key_access(&storage, false);
     assert_eq!(
         answer("by_key").await,
         (403, "KeyBasedAuthenticationNotPermitted".to_owned())
     );
     assert_eq!(answer("by_delegation").await.0, 200);
-    set_key_access(&rig, true);
-    rig.change(|state| state.role_assignments.retain(|there| there.principal_id != owner.id));
+    set_key_access(&storage, true);
+    storage.change(|state| state.role_assignments.retain(|there| there.principal_id != owner.id));
     assert_eq!(answer("by_key").await.0, 200);
     assert_eq!(
         answer("by_delegation").await,
         (403, "AuthorizationPermissionMismatch".to_owned())
     );
-    rig.give(owner.id, "Storage Blob Data Reader", &rig.scope("photos", None));
+    storage.give(owner.id, "Storage Blob Data Reader", &storage.scope("photos", None));
     assert_eq!(answer("by_delegation").await.0, 200);
-    rig.change(|state| state.identities.retain(|there| there.principal_id != owner.id));
+    storage.change(|state| state.identities.retain(|there| there.principal_id != owner.id));
     assert_eq!(answer("by_delegation").await, (403, "AuthenticationFailed".to_owned()));
 
-    let log = rig.storage.log();
+    let log = storage.service().log();
     assert!(log.contains("/photos/python/copy"), "{log}");
     for (what, signed) in &left {
         let (_, signature) = signed.split_once("sig=").unwrap();
@@ -68,8 +69,8 @@ async fn pythons_client_works_as_with_azure() {
     }
 }
 
-fn set_key_access(rig: &Rig, allowed: bool) {
-    rig.change(|state| {
+fn set_key_access(storage: &Storage, allowed: bool) {
+    storage.change(|state| {
         let mut accounts = state.storage_accounts.iter_mut();
         accounts
             .find(|found| found.name == "photos")
@@ -91,13 +92,8 @@ impl TokenCredential for Token {
     }
 }
 
-fn container(rig: &Rig, name: &str, token: String) -> BlobContainerClient {
-    let root = std::fs::read(rig.azure.authority().file()).unwrap();
-    let client = reqwest::Client::builder()
-        .tls_certs_only([reqwest::Certificate::from_pem(&root).unwrap()])
-        .no_proxy()
-        .build()
-        .unwrap();
+fn container(storage: &Storage, name: &str, token: String) -> BlobContainerClient {
+    let client = https(storage.azure()).build().unwrap();
     let options = BlobContainerClientOptions {
         client_options: ClientOptions {
             transport: Some(Transport::new(Arc::new(client))),
@@ -105,20 +101,22 @@ fn container(rig: &Rig, name: &str, token: String) -> BlobContainerClient {
         },
         ..BlobContainerClientOptions::default()
     };
-    let url = format!("{}/{name}", rig.storage.account_url("photos")).parse().unwrap();
+    let url = format!("{}/{name}", storage.service().account_url("photos"))
+        .parse()
+        .unwrap();
     BlobContainerClient::new(url, Some(Arc::new(Token(token))), Some(options)).unwrap()
 }
 
 #[tokio::test]
 async fn rusts_client_works_as_with_azure() {
-    let rig = Rig::shared().await;
-    let contributor = rig.identity();
-    rig.give(
+    let storage = Storage::start().await;
+    let contributor = storage.identity();
+    storage.give(
         contributor.id,
         "Storage Blob Data Contributor",
-        &rig.scope("photos", None),
+        &storage.scope("photos", None),
     );
-    let container = container(&rig, "rust", rig.token(&contributor));
+    let container = container(&storage, "rust", storage.token(&contributor));
     let missing = container.get_properties(None).await.unwrap_err();
     assert_eq!(missing.http_status().map(u16::from), Some(404));
     container.create(None).await.unwrap();

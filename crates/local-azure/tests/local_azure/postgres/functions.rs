@@ -1,19 +1,19 @@
-//! What Entra administrators make roles with, and what the databases are like.
+//! The functions that create roles of principals, and the defaults of databases.
 
 use local_azure::state::User;
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::rig::{ADMIN, IDENTITY, PASSWORD_ADMIN, Rig, USER};
+use crate::rig::{ADMIN, IDENTITY, PASSWORD_ADMIN, Server, USER};
 
 #[tokio::test]
-async fn the_tutorial_s_own_statements() {
-    let rig = Rig::start().await;
+async fn the_statements_of_the_tutorial_work() {
+    let server = Server::start().await;
     let sql = "select * from pgaadauth_create_principal('UAManagedIdentityPythonTest', false, false);\
                select * from pgaadauth_list_principals(false);";
-    let admin = rig.sign_in(ADMIN, &rig.token(ADMIN));
-    let tenant = rig.azure.read(|state| state.tenant);
-    let (ada, id) = (rig.principal(ADMIN).id, rig.principal(IDENTITY).id);
+    let admin = server.sign_in(ADMIN, &server.token(ADMIN));
+    let tenant = server.azure().read(|state| state.tenant);
+    let (ada, id) = (server.principal(ADMIN).id, server.principal(IDENTITY).id);
     let expected = format!(
         "Created role for \"{IDENTITY}\"\n{ADMIN}|user|{ada}|{tenant}|0|1\n{IDENTITY}|service|{id}|{tenant}|0|0"
     );
@@ -40,11 +40,11 @@ async fn the_tutorial_s_own_statements() {
 }
 
 #[tokio::test]
-async fn only_entra_administrators_make_roles_of_principals() {
-    let rig = Rig::start().await;
-    rig.create_identity_role();
-    rig.postgres().set_administrator_password("secret").await.unwrap();
-    let id = rig.principal("other").id;
+async fn only_entra_administrators_create_roles_of_principals() {
+    let server = Server::start().await;
+    server.create_identity_role();
+    server.postgres().set_administrator_password("secret").await.unwrap();
+    let id = server.principal("other").id;
     for (function, arguments) in [
         ("pgaadauth_create_principal", "'other', false, false".to_owned()),
         (
@@ -58,25 +58,25 @@ async fn only_entra_administrators_make_roles_of_principals() {
     ] {
         let call = format!("select {function}({arguments})");
         for client in [
-            rig.sign_in(IDENTITY, &rig.token(IDENTITY)),
-            rig.sign_in(PASSWORD_ADMIN, "secret"),
+            server.sign_in(IDENTITY, &server.token(IDENTITY)),
+            server.sign_in(PASSWORD_ADMIN, "secret"),
         ] {
             let error = client.psql(&call).unwrap_err();
             let denied = format!("permission denied for function {function}");
             assert!(error.contains(&denied), "{}: {error}", client.user);
         }
     }
-    // The administrator with a password can take on the role of the other, but is not signed in as it.
+    // The administrator with a password may switch to the role of the Entra administrator, but is not signed in as it.
     let taking_on = format!(
         "grant \"{ADMIN}\" to {PASSWORD_ADMIN}; set role \"{ADMIN}\"; \
                           select pgaadauth_create_principal('other', false, false)"
     );
-    let error = rig.sign_in(PASSWORD_ADMIN, "secret").psql(&taking_on).unwrap_err();
+    let error = server.sign_in(PASSWORD_ADMIN, "secret").psql(&taking_on).unwrap_err();
     assert!(
         error.contains("permission denied") || error.contains("must have admin option"),
         "{error}"
     );
-    // What Local Azure keeps is nobody's, whatever somebody's search path is.
+    // The tables and functions of Local Azure are closed to every role, whatever its search path is.
     for sql in [
         "select * from local_azure.principals",
         "create schema mine; create table mine.pg_roles as select 'x'::name as rolname; set search_path = mine, pg_catalog; \
@@ -86,36 +86,37 @@ async fn only_entra_administrators_make_roles_of_principals() {
         "set role azuresu",
         "set session authorization azuresu",
     ] {
-        let error = rig.admin_psql(sql).unwrap_err();
+        let error = server.admin_psql(sql).unwrap_err();
         assert!(error.contains("permission denied"), "{sql}: {error}");
     }
-    // Nor is what an administrator makes of the database postgres, which it owns, met by Local Azure itself.
-    rig.admin_psql(
-        "create function public.evil(name, text) returns boolean language plpgsql as \
+    // An administrator owns the database postgres. Its changes there do not affect the connections of Local Azure.
+    server
+        .admin_psql(
+            "create function public.evil(name, text) returns boolean language plpgsql as \
          $$ begin execute 'create role evil superuser'; return true; end $$; \
          create operator public.= (function = public.evil, leftarg = name, rightarg = text); \
          alter database postgres set search_path = public, pg_catalog; \
          alter database postgres set default_transaction_read_only = on",
-    )
-    .unwrap();
-    rig.postgres().restart().await.unwrap();
-    rig.postgres().sync_directory().await.unwrap();
+        )
+        .unwrap();
+    server.restart().await;
+    server.postgres().sync_directory().await.unwrap();
     let evil = "set default_transaction_read_only = off; select pgaadauth_create_principal('other', false, false); \
                 select count(*) from pg_roles where rolname operator(pg_catalog.=) 'evil'::name";
-    assert_eq!(rig.admin_psql(evil).unwrap(), "Created role for other\n0");
+    assert_eq!(server.admin_psql(evil).unwrap(), "Created role for other\n0");
     for reserved in ["azure_pg_admin", "azuresu", "pg_monitor"] {
         let update =
             format!("select pgaadauth_update_principal_with_oid('{reserved}', '{id}', 'service', false, false)");
-        let error = rig.admin_psql(&update).unwrap_err();
+        let error = server.admin_psql(&update).unwrap_err();
         assert!(error.contains("reserved"), "{error}");
     }
 }
 
 #[tokio::test]
-async fn roles_of_all_kinds_of_principals() {
-    let rig = Rig::start().await;
-    let identity = rig.principal(IDENTITY).id;
-    let made = rig
+async fn users_applications_and_identities_have_roles() {
+    let server = Server::start().await;
+    let identity = server.principal(IDENTITY).id;
+    let made = server
         .admin_psql(&format!(
             "select pgaadauth_create_principal('{USER}', true, false);\
              select pgaadauth_create_principal('pipeline', false, true);\
@@ -129,32 +130,42 @@ async fn roles_of_all_kinds_of_principals() {
             "Created role for \"{USER}\"\nCreated role for pipeline\nCreated role for web\nCreated role for mistaken"
         )
     );
-    let list = rig
+    let list = server
         .admin_psql("select rolname, principaltype, ismfa, isadmin from pgaadauth_list_principals(false)")
         .unwrap();
     assert_eq!(
         list,
         format!("{ADMIN}|user|0|1\n{USER}|user|0|1\npipeline|service|1|0\nweb|service|0|0\nmistaken|user|0|0")
     );
-    // An administrator makes others.
-    let bob = rig.sign_in(USER, &rig.token(USER));
+    // An administrator creates others.
+    let bob = server.sign_in(USER, &server.token(USER));
     bob.psql("select pgaadauth_create_principal('other', false, false); create role plain; create database bobs")
         .unwrap();
-    assert_eq!(rig.sign_in("web", &rig.token(IDENTITY)).psql("select 1").unwrap(), "1");
-    assert!(rig.sign_in("mistaken", &rig.token(IDENTITY)).psql("select 1").is_err());
-    assert!(rig.last_refusal().contains("Azure AD user token for role[mistaken]"));
+    assert_eq!(
+        server.sign_in("web", &server.token(IDENTITY)).psql("select 1").unwrap(),
+        "1"
+    );
     assert!(
-        rig.sign_in("pipeline", &rig.token("pipeline"))
+        server
+            .sign_in("mistaken", &server.token(IDENTITY))
             .psql("select 1")
             .is_err()
     );
-    assert!(rig.last_refusal().contains("multifactor"));
-    // And one who is one no more does not.
-    let bobs_id = rig.principal(USER).id;
-    rig.admin_psql(&format!(
-        "select pgaadauth_update_principal_with_oid('{USER}', '{bobs_id}', 'user', false, false)"
-    ))
-    .unwrap();
+    assert!(server.last_refusal().contains("Azure AD user token for role[mistaken]"));
+    assert!(
+        server
+            .sign_in("pipeline", &server.token("pipeline"))
+            .psql("select 1")
+            .is_err()
+    );
+    assert!(server.last_refusal().contains("multifactor"));
+    // A former administrator does not.
+    let bobs_id = server.principal(USER).id;
+    server
+        .admin_psql(&format!(
+            "select pgaadauth_update_principal_with_oid('{USER}', '{bobs_id}', 'user', false, false)"
+        ))
+        .unwrap();
     assert!(bob.psql("create role another").is_err());
     assert!(
         bob.psql("select pgaadauth_create_principal('nobody', false, false)")
@@ -191,72 +202,77 @@ async fn roles_of_all_kinds_of_principals() {
             "role \"x\" does not exist",
         ),
     ] {
-        let error = rig.admin_psql(&format!("select {call}")).unwrap_err();
+        let error = server.admin_psql(&format!("select {call}")).unwrap_err();
         assert!(error.contains(why), "{call}: {error}");
     }
-    rig.change(|state| {
-        for _ in 0..2 {
-            let twin = crate::rig::identity(state, "twin");
-            state.identities.push(twin);
-        }
-    })
-    .await;
-    let error = rig
+    server
+        .change(|state| {
+            for _ in 0..2 {
+                let twin = crate::rig::identity(state, "twin");
+                state.identities.push(twin);
+            }
+        })
+        .await;
+    let error = server
         .admin_psql("select pgaadauth_create_principal('twin', false, false)")
         .unwrap_err();
     assert!(error.contains("2 principals named"), "{error}");
 }
 
 #[tokio::test]
-async fn administrators_of_the_control_plane_come_and_go() {
-    let rig = Rig::start().await;
+async fn administrators_of_the_state_have_their_role_and_lose_it() {
+    let server = Server::start().await;
     let carol = User {
         id: Uuid::new_v4(),
         user_principal_name: "carol@contoso.onmicrosoft.com".to_owned(),
     };
     let name = carol.user_principal_name.clone();
-    rig.change(|state| {
-        state.postgres_servers[0].entra_administrators.push(carol.id);
-        state.directory.users.push(carol.clone());
-    })
-    .await;
-    let carols = rig.sign_in(&name, &rig.token(&name));
+    server
+        .change(|state| {
+            state.postgres_servers[0].entra_administrators.push(carol.id);
+            state.directory.users.push(carol.clone());
+        })
+        .await;
+    let carols = server.sign_in(&name, &server.token(&name));
     carols.psql("create database carols").unwrap();
-    rig.change(|state| {
-        state.postgres_servers[0]
-            .entra_administrators
-            .retain(|id| *id != carol.id);
-    })
-    .await;
+    server
+        .change(|state| {
+            state.postgres_servers[0]
+                .entra_administrators
+                .retain(|id| *id != carol.id);
+        })
+        .await;
     assert!(carols.psql("select 1").is_err());
     let left = "select rolcanlogin, rolcreaterole, pg_has_role(oid, 'azure_pg_admin', 'member') from pg_roles \
                 where rolname like 'carol%'";
-    assert_eq!(rig.admin_psql(left).unwrap(), "f|f|f", "it owns a database");
-    rig.change(|state| state.postgres_servers[0].entra_administrators.push(carol.id))
+    assert_eq!(server.admin_psql(left).unwrap(), "f|f|f", "it owns a database");
+    server
+        .change(|state| state.postgres_servers[0].entra_administrators.push(carol.id))
         .await;
     carols.psql("drop database carols").unwrap();
-    rig.change(|state| {
-        state.postgres_servers[0]
-            .entra_administrators
-            .retain(|id| *id != carol.id);
-    })
-    .await;
-    assert_eq!(rig.admin_psql(left).unwrap(), "");
+    server
+        .change(|state| {
+            state.postgres_servers[0]
+                .entra_administrators
+                .retain(|id| *id != carol.id);
+        })
+        .await;
+    assert_eq!(server.admin_psql(left).unwrap(), "");
 }
 
 #[tokio::test]
-async fn who_shall_create_tables_needs_a_grant() {
-    let rig = Rig::start().await;
-    rig.create_identity_role();
-    rig.postgres().create_database("shop").await.unwrap();
-    rig.postgres().create_database("shop").await.unwrap();
+async fn a_role_needs_a_grant_to_create_tables() {
+    let server = Server::start().await;
+    server.create_identity_role();
+    server.postgres().create_database("shop").await.unwrap();
+    server.postgres().create_database("shop").await.unwrap();
     assert_eq!(
-        rig.azure.read(|state| state.postgres_servers[0].databases.clone()),
+        server.azure().read(|state| state.postgres_servers[0].databases.clone()),
         ["Reviews of 'restaurants'", "shop"]
     );
-    rig.admin_psql("create database closed template template0").unwrap();
+    server.admin_psql("create database closed template template0").unwrap();
     for database in ["postgres", "shop", "closed", "Reviews of 'restaurants'"] {
-        let site = rig.sign_in(IDENTITY, &rig.token(IDENTITY)).to(database);
+        let site = server.sign_in(IDENTITY, &server.token(IDENTITY)).to(database);
         let owner = "select nspowner::regrole from pg_namespace where nspname = 'public'";
         assert_eq!(site.psql(owner).unwrap(), "azure_pg_admin", "{database}");
         let error = site.psql("create table t (i int)").unwrap_err();
@@ -264,22 +280,23 @@ async fn who_shall_create_tables_needs_a_grant() {
             error.contains("permission denied for schema public"),
             "{database}: {error}"
         );
-        rig.sign_in(ADMIN, &rig.token(ADMIN))
+        server
+            .sign_in(ADMIN, &server.token(ADMIN))
             .to(database)
             .psql(&format!("grant usage, create on schema public to \"{IDENTITY}\""))
             .unwrap();
         site.psql("create table t (i int)").unwrap();
     }
     let owner = "select datdba::regrole from pg_database where datname = 'shop'";
-    assert_eq!(rig.admin_psql(owner).unwrap(), "azure_pg_admin");
+    assert_eq!(server.admin_psql(owner).unwrap(), "azure_pg_admin");
 }
 
 #[tokio::test]
-async fn extensions_are_those_that_are_allowed() {
-    let rig = Rig::start().await;
-    rig.admin_psql("create database closed template template0").unwrap();
+async fn only_allowed_extensions_can_be_created() {
+    let server = Server::start().await;
+    server.admin_psql("create database closed template template0").unwrap();
     for database in ["postgres", "closed", "Reviews of 'restaurants'"] {
-        let admin = rig.sign_in(ADMIN, &rig.token(ADMIN)).to(database);
+        let admin = server.sign_in(ADMIN, &server.token(ADMIN)).to(database);
         for extension in ["pg_trgm", "\"uuid-ossp\""] {
             let create =
                 format!("set azure.extensions = 'pg_trgm,uuid-ossp'; create extension if not exists {extension}");
@@ -291,7 +308,8 @@ async fn extensions_are_those_that_are_allowed() {
             assert!(error.contains(&refused) && error.contains("linkid=2301063"), "{error}");
         }
         admin.psql("create extension if not exists plpgsql").unwrap();
-        rig.superuser(database, "create extension citext; drop extension citext")
+        server
+            .superuser(database, "create extension citext; drop extension citext")
             .await;
         for change in [
             "drop event trigger local_azure_allowed_extensions",
@@ -302,15 +320,16 @@ async fn extensions_are_those_that_are_allowed() {
             assert!(admin.psql(change).is_err(), "{change}");
         }
     }
-    rig.postgres()
+    server
+        .postgres()
         .allow_extensions(&["pg_trgm", "uuid-ossp"])
         .await
         .unwrap();
-    rig.postgres().restart().await.unwrap();
-    let admin = rig.sign_in(ADMIN, &rig.token(ADMIN));
+    server.restart().await;
+    let admin = server.sign_in(ADMIN, &server.token(ADMIN));
     admin
         .psql("create extension pg_trgm; create extension \"uuid-ossp\"")
         .unwrap();
     assert!(admin.psql("create extension citext").is_err());
-    assert!(rig.postgres().allow_extensions(&["a'b"]).await.is_err());
+    assert!(server.postgres().allow_extensions(&["a'b"]).await.is_err());
 }

@@ -1,23 +1,26 @@
-//! An App Service with one web app, `contoso`.
+//! App Service with one web app, `contoso`.
 
 use std::fs;
 use std::net::SocketAddr;
+use std::ops::Deref;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::LazyLock;
-use std::time::Duration;
 
 use local_azure::Azure;
 use local_azure::app_service::{AppService, InstanceState, Options, Package, logs};
 use local_azure::state::{AssignedIdentities, WebApp};
-use reqwest::{Certificate, Client, Response, redirect};
+use local_azure::testing::Cloud;
+use reqwest::{Client, Response, redirect};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use super::{change, cloud, https};
+
 pub const APP: &str = "contoso";
 
-/// The interpreter itself, which a wrapper would hide from signals.
+/// The interpreter itself: a wrapper would not pass signals on.
 pub static PYTHON: LazyLock<String> = LazyLock::new(|| {
     let mut python = Command::new("python3");
     let said = python
@@ -27,45 +30,54 @@ pub static PYTHON: LazyLock<String> = LazyLock::new(|| {
     String::from_utf8(said.stdout).unwrap().trim().to_owned()
 });
 
-pub struct Cloud {
-    pub service: AppService,
-    pub azure: Azure,
+pub struct Site {
+    cloud: Cloud,
     pub client: Client,
+    /// The packages.
     pub folder: TempDir,
 }
 
-impl Cloud {
+impl Deref for Site {
+    type Target = Cloud;
+
+    fn deref(&self) -> &Cloud {
+        &self.cloud
+    }
+}
+
+impl Site {
     pub fn new(settings: &[(&str, &str)]) -> Self {
         Self::with(settings, Options::default(), |_| {})
     }
 
     pub fn with(settings: &[(&str, &str)], options: Options, change: impl FnOnce(&mut WebApp)) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let azure = Azure::open(&folder.path().join("state")).unwrap();
         let mut app = web_app(APP, settings);
         change(&mut app);
-        add(&azure, app);
-        let service = AppService::start(&azure, "http://127.0.0.1:1/msi/token".to_owned(), options).unwrap();
-        let client = client(&azure);
+        let cloud = cloud(|state| state.web_apps = vec![app]);
+        cloud.app_service_with(options);
+        let client = client(cloud.azure());
         Self {
-            service,
-            azure,
+            cloud,
             client,
-            folder,
+            folder: tempfile::tempdir().unwrap(),
         }
+    }
+
+    pub fn service(&self) -> &AppService {
+        self.app_service()
     }
 
     /// Deploys the app of the tests and waits until it is ready.
     pub async fn up(self) -> Self {
         self.deploy("1").await;
-        self.service.wait_ready(APP).await.unwrap();
+        self.service().wait_ready(APP).await.unwrap();
         self
     }
 
-    /// Deploys the app of the tests with a file that says this version.
+    /// Deploys the app of the tests with a file that contains this version.
     pub async fn deploy(&self, version: &str) {
         let package = Package::Folder(self.source(version));
-        self.service.deploy(APP, &package).await.unwrap();
+        self.service().deploy(APP, &package).await.unwrap();
     }
 
     /// The folder of the app of the tests.
@@ -78,27 +90,22 @@ impl Cloud {
         source
     }
 
-    pub fn change(&self, change: impl FnOnce(&mut WebApp)) {
-        self.azure
-            .change(|state| {
-                change(&mut state.web_apps[0]);
-                Ok(())
-            })
-            .unwrap();
+    pub fn change(&self, what: impl FnOnce(&mut WebApp)) {
+        change(self.azure(), |state| what(&mut state.web_apps[0]));
     }
 
-    /// Writes what the app looks at by its function `flag`.
+    /// Writes a file that the app reads by its function `flag`.
     pub fn flag(&self, name: &str, text: &str) {
         fs::create_dir_all(self.home()).unwrap();
         write(&self.home().join(name), text, 0o644);
     }
 
     pub fn home(&self) -> PathBuf {
-        self.azure.folder().join("apps").join(APP).join("home")
+        self.azure().folder().join("apps").join(APP).join("home")
     }
 
     pub fn url(&self, path: &str) -> String {
-        format!("{}{path}", self.service.url(APP))
+        format!("{}{path}", self.service().url(APP))
     }
 
     pub async fn get(&self, path: &str) -> Response {
@@ -115,23 +122,15 @@ impl Cloud {
         serde_json::from_str(&self.text(path).await).unwrap()
     }
 
-    /// All that the logs have.
+    /// All lines of the log.
     pub fn log(&self) -> String {
-        let lines = logs(self.azure.folder(), APP).lines();
+        let lines = logs(self.azure().folder(), APP).lines();
         lines.iter().map(ToString::to_string).map(|line| line + "\n").collect()
     }
 
     pub fn states(&self) -> Vec<InstanceState> {
-        let status = self.service.status(APP).unwrap();
+        let status = self.service().status(APP).unwrap();
         status.iter().map(|one| one.state).collect()
-    }
-}
-
-impl Drop for Cloud {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            eprintln!("The log of the app:\n{}", self.log());
-        }
     }
 }
 
@@ -155,20 +154,11 @@ pub fn web_app(name: &str, settings: &[(&str, &str)]) -> WebApp {
 }
 
 pub fn add(azure: &Azure, app: WebApp) {
-    azure
-        .change(|state| {
-            state.web_apps.push(app);
-            Ok(())
-        })
-        .unwrap();
+    change(azure, |state| state.web_apps.push(app));
 }
 
 fn client(azure: &Azure) -> Client {
-    let root = Certificate::from_pem(&fs::read(azure.authority().file()).unwrap()).unwrap();
-    let mut client = Client::builder()
-        .tls_certs_only([root])
-        .redirect(redirect::Policy::none())
-        .no_proxy();
+    let mut client = https(azure).redirect(redirect::Policy::none());
     for name in ["contoso.localhost", "fabrikam.localhost", "contoso.azurewebsites.net"] {
         client = client.resolve(name, SocketAddr::from(([127, 0, 0, 1], 0)));
     }
@@ -176,25 +166,9 @@ fn client(azure: &Azure) -> Client {
 }
 
 pub fn write(file: &Path, text: &str, mode: u32) {
-    // A reader sees all of it or nothing.
+    // A reader sees either nothing or the whole file.
     let new = file.with_extension("new");
     fs::write(&new, text).unwrap();
     fs::set_permissions(&new, fs::Permissions::from_mode(mode)).unwrap();
     fs::rename(new, file).unwrap();
-}
-
-/// Waits patiently.
-pub async fn until(what: &str, mut there: impl FnMut() -> bool) {
-    for _ in 0..1200 {
-        if there() {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    panic!("not within a minute: {what}");
-}
-
-/// Whether a process of that id is there and is no zombie.
-pub fn runs(process: u32) -> bool {
-    Path::new("/proc").join(process.to_string()).join("exe").exists()
 }

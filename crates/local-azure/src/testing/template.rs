@@ -1,0 +1,163 @@
+//! The data of a PostgreSQL server, prepared once for each build of a test program and copied for each of its servers.
+//!
+//! Making the data takes seconds, and copying them a tenth of one.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use sqlx::{Connection as _, Executor as _};
+
+use super::ports::on_a_port_async;
+use crate::postgres::{self, Postgres};
+use crate::state::{Azure, PostgresServer};
+use crate::{Error, Result};
+
+/// The server whose data are copied.
+const SERVER: &str = "template";
+
+/// Starts the PostgreSQL server of that name, as [`Postgres::start`] does, but faster.
+///
+/// A server without data gets a copy of data that were prepared once, beside the test program. Nothing is flushed to
+/// disk: the data survive a kill of the server, but not a power failure. A server without a port gets one that other
+/// programs are unlikely to take while the server is stopped.
+///
+/// # Errors
+///
+/// As those of [`Postgres::start`]; the folder of the test program cannot be written.
+pub async fn start_postgres(azure: &Azure, server: &str) -> Result<Postgres> {
+    let of_state = azure.read(|state| {
+        state
+            .postgres_servers
+            .iter()
+            .find(|found| found.name == server)
+            .cloned()
+    });
+    let Some(of_state) = of_state else {
+        return Postgres::start(azure, server).await; // Fails, and says why.
+    };
+    let data = azure.subfolder("postgres")?.join(server);
+    if !data.exists() {
+        Template::open()?.copy_to(&data).await?;
+    }
+    if of_state.port != 0 {
+        return Postgres::start(azure, server).await;
+    }
+    on_a_port_async(async |port| {
+        azure.change(|state| {
+            let mut servers = state.postgres_servers.iter_mut();
+            if let Some(found) = servers.find(|found| found.name == server) {
+                found.port = port;
+            }
+            Ok(())
+        })?;
+        Postgres::start(azure, server).await
+    })
+    .await
+}
+
+struct Template {
+    folder: PathBuf,
+    /// Identifies the build of the test program and the PostgreSQL that the data were prepared by.
+    stamp: String,
+}
+
+impl Template {
+    /// The template of this test program.
+    fn open() -> Result<Self> {
+        let program = std::env::current_exe().map_err(Error::file("the test program"))?;
+        let build = fs::metadata(&program).and_then(|file| file.modified());
+        let build = build.map_err(Error::file(&program))?;
+        let folder = program.with_extension("postgres");
+        fs::create_dir_all(&folder).map_err(Error::file(&folder))?;
+        Ok(Self {
+            folder,
+            stamp: format!("{build:?} {}", postgres::program_folder()?.display()),
+        })
+    }
+
+    fn data(&self) -> PathBuf {
+        self.folder.join(SERVER)
+    }
+
+    fn stamp_file(&self) -> PathBuf {
+        self.folder.join("stamp")
+    }
+
+    fn is_current(&self) -> bool {
+        fs::read_to_string(self.stamp_file()).is_ok_and(|stamp| stamp == self.stamp)
+    }
+
+    async fn copy_to(&self, data: &Path) -> Result<()> {
+        loop {
+            let lock = self.lock(File::lock_shared).await?;
+            if self.is_current() {
+                return copy(&self.data(), data);
+            }
+            drop(lock);
+            let _lock = self.lock(File::lock).await?;
+            // Another process may have prepared the data meanwhile.
+            if !self.is_current() {
+                self.prepare().await?;
+            }
+        }
+    }
+
+    /// Locks the template until the returned file is dropped.
+    async fn lock(&self, lock: fn(&File) -> std::io::Result<()>) -> Result<File> {
+        let path = self.folder.join("lock");
+        let file = File::create(&path).map_err(Error::file(&path))?;
+        let locked = tokio::task::spawn_blocking(move || lock(&file).map(|()| file)).await;
+        locked
+            .map_err(|error| Error::failed("the lock of the PostgreSQL template", error))?
+            .map_err(Error::file(path))
+    }
+
+    async fn prepare(&self) -> Result<()> {
+        let _ = fs::remove_file(self.stamp_file());
+        // The data of an earlier build, and those that a killed process did not finish.
+        for entry in fs::read_dir(&self.folder).map_err(Error::file(&self.folder))?.flatten() {
+            if entry.path().is_dir() {
+                fs::remove_dir_all(entry.path()).map_err(Error::file(entry.path()))?;
+            }
+        }
+        // On the same file system, so that the data can be moved.
+        let state = tempfile::tempdir_in(&self.folder).map_err(Error::file(&self.folder))?;
+        let path = state.path().canonicalize().map_err(Error::file(state.path()))?;
+        let azure = Azure::open(&path)?;
+        azure.change(|state| {
+            state.postgres_servers.push(PostgresServer {
+                name: SERVER.to_owned(),
+                resource_group: "tests".to_owned(),
+                location: "eastus".to_owned(),
+                port: 0,
+                administrator_login: None,
+                entra_administrators: Vec::new(),
+                databases: Vec::new(),
+            });
+            Ok(())
+        })?;
+        let server = Postgres::start(&azure, SERVER).await?;
+        let failed = |error| Error::failed("PostgreSQL", error);
+        let mut connection = server.superuser("postgres").await?;
+        connection
+            .execute("alter system set fsync = off")
+            .await
+            .map_err(failed)?;
+        connection.close().await.map_err(failed)?;
+        server.stop();
+        let made = path.join("postgres").join(SERVER);
+        fs::rename(&made, self.data()).map_err(Error::file(made))?;
+        fs::write(self.stamp_file(), &self.stamp).map_err(Error::file(self.stamp_file()))
+    }
+}
+
+/// Copies a folder with its owners and modes.
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    let output = Command::new("cp").arg("-a").arg(from).arg(to).output();
+    let output = output.map_err(|error| Error::failed("cp", error))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    Err(Error::failed("cp", String::from_utf8_lossy(&output.stderr).trim()))
+}

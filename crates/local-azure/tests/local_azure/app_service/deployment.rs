@@ -1,0 +1,172 @@
+//! Deployments, and the environment of an app.
+
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::path::Path;
+
+use local_azure::app_service::Package;
+use zip::ZipWriter;
+use zip::write::SimpleFileOptions;
+
+use crate::rig::{APP, PYTHON, Site, until, write};
+
+/// Packs the files of a folder. `mode` returns the mode of each file in the zip.
+fn pack(folder: &Path, zip: &Path, mode: impl Fn(&str) -> u32) -> Package {
+    let mut writer = ZipWriter::new(File::create(zip).unwrap());
+    for entry in fs::read_dir(folder).unwrap() {
+        let entry = entry.unwrap();
+        let name = entry.file_name().into_string().unwrap();
+        let options = SimpleFileOptions::default().unix_permissions(mode(&name));
+        writer.start_file(&name, options).unwrap();
+        writer.write_all(&fs::read(entry.path()).unwrap()).unwrap();
+    }
+    writer.finish().unwrap();
+    Package::Zip(zip.to_owned())
+}
+
+#[tokio::test]
+async fn an_app_has_only_the_variables_of_app_service() {
+    let site = Site::new(&[("GREETING", "it's \"fine\""), ("not.a.name", "x")])
+        .up()
+        .await;
+    let environment = site.json("/env").await;
+    let get = |name: &str| environment[name].as_str().unwrap_or_default().to_owned();
+    assert_eq!(get("GREETING"), "it's \"fine\"");
+    assert_eq!(get("HOST"), "127.0.0.1");
+    assert_eq!(Path::new(&get("HOME")), site.home());
+    let root = fs::canonicalize(site.home().join("site/wwwroot")).unwrap();
+    assert_eq!(Path::new(&get("APP_PATH")), root);
+    assert!(get("PATH").ends_with(&format!(":{}", root.display())));
+    let host = format!("contoso.localhost:{}", site.service().https_port());
+    assert_eq!(
+        (get("WEBSITE_HOSTNAME"), get("WEBSITE_DEFAULT_HOSTNAME")),
+        (host.clone(), host)
+    );
+    assert_eq!(get("WEBSITE_SITE_NAME"), "contoso");
+    assert_eq!(get("WEBSITE_RESOURCE_GROUP"), "rg");
+    assert_eq!(get("WEBSITE_AUTH_ENABLED"), "False");
+    let status = site.service().status(APP).unwrap();
+    assert_eq!(get("WEBSITE_INSTANCE_ID"), status[0].id);
+    assert_eq!(get("PORT"), status[0].port.unwrap().to_string());
+    let mut names: Vec<_> = environment.as_object().unwrap().keys().map(String::as_str).collect();
+    // Variables that shells set, and the one by which Local Azure finds its processes after a crash.
+    names.retain(|name| !["LANG", "LC_CTYPE", "LOCAL_AZURE_STATE", "OLDPWD", "PWD", "SHLVL", "_"].contains(name));
+    let expected = [
+        "APP_PATH",
+        "GREETING",
+        "HOME",
+        "HOST",
+        "PATH",
+        "PORT",
+        "PYTHON",
+        "REGION_NAME",
+        "WEBSITE_AUTH_ENABLED",
+        "WEBSITE_DEFAULT_HOSTNAME",
+        "WEBSITE_HOSTNAME",
+        "WEBSITE_INSTANCE_ID",
+        "WEBSITE_OWNER_NAME",
+        "WEBSITE_RESOURCE_GROUP",
+        "WEBSITE_ROLE_INSTANCE_ID",
+        "WEBSITE_SITE_NAME",
+        "WEBSITE_SKU",
+    ];
+    assert_eq!(names, expected);
+}
+
+#[tokio::test]
+async fn a_new_version_replaces_the_old_one_when_it_answers() {
+    let site = Site::new(&[]).up().await;
+    assert_eq!(site.text("/version").await, "1");
+    let versions = site.home().with_file_name("versions");
+
+    let broken = site.folder.path().join("broken.zip");
+    fs::write(&broken, "no zip").unwrap();
+    assert!(site.service().deploy(APP, &Package::Zip(broken)).await.is_err());
+    assert_eq!(site.text("/version").await, "1");
+    assert_eq!(fs::read_dir(&versions).unwrap().count(), 1);
+
+    // The second version becomes ready only when the test sets the flag.
+    site.change(|app| {
+        app.settings
+            .insert("WEBSITE_WARMUP_PATH".to_owned(), "/status".to_owned());
+        app.settings
+            .insert("WEBSITE_WARMUP_STATUSES".to_owned(), "200".to_owned());
+    });
+    site.flag("status", "503");
+    let source = site.source("2");
+    let package = pack(&source, &site.folder.path().join("app.zip"), |name| {
+        if name == "start.sh" { 0o755 } else { 0o644 }
+    });
+    site.service().deploy(APP, &package).await.unwrap();
+    until("the second runs", || site.log().matches("up\n").count() == 2).await;
+    assert_eq!(site.text("/version").await, "1");
+    site.flag("status", "200");
+    site.service().wait_ready(APP).await.unwrap();
+    assert_eq!(site.text("/version").await, "2");
+    until("the first has stopped", || site.states().len() == 1).await;
+    until("its files are removed", || {
+        fs::read_dir(&versions).unwrap().count() == 1
+    })
+    .await;
+    assert!(site.log().contains("bye"));
+}
+
+#[tokio::test]
+async fn a_deployed_app_can_be_started_later() {
+    let site = Site::new(&[]);
+    assert!(site.service().start_app("nobody").await.is_err());
+    assert!(site.service().start_app(APP).await.is_err());
+    assert_eq!(site.get("/").await.status(), 503);
+    site.change(|app| app.startup_command.clear());
+    let package = Package::Folder(site.source("1"));
+    let error = site.service().deploy(APP, &package).await.unwrap_err();
+    assert!(error.to_string().contains("startup command"), "{error}");
+    assert_eq!(site.get("/").await.status(), 403);
+    // The file of the app becomes executable first.
+    site.change(|app| app.startup_command = "run.sh".to_owned());
+    let root = fs::canonicalize(site.home().join("site/wwwroot")).unwrap();
+    write(&root.join("run.sh"), "#!/bin/sh\nexec start.sh\n", 0o644);
+    site.service().start_app(APP).await.unwrap();
+    site.service().wait_ready(APP).await.unwrap();
+    assert_eq!(site.text("/version").await, "1");
+}
+
+#[tokio::test]
+async fn an_app_that_runs_from_its_package_cannot_write_there() {
+    let site = Site::new(&[]).up().await;
+    assert_eq!(site.text("/write").await, "written");
+
+    // The startup file of the site, with a program that is not executable.
+    let source = site.source("2");
+    let start = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../start.sh");
+    fs::copy(start, source.join("start.sh")).unwrap();
+    let program = format!(
+        "#!/bin/sh\n[ \"$1\" = --version ] && exit 0\nexec {} \"$APP_PATH/app.py\"\n",
+        PYTHON.as_str()
+    );
+    write(&source.join("restaurant-review"), &program, 0o644);
+    let package = pack(&source, &site.folder.path().join("app.zip"), |name| {
+        if name == "start.sh" { 0o755 } else { 0o644 }
+    });
+    site.change(|app| {
+        app.settings
+            .insert("WEBSITE_RUN_FROM_PACKAGE".to_owned(), "1".to_owned());
+    });
+    site.service().deploy(APP, &package).await.unwrap();
+    site.service().wait_ready(APP).await.unwrap();
+    assert_eq!(site.text("/version").await, "2");
+    let refused = site.text("/write").await;
+    let enforced = !site.log().contains("by file modes only");
+    if enforced || !is_root() {
+        assert!(
+            refused.contains("Read-only") || refused.contains("Permission"),
+            "{refused}"
+        );
+    }
+    assert!(!site.home().join("site/wwwroot/new").exists() || !enforced);
+}
+
+fn is_root() -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    fs::metadata("/proc/self").unwrap().uid() == 0
+}
