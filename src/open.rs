@@ -11,7 +11,7 @@ use azure_core::http::ClientOptions;
 use crate::app::App;
 use crate::azure::{KeptToken, POSTGRES_SCOPE, credential};
 use crate::config::{Config, DatabaseConfig};
-use crate::error::chain;
+use crate::error_chain::chain;
 use crate::photos::{BlobPhotos, DirectoryPhotos, PhotoStore};
 use crate::store::{PostgresStore, SignIn, SqliteStore, Store};
 

@@ -9,7 +9,7 @@ use tokio::time::{Duration, Instant, timeout};
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::config::Secret;
-use crate::error::chain;
+use crate::error_chain::chain;
 
 /// How long a request waits for a token that is on its way.
 const PATIENCE: Duration = Duration::from_secs(5);

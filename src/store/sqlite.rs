@@ -19,10 +19,9 @@ use super::{
 };
 use crate::model::{
     Direction, ListPage, ListQuery, NewRestaurant, NewReview, Rating, RatingSummary, Restaurant, RestaurantId, Review,
-    ReviewCursor, ReviewPage,
+    ReviewCursor, ReviewPage, SubmissionId,
 };
 use crate::photos::PhotoName;
-use crate::web::SubmissionId;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 

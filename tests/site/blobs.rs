@@ -15,7 +15,7 @@ use local_azure::tokens::{POSTGRES, STORAGE};
 use reqwest::StatusCode;
 use reqwest::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use restaurant_review::config::{Config, StorageConfig};
-use restaurant_review::error::chain;
+use restaurant_review::error_chain::chain;
 use restaurant_review::photos::{BlobPhotos, PhotoName, PhotoStore, ProcessedPhoto};
 
 use crate::harness::{Site, encoded, photo_link, red_blue, review_with_photo};

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use image::ImageFormat;
 use local_azure::testing::Cloud;
 use reqwest::StatusCode;
-use restaurant_review::photos::cleanup::remove_unclaimed;
+use restaurant_review::photo_cleanup;
 use restaurant_review::photos::{PhotoName, processing};
 
 use crate::harness::{
@@ -19,6 +19,10 @@ over_both_photo_stores!(
     a_photo_whose_review_cannot_be_saved_does_not_stay,
     photos_that_lost_their_review_are_removed,
 );
+
+async fn remove_unclaimed(site: &Site, for_at_least: Duration) {
+    photo_cleanup::remove_unclaimed(&*site.app.store, &*site.app.photos, for_at_least).await;
+}
 
 #[tokio::test]
 async fn photos_in_a_folder_away() {
@@ -71,7 +75,7 @@ async fn photos_away(site: Site) {
     assert_eq!(location(&site.review(&path, review("Bob", "3", "")).await), path);
 
     site.give_photos_back().await;
-    remove_unclaimed(&site.app, Duration::ZERO).await;
+    remove_unclaimed(&site, Duration::ZERO).await;
     assert!(
         site.app
             .store
@@ -235,9 +239,9 @@ async fn photos_that_lost_their_review_are_removed(site: Site) {
         .unwrap();
     assert_eq!(site.stored_photos().await.len(), 6);
 
-    remove_unclaimed(&site.app, Duration::from_hours(1)).await;
+    remove_unclaimed(&site, Duration::from_hours(1)).await;
     assert_eq!(site.stored_photos().await.len(), 6, "a photo may still get its review");
-    remove_unclaimed(&site.app, Duration::ZERO).await;
+    remove_unclaimed(&site, Duration::ZERO).await;
     assert_eq!(site.stored_photos().await.len(), 2);
     let link = photo_link(&site.page(&path).await);
     assert_eq!(

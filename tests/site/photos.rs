@@ -7,7 +7,7 @@ use image::{DynamicImage, GenericImageView, ImageEncoder, ImageFormat, ImageRead
 use reqwest::StatusCode;
 use reqwest::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
 use restaurant_review::photos::processing::{PHOTO_SIDE, THUMBNAIL_SIDE, process};
-use restaurant_review::photos::{PhotoError, Photographer};
+use restaurant_review::photos::{PhotoError, PhotoProcessor};
 
 use crate::harness::{Site, encoded, location, over_both_photo_stores, photo_link, red_blue, review_with_photo};
 
@@ -259,14 +259,14 @@ async fn many_photos_at_once_take_the_memory_of_one() {
     if !alone("photos::many_photos_at_once_take_the_memory_of_one") {
         return;
     }
-    let photographer = Photographer::default();
+    let processor = PhotoProcessor::default();
     let sent = encoded(&DynamicImage::new_rgb8(6000, 4000), ImageFormat::Jpeg);
     // From here on the peak is that of the work, not of the test's own picture (proc(5)).
     std::fs::write("/proc/self/clear_refs", "5").unwrap();
     let before = peak_memory_kib();
     for _ in 0..3 {
         // No more than that, so that on a slow machine none waits too long for its turn.
-        let photos = (0..2).map(|_| photographer.process(sent.clone()));
+        let photos = (0..2).map(|_| processor.process(sent.clone()));
         for photo in futures_util::future::join_all(photos).await {
             photo.unwrap();
         }
@@ -421,12 +421,12 @@ async fn a_photo_beyond_the_limit_is_refused_with_all_that_was_typed() {
 
 #[tokio::test]
 async fn many_photos_at_once_are_all_processed() {
-    let photographer = Photographer::default();
+    let processor = PhotoProcessor::default();
     let sent = encoded(&red_blue(600, 400), ImageFormat::Jpeg);
     let tasks: Vec<_> = (0..16)
         .map(|_| {
-            let (photographer, sent) = (photographer.clone(), sent.clone());
-            tokio::spawn(async move { photographer.process(sent).await })
+            let (processor, sent) = (processor.clone(), sent.clone());
+            tokio::spawn(async move { processor.process(sent).await })
         })
         .collect();
     for task in tasks {

@@ -10,7 +10,7 @@ use local_azure::certificates::Authority;
 use reqwest::StatusCode;
 use restaurant_review::azure::{KeptToken, POSTGRES_SCOPE};
 use restaurant_review::config::{DatabaseConfig, Secret, SslMode};
-use restaurant_review::error::chain;
+use restaurant_review::error_chain::chain;
 use restaurant_review::model::{Direction, ListQuery, NewRestaurant, NewReview, Rating, RestaurantId, Sort};
 use restaurant_review::photos::PhotoName;
 use restaurant_review::store::{ImportedRestaurant, PostgresStore, SignIn, Store, StoreError};

@@ -12,7 +12,7 @@ use futures_util::{StreamExt, stream};
 use tokio::time::Instant;
 
 use super::*;
-use crate::error::chain;
+use crate::error_chain::chain;
 
 const TOKEN: &str =
     "eyJhbGciOiJub25lIn0.eyJhdWQiOiJodHRwczovL3N0b3JhZ2UuYXp1cmUuY29tIiwib2lkIjoiMTIzNDU2NzgifQ.c2lnbmF0dXJl";
