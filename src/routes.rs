@@ -118,19 +118,13 @@ async fn without_clients_request_id(mut request: Request) -> Request {
     request
 }
 
-/// The span of a request. The platform's probes come every few seconds, so their spans are at debug level.
 fn request_span<B>(request: &axum::http::Request<B>) -> Span {
     let id = request
         .extensions()
         .get::<RequestId>()
         .and_then(|id| id.header_value().to_str().ok())
         .unwrap_or_default();
-    let (method, path) = (request.method(), request.uri().path());
-    if matches!(path, "/healthz" | "/readyz" | "/robots933456.txt") {
-        tracing::debug_span!("request", %method, path, id)
-    } else {
-        tracing::info_span!("request", %method, path, id)
-    }
+    tracing::info_span!("request", method = %request.method(), path = request.uri().path(), id)
 }
 
 /// Logs one line for each request. A request that succeeded and changed nothing is logged at debug level: the platform

@@ -53,12 +53,13 @@ fn parse(query: &str) -> ListQuery {
 }
 
 impl ListTemplate {
-    fn url(&self, sort: Sort, from: Option<(&str, &ListCursor)>) -> String {
+    /// The address of a page of the same search.
+    fn url(&self, sort: &Sort, from: Option<&(&str, &ListCursor)>) -> String {
         let mut query = form_urlencoded::Serializer::new(String::new());
         if !self.query.search.text().is_empty() {
             query.append_pair("q", self.query.search.text());
         }
-        if sort != Sort::default() {
+        if *sort != Sort::default() {
             query.append_pair("sort", sort.as_str());
         }
         if let Some((direction, cursor)) = from {
@@ -70,21 +71,5 @@ impl ListTemplate {
         } else {
             format!("/?{query}")
         }
-    }
-
-    fn sort_url(&self, sort: &Sort) -> String {
-        self.url(*sort, None)
-    }
-
-    fn first_url(&self) -> String {
-        self.url(self.query.sort, None)
-    }
-
-    fn after_url(&self, cursor: &ListCursor) -> String {
-        self.url(self.query.sort, Some(("after", cursor)))
-    }
-
-    fn before_url(&self, cursor: &ListCursor) -> String {
-        self.url(self.query.sort, Some(("before", cursor)))
     }
 }

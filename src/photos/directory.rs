@@ -34,16 +34,26 @@ impl DirectoryPhotos {
         self.folder.join(format!("{name}.part"))
     }
 
-    /// Writes a file that appears under its name complete or not at all, and that is there after a power cut.
+    /// Writes a file that appears under its name complete or not at all, even after a crash.
     async fn write(&self, name: &PhotoName, bytes: &[u8]) -> io::Result<()> {
         let part = self.part_path(name);
         let mut file = File::create(&part).await?;
         file.write_all(bytes).await?;
         file.sync_all().await?;
         drop(file);
-        fs::rename(part, self.path(name)).await?;
-        // Without this, a power cut could undo the rename.
+        fs::rename(part, self.path(name)).await
+    }
+
+    /// Makes the names in the folder permanent: without this, a power cut could undo a rename.
+    #[cfg(unix)]
+    async fn sync_folder(&self) -> io::Result<()> {
         File::open(&self.folder).await?.sync_all().await
+    }
+
+    /// Does nothing: Windows cannot open a folder to sync it.
+    #[cfg(not(unix))]
+    async fn sync_folder(&self) -> io::Result<()> {
+        Ok(())
     }
 }
 
@@ -63,6 +73,7 @@ impl PhotoStore for DirectoryPhotos {
     async fn put(&self, name: &PhotoName, photo: &ProcessedPhoto) -> Result<(), PhotoStoreError> {
         self.write(&name.thumbnail(), &photo.thumbnail).await?;
         self.write(name, &photo.photo).await?;
+        self.sync_folder().await?;
         Ok(())
     }
 

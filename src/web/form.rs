@@ -6,9 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::to_bytes;
-use axum::extract::multipart::{Field, MultipartError};
+use axum::extract::multipart::Field;
 use axum::extract::{FromRequest, Multipart, Request};
-use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -111,7 +110,7 @@ impl FormBody {
     async fn read_multipart(mut multipart: Multipart, photo_field: &str, photo_max: usize) -> Result<Self, AppError> {
         let mut form = Self::default();
         let mut text_left = TEXT_MAX;
-        while let Some(field) = multipart.next_field().await.map_err(|error| multipart_error(&error))? {
+        while let Some(field) = multipart.next_field().await.map_err(|error| body_error(&error))? {
             let name = field.name().unwrap_or_default().to_owned();
             if field.file_name().is_some() || name == photo_field {
                 let photo = match read_field(field, photo_max).await? {
@@ -140,20 +139,13 @@ impl FormBody {
 /// The bytes of a field, which is read to its end; `None` if they are more than `max`.
 async fn read_field(mut field: Field<'_>, max: usize) -> Result<Option<Vec<u8>>, AppError> {
     let mut bytes = Some(Vec::new());
-    while let Some(chunk) = field.chunk().await.map_err(|error| multipart_error(&error))? {
+    while let Some(chunk) = field.chunk().await.map_err(|error| body_error(&error))? {
         bytes = bytes.filter(|bytes| bytes.len() + chunk.len() <= max);
         if let Some(bytes) = &mut bytes {
             bytes.extend_from_slice(&chunk);
         }
     }
     Ok(bytes)
-}
-
-fn multipart_error(error: &MultipartError) -> AppError {
-    if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
-        return AppError::PayloadTooLarge;
-    }
-    body_error(error)
 }
 
 /// Tells a body that is too long or too slow from one that is malformed or incomplete.

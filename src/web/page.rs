@@ -8,7 +8,6 @@ use axum_extra::extract::CookieJar;
 use tower_http::request_id::RequestId;
 
 use super::Notice;
-use crate::assets::asset;
 use crate::config::Config;
 use crate::error::AppError;
 
@@ -55,12 +54,6 @@ impl Chrome {
                 hints: status.is_server_error() && !config.is_production(),
             }),
         }
-    }
-
-    /// The address of a file in `static/`, which includes a hash of its content.
-    #[must_use]
-    pub fn asset(&self, path: &str) -> &'static str {
-        asset(path)
     }
 }
 

@@ -86,16 +86,11 @@ impl ContainerAddress {
     pub(super) fn explain(&self, error: azure_core::Error) -> BlobError {
         match error.kind() {
             ErrorKind::HttpResponse { .. } => self.refused(error),
-            ErrorKind::Credential => {
-                let cause = causes(&error)
-                    .find_map(|cause| cause.downcast_ref::<NoToken>())
-                    .map_or_else(|| chain(&error), ToString::to_string);
-                self.error(format_args!(
-                    "there is no Entra token for it: {}. In Azure, give the site an identity (az webapp identity \
-                     assign) and set AZURE_CLIENT_ID to its client id; on a machine of your own, run: az login",
-                    without_secrets(&cause)
-                ))
-            }
+            ErrorKind::Credential => self.error(format_args!(
+                "there is no Entra token for it: {}. In Azure, give the site an identity (az webapp identity assign) \
+                 and set AZURE_CLIENT_ID to its client id; on your own machine, run: az login",
+                without_secrets(&chain(&error))
+            )),
             _ => self.unreachable(&error),
         }
     }
@@ -121,31 +116,31 @@ impl ContainerAddress {
             "AuthorizationPermissionMismatch" | "InsufficientAccountPermissions" => format!(
                 "its identity lacks a role. Grant it: az role assignment create --role \"Storage Blob Data \
                  Contributor\" --assignee <client id of the identity> --scope $(az storage account show {account} \
-                 --query id --output tsv). It can take ten minutes until a new role works"
+                 --query id --output tsv). A new role can take ten minutes to work"
             ),
             "ContainerNotFound" => format!(
                 "there is no such container. Create it: az storage container create --name {container} {account} \
                  --auth-mode login"
             ),
             "AuthenticationFailed" | "InvalidAuthenticationInfo" => format!(
-                "the Entra token is not accepted{detail}. Account and identity must be of one tenant (az account \
-                 show --query tenantId), and this machine's clock right"
+                "the Entra token is not accepted{detail}. The account and the identity must be in the same tenant (az \
+                 account show --query tenantId), and this machine's clock must be right"
             ),
             "PublicAccessNotPermitted" | "NoAuthenticationInformation" => format!(
-                "no token arrived there, and the account allows no anonymous access. Something on the way, such as a \
-                 proxy, drops the header Authorization. The account's switch: az storage account show {account} \
-                 --query allowBlobPublicAccess"
+                "no token arrived, and the account allows no anonymous access. Something on the way, such as a proxy, \
+                 removes the header Authorization. The account's setting: az storage account show {account} --query \
+                 allowBlobPublicAccess"
             ),
             "AuthorizationFailure" | "AuthorizationSourceIPMismatch" => format!(
                 "the account's network rules do not let this site in. See them: {}",
                 self.show_network()
             ),
             "AccountIsDisabled" => format!(
-                "the account is disabled, as by a subscription that ended. See its state: az storage account show \
+                "the account is disabled, for example because its subscription ended. See its state: az storage account show \
                  {account} --query statusOfPrimary, and its subscription's: az account list --query \
                  \"[].{{name:name, state:state}}\""
             ),
-            _ => "it refuses".to_owned(),
+            _ => "it refused the request".to_owned(),
         };
         self.error(format_args!("{advice}. It answered {answered}"))
     }
@@ -165,7 +160,7 @@ impl ContainerAddress {
             ))
         } else if cause.contains("invalid peer certificate") {
             self.error(format_args!(
-                "the certificate of {host} is not trusted, so no token is sent. Should it be, as with Azurite, set \
+                "the certificate of {host} is not trusted, so no token is sent. To trust it, as with Azurite, set \
                  SSL_CERT_FILE to a PEM file with the certificate of its authority. The cause: {cause}"
             ))
         } else if cause.contains("timed out") {
@@ -229,11 +224,6 @@ fn without_secrets(text: &str) -> String {
     words.collect::<Vec<_>>().join(" ")
 }
 
-/// Why there is no token.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-struct NoToken(String);
-
 /// A credential that marks its errors, so that they can be told from those of the service. The SDK does not retry them;
 /// the credentials do so themselves.
 #[derive(Debug)]
@@ -247,6 +237,6 @@ impl TokenCredential for MarkedCredential {
         options: Option<TokenRequestOptions<'_>>,
     ) -> azure_core::Result<AccessToken> {
         let token = self.0.get_token(scopes, options).await;
-        token.map_err(|error| azure_core::Error::new(ErrorKind::Credential, NoToken(chain(&error))))
+        token.map_err(|error| azure_core::Error::with_message(ErrorKind::Credential, chain(&error)))
     }
 }
