@@ -31,10 +31,7 @@ pub fn router<S: Clone + Send + Sync + 'static>() -> Router<S> {
 }
 
 /// The address of a file in `static/`, such as `app.css`.
-///
-/// # Panics
-///
-/// If there is no such file. Tests visit every page.
+/// Panics if there is no such file; tests visit every page.
 #[must_use]
 pub fn asset(file: &str) -> &'static str {
     ADDRESSES

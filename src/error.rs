@@ -70,12 +70,6 @@ impl From<StoreError> for AppError {
     }
 }
 
-impl From<askama::Error> for AppError {
-    fn from(error: askama::Error) -> Self {
-        Self::Internal(error.into())
-    }
-}
-
 impl From<PhotoStoreError> for AppError {
     fn from(error: PhotoStoreError) -> Self {
         Self::Unavailable(error.into())

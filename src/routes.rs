@@ -25,7 +25,7 @@ use crate::assets;
 use crate::cache;
 use crate::config::Config;
 use crate::error::AppError;
-use crate::pages::error::{error_pages, panicked};
+use crate::pages::error::error_pages;
 use crate::pages::{add_restaurant, add_review, details, health, list, photo};
 use crate::web::{SecurityHeaders, security_headers};
 
@@ -97,7 +97,7 @@ fn apply_layers(routes: Router, app: App) -> Router {
         ))
         // The layers below may answer with a bare status, which gets its page here.
         .layer(from_fn_with_state(app, error_pages))
-        .layer(CatchPanicLayer::custom(panicked))
+        .layer(CatchPanicLayer::new())
         // A POST from a browser must come from a page of this site.
         .layer(CsrfLayer::new())
         .layer(RequestBodyLimitLayer::new(body_max))

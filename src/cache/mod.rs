@@ -35,7 +35,8 @@ const _: () = assert!(LEASE.as_secs() < FRESH_FOR.as_secs());
 /// Layer around the routes `/` and `/{id}/`, for GET and HEAD: answers with the kept page. If there is none, keeps the
 /// page that the handler renders.
 pub async fn layer(State(cache): State<Arc<PageCache>>, request: Request, next: Next) -> Response {
-    let (Some(key), Some(pages)) = (PageKey::of(&request), cache.leased()) else {
+    let key = PageKey::of(request.uri()).filter(|_| !Notice::wants_fresh_page(request.headers()));
+    let (Some(key), Some(pages)) = (key, cache.leased()) else {
         return next.run(request).await;
     };
     // A request does not wait while another one renders the page: if the store is away, both fail at the same time.
@@ -67,15 +68,8 @@ enum PageKey {
 }
 
 impl PageKey {
-    /// The key of the page that is requested; `None` if the page must come from the store.
-    fn of(request: &Request) -> Option<Self> {
-        if Notice::wants_fresh_page(request.headers()) {
-            return None;
-        }
-        Self::of_uri(request.uri())
-    }
-
-    fn of_uri(uri: &Uri) -> Option<Self> {
+    /// The key of the page at this address; `None` if the page is not kept.
+    fn of(uri: &Uri) -> Option<Self> {
         let mut sort = Sort::default();
         for (name, value) in form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()) {
             match &*name {
@@ -288,11 +282,13 @@ mod tests {
     #[tokio::test]
     async fn only_first_pages_that_can_be_shown_to_everyone_are_kept() {
         let cache = on();
-        for path in ["/?sort=rating", "/?sort=nonsense&q=+", "/?page=2", "/12/?sort=rating"] {
+        for path in ["/?sort=rating", "/?sort=nonsense&q=+", "/12/?sort=rating"] {
             assert_eq!(text(&cache, path, path).await, path);
             assert_eq!(text(&cache, path, "new").await, path);
         }
-        assert_eq!(text(&cache, "/", "new").await, "/?sort=nonsense&q=+", "the same page");
+        for path in ["/", "/?page=2"] {
+            assert_eq!(text(&cache, path, "new").await, "/?sort=nonsense&q=+", "the same page");
+        }
         for path in [
             "/?q=a",
             "/?after=1.a",

@@ -76,15 +76,9 @@ impl ReviewFormView {
 }
 
 impl DetailsTemplate {
-    /// Stars and how many reviews gave them, best first.
-    fn distribution(&self) -> impl Iterator<Item = (usize, u64)> {
-        self.restaurant
-            .distribution
-            .iter()
-            .copied()
-            .enumerate()
-            .rev()
-            .map(|(index, count)| (index + 1, count))
+    /// Each number of stars with the number of reviews that gave it, best first.
+    fn distribution(&self) -> impl Iterator<Item = (u8, u64)> {
+        (1..=5).zip(self.restaurant.distribution).rev()
     }
 }
 

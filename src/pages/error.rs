@@ -3,8 +3,6 @@
 //! A handler that fails returns an [`AppError`](crate::error::AppError); a layer (time limit, body limit, CSRF, router)
 //! answers with a bare status. [`error_pages`] turns both into the same kind of page.
 
-use std::any::Any;
-
 use askama::Template;
 use axum::Extension;
 use axum::extract::{Request, State};
@@ -124,19 +122,4 @@ fn wording(status: StatusCode) -> (&'static str, &'static str) {
             "The site cannot answer this request. Go back and try again.",
         ),
     }
-}
-
-/// The response to a panic in a handler.
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "the signature that `CatchPanicLayer` requires"
-)]
-pub fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response {
-    let message = panic
-        .downcast_ref::<String>()
-        .map(String::as_str)
-        .or_else(|| panic.downcast_ref::<&str>().copied())
-        .unwrap_or("no message");
-    tracing::error!(panic = message, "a handler panicked");
-    StatusCode::INTERNAL_SERVER_ERROR.into_response()
 }

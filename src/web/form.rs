@@ -39,10 +39,9 @@ impl Uploads {
 
     async fn turn(&self) -> Result<OwnedSemaphorePermit, AppError> {
         let turn = Arc::clone(&self.turns).acquire_owned();
-        match tokio::time::timeout(TURN_LIMIT, turn).await {
-            Ok(turn) => Ok(turn.expect("the semaphore is never closed")),
-            Err(_) => Err(AppError::TooManyRequests),
-        }
+        let turn = tokio::time::timeout(TURN_LIMIT, turn).await;
+        let turn = turn.map_err(|_| AppError::TooManyRequests)?;
+        Ok(turn.expect("the semaphore is never closed"))
     }
 }
 

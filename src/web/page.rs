@@ -67,7 +67,7 @@ impl<T: Template> IntoResponse for Page<T> {
         let mut html = String::with_capacity(ROOM);
         match self.0.render_into(&mut html) {
             Ok(()) => ([(CONTENT_TYPE, HTML)], html).into_response(),
-            Err(error) => AppError::from(error).into_response(),
+            Err(error) => AppError::Internal(error.into()).into_response(),
         }
     }
 }

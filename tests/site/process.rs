@@ -336,7 +336,9 @@ async fn unfinished_request(base: &str) -> TcpStream {
 async fn a_stop_finishes_what_is_in_flight() {
     for signal in ["-TERM", "-INT"] {
         let folder = tempfile::tempdir().unwrap();
-        let process = Process::serve(&[("DATA_DIR", folder.path().to_str().unwrap())]).await;
+        // An address of its own, so that no other program takes the port once it is free.
+        let environment = [("DATA_DIR", folder.path().to_str().unwrap()), ("HOST", "127.0.0.77")];
+        let process = Process::serve(&environment).await;
         let mut stream = unfinished_request(&process.base).await;
         process.signal(signal);
         // It no longer listens, but answers the one it has.
