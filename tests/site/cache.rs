@@ -18,7 +18,7 @@ use crate::harness::{Site, location, review};
 use crate::postgres::store;
 use crate::rig::{Database, shared};
 
-/// Instances of the site on one database, which all keep pages.
+/// Instances of the site on one database. All of them keep pages.
 async fn instances(count: usize) -> (Database, Vec<Arc<Site>>) {
     let database = Database::with_password(&shared().await).await;
     let mut sites = Vec::new();
@@ -34,7 +34,7 @@ async fn keeps_pages(site: &Site) {
     patiently("pages are kept", async || site.app.page_cache.is_on().then_some(())).await;
 }
 
-/// How many reviews a page says that a restaurant has.
+/// The number of reviews on the page of a restaurant.
 fn count(page: &str) -> usize {
     let Some((before, _)) = page.split_once(" review").filter(|_| !page.contains("No ratings yet")) else {
         return 0;
@@ -75,7 +75,7 @@ async fn a_page_is_kept_until_what_it_shows_changes() {
         ("truncate reviews", "No reviews of this restaurant"),
         ("delete from restaurants where id = 1", "Page not found"),
     ] {
-        // Kept by now, the list too.
+        // Afterwards, both pages are kept.
         for path in ["/1/", "/"] {
             seen.push(site.get(path).send().await.unwrap().text().await.unwrap());
         }
@@ -160,8 +160,8 @@ async fn a_page_that_was_kept_for_head_is_whole_for_get() {
     assert!(site.page(&path).await.contains("Ada&#39;s"));
 }
 
-/// Two visitors of one kept page send the same form id. Only when all that they typed is the same, too, is it taken
-/// for one review, and only until the page changes.
+/// Two visitors who get one kept page send the same form id. Their reviews are taken for one only if they typed
+/// exactly the same, and only until the page changes.
 #[tokio::test]
 async fn a_review_is_recognised_by_the_rendering_and_its_contents() {
     let (_database, sites) = instances(1).await;
@@ -301,7 +301,7 @@ async fn no_page_is_ever_stale_on_two_instances() {
         for writes in join_all(people).await {
             written += writes.unwrap();
         }
-        // A stale page that was kept would stay until the next change.
+        // A stale page would be kept until the next change.
         for site in &sites {
             let mut total = 0;
             for id in 1..=RESTAURANTS {
