@@ -1,4 +1,4 @@
-//! `restaurant-review healthcheck`: whether the site on this machine is up. For the health check of a container, which has
+//! `restaurant-review healthcheck`: whether the site on this machine is up. For the health check of a container that has
 //! no curl.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};

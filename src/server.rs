@@ -26,7 +26,7 @@ pub async fn serve(config: Config) -> Result<(), StartError> {
     let app = open(config).await?;
     let listener = TcpListener::bind(address).await.map_err(|error| {
         StartError(format!(
-            "HOST {} and PORT {} cannot be listened on: {error}. Set PORT to a free port, such as PORT=8001.",
+            "The site cannot listen on HOST {} and PORT {}: {error}. Set PORT to a free port, such as PORT=8001.",
             address.0, address.1
         ))
     })?;
@@ -63,7 +63,7 @@ pub async fn serve_on(
     let (stopping, stopped) = oneshot::channel();
     let server = axum::serve(listener, router(app.clone())).with_graceful_shutdown(async move {
         stop.await;
-        tracing::info!("stopping: finishing what is in flight");
+        tracing::info!("stopping: draining the requests in flight");
         let _ = stopping.send(());
     });
     let grace = async {

@@ -33,8 +33,8 @@ const CALL_LIMIT: Duration = Duration::from_secs(10);
 const CONNECT_LIMIT: Duration = Duration::from_secs(3);
 /// How long a download may stall.
 const STALL_LIMIT: Duration = Duration::from_secs(10);
-/// The most bytes of a blob that is read. Photos of this site are far smaller. The SDK streams a blob up to this size in
-/// one request; it would split a larger one into parts and hold them in memory.
+/// The most bytes of a blob that is read. Photos of this site are far smaller. The SDK streams a blob of up to this size
+/// in one request; it would split a larger one into parts and hold them in memory.
 const PHOTO_LIMIT: NonZero<usize> = NonZero::new(64 << 20).expect("not zero");
 
 /// A container of photos.

@@ -1,5 +1,5 @@
-//! Turns a sent file into a photo that can be shown: decoded within limits, upright, without metadata, at a size for the
-//! web, always JPEG.
+//! Turns a sent file into a photo that can be shown: decoded within limits, upright, without metadata, at a size for
+//! the web, always JPEG.
 //!
 //! Only the pixels of the sent file are kept. Hidden data (a GPS position, a script after the picture) cannot reach a
 //! visitor.

@@ -136,8 +136,8 @@ impl ContainerAddress {
                 self.show_network()
             ),
             "AccountIsDisabled" => format!(
-                "the account is disabled, for example because its subscription ended. See its state: az storage account show \
-                 {account} --query statusOfPrimary, and its subscription's: az account list --query \
+                "the account is disabled, for example because its subscription ended. See its state: az storage account \
+                 show {account} --query statusOfPrimary, and its subscription's: az account list --query \
                  \"[].{{name:name, state:state}}\""
             ),
             _ => "it refused the request".to_owned(),
