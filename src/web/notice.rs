@@ -16,7 +16,7 @@ const NOTICE: &str = "notice";
 const FRESH: &str = "fresh";
 
 /// How long a notice waits for its page.
-const NOTICE_FOR: Duration = Duration::from_secs(60);
+const NOTICE_FOR: Duration = Duration::from_mins(1);
 /// How long pages come straight from the store after a change.
 pub const FRESH_FOR: Duration = Duration::from_secs(5);
 
@@ -64,7 +64,6 @@ impl Notice {
     }
 
     /// The part of a response that removes the notice once it has been shown.
-    #[must_use]
     pub fn shown() -> CookieJar {
         CookieJar::new().add(cookie(NOTICE, "", Duration::ZERO))
     }

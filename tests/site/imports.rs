@@ -39,7 +39,7 @@ fn read_folder(folder: &Path, prefix: &str, files: &mut Vec<(String, String)>) {
         let name = format!("{prefix}{}", path.file_name().unwrap().to_str().unwrap());
         if path.is_dir() {
             read_folder(&path, &format!("{name}/"), files);
-        } else if name.ends_with(".rs") {
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
             files.push((name, std::fs::read_to_string(path).unwrap()));
         }
     }
@@ -152,6 +152,7 @@ fn resolve(modules: &BTreeMap<Segments, Module>, path: &[String]) -> (Segments, 
 fn tokens(text: &str) -> Vec<String> {
     let text: Vec<char> = text.chars().collect();
     let is_word = |at: usize| text.get(at).is_some_and(|c| c.is_alphanumeric() || *c == '_');
+    let word_end = |at: usize| (at..text.len()).find(|at| !is_word(*at)).unwrap_or(text.len());
     let starts = |at: usize, part: &str| part.chars().enumerate().all(|(i, c)| text.get(at + i) == Some(&c));
     let find = |at: usize, part: &str| {
         (at..text.len())
@@ -166,7 +167,7 @@ fn tokens(text: &str) -> Vec<String> {
         } else if starts(at, "/*") {
             at = find(at, "*/");
         } else if is_word(at) {
-            let end = (at..).find(|at| !is_word(*at)).unwrap();
+            let end = word_end(at);
             let word: String = text[at..end].iter().collect();
             let hashes = text[end..].iter().take_while(|c| **c == '#').count();
             if matches!(word.as_str(), "r" | "br") && text.get(end + hashes) == Some(&'"') {
@@ -187,7 +188,7 @@ fn tokens(text: &str) -> Vec<String> {
             } else if text.get(at + 2) == Some(&'\'') {
                 at + 3
             } else {
-                (at + 1..).find(|at| !is_word(*at)).unwrap()
+                word_end(at + 1)
             };
         } else if starts(at, "::") {
             tokens.push("::".to_owned());
@@ -254,7 +255,7 @@ impl Scan<'_> {
                 }
                 word if is_word(word) => {
                     let (path, length) = path(&tokens[at..]);
-                    let path = self.from_root(&path, scope).unwrap_or(path);
+                    let path = self.absolute(&path, scope).unwrap_or(path);
                     self.module.mentions.insert(path);
                     length
                 }
@@ -298,7 +299,7 @@ impl Scan<'_> {
         if segments.len() > 1 && segments.last().is_some_and(|last| last == "self") {
             segments.pop();
         }
-        let Some(target) = self.from_root(&segments, scope) else {
+        let Some(target) = self.absolute(&segments, scope) else {
             return; // another crate's
         };
         let name = match &tokens[length..] {
@@ -318,7 +319,7 @@ impl Scan<'_> {
     }
 
     /// The path from the crate's root; `None` if it does not begin with `crate`, `super`, `self` or a child module.
-    fn from_root(&self, path: &[String], scope: &[String]) -> Option<Segments> {
+    fn absolute(&self, path: &[String], scope: &[String]) -> Option<Segments> {
         let first = path.first()?;
         let is_child = || self.names.contains(&[scope, std::slice::from_ref(first)].concat());
         match first.as_str() {
