@@ -1,11 +1,11 @@
-//! The limit that the benchmark compares pages with: a server that does nothing but give the same bytes from memory.
+//! The limit that the benchmark compares pages with: a server that only sends the same bytes from memory.
 //!
 //! ```text
 //! bare-server PORT PATH=FILE…
 //! ```
 //!
-//! Each file holds a response as the site sent it: status line, headers, an empty line, the body. Of its headers only
-//! the date is the server's own.
+//! Each file contains a response as the site sent it: status line, headers, an empty line, the body. The server replaces
+//! only the date.
 
 use std::error::Error;
 use std::{env, fs};

@@ -2,21 +2,14 @@
 
 use std::ops::Deref;
 use std::sync::Arc;
-use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::task::TaskTracker;
 
 use crate::cache::PageCache;
 use crate::config::Config;
-use crate::photos::{PhotoStore, PhotoUrls, Photographer};
+use crate::photos::{PhotoProcessor, PhotoStore, PhotoUrls};
 use crate::store::Store;
-
-/// How many forms with photos are read at the same time: at most that many times `MAX_UPLOAD_BYTES` of
-/// memory.
-const UPLOADS: usize = 16;
-/// How long one waits for its turn.
-const UPLOAD_PATIENCE: Duration = Duration::from_secs(20);
+use crate::web::Uploads;
 
 /// The running site: a handle that is cheap to clone.
 #[derive(Clone)]
@@ -24,22 +17,21 @@ pub struct App(Arc<Parts>);
 
 /// The parts of the site.
 pub struct Parts {
-    /// How it is set up.
+    /// Its settings.
     pub config: Config,
     /// Restaurants and reviews.
-    pub store: Box<dyn Store>,
+    pub store: Arc<dyn Store>,
     /// Pages that are kept until what they show changes.
-    pub pages: PageCache,
+    pub page_cache: Arc<PageCache>,
     /// Photos.
-    pub photos: Box<dyn PhotoStore>,
+    pub photos: Arc<dyn PhotoStore>,
     /// Where browsers find the photos.
     pub photo_urls: PhotoUrls,
-    /// Turns what is sent into photos.
-    pub photographer: Photographer,
-    /// Turns for forms with photos, which are held in memory until they are processed.
-    uploads: Arc<Semaphore>,
-    /// Changes under way. One that has begun ends even if its request is given up, and before the
-    /// process stops.
+    /// Turns sent files into photos.
+    pub photo_processor: PhotoProcessor,
+    /// Turns for forms with photos.
+    pub uploads: Uploads,
+    /// Changes under way. Each one finishes even if its request is dropped, and before the process stops.
     pub changes: TaskTracker,
 }
 
@@ -48,23 +40,15 @@ impl App {
     #[must_use]
     pub fn new(config: Config, store: Box<dyn Store>, photos: Box<dyn PhotoStore>) -> Self {
         Self(Arc::new(Parts {
+            page_cache: Arc::new(PageCache::new(config.page_cache_bytes)),
             photo_urls: PhotoUrls::of(&config),
-            pages: PageCache::new(config.page_cache_bytes),
+            uploads: Uploads::new(config.max_upload_bytes),
             config,
-            store,
-            photos,
-            photographer: Photographer::default(),
-            uploads: Arc::new(Semaphore::new(UPLOADS)),
+            store: store.into(),
+            photos: photos.into(),
+            photo_processor: PhotoProcessor::default(),
             changes: TaskTracker::new(),
         }))
-    }
-
-    /// A turn for reading a form with a photo; `None` when there was none for a while.
-    pub async fn upload_turn(&self) -> Option<OwnedSemaphorePermit> {
-        tokio::time::timeout(UPLOAD_PATIENCE, Arc::clone(&self.uploads).acquire_owned())
-            .await
-            .ok()?
-            .ok()
     }
 }
 

@@ -1,19 +1,19 @@
-//! `restaurant-review check`: is everything there that the site needs?
+//! `restaurant-review check`: whether the site can reach everything it needs.
 
 use crate::config::Config;
-use crate::error::chain;
+use crate::error_chain::chain;
 use crate::open::{StartError, open_photos, open_store};
 use crate::store::StoreError;
 
-/// Prints one line for each dependency; true when all can be reached.
-pub async fn run(config: &Config) -> bool {
+/// Prints one line for each part. Fails if one of them cannot be reached.
+pub async fn run(config: &Config) -> Result<(), StartError> {
     println!("configuration  ok");
     let store = async {
         let store = open_store(config).await?;
         match store.ready().await {
             Ok(()) => Ok(store.describe()),
-            // It can be reached; its tables come with the start.
-            Err(StoreError::NotMigrated(_)) => Ok(store.describe() + " (its tables will be made at the next start)"),
+            // It can be reached; the start of the site creates its tables.
+            Err(StoreError::NotMigrated(_)) => Ok(store.describe() + " (the next start will create its tables)"),
             Err(error) => Err(StartError(format!("{}: {}", store.describe(), chain(&error)))),
         }
     };
@@ -24,13 +24,17 @@ pub async fn run(config: &Config) -> bool {
             Err(error) => Err(StartError(format!("{}: {}", photos.describe(), chain(&error)))),
         }
     };
-    // Both are always reported.
-    report("store", &store.await) & report("photos", &photos.await)
+    // Both parts are reported, even if the first one cannot be reached.
+    if report("store", &store.await) & report("photos", &photos.await) {
+        Ok(())
+    } else {
+        Err(StartError("The site cannot reach everything it needs.".into()))
+    }
 }
 
 fn report(part: &str, result: &Result<String, StartError>) -> bool {
     match result {
-        Ok(what) => println!("{part:<14} reachable: {what}"),
+        Ok(description) => println!("{part:<14} reachable: {description}"),
         Err(error) => println!("{part:<14} not reachable: {error}"),
     }
     result.is_ok()

@@ -2,17 +2,21 @@
 //!
 //! Read it in this order:
 //!
-//! 1. [`config`]: every environment variable, what it means and its default.
-//! 2. [`routes`]: every address of the site and the layers around it, as two lists.
-//! 3. [`pages`]: one file a page, the handler beside its template.
-//! 4. [`model`]: restaurants, reviews, and how a form becomes one of them.
-//! 5. [`store`]: where restaurants and reviews live; [`photos`]: where photos live.
+//! 1. [`config`]: every environment variable, its meaning and its default.
+//! 2. [`routes`]: every address of the site, and the layers around them.
+//! 3. [`pages`]: one file for each page, with the handler beside its template.
+//! 4. [`model`]: restaurants and reviews, and how a form becomes one of them.
+//! 5. [`store`]: where restaurants and reviews are; [`photos`]: where photos are; [`photo_cleanup`]: how photos without
+//!    a review are removed.
 //! 6. [`cache`]: rendered pages, kept until what they show changes.
-//! 7. [`azure`]: signing in without a password; [`tls`]: the cryptography under it.
-//! 8. [`error`] and [`web`]: what pages share: error pages, forms, notices.
-//! 9. [`open`] and [`server`]: opening all of that, listening, stopping.
+//! 7. [`azure`]: signing in without a password; [`tls`]: the cryptography for it.
+//! 8. [`web`], [`assets`] and [`error`]: what pages share.
+//! 9. [`app`], [`open`] and [`server`]: opening all of it, listening, stopping.
+//!
+//! No module imports a module that imports it back, directly or through others.
 
 pub mod app;
+pub mod assets;
 pub mod azure;
 pub mod cache;
 pub mod check;
@@ -24,6 +28,7 @@ pub mod logging;
 pub mod model;
 pub mod open;
 pub mod pages;
+pub mod photo_cleanup;
 pub mod photos;
 pub mod routes;
 pub mod seed;

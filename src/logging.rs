@@ -1,4 +1,4 @@
-//! Log lines: for people locally, as JSON on App Service, whose log stream and queries read it.
+//! Log lines: as text on a development machine, as JSON on App Service, whose log stream and queries read JSON.
 
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -16,11 +16,11 @@ pub fn init(config: &Config) {
             .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stdout()))
             .boxed()
     };
-    // Its line for every file of static/ says nothing that a reader needs.
+    // It logs a line for every file in static/, which is of no use.
     let filter = config
         .log_filter
         .clone()
         .with_target("memory_serve", tracing::Level::WARN);
-    // Before the lines, not for them alone: then nobody looks it up again whenever a request's span is entered.
+    // A filter of the whole subscriber, not of one layer: a filter of a layer would be asked on every entry of a span.
     tracing_subscriber::registry().with(filter).with(lines).init();
 }

@@ -8,7 +8,7 @@ use restaurant_review::{check, healthcheck, logging, seed, server, tls};
 
 /// A restaurant review site for Azure App Service.
 ///
-/// Set up by environment variables (or a .env file in the current folder); README.md lists them.
+/// Environment variables configure it, or a .env file in the current folder. README.md lists them.
 #[derive(Parser)]
 #[command(version)]
 struct Arguments {
@@ -20,9 +20,9 @@ struct Arguments {
 enum Command {
     /// Serve the site (the default).
     Serve,
-    /// Check the configuration and whether everything the site needs can be reached.
+    /// Check the configuration, and whether the site can reach everything it needs.
     Check,
-    /// Ask the site that runs here whether it is up; for the health check of a container.
+    /// Check that the site on this machine is up, for the health check of a container.
     Healthcheck,
     /// Fill the store with demo data.
     Seed(seed::Options),
@@ -31,14 +31,10 @@ enum Command {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     tls::choose_provider();
-    if let Err(message) = read_dotenv() {
-        eprintln!("{message}");
-        return ExitCode::FAILURE;
-    }
-    let config = match Config::from_env() {
+    let config = match read_dotenv().and_then(|()| Config::from_env().map_err(|error| error.to_string())) {
         Ok(config) => config,
-        Err(error) => {
-            eprintln!("{error}");
+        Err(message) => {
+            eprintln!("{message}");
             return ExitCode::FAILURE;
         }
     };
@@ -47,36 +43,22 @@ fn main() -> ExitCode {
         .build()
         .expect("threads can be started");
     let result = runtime.block_on(run(arguments.command.unwrap_or(Command::Serve), config));
-    // What did not end within the grace period does not hold the process.
+    // The process ends even if some work did not finish within the grace period.
     runtime.shutdown_background();
     result
 }
 
 async fn run(command: Command, config: Config) -> ExitCode {
-    let done = match command {
+    let result = match command {
         Command::Serve => {
             logging::init(&config);
             server::serve(config).await
         }
-        Command::Check => {
-            return if check::run(&config).await {
-                ExitCode::SUCCESS
-            } else {
-                ExitCode::FAILURE
-            };
-        }
-        Command::Healthcheck => {
-            return match healthcheck::run(&config).await {
-                Ok(()) => ExitCode::SUCCESS,
-                Err(why) => {
-                    eprintln!("not up: {why}");
-                    ExitCode::FAILURE
-                }
-            };
-        }
+        Command::Check => check::run(&config).await,
+        Command::Healthcheck => healthcheck::run(&config).await,
         Command::Seed(options) => seed::run(config, &options).await,
     };
-    match done {
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{error}");
@@ -85,15 +67,18 @@ async fn run(command: Command, config: Config) -> ExitCode {
     }
 }
 
-/// Puts the settings of a `.env` file into the environment, where one is in the current folder; what the
-/// environment has already stays. Done before any thread starts.
+/// Adds the settings in the current folder's `.env` file, if there is one, to the environment. Variables that are set
+/// already keep their values. This must be called before any thread starts.
 fn read_dotenv() -> Result<(), String> {
     match dotenvy::from_path(".env") {
         Ok(()) => Ok(()),
         Err(error) if error.not_found() => Ok(()),
         Err(dotenvy::Error::LineParse(_, _)) => {
-            // The line itself may hold a secret, so it is not repeated.
-            Err(".env has a line that cannot be read. Each line wants NAME=value; quote a value with blanks.".into())
+            // The line may contain a secret, so the message does not quote it.
+            Err(
+                ".env has a line that cannot be read. Write each line as NAME=value, and quote a value with spaces."
+                    .into(),
+            )
         }
         Err(error) => Err(format!(".env cannot be read: {error}.")),
     }

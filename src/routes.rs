@@ -1,5 +1,6 @@
 //! Every address of the site, and the layers around it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -20,27 +21,33 @@ use tower_http::trace::TraceLayer;
 use tracing::Span;
 
 use crate::app::App;
+use crate::assets;
+use crate::cache;
 use crate::config::Config;
-use crate::error::{AppError, error_pages, panicked};
-use crate::pages::{add_restaurant, add_review, assets, details, health, list, photo};
+use crate::error::AppError;
+use crate::pages::error::error_pages;
+use crate::pages::{add_restaurant, add_review, details, health, list, photo};
 use crate::web::{SecurityHeaders, security_headers};
 
 /// How long a page may take.
 const PAGE_LIMIT: Duration = Duration::from_secs(30);
-/// How long a form may take to arrive: 10 MiB over a slow mobile line.
+/// How long a form may take to arrive: 10 MiB over a slow mobile connection.
 const UPLOAD_LIMIT: Duration = Duration::from_secs(150);
-/// How long a form may take in all; App Service gives up after about 230 seconds.
+/// How long a form may take in total. App Service gives up after about 230 seconds.
 const FORM_LIMIT: Duration = Duration::from_secs(210);
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The whole site.
 pub fn router(app: App) -> Router {
-    let pages = Router::new()
+    let kept_pages = Router::new()
         .route("/", get(list::get))
+        .route("/{id}/", get(details::get))
+        .route_layer(from_fn_with_state(Arc::clone(&app.page_cache), cache::layer));
+
+    let pages = kept_pages
         .route("/create", get(add_restaurant::get))
         .route("/{id}", get(details::redirect))
-        .route("/{id}/", get(details::get))
         .route("/photos/{name}", get(photo::get))
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
@@ -68,12 +75,12 @@ pub fn router(app: App) -> Router {
     apply_layers(routes, app)
 }
 
-/// The layers, from the outside in: what a request meets first stands first.
+/// The layers around all routes, from the outside in: a request passes them in this order.
 fn apply_layers(routes: Router, app: App) -> Router {
     let body_max = body_limit(&app.config);
     let layers = ServiceBuilder::new()
-        // An id of our own for each request: in the log, on error pages, in the response.
-        .layer(map_request(without_foreign_request_id))
+        // The site's own id for each request: in the log, on error pages, in the response.
+        .layer(map_request(without_clients_request_id))
         .layer(SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid))
         .layer(
             TraceLayer::new_for_http()
@@ -88,52 +95,46 @@ fn apply_layers(routes: Router, app: App) -> Router {
             SecurityHeaders::new(&app.config),
             security_headers,
         ))
-        // Below this line an answer may be a bare status; here it gets its page.
+        // The layers below may answer with a bare status, which gets its page here.
         .layer(from_fn_with_state(app, error_pages))
-        .layer(CatchPanicLayer::custom(panicked))
-        // A post must come from a page of this site, or from no browser at all.
+        .layer(CatchPanicLayer::new())
+        // A POST from a browser must come from a page of this site.
         .layer(CsrfLayer::new())
         .layer(RequestBodyLimitLayer::new(body_max))
         .layer(RequestBodyDeadlineLayer::new(UPLOAD_LIMIT))
-        // The layer above limits the body; axum's own limit of 2 MB would refuse most photos.
+        // axum's own limit of 2 MB would refuse most photos; the limit above replaces it.
         .layer(DefaultBodyLimit::disable());
     Router::new().fallback_service(routes).layer(layers)
 }
 
-/// The most bytes of one request. Up to this a form with too large a photo is still read, so that it can
-/// be shown again with all that was typed.
+/// The most bytes of one request. A form with a photo that is too large is read up to this limit, so that it can be
+/// shown again with everything typed.
 fn body_limit(config: &Config) -> usize {
     4 * config.max_upload_bytes + (1 << 20)
 }
 
-async fn without_foreign_request_id(mut request: Request) -> Request {
+async fn without_clients_request_id(mut request: Request) -> Request {
     request.headers_mut().remove(REQUEST_ID);
     request
 }
 
-/// The span of a request. Probes of the platform come every few seconds: theirs is at debug.
 fn request_span<B>(request: &axum::http::Request<B>) -> Span {
     let id = request
         .extensions()
         .get::<RequestId>()
         .and_then(|id| id.header_value().to_str().ok())
         .unwrap_or_default();
-    let (method, path) = (request.method(), request.uri().path());
-    if matches!(path, "/healthz" | "/readyz" | "/robots933456.txt") {
-        tracing::debug_span!("request", %method, path, id)
-    } else {
-        tracing::info_span!("request", %method, path, id)
-    }
+    tracing::info_span!("request", method = %request.method(), path = request.uri().path(), id)
 }
 
-/// One line for each request. One that went well and changed nothing is for debugging: the platform has a log of all
-/// requests, and a second one would be the dearest part of a page that is kept.
+/// Logs one line for each request. A request that succeeded and changed nothing is logged at debug level: the platform
+/// logs all requests, and a second log would be the most expensive part of answering with a kept page.
 fn log_response<B>(response: &axum::http::Response<B>, latency: Duration, _: &Span) {
     let status = response.status().as_u16();
     let duration_ms = u64::try_from(latency.as_millis()).unwrap_or(u64::MAX);
     match status {
         500.. => tracing::error!(status, duration_ms, "answered"),
-        // What was sent: a form is answered by a redirect (303), or by 201 to the page's script.
+        // A form was accepted: with a redirect (303), or with 201 for the page's script.
         201 | 303 | 400.. => tracing::info!(status, duration_ms, "answered"),
         _ => tracing::debug!(status, duration_ms, "answered"),
     }
@@ -149,7 +150,7 @@ mod tests {
 
     type Handler = fn() -> Result<&'static str, AppError>;
 
-    /// What the layers make of what a handler does.
+    /// The response of the layers to what a handler does.
     async fn answer(handler: Handler) -> (StatusCode, axum::http::HeaderMap, String) {
         let folder = tempfile::tempdir().unwrap();
         let app = crate::open::open(Config::for_test(folder.path().to_owned()))

@@ -1,4 +1,4 @@
-//! `restaurant-review seed`: demo data, the same for the same `--seed`.
+//! `restaurant-review seed`: adds demo data. The same `--seed` adds the same data.
 
 use clap::Args;
 use fastrand::Rng;
@@ -7,25 +7,25 @@ use std::io::Cursor;
 use time::Duration;
 
 use crate::config::Config;
-use crate::error::chain;
+use crate::error_chain::chain;
 use crate::model::{NewRestaurant, NewReview, Rating};
 use crate::open::{StartError, open};
 use crate::photos::PhotoName;
 use crate::store::ImportedRestaurant;
 
-/// How much demo data to make.
+/// How much demo data to add.
 #[derive(Debug, Args)]
 pub struct Options {
     /// How many restaurants to add.
     #[arg(long, default_value_t = 50)]
     pub restaurants: usize,
-    /// How many reviews to add to them, more to some than to others.
+    /// How many reviews to add. Some restaurants get more than others.
     #[arg(long, default_value_t = 1000)]
     pub reviews: usize,
-    /// How many of the reviews have a (drawn) photo.
+    /// How many of the reviews have a photo, which is drawn.
     #[arg(long, default_value_t = 40)]
     pub photos: usize,
-    /// The same number gives the same data.
+    /// The seed of the random numbers: the same seed gives the same data.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
 }
@@ -33,28 +33,10 @@ pub struct Options {
 /// How many restaurants are saved in one transaction.
 const BATCH: usize = 500;
 
-const OWNERS: &[&str] = &[
-    "Contoso",
-    "Fabrikam",
-    "Adventure Works",
-    "Northwind",
-    "Tailspin",
-    "Woodgrove",
-    "Proseware",
-    "Litware",
-    "Fourth Coffee",
-    "Lamna",
-    "Bellows",
-    "Relecloud",
-    "VanArsdel",
-    "Wingtip",
-    "Trey",
-    "Margie's",
-    "Alpine",
-    "Humongous",
-    "Coho",
-    "Munson's",
-];
+// Lists of names, separated by commas.
+const OWNERS: &str = "\
+    Contoso, Fabrikam, Adventure Works, Northwind, Tailspin, Woodgrove, Proseware, Litware, Fourth Coffee, \
+    Lamna, Bellows, Relecloud, VanArsdel, Wingtip, Trey, Margie's, Alpine, Humongous, Coho, Munson's";
 const KINDS: &[(&str, &str)] = &[
     ("Bakery", "Sourdough, rolls and cakes from six in the morning"),
     ("Bistro", "A short menu that changes with the market"),
@@ -71,33 +53,12 @@ const KINDS: &[(&str, &str)] = &[
     ("Vegan Kitchen", "Everything from plants, nothing missing"),
     ("Wine Bar", "Natural wines by the glass, plates to share"),
 ];
-const PLACES: &[&str] = &[
-    "at the Harbour",
-    "on the Square",
-    "by the Park",
-    "Old Town",
-    "Riverside",
-    "Uptown",
-    "Station",
-    "Garden",
-    "Corner",
-    "",
-];
-const STREETS: &[&str] = &[
-    "Main Street",
-    "Market Street",
-    "Harbour Road",
-    "Station Road",
-    "Park Avenue",
-    "Mill Lane",
-    "Church Street",
-    "Elm Street",
-    "Bridge Street",
-    "Queen Street",
-];
-const TOWNS: &[&str] = &[
-    "Redmond", "Dublin", "Zürich", "Oslo", "Leeds", "Porto", "Gent", "Lyon", "Málaga", "Kraków",
-];
+const LOCATIONS: &str = "\
+    at the Harbour, on the Square, by the Park, Old Town, Riverside, Uptown, Station, Garden, Corner, ";
+const STREETS: &str = "\
+    Main Street, Market Street, Harbour Road, Station Road, Park Avenue, Mill Lane, Church Street, \
+    Elm Street, Bridge Street, Queen Street";
+const TOWNS: &str = "Redmond, Dublin, Zürich, Oslo, Leeds, Porto, Gent, Lyon, Málaga, Kraków";
 const EXTRAS: &[&str] = &[
     "Book ahead at weekends.",
     "Dogs are welcome.",
@@ -107,34 +68,9 @@ const EXTRAS: &[&str] = &[
     "There is a terrace.",
     "Wheelchair accessible.",
 ];
-const PEOPLE: &[&str] = &[
-    "Ada",
-    "Björn",
-    "Chidi",
-    "Dolores",
-    "Elif",
-    "Farid",
-    "Grace",
-    "Hiro",
-    "Ines",
-    "Jürgen",
-    "Kateryna",
-    "Liam",
-    "Mei",
-    "Noor",
-    "Oluwaseun",
-    "Priya",
-    "Quentin",
-    "Rosa",
-    "Søren",
-    "Tomás",
-    "Uma",
-    "Vera",
-    "Wei",
-    "Ximena",
-    "Yusuf",
-    "Zofia",
-];
+const PEOPLE: &str = "\
+    Ada, Björn, Chidi, Dolores, Elif, Farid, Grace, Hiro, Ines, Jürgen, Kateryna, Liam, Mei, Noor, \
+    Oluwaseun, Priya, Quentin, Rosa, Søren, Tomás, Uma, Vera, Wei, Ximena, Yusuf, Zofia";
 const OPINIONS: [&[&str]; 5] = [
     &[
         "We waited an hour and left hungry.",
@@ -164,11 +100,11 @@ const OPINIONS: [&[&str]; 5] = [
     ],
 ];
 
-/// Makes the data and saves it.
+/// Generates the data and saves it.
 pub async fn run(config: Config, options: &Options) -> Result<(), StartError> {
     if options.restaurants == 0 && options.reviews > 0 {
         return Err(StartError(
-            "--reviews needs at least one restaurant: set --restaurants, or --reviews 0.".into(),
+            "--reviews needs at least one restaurant. Set --restaurants, or --reviews 0.".into(),
         ));
     }
     let app = open(config).await?;
@@ -190,7 +126,7 @@ pub async fn run(config: Config, options: &Options) -> Result<(), StartError> {
             if rng.usize(0..reviews_left) < photos_left {
                 let name = PhotoName::from_seeded(&mut rng);
                 let picture = app
-                    .photographer
+                    .photo_processor
                     .process(draw(&mut rng))
                     .await
                     .expect("a drawn picture can be read");
@@ -215,7 +151,7 @@ pub async fn run(config: Config, options: &Options) -> Result<(), StartError> {
     Ok(())
 }
 
-/// How many reviews each restaurant gets: most have a few, some have many, a few have none.
+/// How many reviews each restaurant gets: most get a few, some get many, a few get none.
 fn shares(options: &Options, rng: &mut Rng) -> Vec<usize> {
     let weights: Vec<f64> = (0..options.restaurants).map(|_| rng.f64().powi(3)).collect();
     let total: f64 = weights.iter().sum();
@@ -241,12 +177,17 @@ fn shares(options: &Options, rng: &mut Rng) -> Vec<usize> {
 
 fn restaurant(rng: &mut Rng, reviews: usize) -> ImportedRestaurant {
     let (kind, about) = pick(rng, KINDS);
-    let name = format!("{} {kind} {}", pick(rng, OWNERS), pick(rng, PLACES))
+    let name = format!("{} {kind} {}", pick_name(rng, OWNERS), pick_name(rng, LOCATIONS))
         .trim()
         .to_owned();
-    let street_address = format!("{} {}, {}", rng.u16(1..200), pick(rng, STREETS), pick(rng, TOWNS));
+    let street_address = format!(
+        "{} {}, {}",
+        rng.u16(1..200),
+        pick_name(rng, STREETS),
+        pick_name(rng, TOWNS)
+    );
     let description = format!("{about}. {}", pick(rng, EXTRAS));
-    // A fixed day, not today: the same seed gives the same data tomorrow.
+    // A fixed day, so that the same seed gives the same data on any day.
     let epoch = time::macros::datetime!(2026-01-01 12:00 UTC);
     let created_at = epoch - Duration::days(rng.i64(300..1000));
     let charm = rng.f64();
@@ -265,7 +206,7 @@ fn restaurant(rng: &mut Rng, reviews: usize) -> ImportedRestaurant {
     }
 }
 
-/// A review of a restaurant that pleases by that much, 0 to 1.
+/// A review of a restaurant with this charm, from 0 to 1.
 fn review(rng: &mut Rng, charm: f64) -> NewReview {
     let luck = rng.f64().midpoint(rng.f64());
     let stars = match charm * 0.6 + luck * 0.4 {
@@ -285,7 +226,7 @@ fn review(rng: &mut Rng, charm: f64) -> NewReview {
     };
     let rating = Rating::new(i64::try_from(stars).expect("1 to 5")).expect("1 to 5");
     NewReview {
-        user_name: (*pick(rng, PEOPLE)).to_owned(),
+        user_name: pick_name(rng, PEOPLE).to_owned(),
         rating,
         review_text,
     }
@@ -295,43 +236,43 @@ fn pick<'a, T>(rng: &mut Rng, from: &'a [T]) -> &'a T {
     &from[rng.usize(0..from.len())]
 }
 
+fn pick_name(rng: &mut Rng, names: &'static str) -> &'static str {
+    let names: Vec<&str> = names.split(", ").collect();
+    names[rng.usize(0..names.len())]
+}
+
 /// A picture of a plate, as PNG.
 fn draw(rng: &mut Rng) -> Vec<u8> {
     const SIZE: (u32, u32) = (640, 480);
-    let colour = |rng: &mut Rng, low: u8, high: u8| [rng.u8(low..high), rng.u8(low..high), rng.u8(low..high)];
-    let table = colour(rng, 40, 130);
-    let rim = colour(rng, 200, 245);
-    let bites: Vec<(f32, f32, f32, [u8; 3])> = (0..rng.u32(6..14))
+    let table = Rgb([rng.u8(40..130), rng.u8(40..130), rng.u8(40..130)]);
+    let rim = Rgb([rng.u8(200..245), rng.u8(200..245), rng.u8(200..245)]);
+    let bites: Vec<_> = (0..rng.u32(6..14))
         .map(|_| {
             let (angle, distance) = (rng.f32() * std::f32::consts::TAU, rng.f32() * 95.0);
-            let food = [rng.u8(150..=255), rng.u8(60..200), rng.u8(20..90)];
-            (
-                320.0 + angle.cos() * distance,
-                240.0 + angle.sin() * distance,
-                18.0 + rng.f32() * 34.0,
-                food,
-            )
+            let centre = (320.0 + angle.cos() * distance, 240.0 + angle.sin() * distance);
+            let radius = 18.0 + rng.f32() * 34.0;
+            (centre, radius, Rgb([rng.u8(150..), rng.u8(60..200), rng.u8(20..90)]))
         })
         .collect();
     let picture = RgbImage::from_fn(SIZE.0, SIZE.1, |x, y| {
         #[expect(clippy::cast_precision_loss, reason = "coordinates below 640")]
-        let (x, y) = (x as f32, y as f32);
-        let from = |cx: f32, cy: f32| (x - cx).hypot(y - cy);
-        let plate = from(320.0, 240.0);
-        let bite = bites.iter().rev().find(|(cx, cy, radius, _)| from(*cx, *cy) < *radius);
-        Rgb(match bite {
-            Some((.., food)) => *food,
-            None if plate < 160.0 => [250, 250, 248],
-            None if plate < 195.0 => rim,
-            None if plate < 205.0 => table.map(|value| value / 2),
-            None => table,
-        })
+        let distance = |centre: (f32, f32)| (x as f32 - centre.0).hypot(y as f32 - centre.1);
+        let bite = bites
+            .iter()
+            .rev()
+            .find(|(centre, radius, _)| distance(*centre) < *radius);
+        match (bite, distance((320.0, 240.0))) {
+            (Some((.., food)), _) => *food,
+            (None, ..160.0) => Rgb([250, 250, 248]),
+            (None, ..195.0) => rim,
+            (None, _) => table,
+        }
     });
-    let mut png = Vec::new();
+    let mut png = Cursor::new(Vec::new());
     picture
-        .write_to(&mut Cursor::new(&mut png), ImageFormat::Png)
+        .write_to(&mut png, ImageFormat::Png)
         .expect("a picture can be written to memory");
-    png
+    png.into_inner()
 }
 
 #[cfg(test)]

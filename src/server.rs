@@ -1,7 +1,8 @@
-//! Listening, and stopping without cutting anyone off.
+//! Listens for requests, and stops without dropping any.
 
 use std::future::{Future, IntoFuture};
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
@@ -10,12 +11,12 @@ use tokio::sync::oneshot;
 use crate::app::App;
 use crate::cache;
 use crate::config::Config;
-use crate::error::chain;
+use crate::error_chain::chain;
 use crate::open::{StartError, open};
-use crate::photos::cleanup;
+use crate::photo_cleanup;
 use crate::routes::router;
 
-/// The pause after the first failure to bring the store up, doubled after each further one, and its bound.
+/// The pause after the first failure to prepare the store. It doubles with each further failure, up to the bound.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 
@@ -25,7 +26,7 @@ pub async fn serve(config: Config) -> Result<(), StartError> {
     let app = open(config).await?;
     let listener = TcpListener::bind(address).await.map_err(|error| {
         StartError(format!(
-            "HOST {} and PORT {} cannot be listened on: {error}. Set PORT to a free port, such as PORT=8001.",
+            "The site cannot listen on HOST {} and PORT {}: {error}. Set PORT to a free port, such as PORT=8001.",
             address.0, address.1
         ))
     })?;
@@ -35,10 +36,10 @@ pub async fn serve(config: Config) -> Result<(), StartError> {
         .map_err(|error| StartError(error.to_string()))
 }
 
-/// The few lines that say what is used.
+/// Logs what the site uses and where it listens.
 fn announce(app: &App, listener: &TcpListener) -> io::Result<()> {
     let address = listener.local_addr()?;
-    // 0.0.0.0 is no address to open in a browser.
+    // A browser cannot open 0.0.0.0.
     let host = if address.ip().is_unspecified() {
         format!("localhost:{}", address.port())
     } else {
@@ -51,22 +52,22 @@ fn announce(app: &App, listener: &TcpListener) -> io::Result<()> {
     Ok(())
 }
 
-/// Serves on a listener until `stop` is done; then lets what is in flight finish, for at most
+/// Serves on a listener until `stop` completes. Then drains the requests in flight for at most
 /// `SHUTDOWN_GRACE_SECONDS`.
 pub async fn serve_on(
     listener: TcpListener,
     app: App,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
-    let background = tokio::spawn(come_up(app.clone()));
+    let background = tokio::spawn(run_in_background(app.clone()));
     let (stopping, stopped) = oneshot::channel();
     let server = axum::serve(listener, router(app.clone())).with_graceful_shutdown(async move {
         stop.await;
-        tracing::info!("stopping: finishing what is in flight");
+        tracing::info!("stopping: draining the requests in flight");
         let _ = stopping.send(());
     });
     let grace = async {
-        // An error means that the server ended by itself; then there is nothing to wait for.
+        // An error means that the server ended by itself, and there is nothing to wait for.
         if stopped.await.is_ok() {
             tokio::time::sleep(app.config.shutdown_grace).await;
         }
@@ -74,7 +75,7 @@ pub async fn serve_on(
     tokio::select! {
         result = async {
             server.into_future().await?;
-            // A change outlives its request when the person has left.
+            // A change outlives its request if the visitor closes the page.
             app.changes.close();
             app.changes.wait().await;
             Ok::<(), io::Error>(())
@@ -90,30 +91,33 @@ pub async fn serve_on(
     Ok(())
 }
 
-/// Brings the store to this program's version, as soon as it can be reached; then keeps the photos tidy and
-/// hears what changes. Until
-/// then every page says that it will be there in a moment, so neither App Service's start-up probe nor a
-/// database that is away stops the process.
-async fn come_up(app: App) {
+/// Prepares the store, as soon as it can be reached; then removes unclaimed photos and keeps the page cache up to date.
+///
+/// Until the store is prepared, every page answers 503 and reloads by itself. So neither App Service's start-up probe
+/// nor a database that is down stops the process.
+async fn run_in_background(app: App) {
     let mut pause = FIRST_PAUSE;
     let mut reported = String::new();
     while let Err(error) = app.store.prepare().await {
         let cause = chain(&error);
         if cause != reported {
-            tracing::error!(cause, "the store is not ready; trying until it is");
+            tracing::error!(cause, "the store is not ready; trying again until it is");
             reported = cause;
         }
-        // A random part, so that many instances do not all come at once.
+        // A random part, so that many instances do not all retry at once.
         tokio::time::sleep(pause.mul_f64(0.5 + fastrand::f64())).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
     }
     if !reported.is_empty() {
         tracing::info!("the store is ready");
     }
-    tokio::join!(cleanup::run(app.clone()), cache::follow::run(app));
+    tokio::join!(
+        photo_cleanup::run(Arc::clone(&app.store), Arc::clone(&app.photos)),
+        cache::follow(Arc::clone(&app.store), Arc::clone(&app.page_cache)),
+    );
 }
 
-/// Done when the process is told to stop: Ctrl-C, and SIGTERM where there are signals.
+/// Completes when the process is told to stop: by Ctrl-C, or by SIGTERM on Unix.
 async fn stop_signal() {
     let interrupt = async {
         tokio::signal::ctrl_c().await.expect("Ctrl-C can be listened for");

@@ -1,8 +1,8 @@
-// What a script makes better; every page works without it.
+// Every page works without this script; it makes them more convenient.
 //
-// On a restaurant's page the form for a new review opens in a dialog, shows the chosen photo, and sends
-// itself in the background, so that the progress of the upload can be seen and nothing is lost if the
-// connection breaks: neither what was typed nor the chosen photo.
+// On a restaurant's page, the form for a new review opens in a dialog and shows the chosen photo. The script sends the
+// form in the background, so that the visitor sees the progress of the upload, and loses neither text nor photo if the
+// connection breaks.
 "use strict";
 
 const section = document.querySelector("#new-review");
@@ -32,7 +32,7 @@ function reviewDialog(section) {
   }
 }
 
-/** Gives the form in that section, as the server sent it, what only a script can do. */
+/** Adds to the form in this section, as the server sent it, everything that needs a script. */
 function enhance(section) {
   const dialog = section.closest("dialog");
   const form = section.querySelector("form");
@@ -64,7 +64,7 @@ function enhance(section) {
       file.after(preview);
     }
   };
-  // Something else than a picture has no preview; the server says what is wrong with it.
+  // A file that is not a picture has no preview. The server reports the error.
   preview.addEventListener("error", () => preview.remove());
   file.addEventListener("change", showChosen);
   if (file.files.length > 0) {
@@ -107,7 +107,7 @@ function send(section, form, file) {
   });
   request.addEventListener("load", () => {
     if (request.status === 201) {
-      // A fragment alone would not load the page anew.
+      // The address has no fragment, so this loads the page again.
       location.replace(request.getResponseHeader("Location"));
       return;
     }
@@ -128,10 +128,10 @@ function send(section, form, file) {
   request.send(new FormData(form));
 }
 
-/** Shows the form as the server answered it, with the photo that is still chosen here. */
+/** Shows the form from the answer of the server, with the photo that is still chosen here. */
 function showAgain(section, again, file) {
   section.replaceWith(again);
-  // A photo that the server refused must be another one.
+  // If the server refused the photo, the visitor must choose another one.
   const fresh = again.querySelector("[type=file]");
   if (!fresh.hasAttribute("aria-invalid")) {
     fresh.files = file.files;
@@ -142,13 +142,13 @@ function showAgain(section, again, file) {
   focusFirst(again);
 }
 
-/** Puts the cursor where there is something to do: in the first faulty field, else in the first. */
+/** Moves the focus to the first invalid field, or to the first field if all are valid. */
 function focusFirst(section) {
   const field = section.querySelector("[aria-invalid]") ?? section.querySelector("#user_name");
   (field.querySelector("input") ?? field).focus();
 }
 
-/** Says above the form why it was not sent. */
+/** Shows above the form why it was not accepted. */
 function problem(form, message) {
   form.parentElement.querySelector("[role=alert]")?.remove();
   const alert = document.createElement("p");
@@ -159,7 +159,7 @@ function problem(form, message) {
   alert.scrollIntoView();
 }
 
-/** Says at a field what is wrong with it, as the server's pages do; `null`: nothing is. */
+/** Shows the error of a field as the server's pages do. `null` removes it. */
 function fieldProblem(field, message) {
   document.getElementById(`${field.id}-error`)?.remove();
   field.classList.toggle("is-invalid", message !== null);
@@ -176,7 +176,7 @@ function fieldProblem(field, message) {
   }
 }
 
-/** Counts at a field, once it fills up, as the server counts: Unicode scalar values without outer blanks. */
+/** Shows the length of a field once it fills up. Counts as the server does: Unicode scalar values, trimmed. */
 function countCharacters(field) {
   const max = Number(field.dataset.max);
   const help = document.getElementById(`${field.id}-help`);

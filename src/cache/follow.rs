@@ -1,65 +1,56 @@
-//! Hears from the store what changes, and keeps the pages up to it.
+//! Follows the changes of the store and evicts the pages that show them.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::app::App;
-use crate::error::chain;
-use crate::store::{Change, StoreError};
+use super::PageCache;
+use crate::error_chain::chain;
+use crate::store::{Change, Changes, Store, StoreError};
 
-/// The pause before changes are followed again, doubled after each further failure, and its bound.
+/// The pause after the first failure to follow the changes. It doubles with each further failure, up to the bound.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 
-/// Follows changes until the task is dropped. While it cannot, no page is kept.
-pub async fn run(app: App) {
-    if !app.pages.is_wanted() {
+/// Keeps the pages up to date until the task is dropped. While it cannot, no page is kept.
+pub async fn follow(store: Arc<dyn Store>, cache: Arc<PageCache>) {
+    if cache.capacity == 0 {
         return;
     }
     let mut pause = FIRST_PAUSE;
     loop {
-        let result = follow(&app).await;
-        let was_on = app.pages.is_on();
-        app.pages.switch_off();
-        match result {
-            // This store tells nobody of its changes.
-            Ok(Followed::Never) => return,
-            Ok(Followed::ForItsTime) => {}
-            Err(error) => {
-                if was_on || pause == FIRST_PAUSE {
-                    let cause = chain(&error);
-                    tracing::warn!(
-                        cause,
-                        "changes cannot be heard; until they can, each page is read from the store"
-                    );
-                }
-                pause = if was_on {
-                    FIRST_PAUSE
-                } else {
-                    (pause * 2).min(LONGEST_PAUSE)
-                };
-                tokio::time::sleep(pause.mul_f64(0.5 + fastrand::f64())).await;
+        let result = match store.changes().await {
+            Ok(Some(changes)) => apply(changes, &cache, &mut pause).await,
+            Ok(None) => return, // This store cannot report its changes.
+            Err(error) => Err(error),
+        };
+        cache.stop();
+        if let Err(error) = result {
+            if pause == FIRST_PAUSE {
+                let cause = chain(&error);
+                tracing::warn!(
+                    cause,
+                    "changes cannot be heard; until they can, every page is read from the store"
+                );
+            }
+            tokio::time::sleep(pause.mul_f64(0.5 + fastrand::f64())).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+}
+
+/// Applies the changes until they end or fail.
+async fn apply(mut changes: Box<dyn Changes>, cache: &PageCache, pause: &mut Duration) -> Result<(), StoreError> {
+    cache.restart();
+    tracing::debug!("changes are followed; pages are kept");
+    while let Some(change) = changes.next().await? {
+        match change {
+            Change::Restaurant(id) => cache.restaurant_changed(id),
+            Change::Everything => cache.restart(),
+            Change::HeardUntil(moment) => {
+                cache.heard_until(moment);
+                *pause = FIRST_PAUSE;
             }
         }
     }
-}
-
-enum Followed {
-    Never,
-    ForItsTime,
-}
-
-async fn follow(app: &App) -> Result<Followed, StoreError> {
-    let Some(mut changes) = app.store.changes().await? else {
-        return Ok(Followed::Never);
-    };
-    app.pages.switch_on();
-    tracing::debug!("changes are heard; pages are kept");
-    while let Some(change) = changes.next().await? {
-        match change {
-            Change::Restaurant(id) => app.pages.changed(id),
-            Change::Everything => app.pages.switch_on(),
-            Change::HeardUntil(moment) => app.pages.heard_until(moment),
-        }
-    }
-    Ok(Followed::ForItsTime)
+    Ok(())
 }

@@ -1,199 +1,185 @@
 //! Rendered pages, kept in memory until what they show changes.
 //!
-//! Kept are the pages that most people ask for: the first page of the list in each of its orders, and the first
-//! page of each restaurant. [`follow`] hears from the store what changes, whoever changes it, and takes the page
-//! away. Nothing is ever shown that is older than that:
+//! [`layer`] keeps the pages that are requested most: the first page of the list in each of its orders, and the first
+//! page of each restaurant. [`follow`] hears of every change to the store, whoever makes it, and evicts the pages that
+//! show it. No page outlives its content:
 //!
-//! - A page that is read while its restaurant changes is not kept: the change takes away its place.
-//! - Pages are used only for [`LEASE`] after the store has confirmed that everything until then was heard. So they
-//!   are out of use soon after the connection is lost, even one that is lost without a sign.
-//! - Who has changed something is shown pages from the store for longer than that ([`crate::web::Notice`]),
-//!   whichever instance answers.
+//! - A page whose restaurant changes while the page is rendered is not kept: the change removes its placeholder.
+//! - Pages are used only during a lease, which ends [`LEASE`] after the store last confirmed that it had reported every
+//!   change. A connection that is lost without a sign ends the lease as well.
+//! - A visitor who has just changed something gets pages straight from the store for longer than a lease
+//!   ([`FRESH_FOR`]), whichever instance answers.
 
-pub mod follow;
-mod gzip;
+mod follow;
 mod page;
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use axum::http::HeaderMap;
-use axum::response::{IntoResponse, Response};
-use quick_cache::sync::{Cache, DefaultLifecycle, GuardResult};
-use quick_cache::{DefaultHashBuilder, Weighter};
+use axum::extract::{Request, State};
+use axum::http::Uri;
+use axum::middleware::Next;
+use axum::response::Response;
+use quick_cache::Weighter;
+use quick_cache::sync::{Cache, GuardResult};
 
+pub use self::follow::follow;
 use self::page::KeptPage;
-pub use self::page::RenderedPage;
-use crate::model::{ListQuery, RestaurantId, Sort};
+use crate::model::{RestaurantId, Search, Sort};
+use crate::web::{FRESH_FOR, Notice};
 
-/// How long pages are used after the store confirmed that every change until then was heard.
+/// How long pages are used after the store confirmed that it had reported every change.
 pub const LEASE: Duration = Duration::from_secs(3);
+const _: () = assert!(LEASE.as_secs() < FRESH_FOR.as_secs());
 
-/// The pages that are kept.
+/// Layer around the routes `/` and `/{id}/`, for GET and HEAD: answers with the kept page. If there is none, keeps the
+/// page that the handler renders.
+pub async fn layer(State(cache): State<Arc<PageCache>>, request: Request, next: Next) -> Response {
+    let key = PageKey::of(request.uri()).filter(|_| !Notice::wants_fresh_page(request.headers()));
+    let (Some(key), Some(pages)) = (key, cache.leased()) else {
+        return next.run(request).await;
+    };
+    // A request does not wait while another one renders the page: if the store is away, both fail at the same time.
+    match pages.get_value_or_guard(&key, Some(Duration::ZERO)) {
+        GuardResult::Value(page) => page.respond(request.headers()),
+        GuardResult::Timeout => next.run(request).await,
+        GuardResult::Guard(placeholder) => {
+            let headers = request.headers().clone();
+            match KeptPage::from_response(next.run(request).await).await {
+                Ok(page) => {
+                    let page = Arc::new(page);
+                    // Fails if a change has removed the placeholder: the page may show what was before the change.
+                    let _ = placeholder.insert(Arc::clone(&page));
+                    page.respond(&headers)
+                }
+                Err(response) => response,
+            }
+        }
+    }
+}
+
+/// Names a page that can be kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum PageKey {
-    /// The first page of the list, in that order.
+enum PageKey {
+    /// The first page of the list, in this order.
     List(Sort),
-    /// The first page of that restaurant.
+    /// The first page of this restaurant.
     Restaurant(RestaurantId),
 }
 
 impl PageKey {
-    /// The key of that page of the list; `None`: it is not kept.
-    #[must_use]
-    pub fn of_list(query: &ListQuery) -> Option<Self> {
-        (query.search.text().is_empty() && query.from.is_none()).then_some(Self::List(query.sort))
+    /// The key of the page at this address; `None` if the page is not kept.
+    fn of(uri: &Uri) -> Option<Self> {
+        let mut sort = Sort::default();
+        for (name, value) in form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()) {
+            match &*name {
+                "after" | "before" => return None,
+                "q" if !Search::parse(&value).text().is_empty() => return None,
+                "sort" => sort = Sort::parse(&value),
+                _ => {}
+            }
+        }
+        if uri.path() == "/" {
+            return Some(Self::List(sort));
+        }
+        let id = uri.path().strip_prefix('/')?.strip_suffix('/')?;
+        Some(Self::Restaurant(id.parse().ok()?))
     }
 }
 
-/// The kept pages; none while changes are not followed.
+/// The kept pages.
 pub struct PageCache {
     capacity: u64,
-    live: RwLock<Option<Arc<Live>>>,
+    /// `None` while changes are not followed.
+    lease: RwLock<Option<Lease>>,
 }
 
+/// Pages that may be used for a while.
+struct Lease {
+    pages: Arc<Pages>,
+    until: Instant,
+}
+
+type Pages = Cache<PageKey, Arc<KeptPage>, WeightInBytes>;
+
 impl PageCache {
-    /// Keeps at most that many bytes of pages.
+    /// Keeps at most this many bytes of pages; none until changes are followed.
     #[must_use]
     pub fn new(bytes: usize) -> Self {
         Self {
             capacity: bytes as u64,
-            live: RwLock::new(None),
+            lease: RwLock::new(None),
         }
     }
 
-    /// Whether pages are to be kept at all.
-    #[must_use]
-    pub fn is_wanted(&self) -> bool {
-        self.capacity > 0
+    /// Evicts the pages that show this restaurant.
+    pub fn restaurant_changed(&self, restaurant: RestaurantId) {
+        if let Some(pages) = self.pages() {
+            pages.remove(&PageKey::Restaurant(restaurant));
+        }
+        self.list_changed();
     }
 
-    /// The answer to a request with those headers: the page that is kept, or the one that `render` gives, which is
-    /// kept then if it can be.
-    pub async fn answer<E>(
-        &self,
-        key: PageKey,
-        request: &HeaderMap,
-        render: impl AsyncFnOnce() -> Result<RenderedPage, E>,
-    ) -> Result<Response, E> {
-        // Boxed, since it is large, and most requests find a page that is kept.
-        let render = || Box::pin(render());
-        let Some(live) = self.live() else {
-            return Ok(render().await?.into_response());
-        };
-        if let Some(page) = live.pages.get(&key) {
-            return Ok(page.respond(request));
-        }
-        // Nobody waits for somebody else's page: a store that is away would answer them one after the other.
-        match live.pages.get_value_or_guard(&key, Some(Duration::ZERO)) {
-            GuardResult::Value(page) => Ok(page.respond(request)),
-            GuardResult::Timeout => Ok(render().await?.into_response()),
-            GuardResult::Guard(place) => {
-                let page = Arc::new(KeptPage::new(&render().await?));
-                // Refused if the place was taken away meanwhile: then this page may be of before the change.
-                let _ = place.insert(Arc::clone(&page));
-                Ok(page.respond(request))
+    /// Evicts the pages of the list.
+    pub fn list_changed(&self) {
+        if let Some(pages) = self.pages() {
+            for sort in Sort::ALL {
+                pages.remove(&PageKey::List(sort));
             }
         }
     }
 
-    /// Takes away what shows that restaurant.
-    pub fn changed(&self, restaurant: RestaurantId) {
-        if let Some(live) = self.any() {
-            live.pages.remove(&PageKey::Restaurant(restaurant));
-            live.remove_lists();
-        }
-    }
-
-    /// Takes away the lists: a restaurant was added.
-    pub fn added(&self) {
-        if let Some(live) = self.any() {
-            live.remove_lists();
-        }
-    }
-
-    /// Keeps pages from now on, and none of before.
-    pub fn switch_on(&self) {
-        let live = Live::new(self.capacity);
-        *self.live.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(live));
-    }
-
-    /// Keeps no pages: changes are no longer heard.
-    pub fn switch_off(&self) {
-        *self.live.write().unwrap_or_else(PoisonError::into_inner) = None;
-    }
-
-    /// Every change that was committed before that moment has been heard.
-    pub fn heard_until(&self, moment: Instant) {
-        if let Some(live) = self.any() {
-            live.heard_until(moment);
-        }
-    }
-
-    /// Whether pages are in use.
+    /// Whether kept pages are in use.
     #[must_use]
     pub fn is_on(&self) -> bool {
-        self.live().is_some()
+        self.leased().is_some()
     }
 
-    fn any(&self) -> Option<Arc<Live>> {
-        self.live.read().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn live(&self) -> Option<Arc<Live>> {
-        self.any().filter(|live| live.is_current())
-    }
-}
-
-/// The pages of a time in which changes are followed without a gap.
-struct Live {
-    pages: Cache<PageKey, Arc<KeptPage>, Bytes>,
-    since: Instant,
-    /// Until when pages may be used, in milliseconds after `since`.
-    until: AtomicU64,
-}
-
-impl Live {
-    fn new(capacity: u64) -> Self {
-        /// A guess for how many pages will be kept: it sizes the tables, and limits nothing.
+    /// Evicts every page, and keeps pages from now on.
+    fn restart(&self) {
+        /// Sizes the tables of the cache; it limits nothing.
         const TYPICAL_PAGE: u64 = 16 << 10;
-        let pages = usize::try_from(capacity / TYPICAL_PAGE).unwrap_or(usize::MAX);
-        Self {
-            pages: Cache::with(
-                pages,
-                capacity,
-                Bytes,
-                DefaultHashBuilder::default(),
-                DefaultLifecycle::default(),
-            ),
-            since: Instant::now(),
-            until: AtomicU64::new(0),
-        }
+        let pages = usize::try_from(self.capacity / TYPICAL_PAGE).unwrap_or(usize::MAX);
+        self.set_lease(Some(Lease {
+            pages: Arc::new(Cache::with_weighter(pages, self.capacity, WeightInBytes)),
+            until: Instant::now(),
+        }));
     }
 
+    /// Evicts every page, and keeps none.
+    fn stop(&self) {
+        self.set_lease(None);
+    }
+
+    /// Extends the lease: every change before this moment has been heard.
     fn heard_until(&self, moment: Instant) {
-        let until = (moment + LEASE).saturating_duration_since(self.since).as_millis();
-        self.until
-            .fetch_max(u64::try_from(until).unwrap_or(u64::MAX), Ordering::Relaxed);
-    }
-
-    fn is_current(&self) -> bool {
-        self.since.elapsed().as_millis() < u128::from(self.until.load(Ordering::Relaxed))
-    }
-
-    fn remove_lists(&self) {
-        for sort in Sort::ALL {
-            self.pages.remove(&PageKey::List(sort));
+        if let Some(lease) = &mut *self.lease.write().unwrap_or_else(PoisonError::into_inner) {
+            lease.until = lease.until.max(moment + LEASE);
         }
+    }
+
+    fn set_lease(&self, lease: Option<Lease>) {
+        *self.lease.write().unwrap_or_else(PoisonError::into_inner) = lease;
+    }
+
+    /// The pages, whether or not they may be used.
+    fn pages(&self) -> Option<Arc<Pages>> {
+        let lease = self.lease.read().unwrap_or_else(PoisonError::into_inner);
+        lease.as_ref().map(|lease| Arc::clone(&lease.pages))
+    }
+
+    /// The pages, while they may be used.
+    fn leased(&self) -> Option<Arc<Pages>> {
+        let lease = self.lease.read().unwrap_or_else(PoisonError::into_inner);
+        let lease = lease.as_ref().filter(|lease| Instant::now() < lease.until)?;
+        Some(Arc::clone(&lease.pages))
     }
 }
 
-/// Weighs pages by their bytes.
 #[derive(Clone)]
-struct Bytes;
+struct WeightInBytes;
 
-impl Weighter<PageKey, Arc<KeptPage>> for Bytes {
+impl Weighter<PageKey, Arc<KeptPage>> for WeightInBytes {
     fn weight(&self, _: &PageKey, page: &Arc<KeptPage>) -> u64 {
         page.weight()
     }
@@ -201,85 +187,129 @@ impl Weighter<PageKey, Arc<KeptPage>> for Bytes {
 
 #[cfg(test)]
 mod tests {
-    use axum::body::to_bytes;
+    use axum::Router;
+    use axum::body::{Body, to_bytes};
+    use axum::handler::Handler;
+    use axum::http::StatusCode;
+    use axum::http::header::COOKIE;
+    use axum::middleware::from_fn_with_state;
+    use axum::response::Html;
+    use tower::ServiceExt as _;
 
     use super::*;
 
-    const KEY: PageKey = PageKey::Restaurant(RestaurantId(1));
+    const PATH: &str = "/1/";
 
-    async fn text(cache: &PageCache, key: PageKey, text: &str) -> String {
-        answer(cache, key, async || Ok(rendered(text))).await
+    fn request(path: &str) -> Request {
+        Request::get(path).body(Body::empty()).unwrap()
     }
 
-    async fn answer(cache: &PageCache, key: PageKey, render: impl AsyncFnOnce() -> Result<RenderedPage, ()>) -> String {
-        let response = cache.answer(key, &HeaderMap::new(), render).await.unwrap();
-        let html = to_bytes(response.into_body(), usize::MAX).await.unwrap();
-        String::from_utf8(html.to_vec()).unwrap()
+    async fn answer<T: 'static>(cache: &Arc<PageCache>, request: Request, handler: impl Handler<T, ()>) -> String {
+        let routes = Router::new().fallback(handler);
+        let routes = routes.layer(from_fn_with_state(Arc::clone(cache), layer));
+        let response = routes.oneshot(request).await.unwrap();
+        let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
+        String::from_utf8(body.to_vec()).unwrap()
     }
 
-    fn rendered(text: &str) -> RenderedPage {
-        let (html, form_id) = (text.to_owned(), None);
-        RenderedPage { html, form_id }
+    /// The answer to a request for this path while the handler renders this text.
+    async fn text(cache: &Arc<PageCache>, path: &str, text: &str) -> String {
+        let page = Html(text.to_owned());
+        answer(cache, request(path), async move || page).await
     }
 
-    fn on() -> PageCache {
+    fn on() -> Arc<PageCache> {
         let cache = PageCache::new(1 << 20);
-        cache.switch_on();
+        cache.restart();
         cache.heard_until(Instant::now());
-        cache
+        Arc::new(cache)
     }
 
     #[tokio::test]
     async fn a_page_is_kept_until_it_changes() {
         let cache = on();
-        let other = PageKey::Restaurant(RestaurantId(2));
-        for key in [KEY, other, PageKey::List(Sort::Name)] {
-            assert_eq!(text(&cache, key, "old").await, "old");
-            assert_eq!(text(&cache, key, "new").await, "old");
+        for path in [PATH, "/2/", "/"] {
+            assert_eq!(text(&cache, path, "old").await, "old");
+            assert_eq!(text(&cache, path, "new").await, "old");
         }
-        cache.changed(RestaurantId(1));
-        assert_eq!(text(&cache, KEY, "new").await, "new");
-        assert_eq!(text(&cache, PageKey::List(Sort::Name), "new").await, "new");
-        assert_eq!(text(&cache, other, "new").await, "old", "nothing of it changed");
+        cache.restaurant_changed(RestaurantId(1));
+        assert_eq!(text(&cache, PATH, "new").await, "new");
+        assert_eq!(text(&cache, "/", "new").await, "new");
+        assert_eq!(text(&cache, "/2/", "new").await, "old", "it did not change");
     }
 
     #[tokio::test]
-    async fn a_page_that_changes_while_it_is_read_is_not_kept() {
+    async fn a_page_that_changes_while_it_is_rendered_is_not_kept() {
         let cache = on();
-        let render = async || {
-            cache.changed(RestaurantId(1));
-            Ok(rendered("old"))
+        let changing = Arc::clone(&cache);
+        let handler = async move || {
+            changing.restaurant_changed(RestaurantId(1));
+            Html("old")
         };
-        answer(&cache, KEY, render).await;
-        assert_eq!(text(&cache, KEY, "new").await, "new");
+        answer(&cache, request(PATH), handler).await;
+        assert_eq!(text(&cache, PATH, "new").await, "new");
     }
 
     #[tokio::test]
-    async fn who_asks_meanwhile_does_not_wait() {
+    async fn a_request_does_not_wait_for_the_rendering_of_another_one() {
         let cache = on();
-        let render = async || Ok(rendered(&text(&cache, KEY, "second").await));
-        assert_eq!(answer(&cache, KEY, render).await, "second");
+        let same = Arc::clone(&cache);
+        let handler = async move || Html(text(&same, PATH, "second").await);
+        assert_eq!(answer(&cache, request(PATH), handler).await, "second");
     }
 
     #[tokio::test]
-    async fn nothing_is_used_that_may_be_old() {
-        let cache = PageCache::new(1 << 20);
-        let is_kept = async |cache: &PageCache| {
-            let first = text(cache, KEY, "1").await;
-            text(cache, KEY, "2").await == first
+    async fn no_page_is_used_that_may_be_old() {
+        let cache = Arc::new(PageCache::new(1 << 20));
+        let is_kept = async || {
+            let first = text(&cache, PATH, "1").await;
+            text(&cache, PATH, "2").await == first
         };
-        assert!(!is_kept(&cache).await, "changes are not followed yet");
-        cache.switch_on();
-        assert!(!is_kept(&cache).await, "nothing is confirmed yet");
+        assert!(!is_kept().await, "changes are not followed yet");
+        cache.restart();
+        assert!(!is_kept().await, "nothing is confirmed yet");
         cache.heard_until(Instant::now().checked_sub(LEASE).unwrap());
-        assert!(!is_kept(&cache).await, "confirmed too long ago");
+        assert!(!is_kept().await, "confirmed too long ago");
         cache.heard_until(Instant::now());
-        assert!(is_kept(&cache).await);
-        cache.switch_off();
-        assert!(!is_kept(&cache).await);
-        cache.switch_on();
+        assert!(is_kept().await);
+        cache.stop();
+        assert!(!is_kept().await);
+        cache.restart();
         cache.heard_until(Instant::now());
-        assert_eq!(text(&cache, KEY, "3").await, "3", "nothing of before");
+        assert_eq!(text(&cache, PATH, "3").await, "3", "no page from before");
+    }
+
+    #[tokio::test]
+    async fn only_first_pages_that_can_be_shown_to_everyone_are_kept() {
+        let cache = on();
+        for path in ["/?sort=rating", "/?sort=nonsense&q=+", "/12/?sort=rating"] {
+            assert_eq!(text(&cache, path, path).await, path);
+            assert_eq!(text(&cache, path, "new").await, path);
+        }
+        for path in ["/", "/?page=2"] {
+            assert_eq!(text(&cache, path, "new").await, "/?sort=nonsense&q=+", "the same page");
+        }
+        for path in [
+            "/?q=a",
+            "/?after=1.a",
+            "/?sort=rating&before=1.a",
+            "/1/?after=1.1",
+            "/create",
+            "//",
+            "/a/",
+        ] {
+            assert_eq!(text(&cache, path, "old").await, "old");
+            assert_eq!(text(&cache, path, "new").await, "new", "{path} is not kept");
+        }
+        answer(&cache, request(PATH), async || (StatusCode::NOT_FOUND, Html("old"))).await;
+        answer(&cache, request(PATH), async || "no page").await;
+        assert_eq!(text(&cache, PATH, "new").await, "new");
+        for cookie in ["fresh=1", "notice=review-added"] {
+            let mut request = request(PATH);
+            request.headers_mut().insert(COOKIE, cookie.parse().unwrap());
+            assert_eq!(answer(&cache, request, async || Html("fresh")).await, "fresh");
+        }
+        assert_eq!(text(&cache, PATH, "newer").await, "new");
     }
 
     #[tokio::test]
@@ -287,10 +317,10 @@ mod tests {
         let cache = on();
         let page = "x".repeat(20_000);
         for id in 0..1000 {
-            text(&cache, PageKey::Restaurant(RestaurantId(id)), &page).await;
+            text(&cache, &format!("/{id}/"), &page).await;
         }
-        let live = cache.any().unwrap();
-        assert!(live.pages.weight() <= 1 << 20, "{}", live.pages.weight());
-        assert!(live.pages.len() > 20, "{}", live.pages.len());
+        let pages = cache.pages().unwrap();
+        assert!(pages.weight() <= 1 << 20, "{}", pages.weight());
+        assert!(pages.len() > 20, "{}", pages.len());
     }
 }

@@ -1,108 +1,83 @@
-//! A page as it is kept, and what a browser is sent of it.
+//! A page as it is kept, and how it answers a request.
 
+use std::io::Write as _;
 use std::sync::OnceLock;
 
-use axum::body::Bytes;
-use axum::http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, VARY};
+use axum::body::{Bytes, to_bytes};
+use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE, ETAG, VARY};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
-use axum::response::{Html, IntoResponse, Response};
+use axum::response::{IntoResponse, Response};
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use sha2::{Digest, Sha256};
 
-use super::gzip::Gzip;
-use crate::web::{SubmissionId, accepts_gzip, has_etag};
+use crate::error::AppError;
+use crate::web::{HTML, accepts_gzip, has_etag};
 
-/// A page as it was rendered.
-#[derive(Debug)]
-pub struct RenderedPage {
-    /// The page.
-    pub html: String,
-    /// The id of its form, where it has one: every visitor is to get another one.
-    pub form_id: Option<String>,
-}
+/// The most bytes that a page may have. The longest page has about 100 kB.
+const LONGEST_PAGE: usize = 1 << 20;
 
-impl IntoResponse for RenderedPage {
-    fn into_response(self) -> Response {
-        Html(self.html).into_response()
-    }
-}
-
-/// A rendered page that is kept, with a gap where the id of its form stands.
+/// A rendered page. Every visitor gets the same bytes.
 #[derive(Debug)]
 pub(super) struct KeptPage {
-    before: Bytes,
-    /// What follows the form's id; `None` for a page without one.
-    after: Option<Bytes>,
-    /// Of all but the form's id, so that instances agree on it.
+    html: Bytes,
     etag: HeaderValue,
-    /// Made for the first browser that takes it.
-    gzip: OnceLock<Gzip>,
+    /// The page as gzip, from the first request that accepts it.
+    gzip: OnceLock<Bytes>,
 }
 
 impl KeptPage {
-    pub(super) fn new(page: &RenderedPage) -> Self {
-        let html = Bytes::copy_from_slice(page.html.as_bytes());
-        // Nobody can have written the id into the page before: it is random, and was made for this page.
-        let form = page
-            .form_id
-            .as_ref()
-            .and_then(|id| Some((page.html.find(id)?, id.len())));
-        let (before, after) = match form {
-            Some((start, length)) => (html.slice(..start), Some(html.slice(start + length..))),
-            None => (html, None),
-        };
-        let mut hash = Sha256::new();
-        hash.update((before.len() as u64).to_le_bytes());
-        hash.update(&before);
-        hash.update(after.as_deref().unwrap_or_default());
-        let hash: [u8; 32] = hash.finalize().into();
-        let (head, _) = hash.split_first_chunk().expect("32 bytes");
-        // Weak: the compressed form has it too, and so has the page with another form id.
-        let etag = format!("W/\"{:032x}\"", u128::from_be_bytes(*head));
+    /// The page in a response, or the response itself if it has no page to keep.
+    pub(super) async fn from_response(response: Response) -> Result<Self, Response> {
+        if response.status() != StatusCode::OK || response.headers().get(CONTENT_TYPE) != Some(&HTML) {
+            return Err(response);
+        }
+        match to_bytes(response.into_body(), LONGEST_PAGE).await {
+            Ok(html) => Ok(Self::new(&html)),
+            Err(error) => Err(AppError::Internal(error.into()).into_response()),
+        }
+    }
+
+    fn new(html: &[u8]) -> Self {
+        // Weak, since both forms of the page have it: plain and gzip.
+        let etag = format!("W/\"{}\"", hex::encode(Sha256::digest(html)));
         Self {
-            before,
-            after,
-            etag: etag.try_into().expect("plain ASCII"),
+            html: Bytes::copy_from_slice(html),
+            etag: etag.try_into().expect("an ETag is ASCII"),
             gzip: OnceLock::new(),
         }
     }
 
-    /// About how many bytes of memory it takes, its compressed form included.
+    /// About how many bytes of memory the page takes, including its gzip form.
     pub(super) fn weight(&self) -> u64 {
-        let html = self.before.len() + self.after.as_ref().map_or(0, Bytes::len);
-        (html + html / 4 + 512) as u64
+        (self.html.len() + self.html.len() / 4 + 512) as u64
     }
 
-    /// The whole page, with that form id where it has a form.
-    fn html(&self, form_id: &str) -> Bytes {
-        match &self.after {
-            Some(after) => [&*self.before, form_id.as_bytes(), after].concat().into(),
-            None => self.before.clone(),
-        }
+    fn gzip(&self) -> Bytes {
+        let compress = || {
+            // The best level: 2 ms for the longest page, once for many visitors.
+            let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+            encoder.write_all(&self.html).expect("writing to a Vec cannot fail");
+            encoder.finish().expect("writing to a Vec cannot fail").into()
+        };
+        self.gzip.get_or_init(compress).clone()
     }
 
-    /// The answer to a request with those headers: 304 to a browser that has the page.
+    /// Answers a request with these headers: with 304 if the browser has the page already.
     pub(super) fn respond(&self, request: &HeaderMap) -> Response {
+        // With room for the headers that layers add.
         let mut headers = HeaderMap::with_capacity(12);
         headers.insert(ETAG, self.etag.clone());
-        if self.after.is_some() {
-            // A form's id is for one person: no cache between may hand it to two.
-            headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
-        }
+        headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
         if has_etag(request, self.etag.as_bytes()) {
-            headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
             return (StatusCode::NOT_MODIFIED, headers).into_response();
         }
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
-        let form_id = self.after.as_ref().map(|_| SubmissionId::new_form_id());
-        let form_id = form_id.as_deref().unwrap_or_default();
+        headers.insert(CONTENT_TYPE, HTML);
         let body = if accepts_gzip(request) {
             headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-            headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
-            self.gzip
-                .get_or_init(|| Gzip::new(&self.before, self.after.as_deref()))
-                .with(form_id)
+            self.gzip()
         } else {
-            self.html(form_id)
+            self.html.clone()
         };
         (headers, body).into_response()
     }
@@ -112,65 +87,70 @@ impl KeptPage {
 mod tests {
     use std::io::Read as _;
 
-    use axum::body::to_bytes;
-    use axum::http::header::{ACCEPT_ENCODING, IF_NONE_MATCH};
+    use axum::http::HeaderName;
+    use axum::http::header::{ACCEPT_ENCODING, CACHE_CONTROL, IF_NONE_MATCH};
     use flate2::read::GzDecoder;
+    use proptest::prelude::*;
 
     use super::*;
-
-    fn kept(html: String, form_id: Option<&str>) -> KeptPage {
-        let form_id = form_id.map(str::to_owned);
-        KeptPage::new(&RenderedPage { html, form_id })
-    }
 
     async fn body(response: Response) -> Vec<u8> {
         to_bytes(response.into_body(), usize::MAX).await.unwrap().to_vec()
     }
 
-    fn request(header: axum::http::HeaderName, value: &HeaderValue) -> HeaderMap {
+    fn request(header: HeaderName, value: &HeaderValue) -> HeaderMap {
         HeaderMap::from_iter([(header, value.clone())])
     }
 
+    fn unpacked(file: &[u8]) -> String {
+        let mut text = String::new();
+        GzDecoder::new(file).read_to_string(&mut text).expect("a gzip file");
+        text
+    }
+
     #[tokio::test]
-    async fn every_visitor_gets_a_form_id_of_their_own() {
-        let made = "a".repeat(36);
-        let page = kept(format!("<p>é</p><i>{made}</i>"), Some(&made));
-        let mut seen = vec![made];
+    async fn every_visitor_gets_the_same_page() {
+        let html = "<p>é</p>".repeat(100);
+        let page = KeptPage::new(html.as_bytes());
         for encoding in ["identity", "gzip", "gzip"] {
             let headers = request(ACCEPT_ENCODING, &HeaderValue::from_static(encoding));
             let response = page.respond(&headers);
             assert_eq!(response.headers().contains_key(CONTENT_ENCODING), encoding == "gzip");
-            assert_eq!(response.headers()[CACHE_CONTROL], "private, no-cache");
-            let mut html = body(response).await;
+            assert!(
+                !response.headers().contains_key(CACHE_CONTROL),
+                "a shared cache may keep it"
+            );
+            let body = body(response).await;
             if encoding == "gzip" {
-                let sent = html.split_off(0);
-                GzDecoder::new(&sent[..]).read_to_end(&mut html).unwrap();
+                assert_eq!(unpacked(&body), html);
+            } else {
+                assert_eq!(body, html.as_bytes());
             }
-            let html = String::from_utf8(html).unwrap();
-            let id = html.strip_prefix("<p>é</p><i>").unwrap().strip_suffix("</i>").unwrap();
-            assert_eq!(id.len(), 36);
-            assert!(!seen.contains(&id.to_owned()));
-            seen.push(id.to_owned());
         }
     }
 
     #[tokio::test]
     async fn a_browser_that_has_the_page_gets_none() {
-        let page = kept("a page".into(), None);
+        let page = KeptPage::new(b"a page");
         let etag = page.respond(&HeaderMap::new()).headers()[ETAG].clone();
         let again = page.respond(&request(IF_NONE_MATCH, &etag));
         assert_eq!(again.status(), StatusCode::NOT_MODIFIED);
         assert_eq!(again.headers()[ETAG], etag);
         assert!(body(again).await.is_empty());
-        let changed = kept("another page".into(), None).respond(&request(IF_NONE_MATCH, &etag));
+        let changed = KeptPage::new(b"another page").respond(&request(IF_NONE_MATCH, &etag));
         assert_eq!(changed.status(), StatusCode::OK);
     }
 
     #[test]
-    fn pages_have_the_same_etag_but_for_their_form_id() {
-        let (a, b) = ("a".repeat(36), "b".repeat(36));
-        let page = |id: &str, text: &str| kept(format!("{text}{id}."), Some(id)).etag;
-        assert_eq!(page(&a, "1"), page(&b, "1"));
-        assert_ne!(page(&a, "1"), page(&a, "2"));
+    fn the_etag_is_that_of_the_bytes() {
+        assert_eq!(KeptPage::new(b"1").etag, KeptPage::new(b"1").etag);
+        assert_ne!(KeptPage::new(b"1").etag, KeptPage::new(b"2").etag);
+    }
+
+    proptest! {
+        #[test]
+        fn a_compressed_page_is_unpacked_to_the_same(html in ".{0,3000}") {
+            prop_assert_eq!(unpacked(&KeptPage::new(html.as_bytes()).gzip()), html);
+        }
     }
 }

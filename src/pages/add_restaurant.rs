@@ -1,4 +1,4 @@
-//! GET `/create`: the form for a new restaurant; POST `/add`: what it sends.
+//! GET `/create`: the form for a new restaurant. POST `/add`: adds the restaurant.
 
 use askama::Template;
 use axum::Extension;
@@ -9,83 +9,78 @@ use tower_http::request_id::RequestId;
 
 use crate::app::App;
 use crate::error::AppError;
-use crate::model::{FieldErrors, RestaurantForm};
-use crate::web::{Chrome, FormBody, Notice, Page, SubmissionId};
+use crate::model::{FieldErrors, RestaurantForm, RestaurantId, SubmissionId};
+use crate::web::{Chrome, FormBody, Notice, Page};
 
-#[derive(Template)]
+#[derive(Template, Default)]
 #[template(path = "create.html")]
 struct CreateTemplate {
     chrome: Chrome,
     form_id: String,
     typed: RestaurantForm,
     errors: FieldErrors,
+    /// The message above the form.
     problem: Option<&'static str>,
 }
 
 /// Shows the empty form.
 pub async fn get() -> Response {
-    Page(CreateTemplate {
-        chrome: Chrome::default(),
+    let form = CreateTemplate {
         form_id: SubmissionId::new_form_id(),
-        typed: RestaurantForm::default(),
-        errors: FieldErrors::default(),
-        problem: None,
-    })
-    .into_response()
+        ..CreateTemplate::default()
+    };
+    Page(form).into_response()
 }
 
-/// Adds the restaurant and goes to its page, or shows the form again with what is wrong.
+/// Adds the restaurant and redirects to its page, or shows the form again with its errors.
 pub async fn post(
     State(app): State<App>,
     Extension(request_id): Extension<RequestId>,
     request: Request,
 ) -> Result<Response, AppError> {
-    let mut body = FormBody::read(&app, request, "").await?;
-    let form_id = body.take(SubmissionId::FIELD);
-    let typed = RestaurantForm {
-        restaurant_name: body.take("restaurant_name"),
-        street_address: body.take("street_address"),
-        description: body.take("description"),
+    let mut body = FormBody::read(&app.uploads, request, "").await?;
+    let mut form = CreateTemplate {
+        form_id: body.take(SubmissionId::FIELD),
+        typed: RestaurantForm {
+            restaurant_name: body.take("restaurant_name"),
+            street_address: body.take("street_address"),
+            description: body.take("description"),
+        },
+        ..CreateTemplate::default()
     };
-    let again = |status: StatusCode, typed, form_id, errors, problem| {
-        let page = CreateTemplate {
-            chrome: Chrome::of_fault(&app.config, &request_id, status),
-            form_id,
-            typed,
-            errors,
-            problem: Some(problem),
-        };
-        Ok((status, Page(page)).into_response())
-    };
-
-    let new = match typed.validate() {
-        Ok(new) => new,
-        Err(errors) => {
-            let problem = if typed.is_incomplete() {
-                "Restaurant not added. Include at least a restaurant name and description."
-            } else {
-                "Restaurant not added. Correct the marked fields and send again."
-            };
-            return again(StatusCode::UNPROCESSABLE_ENTITY, typed, form_id, errors, problem);
+    match add(&app, &mut form).await {
+        Ok(id) => Ok((Notice::RestaurantAdded, Redirect::to(&id.url())).into_response()),
+        Err(status) => {
+            form.chrome = Chrome::of_error(&app.config, &request_id, status);
+            Ok((status, Page(form)).into_response())
         }
-    };
+    }
+}
+
+/// Adds the restaurant. If that fails, notes the reason in the form and returns the status of the response.
+async fn add(app: &App, form: &mut CreateTemplate) -> Result<RestaurantId, StatusCode> {
+    let new = form.typed.validate().map_err(|errors| {
+        form.errors = errors;
+        form.problem = Some(if form.typed.is_incomplete() {
+            "Restaurant not added. Include at least a restaurant name and description."
+        } else {
+            "Restaurant not added. Correct the marked fields and send again."
+        });
+        StatusCode::UNPROCESSABLE_ENTITY
+    })?;
     let contents = [
         new.name.as_bytes(),
         new.street_address.as_bytes(),
         new.description.as_bytes(),
     ];
-    let submission = SubmissionId::of(&form_id, &contents);
+    let submission = SubmissionId::of(&form.form_id, &contents);
     let added = app.store.add_restaurant(&new, submission.as_ref()).await;
-    // Also when it failed: it may have been saved, and the answer lost.
-    app.pages.added();
-    match added {
-        Ok(id) => Ok((Notice::RestaurantAdded, Redirect::to(&id.url())).into_response()),
-        Err(error) => {
-            // The form itself needs no store: nothing typed is lost.
-            let error = AppError::from(error);
-            error.log();
-            let problem = "Restaurant not added: the site could not save it just now. Send it again in a moment.";
-            again(error.status(), typed, form_id, FieldErrors::default(), problem)
-        }
-    }
+    // Even after a failure: the store may have saved it, and its answer was lost.
+    app.page_cache.list_changed();
+    added.map_err(|error| {
+        let error = AppError::from(error);
+        error.log();
+        form.problem = Some("Restaurant not added: the site could not save it just now. Send it again in a moment.");
+        error.status()
+    })
 }

@@ -10,13 +10,14 @@ use tower_http::request_id::RequestId;
 
 use crate::app::App;
 use crate::error::AppError;
-use crate::model::{FieldErrors, NewReview, RestaurantId, ReviewForm};
+use crate::model::{NewReview, RestaurantId, ReviewForm, SubmissionId};
 use crate::pages::details::{DetailsTemplate, ReviewFormView};
-use crate::photos::{PhotoError, PhotoName, ProcessedPhoto, cleanup};
+use crate::photo_cleanup::remove_if_unclaimed;
+use crate::photos::{PhotoError, PhotoName, ProcessedPhoto};
 use crate::store::AddedReview;
-use crate::web::{Chrome, FormBody, IdPath, Notice, Page, SentPhoto, SubmissionId};
+use crate::web::{Chrome, FormBody, Notice, Page, PathParameter, SentPhoto};
 
-/// The form alone, for when the restaurant cannot be shown around it.
+/// The form alone, for when the restaurant cannot be read.
 #[derive(Template)]
 #[template(path = "review_again.html")]
 struct ReviewAgainTemplate {
@@ -24,16 +25,16 @@ struct ReviewAgainTemplate {
     form: ReviewFormView,
 }
 
-/// Adds the review and goes back to the restaurant, or shows the form again with what is wrong.
+/// Adds the review and redirects to the restaurant, or shows the form again with its errors.
 pub async fn post(
     State(app): State<App>,
-    IdPath(id): IdPath,
+    PathParameter(id): PathParameter<RestaurantId>,
     Extension(request_id): Extension<RequestId>,
     request: Request,
 ) -> Result<Response, AppError> {
-    // The page's script sends the form itself, to show the upload's progress, and follows no redirect.
+    // The page's script sends the form itself, to show the progress of the upload. It follows no redirect.
     let by_script = request.headers().contains_key("x-requested-with");
-    let mut body = FormBody::read(&app, request, "reviewImage").await?;
+    let mut body = FormBody::read(&app.uploads, request, "reviewImage").await?;
     let mut form = ReviewFormView {
         form_id: body.take(SubmissionId::FIELD),
         typed: ReviewForm {
@@ -45,13 +46,9 @@ pub async fn post(
         ..ReviewFormView::empty(&app, id)
     };
 
-    let (new, photo) = match check(&app, &form, body.photo.take()).await {
+    let (new, photo) = match check(&app, &mut form, body.photo.take()).await {
         Ok(checked) => checked,
-        Err(fault) => {
-            form.errors = fault.errors;
-            form.problem = Some(fault.problem);
-            return again(&app, &request_id, fault.status, form).await;
-        }
+        Err(status) => return with_restaurant(&app, &request_id, status, form).await,
     };
 
     let rating = [new.rating.stars()];
@@ -63,29 +60,29 @@ pub async fn post(
         photo_bytes,
     ];
     let submission = SubmissionId::of(&form.form_id, &contents);
-    // A task of its own: it ends even if the person closes the page now.
+    // A separate task, which finishes even if the visitor closes the page now.
     let saving = app.changes.spawn(save(app.clone(), id, new, photo, submission));
     match saving.await.map_err(|error| AppError::Internal(error.into()))? {
+        Ok(AddedReview::NoRestaurant) => Err(AppError::NotFound),
         Ok(AddedReview::Added | AddedReview::Repeated) if by_script => {
             Ok((StatusCode::CREATED, Notice::ReviewAdded, [(LOCATION, id.url())]).into_response())
         }
         Ok(AddedReview::Added | AddedReview::Repeated) => {
             Ok((Notice::ReviewAdded, Redirect::to(&id.url())).into_response())
         }
-        Ok(AddedReview::NoRestaurant) => Err(AppError::NotFound),
         Err(NotSaved::Store(error)) => {
             error.log();
-            let problem = "Review not added: the site could not save it just now. Send it again in a moment.";
-            form.problem = Some(problem.to_owned());
-            // The restaurant is not read: a store that is away would hold up the person once more.
+            form.problem = Some("Review not added: the site could not save it just now. Send it again in a moment.");
+            // Without the restaurant: the visitor would wait for the failing store once more.
             Ok(alone(&app, &request_id, error.status(), form))
         }
         Err(NotSaved::Photo(error)) => {
             error.log();
-            let problem = "Review not added: its photo could not be stored just now. Send it again in a moment, or \
-                           without the photo.";
-            form.problem = Some(problem.to_owned());
-            again(&app, &request_id, error.status(), form).await
+            form.problem = Some(
+                "Review not added: its photo could not be stored just now. Send it again in a moment, or without the \
+                 photo.",
+            );
+            with_restaurant(&app, &request_id, error.status(), form).await
         }
     }
 }
@@ -96,62 +93,50 @@ enum NotSaved {
     Photo(AppError),
 }
 
-/// What is wrong with a sent review.
-struct Fault {
-    status: StatusCode,
-    errors: FieldErrors,
-    problem: String,
-}
-
-/// The review and its processed photo, or what is wrong with them.
+/// Returns the review and its processed photo. If something is wrong with them, notes it in the form and returns the
+/// status of the response.
 async fn check(
     app: &App,
-    form: &ReviewFormView,
+    form: &mut ReviewFormView,
     photo: Option<SentPhoto>,
-) -> Result<(NewReview, Option<ProcessedPhoto>), Fault> {
+) -> Result<(NewReview, Option<ProcessedPhoto>), StatusCode> {
     let mut status = StatusCode::UNPROCESSABLE_ENTITY;
-    let mut problem = "Review not added. Correct the marked fields and send again.".to_owned();
-    let (new, mut errors) = match form.typed.validate() {
-        Ok(new) => (Some(new), FieldErrors::default()),
-        Err(errors) => (None, errors),
-    };
+    let mut problem = "Review not added. Correct the marked fields and send again.";
+    let new = form.typed.validate().map_err(|errors| form.errors = errors).ok();
     let mut processed = None;
     match photo {
         Some(SentPhoto::TooBig) => {
             status = StatusCode::PAYLOAD_TOO_LARGE;
-            "Image too big, try again.".clone_into(&mut problem);
-            errors.add(
-                "reviewImage",
-                format!("Choose a photo of at most {}.", form.max_upload()),
-            );
+            problem = "Image too big, try again.";
+            let message = format!("Choose a photo of at most {}.", form.max_upload());
+            form.errors.add("reviewImage", message);
         }
-        // A photo is not worth the work while the form must be sent again anyway.
-        Some(SentPhoto::Bytes(bytes)) if new.is_some() => match app.photographer.process(bytes).await {
+        // Only if the other fields are valid: otherwise the form has to be sent again anyway.
+        Some(SentPhoto::Bytes(bytes)) if new.is_some() => match app.photo_processor.process(bytes).await {
             Ok(photo) => processed = Some(photo),
             Err(error) => {
                 if error == PhotoError::Busy {
                     status = StatusCode::TOO_MANY_REQUESTS;
                 }
-                errors.add("reviewImage", error.to_string());
+                form.errors.add("reviewImage", error.to_string());
             }
         },
         Some(SentPhoto::Bytes(_)) | None => {}
     }
     if form.typed.is_incomplete() {
-        "Review not added. Include at least a name and rating for review.".clone_into(&mut problem);
+        problem = "Review not added. Include at least a name and rating for review.";
     }
     match new {
-        Some(new) if errors.is_empty() => Ok((new, processed)),
-        _ => Err(Fault {
-            status,
-            errors,
-            problem,
-        }),
+        Some(new) if form.errors.is_empty() => Ok((new, processed)),
+        _ => {
+            form.problem = Some(problem);
+            Err(status)
+        }
     }
 }
 
-/// Stores the photo, then the review that shows it. Whatever fails, or dies, in between: no review is
-/// without its photo, and no photo stays without its review (see [`cleanup`]).
+/// Stores the photo, then the review that shows it. Whatever fails in between, even if the process dies, no review
+/// lacks its photo and no photo stays without its review (see [`crate::photo_cleanup`]).
 async fn save(
     app: App,
     id: RestaurantId,
@@ -162,56 +147,50 @@ async fn save(
     let mut name = None;
     if let Some(photo) = photo {
         let name = name.insert(PhotoName::random());
-        app.store
-            .announce_photo(name)
-            .await
-            .map_err(|error| NotSaved::Store(error.into()))?;
-        if let Err(error) = app.photos.put(name, &photo).await {
-            // What may be stored of it is left to the clean-up: a store that does not answer would hold up the
-            // person once more, and an upload that was given up can still arrive there.
-            return Err(NotSaved::Photo(error.into()));
-        }
+        let announced = app.store.announce_photo(name).await;
+        announced.map_err(|error| NotSaved::Store(error.into()))?;
+        // If this fails, part of the photo may be stored, or still arrive. The clean-up removes it later: the visitor
+        // would wait for the failing store once more.
+        let stored = app.photos.put(name, &photo).await;
+        stored.map_err(|error| NotSaved::Photo(error.into()))?;
     }
     let result = app.store.add_review(id, &new, name.as_ref(), submission.as_ref()).await;
-    // Also when it failed: it may have been saved, and the answer lost.
-    app.pages.changed(id);
+    // Even after a failure: the store may have saved it, and its answer was lost.
+    app.page_cache.restaurant_changed(id);
     if let Some(name) = name
         && !matches!(result, Ok(AddedReview::Added))
     {
-        cleanup::discard_if_unclaimed(&app, &name).await;
+        remove_if_unclaimed(&*app.store, &*app.photos, &name).await;
     }
     result.map_err(|error| NotSaved::Store(error.into()))
 }
 
-/// The form again, with all that was typed: on the restaurant's page, or alone when that cannot be read.
-async fn again(
+/// The form again, with everything typed: on the restaurant's page, or alone if the restaurant cannot be read.
+async fn with_restaurant(
     app: &App,
     request_id: &RequestId,
     status: StatusCode,
     form: ReviewFormView,
 ) -> Result<Response, AppError> {
-    match app.store.details(form.restaurant_id, None).await {
-        Ok(Some((restaurant, page))) => Ok((
-            status,
-            Page(DetailsTemplate {
-                chrome: Chrome::of_fault(&app.config, request_id, status),
-                photo_urls: app.photo_urls.clone(),
-                restaurant,
-                page,
-                form,
-            }),
-        )
-            .into_response()),
-        Ok(None) => Err(AppError::NotFound),
+    let (restaurant, page) = match app.store.details(form.restaurant_id, None).await {
+        Ok(details) => details.ok_or(AppError::NotFound)?,
         Err(error) => {
             tracing::warn!(%error, "the form is shown without its restaurant");
-            Ok(alone(app, request_id, status, form))
+            return Ok(alone(app, request_id, status, form));
         }
-    }
+    };
+    let template = DetailsTemplate {
+        chrome: Chrome::of_error(&app.config, request_id, status),
+        photo_urls: app.photo_urls.clone(),
+        restaurant,
+        page,
+        form,
+    };
+    Ok((status, Page(template)).into_response())
 }
 
 /// The form again, without its restaurant.
 fn alone(app: &App, request_id: &RequestId, status: StatusCode, form: ReviewFormView) -> Response {
-    let chrome = Chrome::of_fault(&app.config, request_id, status);
+    let chrome = Chrome::of_error(&app.config, request_id, status);
     (status, Page(ReviewAgainTemplate { chrome, form })).into_response()
 }

@@ -2,16 +2,17 @@
 
 use askama::Template;
 use axum::extract::{RawQuery, State};
-use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Redirect, Response};
+use axum_extra::extract::CookieJar;
 
 use crate::app::App;
-use crate::cache::{PageKey, RenderedPage};
 use crate::error::AppError;
-use crate::model::{Direction, FieldErrors, Restaurant, RestaurantId, ReviewCursor, ReviewForm, ReviewPage};
+use crate::model::{
+    Direction, FieldErrors, Restaurant, RestaurantId, ReviewCursor, ReviewForm, ReviewPage, SubmissionId,
+};
 use crate::pages::filters;
 use crate::photos::PhotoUrls;
-use crate::web::{Chrome, IdPath, Notice, Page, SubmissionId, html};
+use crate::web::{Chrome, Page, PathParameter};
 
 /// The page of a restaurant.
 #[derive(Template)]
@@ -24,16 +25,15 @@ pub(super) struct DetailsTemplate {
     pub(super) form: ReviewFormView,
 }
 
-/// The form for a new review (`templates/review_form.html`): empty, or as it was sent, with what is
-/// wrong with it.
+/// The form for a new review (`templates/review_form.html`): empty, or as it was sent with its errors.
 pub(super) struct ReviewFormView {
     pub(super) restaurant_id: RestaurantId,
     pub(super) form_id: String,
     pub(super) typed: ReviewForm,
     pub(super) errors: FieldErrors,
-    /// What to say above the form.
-    pub(super) problem: Option<String>,
-    /// A photo came with the form, which a browser will not send again by itself.
+    /// The message above the form.
+    pub(super) problem: Option<&'static str>,
+    /// Whether the form came with a photo. A browser does not fill in the photo field again.
     pub(super) photo_was_sent: bool,
     pub(super) max_upload_bytes: usize,
 }
@@ -51,12 +51,12 @@ impl ReviewFormView {
         }
     }
 
-    /// Whether that rating was chosen.
+    /// Whether this rating was chosen.
     pub(super) fn is_rated(&self, stars: &u8) -> bool {
         self.typed.rating.trim() == stars.to_string()
     }
 
-    /// What the photo field takes.
+    /// What the photo field accepts.
     pub(super) fn photo_help(&self) -> String {
         format!(
             "Optional. PNG, JPEG or WebP, at most {}. Its location and other hidden data are removed.",
@@ -76,57 +76,34 @@ impl ReviewFormView {
 }
 
 impl DetailsTemplate {
-    /// Stars and how many reviews gave them, best first.
-    fn distribution(&self) -> impl Iterator<Item = (usize, u64)> {
-        self.restaurant
-            .distribution
-            .iter()
-            .copied()
-            .enumerate()
-            .rev()
-            .map(|(index, count)| (index + 1, count))
+    /// Each number of stars with the number of reviews that gave it, best first.
+    fn distribution(&self) -> impl Iterator<Item = (u8, u64)> {
+        (1..=5).zip(self.restaurant.distribution).rev()
     }
 }
 
 /// Shows the page.
 pub async fn get(
     State(app): State<App>,
-    IdPath(id): IdPath,
+    PathParameter(id): PathParameter<RestaurantId>,
     RawQuery(query): RawQuery,
-    headers: HeaderMap,
+    cookies: CookieJar,
 ) -> Result<Response, AppError> {
     let from = parse(query.as_deref().unwrap_or_default());
-    if from.is_none() && !Notice::wants_fresh_page(&headers) {
-        let render = async || {
-            let template = template(&app, id, None, Chrome::default()).await?;
-            let (html, form_id) = (html(&template)?, Some(template.form.form_id));
-            Ok(RenderedPage { html, form_id })
-        };
-        return app.pages.answer(PageKey::Restaurant(id), &headers, render).await;
-    }
-    let (chrome, notice_shown) = Chrome::of(&headers);
-    let page = Page(Box::pin(template(&app, id, from, chrome)).await?);
-    Ok((notice_shown, page).into_response())
-}
-
-async fn template(
-    app: &App,
-    id: RestaurantId,
-    from: Option<(Direction, ReviewCursor)>,
-    chrome: Chrome,
-) -> Result<DetailsTemplate, AppError> {
     let (restaurant, page) = app.store.details(id, from).await?.ok_or(AppError::NotFound)?;
-    Ok(DetailsTemplate {
+    let (chrome, notice_shown) = Chrome::of(&cookies);
+    let template = DetailsTemplate {
         chrome,
         photo_urls: app.photo_urls.clone(),
         restaurant,
         page,
-        form: ReviewFormView::empty(app, id),
-    })
+        form: ReviewFormView::empty(&app, id),
+    };
+    Ok((notice_shown, Page(template)).into_response())
 }
 
-/// `/<id>` without its slash.
-pub async fn redirect(IdPath(id): IdPath) -> Redirect {
+/// GET `/<id>`, without the final slash.
+pub async fn redirect(PathParameter(id): PathParameter<RestaurantId>) -> Redirect {
     Redirect::permanent(&id.url())
 }
 

@@ -1,10 +1,10 @@
-//! Formats for the templates; askama finds them by this module's name.
+//! Formats for the templates. Askama finds them by the name of this module.
 
 #![expect(
     clippy::inline_always,
     clippy::unnecessary_wraps,
     clippy::unused_self,
-    reason = "the form that askama gives every filter"
+    reason = "askama generates every filter this way"
 )]
 
 use askama::{Result, Values};

@@ -1,4 +1,4 @@
-//! For the platform, not for people: is the process up, and can it do its work?
+//! Health checks for the platform: whether the process is up, and whether it can do its work.
 
 use axum::Json;
 use axum::extract::State;
@@ -8,14 +8,14 @@ use axum::response::IntoResponse;
 use serde::Serialize;
 
 use crate::app::App;
-use crate::error::chain;
+use crate::error_chain::chain;
 
 /// `/healthz`: the process is up.
 pub async fn healthz() -> impl IntoResponse {
     ([(CACHE_CONTROL, "no-store")], "ok\n")
 }
 
-/// `/robots933456.txt`: the address that App Service asks for until the site answers.
+/// `/robots933456.txt`: App Service requests this address until the site answers.
 pub async fn warm_up() -> impl IntoResponse {
     "ok\n"
 }
@@ -30,16 +30,16 @@ struct Readiness {
 #[derive(Serialize)]
 struct Part {
     ready: bool,
-    /// What is wrong; the cause stands in the log.
+    /// What is wrong. The log has the cause.
     #[serde(skip_serializing_if = "Option::is_none")]
     problem: Option<&'static str>,
-    /// What will be wrong if it stays so.
+    /// What will go wrong if nothing changes.
     #[serde(skip_serializing_if = "Option::is_none")]
     warning: Option<&'static str>,
 }
 
-/// `/readyz`: the store is reachable and migrated, and photos can be stored. JSON that says which is
-/// not, with 503.
+/// `/readyz`: whether the store is reachable and migrated, and whether photos can be stored. If not, the status is 503
+/// and the JSON says which part is not ready.
 pub async fn readyz(State(app): State<App>) -> impl IntoResponse {
     let (store, photos) = tokio::join!(app.store.ready(), app.photos.ready());
     let store = part(

@@ -2,8 +2,8 @@
 
 pub mod add_restaurant;
 pub mod add_review;
-pub mod assets;
 pub mod details;
+pub mod error;
 mod filters;
 pub mod health;
 pub mod list;

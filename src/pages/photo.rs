@@ -7,14 +7,19 @@ use axum::response::{IntoResponse, Response};
 
 use crate::app::App;
 use crate::error::AppError;
-use crate::web::{PhotoPath, has_etag};
+use crate::photos::PhotoName;
+use crate::web::{PathParameter, has_etag};
 
-/// A photo runs nothing and loads nothing; a browser that shows it alone styles the page around it.
+/// A photo runs and loads nothing. A browser that shows it alone styles the page around it.
 const POLICY: &str = "default-src 'none'; img-src 'self'; style-src 'unsafe-inline'; frame-ancestors 'none'";
 
-/// Answers with the photo; 304 to a browser that has it.
-pub async fn get(State(app): State<App>, PhotoPath(name): PhotoPath, headers: HeaderMap) -> Result<Response, AppError> {
-    // A name never gets other content, so the name is its own validator.
+/// Answers with the photo, or with 304 if the browser has it already.
+pub async fn get(
+    State(app): State<App>,
+    PathParameter(name): PathParameter<PhotoName>,
+    headers: HeaderMap,
+) -> Result<Response, AppError> {
+    // The content of a name never changes, so the name identifies it.
     let etag = format!("\"{name}\"");
     let caching = [
         (ETAG, etag.as_str()),

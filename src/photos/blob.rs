@@ -1,6 +1,7 @@
-//! Photos as blobs in a container of Azure Blob Storage, private or not. Every request carries an Entra token.
+//! Photos as blobs in a container of Azure Blob Storage. Every request carries an Entra token, so the container can be
+//! private.
 
-mod fault;
+mod error;
 #[cfg(test)]
 mod tests;
 
@@ -21,72 +22,72 @@ use azure_storage_blob::{BlobContainerClient, BlobContainerClientOptions};
 use http_body_util::BodyExt;
 use tower_http::timeout::TimeoutBody;
 
-pub use self::fault::BlobError;
-use self::fault::{NamedCredential, Place, has_code};
+pub use self::error::BlobError;
+use self::error::{ContainerAddress, MarkedCredential, has_code};
 use super::{PhotoName, PhotoStore, PhotoStoreError, ProcessedPhoto, StoredPhoto};
 use crate::config::StorageConfig;
 
-/// How long one call may take in all, its token and its retries included: a person waits for it.
+/// How long one call may take, including its token and its retries: a visitor is waiting.
 const CALL_LIMIT: Duration = Duration::from_secs(10);
-/// How long a connection may take.
+/// How long connecting may take.
 const CONNECT_LIMIT: Duration = Duration::from_secs(3);
-/// How long a photo on its way may stand still.
+/// How long a download may stall.
 const STALL_LIMIT: Duration = Duration::from_secs(10);
-/// No photo of this site comes near it. Up to this a blob is read by one request and streamed; the SDK splits
-/// what is larger into parts, and holds those in memory.
+/// The most bytes of a blob that is read. Photos of this site are far smaller. The SDK streams a blob of up to this size
+/// in one request; it would split a larger one into parts and hold them in memory.
 const PHOTO_LIMIT: NonZero<usize> = NonZero::new(64 << 20).expect("not zero");
 
 /// A container of photos.
 pub struct BlobPhotos {
     container: BlobContainerClient,
-    place: Place,
+    address: ContainerAddress,
 }
 
 impl BlobPhotos {
-    /// Uses that container. Nothing is sent yet; whether it is there, [`PhotoStore::ready`] says.
+    /// Uses this container. Nothing is sent yet; [`PhotoStore::ready`] checks that the container is there.
     ///
-    /// The retries are always this module's own. The transport too, unless `options` bring one.
+    /// `options` may bring a transport. The retries are always this module's own.
     pub fn open(
         config: &StorageConfig,
         credential: Arc<dyn TokenCredential>,
         mut options: ClientOptions,
     ) -> Result<Self, BlobError> {
-        let place = Place::of(config);
+        let address = ContainerAddress::of(config);
         options.retry = retries();
         if options.transport.is_none() {
-            options.transport = Some(transport().map_err(|error| place.unusable(&error))?);
+            options.transport = Some(transport().map_err(|error| address.misconfigured(&error))?);
         }
         let options = BlobContainerClientOptions {
             client_options: options,
             ..Default::default()
         };
-        let credential = Arc::new(NamedCredential(credential));
-        let container = BlobContainerClient::new(place.container_url(), Some(credential), Some(options))
-            .map_err(|error| place.unusable(&error))?;
-        Ok(Self { container, place })
+        let credential = Arc::new(MarkedCredential(credential));
+        let container = BlobContainerClient::new(address.url(), Some(credential), Some(options))
+            .map_err(|error| address.misconfigured(&error))?;
+        Ok(Self { container, address })
     }
 
-    /// What a call answers, in time or not.
+    /// The result of a call, or an error once it takes too long.
     async fn within_limit<T>(
         &self,
         call: impl Future<Output = azure_core::Result<T>> + Send,
     ) -> Result<T, PhotoStoreError> {
         match tokio::time::timeout(CALL_LIMIT, call).await {
-            Ok(result) => result.map_err(|error| self.place.fault(error).into()),
-            Err(_) => Err(self.place.silent(CALL_LIMIT).into()),
+            Ok(result) => result.map_err(|error| self.address.explain(error).into()),
+            Err(_) => Err(self.address.timed_out(CALL_LIMIT).into()),
         }
     }
 
     async fn upload(&self, name: &PhotoName, jpeg: Bytes) -> azure_core::Result<()> {
         let options = BlobClientUploadOptions {
             blob_content_type: Some("image/jpeg".to_owned()),
-            // For browsers that load it from here, by PHOTOS_BASE_URL.
+            // For browsers that load it from here, through PHOTOS_BASE_URL.
             blob_cache_control: Some("public, max-age=31536000, immutable".to_owned()),
-            // One request: the blob is there whole or not at all.
+            // One request, so that the blob appears complete or not at all.
             partition_size: Some(NonZero::<u64>::MAX),
             ..Default::default()
         };
-        // What caches may keep for ever never changes. Names are random: whatever has this one already is this
+        // A blob is never replaced, since caches keep it for ever. Names are random, so a blob with this name is this
         // photo, from an attempt whose answer was lost.
         let blob = self.container.blob_client(name.as_str());
         match blob.upload(jpeg.into(), Some(options.if_not_exists())).await {
@@ -97,7 +98,7 @@ impl BlobPhotos {
 
     async fn remove(&self, name: &PhotoName) -> azure_core::Result<()> {
         let options = BlobClientDeleteOptions {
-            // A blob with snapshots would stay.
+            // Otherwise a blob with snapshots could not be deleted.
             delete_snapshots: Some(DeleteSnapshotsOptionType::Include),
             ..Default::default()
         };
@@ -111,7 +112,7 @@ impl BlobPhotos {
 #[async_trait]
 impl PhotoStore for BlobPhotos {
     fn describe(&self) -> String {
-        self.place.to_string()
+        self.address.to_string()
     }
 
     async fn ready(&self) -> Result<(), PhotoStoreError> {
@@ -146,12 +147,12 @@ impl PhotoStore for BlobPhotos {
         };
         let length = download.properties.content_length;
         let Some(length) = length.filter(|length| *length < PHOTO_LIMIT.get() as u64) else {
-            return Err(self.place.no_photo(name).into());
+            return Err(self.address.too_large(name).into());
         };
-        let (place, name) = (self.place.clone(), name.clone());
+        let (address, name) = (self.address.clone(), name.clone());
         let body = TimeoutBody::new(STALL_LIMIT, Body::from_stream(download.body)).map_err(move |error| {
-            let error = place.broken_off(&*error);
-            tracing::warn!(photo = %name, %error, "a photo broke off on its way to a browser");
+            let error = address.interrupted(&*error);
+            tracing::warn!(photo = %name, %error, "the download of a photo was interrupted");
             error
         });
         Ok(Some(StoredPhoto {
@@ -162,7 +163,7 @@ impl PhotoStore for BlobPhotos {
 
     async fn delete(&self, name: &PhotoName) -> Result<(), PhotoStoreError> {
         self.within_limit(async {
-            // Both are tried, whatever becomes of the other.
+            // Both are deleted, even if one of them fails.
             let thumbnail = name.thumbnail();
             let (photo, thumbnail) = tokio::join!(self.remove(name), self.remove(&thumbnail));
             photo.and(thumbnail)
@@ -171,23 +172,23 @@ impl PhotoStore for BlobPhotos {
     }
 }
 
-/// A blob that is not there; a container that is not there is a fault.
+/// Whether the blob is missing. A missing container is an error.
 fn is_missing(error: &azure_core::Error) -> bool {
     error.http_status() == Some(StatusCode::NotFound) && has_code(error, &StorageErrorCode::BlobNotFound)
 }
 
-/// A second and a third attempt, soon. The SDK's own eight would go on for a minute.
+/// Two retries, soon. The SDK's own eight would take a minute.
 fn retries() -> RetryOptions {
     RetryOptions::exponential(ExponentialRetryOptions {
         max_retries: 2,
-        // Counted from the end of the first attempt. Two that could not connect leave time to say so.
+        // From the end of the first attempt. After two failed connections there is still time to report the error.
         max_total_elapsed: azure_core::time::Duration::seconds(3),
         ..Default::default()
     })
 }
 
-/// The SDK's HTTP client with a time limit of ours: its own waits 20 seconds for a connection. Without
-/// decompression, as the SDK wants it for downloads.
+/// The HTTP client of the SDK, with a shorter time limit: by default it waits 20 seconds for a connection. Without
+/// decompression, as the SDK requires for downloads.
 fn transport() -> reqwest::Result<Transport> {
     let client = reqwest::Client::builder()
         .connect_timeout(CONNECT_LIMIT)

@@ -1,4 +1,4 @@
-//! Photos as files in a folder, for a run with nothing but Rust.
+//! Photos as files in a folder, for development without any other service.
 
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
@@ -17,7 +17,7 @@ pub struct DirectoryPhotos {
 }
 
 impl DirectoryPhotos {
-    /// Uses that folder, creating it if there is none.
+    /// Uses this folder, and creates it if it is missing.
     pub async fn open(folder: &Path) -> io::Result<Self> {
         fs::create_dir_all(folder).await?;
         Ok(Self {
@@ -29,12 +29,12 @@ impl DirectoryPhotos {
         self.folder.join(name.as_str())
     }
 
-    /// Where a file is until it is complete.
+    /// The path of a file until it is complete.
     fn part_path(&self, name: &PhotoName) -> PathBuf {
         self.folder.join(format!("{name}.part"))
     }
 
-    /// Writes a file that appears under its name complete or not at all, even across a crash.
+    /// Writes a file that appears under its name complete or not at all, even after a crash.
     async fn write(&self, name: &PhotoName, bytes: &[u8]) -> io::Result<()> {
         let part = self.part_path(name);
         let mut file = File::create(&part).await?;
@@ -42,6 +42,18 @@ impl DirectoryPhotos {
         file.sync_all().await?;
         drop(file);
         fs::rename(part, self.path(name)).await
+    }
+
+    /// Makes the names in the folder permanent: without this, a power cut could undo a rename.
+    #[cfg(unix)]
+    async fn sync_folder(&self) -> io::Result<()> {
+        File::open(&self.folder).await?.sync_all().await
+    }
+
+    /// Does nothing: Windows cannot open a folder to sync it.
+    #[cfg(not(unix))]
+    async fn sync_folder(&self) -> io::Result<()> {
+        Ok(())
     }
 }
 
@@ -54,13 +66,14 @@ impl PhotoStore for DirectoryPhotos {
     async fn ready(&self) -> Result<(), PhotoStoreError> {
         let probe = self.folder.join(".ready");
         fs::write(&probe, b"").await?;
-        fs::remove_file(&probe).await.or_else(missing_is_fine)?;
+        fs::remove_file(&probe).await.or_else(ignore_missing)?;
         Ok(())
     }
 
     async fn put(&self, name: &PhotoName, photo: &ProcessedPhoto) -> Result<(), PhotoStoreError> {
         self.write(&name.thumbnail(), &photo.thumbnail).await?;
         self.write(name, &photo.photo).await?;
+        self.sync_folder().await?;
         Ok(())
     }
 
@@ -78,14 +91,14 @@ impl PhotoStore for DirectoryPhotos {
     async fn delete(&self, name: &PhotoName) -> Result<(), PhotoStoreError> {
         for name in [name, &name.thumbnail()] {
             for path in [self.path(name), self.part_path(name)] {
-                fs::remove_file(path).await.or_else(missing_is_fine)?;
+                fs::remove_file(path).await.or_else(ignore_missing)?;
             }
         }
         Ok(())
     }
 }
 
-fn missing_is_fine(error: io::Error) -> io::Result<()> {
+fn ignore_missing(error: io::Error) -> io::Result<()> {
     if error.kind() == ErrorKind::NotFound {
         Ok(())
     } else {

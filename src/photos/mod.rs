@@ -1,7 +1,6 @@
-//! Photos: decoded and cleaned by [`processing`], kept by a [`PhotoStore`].
+//! Photos: [`processing`] decodes and cleans them, a [`PhotoStore`] keeps them.
 
 mod blob;
-pub mod cleanup;
 mod directory;
 mod name;
 pub mod processing;
@@ -15,16 +14,16 @@ use axum::body::Body;
 pub use self::blob::{BlobError, BlobPhotos};
 pub use self::directory::DirectoryPhotos;
 pub use self::name::PhotoName;
-pub use self::processing::{PhotoError, Photographer, ProcessedPhoto};
+pub use self::processing::{PhotoError, PhotoProcessor, ProcessedPhoto};
 pub use self::urls::PhotoUrls;
 
-/// Why the photo store could not answer.
+/// Why the photo store failed.
 #[derive(Debug, thiserror::Error)]
 pub enum PhotoStoreError {
-    /// The folder or the disk under it does not do its work now.
+    /// The folder or its disk failed.
     #[error("the photo store is not available: {0}")]
     Unavailable(#[from] io::Error),
-    /// Blob Storage refuses or cannot be reached; the text says which role or command is missing.
+    /// Blob Storage refused the request or could not be reached. The text names the missing role or command.
     #[error("the photo store is not available: {0}")]
     Blob(#[from] BlobError),
 }
@@ -33,25 +32,25 @@ pub enum PhotoStoreError {
 pub struct StoredPhoto {
     /// Its length in bytes.
     pub length: u64,
-    /// Its bytes, as they come from the store.
+    /// Its bytes, streamed from the store.
     pub body: Body,
 }
 
-/// Where photos live. A name never gets other content, so a photo can be kept by caches for ever.
+/// Where photos are. The content of a name never changes, so caches can keep a photo for ever.
 #[async_trait]
 pub trait PhotoStore: Send + Sync {
-    /// What this is and where, in a few words for the start-up lines.
+    /// What and where this store is, in a few words for the log at the start.
     fn describe(&self) -> String;
 
     /// Succeeds when photos can be stored and read.
     async fn ready(&self) -> Result<(), PhotoStoreError>;
 
-    /// Stores a photo and its thumbnail; nothing of them can be seen before all is written.
+    /// Stores a photo and its thumbnail. Each appears only once it is complete.
     async fn put(&self, name: &PhotoName, photo: &ProcessedPhoto) -> Result<(), PhotoStoreError>;
 
-    /// The photo or thumbnail of that name; `None`: there is none.
+    /// The photo or thumbnail with this name; `None` if there is none.
     async fn get(&self, name: &PhotoName) -> Result<Option<StoredPhoto>, PhotoStoreError>;
 
-    /// Removes a photo and its thumbnail; one that is not there is no error.
+    /// Removes a photo and its thumbnail. A missing one is no error.
     async fn delete(&self, name: &PhotoName) -> Result<(), PhotoStoreError>;
 }

@@ -1,4 +1,4 @@
-//! The name of a photo: random, so that it tells nothing and cannot be guessed.
+//! The name of a photo: random, so that it reveals nothing and cannot be guessed.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,8 +8,7 @@ use uuid::Uuid;
 const EXTENSION: &str = ".jpg";
 const THUMBNAIL: &str = "-thumb.jpg";
 
-/// A photo's name, `<uuid>.jpg`, or its thumbnail's, `<uuid>-thumb.jpg`. Nothing else is a name, so no
-/// path can be smuggled in.
+/// A photo's name, `<uuid>.jpg`, or its thumbnail's, `<uuid>-thumb.jpg`. Nothing else is a name, in particular no path.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct PhotoName(String);
 
@@ -20,7 +19,7 @@ impl PhotoName {
         Self(format!("{}{EXTENSION}", Uuid::new_v4()))
     }
 
-    /// The name that a seeded generator gives, for demo data that are the same every time.
+    /// A name from a seeded generator, for demo data that is the same every time.
     #[must_use]
     pub fn from_seeded(rng: &mut fastrand::Rng) -> Self {
         let id = uuid::Builder::from_random_bytes(rng.u128(..).to_be_bytes()).into_uuid();
@@ -33,7 +32,7 @@ impl PhotoName {
         &self.0
     }
 
-    /// The name of this photo's thumbnail; a thumbnail's is its own.
+    /// The name of this photo's thumbnail. For a thumbnail, its own name.
     #[must_use]
     pub fn thumbnail(&self) -> Self {
         if self.0.ends_with(THUMBNAIL) {
@@ -58,7 +57,7 @@ impl FromStr for PhotoName {
             .or_else(|| text.strip_suffix(EXTENSION))
             .ok_or(())?;
         let id = Uuid::try_parse(stem).map_err(|_| ())?;
-        // One spelling only: lower case with hyphens.
+        // Only one spelling is valid: lower case with hyphens.
         if id.hyphenated().encode_lower(&mut Uuid::encode_buffer()) != stem {
             return Err(());
         }

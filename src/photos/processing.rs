@@ -1,8 +1,8 @@
-//! From whatever a person sends to a photo that can be shown: decoded within bounds, upright, without
-//! metadata, at a size for the web, always JPEG.
+//! Turns a sent file into a photo that can be shown: decoded within limits, upright, without metadata, at a size for
+//! the web, always JPEG.
 //!
-//! Nothing of the sent file is kept but its pixels. What is hidden in it (a GPS position, a script
-//! behind the picture) cannot reach a visitor.
+//! Only the pixels of the sent file are kept. Hidden data (a GPS position, a script after the picture) cannot reach a
+//! visitor.
 
 use std::io::Cursor;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -23,34 +23,34 @@ pub const PHOTO_SIDE: u32 = 2048;
 /// The longest side of a thumbnail, in pixels: 160 CSS pixels on a screen of double density.
 pub const THUMBNAIL_SIDE: u32 = 320;
 
-/// The most pixels that are decoded: above what phones send (50 megapixels), far below a bomb.
+/// The most pixels that are decoded: more than phones send (50 megapixels), far fewer than a decompression bomb has.
 const MAX_PIXELS: u64 = 64_000_000;
-/// The most bytes that a decoder may take for one photo.
+/// The most bytes that a decoder may allocate for one photo.
 const MAX_DECODER_BYTES: u64 = 320 << 20;
 /// JPEG quality of the photo (1 to 100).
 pub const PHOTO_QUALITY: u8 = 85;
 /// JPEG quality of the thumbnail.
 pub const THUMBNAIL_QUALITY: u8 = 80;
 
-/// How many rows are scaled at once: what lies between the two passes of the scaling is no larger than they need.
+/// How many rows are scaled at once. This bounds the buffer between the two passes of the scaling.
 const BAND: u32 = 64;
 
-/// How long an upload waits for its turn before the person is asked to come back.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// How long an upload waits for its turn before the visitor is asked to try again.
+const TURN_LIMIT: Duration = Duration::from_secs(20);
 
 /// What is wrong with a sent photo.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PhotoError {
-    /// It is no PNG, JPEG or WebP.
+    /// It is not a PNG, JPEG or WebP.
     #[error("This is not a PNG, JPEG or WebP image. Choose another photo.")]
     UnknownFormat,
-    /// It says that it is one of them, but cannot be decoded.
+    /// It starts like one of them but cannot be decoded.
     #[error("This image is damaged and cannot be read. Choose another photo.")]
     Damaged,
     /// It has more pixels than are decoded.
     #[error("This image has too many pixels. Choose one with at most 64 megapixels.")]
     TooManyPixels,
-    /// So many photos are being processed that this one did not get its turn.
+    /// Too many photos are being processed.
     #[error("Too many photos are being processed just now. Wait a moment, then send again.")]
     Busy,
 }
@@ -64,15 +64,15 @@ pub struct ProcessedPhoto {
     pub thumbnail: Bytes,
 }
 
-/// Processes photos off the async threads: as many at once as there are processors, so that uploads do not
-/// block pages, and only one of them in its full size, so that they do not fill the memory.
+/// Processes photos outside the async threads, so that uploads do not block pages: as many at once as there are
+/// processors, but only one of them at full size, to save memory.
 #[derive(Debug, Clone)]
-pub struct Photographer {
+pub struct PhotoProcessor {
     turns: Arc<Semaphore>,
     full_size: Arc<Mutex<()>>,
 }
 
-impl Default for Photographer {
+impl Default for PhotoProcessor {
     fn default() -> Self {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
@@ -82,21 +82,26 @@ impl Default for Photographer {
     }
 }
 
-impl Photographer {
+impl PhotoProcessor {
     /// Waits for a turn and processes the photo.
     pub async fn process(&self, sent: Vec<u8>) -> Result<ProcessedPhoto, PhotoError> {
-        // Before queueing: what is no image at all needs no turn.
+        // A file that is not an image needs no turn.
         supported_format(&sent)?;
-        let turn = tokio::time::timeout(PATIENCE, Arc::clone(&self.turns).acquire_owned())
+        let turn = tokio::time::timeout(TURN_LIMIT, Arc::clone(&self.turns).acquire_owned())
             .await
             .map_err(|_| PhotoError::Busy)?
             .expect("the semaphore is never closed");
         let full_size = Arc::clone(&self.full_size);
         let task = tokio::task::spawn_blocking(move || {
-            let result = process_in_turn(sent, &full_size);
-            // The turn ends with the work, not with the request that may have been given up.
-            drop(turn);
-            result
+            // The turn ends with the work. The request may have been dropped earlier.
+            let _turn = turn;
+            let decoded = {
+                // The lock is poisoned if a decoder panicked. It guards no data.
+                let _alone = full_size.lock().unwrap_or_else(PoisonError::into_inner);
+                decode(&sent)?
+            };
+            drop(sent);
+            Ok(finish(decoded))
         });
         task.await.unwrap_or_else(|panic| {
             tracing::error!(%panic, "a decoder panicked");
@@ -105,46 +110,26 @@ impl Photographer {
     }
 }
 
-/// Decodes, scales, turns and encodes one photo on the calling thread.
+/// Decodes, scales, rotates and encodes one photo on the calling thread.
 pub fn process(sent: &[u8]) -> Result<ProcessedPhoto, PhotoError> {
-    Ok(finished(reduced(decode(sent)?)))
+    decode(sent).map(finish)
 }
 
-/// The same, in its full size alone.
-fn process_in_turn(sent: Vec<u8>, full_size: &Mutex<()>) -> Result<ProcessedPhoto, PhotoError> {
-    let reduced = {
-        // Poisoned is the lock by a decoder that panicked; it guards no data.
-        let _alone = full_size.lock().unwrap_or_else(PoisonError::into_inner);
-        let decoded = decode(&sent)?;
-        drop(sent);
-        reduced(decoded)
-    };
-    Ok(finished(reduced))
-}
-
-/// At the size that is stored, the rest as it was sent.
-fn reduced(decoded: Decoded) -> Decoded {
-    Decoded {
-        picture: within(decoded.picture, PHOTO_SIDE),
-        ..decoded
-    }
-}
-
-/// From the reduced picture to what is stored: what touches every pixel comes when there are fewest.
-fn finished(reduced: Decoded) -> ProcessedPhoto {
-    let picture = in_srgb(reduced.picture, reduced.colour_profile.as_deref());
+/// Turns a decoded picture into the stored photo.
+fn finish(decoded: Decoded) -> ProcessedPhoto {
+    let picture = in_srgb(decoded.picture, decoded.colour_profile.as_deref());
     let mut picture = DynamicImage::ImageRgb8(picture);
-    picture.apply_orientation(reduced.orientation);
+    picture.apply_orientation(decoded.orientation);
     let picture = picture.into_rgb8();
     let photo = jpeg(&picture, PHOTO_QUALITY);
-    let thumbnail = jpeg(&within(picture, THUMBNAIL_SIDE), THUMBNAIL_QUALITY);
+    let thumbnail = jpeg(&resize_to_fit(picture, THUMBNAIL_SIDE), THUMBNAIL_QUALITY);
     ProcessedPhoto {
         photo: photo.into(),
         thumbnail: thumbnail.into(),
     }
 }
 
-/// The format by the first bytes; name and declared type are not asked.
+/// The format, by the first bytes. Name and declared type do not matter.
 fn supported_format(sent: &[u8]) -> Result<ImageFormat, PhotoError> {
     match image::guess_format(sent) {
         Ok(format @ (ImageFormat::Png | ImageFormat::Jpeg | ImageFormat::WebP)) => Ok(format),
@@ -153,37 +138,38 @@ fn supported_format(sent: &[u8]) -> Result<ImageFormat, PhotoError> {
 }
 
 struct Decoded {
-    /// As the camera stored it.
+    /// The picture as the camera stored it, at the size of a stored photo.
     picture: RgbImage,
-    /// How it has to be turned.
+    /// How it must be rotated.
     orientation: Orientation,
-    /// What its numbers mean as colours (ICC); without one, sRGB.
+    /// Its ICC profile; sRGB if there is none.
     colour_profile: Option<Vec<u8>>,
 }
 
+/// Decodes a photo and scales it down: all further work is on fewer pixels.
 fn decode(sent: &[u8]) -> Result<Decoded, PhotoError> {
     let mut reader = ImageReader::with_format(Cursor::new(sent), supported_format(sent)?);
     let mut limits = Limits::default();
     limits.max_alloc = Some(MAX_DECODER_BYTES);
     reader.limits(limits);
-    let mut decoder = reader.into_decoder().map_err(|error| fault(&error))?;
-    // Only the header has been read by now: a bomb ends here.
+    let mut decoder = reader.into_decoder().map_err(|error| photo_error(&error))?;
+    // Only the header has been read so far, so a decompression bomb is refused cheaply.
     let (width, height) = decoder.dimensions();
     if u64::from(width) * u64::from(height) > MAX_PIXELS || decoder.total_bytes() > MAX_DECODER_BYTES {
         return Err(PhotoError::TooManyPixels);
     }
-    // Metadata that cannot be read is no reason to refuse a picture.
+    // A picture with unreadable metadata is accepted.
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     let colour_profile = decoder.icc_profile().ok().flatten();
-    let picture = DynamicImage::from_decoder(decoder).map_err(|error| fault(&error))?;
+    let picture = DynamicImage::from_decoder(decoder).map_err(|error| photo_error(&error))?;
     Ok(Decoded {
-        picture: flattened(picture),
+        picture: resize_to_fit(flattened(picture), PHOTO_SIDE),
         orientation,
         colour_profile,
     })
 }
 
-fn fault(error: &ImageError) -> PhotoError {
+fn photo_error(error: &ImageError) -> PhotoError {
     match error {
         ImageError::Limits(_) => PhotoError::TooManyPixels,
         ImageError::Unsupported(_) => PhotoError::UnknownFormat,
@@ -191,8 +177,8 @@ fn fault(error: &ImageError) -> PhotoError {
     }
 }
 
-/// The picture with its longer side at most `side`; a smaller one stays as it is.
-fn within(picture: RgbImage, side: u32) -> RgbImage {
+/// The picture, scaled down if its longer side is longer than `side`.
+fn resize_to_fit(picture: RgbImage, side: u32) -> RgbImage {
     let longer = picture.width().max(picture.height());
     if longer <= side {
         return picture;
@@ -204,14 +190,14 @@ fn within(picture: RgbImage, side: u32) -> RgbImage {
     let (width, height) = (scaled(picture.width()), scaled(picture.height()));
     let source = TypedImageRef::<U8x3>::from_buffer(picture.width(), picture.height(), &picture)
         .expect("the buffer is the picture's");
-    // Where in the sent picture the rows above this one end; for the last, exactly at its bottom.
+    // Where this row begins in the sent picture. The row after the last begins exactly at its bottom.
     let edge = |row: u32| f64::from(row) * f64::from(picture.height()) / f64::from(height);
     let mut scaled = RgbImage::new(width, height);
     let mut resizer = Resizer::new();
     let mut top = 0;
     for band in scaled.chunks_mut((BAND * width * 3) as usize) {
         let rows = BAND.min(height - top);
-        // The filter looks beyond the band where the picture goes on, so that no seam shows.
+        // The filter also reads the rows around the band, so that no seam shows.
         let options = options().crop(0.0, edge(top), f64::from(picture.width()), edge(top + rows) - edge(top));
         let mut band = TypedImage::<U8x3>::from_buffer(width, rows, band).expect("the buffer is the band's");
         resizer
@@ -222,12 +208,12 @@ fn within(picture: RgbImage, side: u32) -> RgbImage {
     scaled
 }
 
-/// The filter that keeps fine detail without ringing that shows.
+/// The filter keeps fine detail without visible ringing.
 fn options() -> ResizeOptions {
     ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::CatmullRom))
 }
 
-/// 8-bit RGB; what was transparent becomes white, as on the page behind it.
+/// The picture as 8-bit RGB, on white where it is transparent.
 fn flattened(picture: DynamicImage) -> RgbImage {
     if !picture.color().has_alpha() {
         return picture.into_rgb8();
@@ -243,8 +229,8 @@ fn flattened(picture: DynamicImage) -> RgbImage {
     })
 }
 
-/// The same colours in sRGB, which is what a browser takes a picture without a profile for. Phones take
-/// photos in the wider Display P3; with the profile merely dropped they would look pale.
+/// The same colours in sRGB, which browsers assume for a picture without a profile. Phones take photos in the wider
+/// Display P3; if the profile were dropped without conversion, they would look pale.
 fn in_srgb(picture: RgbImage, profile: Option<&[u8]>) -> RgbImage {
     let converted = || {
         let profile = ColorProfile::new_from_slice(profile?).ok()?;
@@ -260,11 +246,11 @@ fn in_srgb(picture: RgbImage, profile: Option<&[u8]>) -> RgbImage {
         to_srgb.transform(&picture, &mut converted).ok()?;
         Some(converted)
     };
-    // A profile that is damaged, or for another kind of picture (grey, CMYK), says nothing about these pixels.
+    // A profile that is damaged, or for another kind of picture (grey, CMYK), does not apply to these pixels.
     converted().unwrap_or(picture)
 }
 
-/// As JPEG of that quality.
+/// The picture as a JPEG of this quality.
 #[must_use]
 pub fn jpeg(picture: &RgbImage, quality: u8) -> Vec<u8> {
     let mut bytes = Vec::new();
@@ -296,7 +282,7 @@ mod tests {
         for (side, width) in [(1023, 837), (63, 52)] {
             let mut whole = TypedImage::<U8x3>::new(width, side);
             Resizer::new().resize_typed(&source, &mut whole, &options()).unwrap();
-            let scaled = within(picture.clone(), side);
+            let scaled = resize_to_fit(picture.clone(), side);
             assert_eq!(scaled.dimensions(), (width, side));
             let whole = whole.pixels().iter().flat_map(|pixel| pixel.0);
             let furthest = std::iter::zip(scaled.iter(), whole).map(|(a, b)| a.abs_diff(b)).max();

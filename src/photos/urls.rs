@@ -5,13 +5,12 @@ use std::sync::Arc;
 use super::PhotoName;
 use crate::config::Config;
 
-/// The addresses of photos, for the pages: under `PHOTOS_BASE_URL` where it is set, otherwise through this
-/// site.
+/// The addresses of photos, for the pages: below `PHOTOS_BASE_URL` if it is set, otherwise on this site.
 #[derive(Debug, Clone)]
 pub struct PhotoUrls(Arc<str>);
 
 impl PhotoUrls {
-    /// As configured.
+    /// The addresses for this configuration.
     #[must_use]
     pub fn of(config: &Config) -> Self {
         match config.photos_base_url() {

@@ -19,9 +19,9 @@ pub use self::postgres::{PostgresStore, SignIn};
 pub use self::sqlite::SqliteStore;
 use crate::model::{
     Direction, ListPage, ListQuery, NewRestaurant, NewReview, Restaurant, RestaurantId, ReviewCursor, ReviewPage,
+    SubmissionId,
 };
 use crate::photos::PhotoName;
-use crate::web::SubmissionId;
 
 /// Restaurants on one page of the list.
 pub const RESTAURANTS_PER_PAGE: usize = 50;

@@ -17,10 +17,9 @@ use super::rows::{RestaurantRow, list_page, review_page};
 use super::{AddedReview, ImportedRestaurant, Store, StoreError, added_review};
 use crate::model::{
     Direction, ListCursor, ListPage, ListQuery, NewRestaurant, NewReview, Restaurant, RestaurantId, ReviewCursor,
-    ReviewPage,
+    ReviewPage, SubmissionId,
 };
 use crate::photos::PhotoName;
-use crate::web::SubmissionId;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 

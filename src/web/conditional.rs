@@ -1,4 +1,4 @@
-//! What a browser says that it has, and what it takes.
+//! What a browser has already, and what it accepts.
 
 use axum::http::HeaderMap;
 use axum::http::header::{ACCEPT_ENCODING, HeaderName, IF_NONE_MATCH};
@@ -6,12 +6,15 @@ use axum::http::header::{ACCEPT_ENCODING, HeaderName, IF_NONE_MATCH};
 /// Whether `If-None-Match` names this `ETag` (RFC 9110, section 13.1.2: by weak comparison).
 #[must_use]
 pub fn has_etag(headers: &HeaderMap, etag: &[u8]) -> bool {
-    let opaque = |etag: &[u8]| etag.strip_prefix(b"W/").unwrap_or(etag).to_owned();
-    let etag = opaque(etag);
-    list(headers, &IF_NONE_MATCH).any(|candidate| candidate == "*" || opaque(candidate.as_bytes()) == etag)
+    list(headers, &IF_NONE_MATCH).any(|candidate| candidate == "*" || opaque(candidate.as_bytes()) == opaque(etag))
 }
 
-/// Whether `Accept-Encoding` asks for gzip, and does not refuse it by a weight of 0 (RFC 9110, section 12.5.3).
+/// An `ETag` without its mark of weakness.
+fn opaque(etag: &[u8]) -> &[u8] {
+    etag.strip_prefix(b"W/").unwrap_or(etag)
+}
+
+/// Whether `Accept-Encoding` lists gzip with a weight above 0 (RFC 9110, section 12.5.3).
 #[must_use]
 pub fn accepts_gzip(headers: &HeaderMap) -> bool {
     list(headers, &ACCEPT_ENCODING).any(|coding| {
@@ -21,7 +24,7 @@ pub fn accepts_gzip(headers: &HeaderMap) -> bool {
     })
 }
 
-/// The members of a header that is a list.
+/// The members of a header whose value is a list.
 fn list<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> {
     headers
         .get_all(name)
@@ -51,7 +54,7 @@ mod tests {
     }
 
     #[test]
-    fn gzip_is_sent_to_whoever_asks_for_it() {
+    fn gzip_is_accepted_by_its_name_unless_its_weight_is_zero() {
         let accepts = |value: &str| accepts_gzip(&request(ACCEPT_ENCODING, value));
         for yes in ["gzip", "br, GZIP;q=0.5", "gzip, deflate, br, zstd"] {
             assert!(accepts(yes), "{yes}");

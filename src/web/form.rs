@@ -1,29 +1,57 @@
-//! Reading a sent form, as a browser or a script sends it: `application/x-www-form-urlencoded` or
-//! `multipart/form-data`, whichever, at every address that takes a form.
+//! Reading a form that a browser or a script has sent. Every address that takes a form accepts both
+//! `application/x-www-form-urlencoded` and `multipart/form-data`.
 
 use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::to_bytes;
-use axum::extract::multipart::{Field, MultipartError};
+use axum::extract::multipart::Field;
 use axum::extract::{FromRequest, Multipart, Request};
-use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::app::App;
 use crate::error::AppError;
 
-/// The most bytes of text in one form; the longest valid one has about 10 kB when every character is
+/// The most bytes of text in one form. The longest valid form has about 10 kB when every character is
 /// percent-encoded.
 const TEXT_MAX: usize = 256 * 1024;
+/// How many forms with photos are in memory at the same time, each with at most `MAX_UPLOAD_BYTES`.
+const UPLOADS_AT_ONCE: usize = 16;
+/// How long a form waits for its turn.
+const TURN_LIMIT: Duration = Duration::from_secs(20);
 
-/// A form as it was sent: its text fields, and the photo if the form has one.
+/// Limits the memory that sent photos take.
+pub struct Uploads {
+    turns: Arc<Semaphore>,
+    photo_max: usize,
+}
+
+impl Uploads {
+    /// Allows photos of at most this many bytes.
+    #[must_use]
+    pub fn new(photo_max: usize) -> Self {
+        Self {
+            turns: Arc::new(Semaphore::new(UPLOADS_AT_ONCE)),
+            photo_max,
+        }
+    }
+
+    async fn turn(&self) -> Result<OwnedSemaphorePermit, AppError> {
+        let turn = Arc::clone(&self.turns).acquire_owned();
+        let turn = tokio::time::timeout(TURN_LIMIT, turn).await;
+        let turn = turn.map_err(|_| AppError::TooManyRequests)?;
+        Ok(turn.expect("the semaphore is never closed"))
+    }
+}
+
+/// A form as it was sent: its text fields, and its photo.
 #[derive(Debug, Default)]
 pub struct FormBody {
     fields: HashMap<String, String>,
-    /// The file in the field that was asked for.
+    /// The file in the photo field.
     pub photo: Option<SentPhoto>,
-    /// Held while the body is in memory.
+    /// Held while the photo is in memory.
     _turn: Option<OwnedSemaphorePermit>,
 }
 
@@ -32,37 +60,31 @@ pub struct FormBody {
 pub enum SentPhoto {
     /// Its bytes.
     Bytes(Vec<u8>),
-    /// It has more bytes than are allowed; they were not kept.
+    /// It has more bytes than allowed; they were dropped.
     TooBig,
 }
 
 impl FormBody {
     /// Reads a form. `photo_field` names the field whose file is kept; other files are skipped.
     ///
-    /// A photo beyond `MAX_UPLOAD_BYTES` is read over, not refused at once: only so can the person
-    /// get an answer with all that was typed (a browser shows "connection reset" for a form that is
-    /// refused while it is being sent). What ends that patience is the limit of the whole body, see
-    /// [`crate::routes`].
-    pub async fn read(app: &App, request: Request, photo_field: &str) -> Result<Self, AppError> {
+    /// A photo beyond `MAX_UPLOAD_BYTES` is read to its end and dropped, so that the visitor gets the form back with
+    /// everything typed: browsers show "connection reset" for a form that is refused while it is being sent. The
+    /// limit of the whole body, in [`crate::routes`], bounds how much is read.
+    pub async fn read(uploads: &Uploads, request: Request, photo_field: &str) -> Result<Self, AppError> {
         let content_type = request
             .headers()
             .get(CONTENT_TYPE)
             .and_then(|value| value.to_str().ok())
             .unwrap_or_default();
-        let essence = content_type
-            .split(';')
-            .next()
-            .unwrap_or_default()
-            .trim()
-            .to_ascii_lowercase();
-        match essence.as_str() {
+        let essence = content_type.split(';').next().unwrap_or_default();
+        match essence.trim().to_ascii_lowercase().as_str() {
             "application/x-www-form-urlencoded" => Self::read_urlencoded(request).await,
             "multipart/form-data" => {
-                let turn = app.upload_turn().await.ok_or(AppError::TooManyRequests)?;
+                let turn = uploads.turn().await?;
                 let multipart = Multipart::from_request(request, &()).await.map_err(|_| {
                     AppError::BadRequest("The form is not complete: its multipart boundary is missing.".into())
                 })?;
-                let form = Self::read_multipart(multipart, photo_field, app.config.max_upload_bytes).await?;
+                let form = Self::read_multipart(multipart, photo_field, uploads.photo_max).await?;
                 Ok(Self {
                     _turn: Some(turn),
                     ..form
@@ -75,10 +97,10 @@ impl FormBody {
     async fn read_urlencoded(request: Request) -> Result<Self, AppError> {
         let body = to_bytes(request.into_body(), TEXT_MAX)
             .await
-            .map_err(|error| body_fault(&error))?;
+            .map_err(|error| body_error(&error))?;
         let mut form = Self::default();
         for (name, value) in form_urlencoded::parse(&body) {
-            // The decoder puts U+FFFD where the bytes are no UTF-8, and the person sees it at the field.
+            // The decoder replaces bytes that are not UTF-8 by U+FFFD, which the field's check reports.
             form.fields.insert(name.into_owned(), value.into_owned());
         }
         Ok(form)
@@ -87,65 +109,46 @@ impl FormBody {
     async fn read_multipart(mut multipart: Multipart, photo_field: &str, photo_max: usize) -> Result<Self, AppError> {
         let mut form = Self::default();
         let mut text_left = TEXT_MAX;
-        while let Some(field) = multipart.next_field().await.map_err(|error| multipart_fault(&error))? {
+        while let Some(field) = multipart.next_field().await.map_err(|error| body_error(&error))? {
             let name = field.name().unwrap_or_default().to_owned();
             if field.file_name().is_some() || name == photo_field {
-                let photo = read_file(field, photo_max).await?;
-                // A browser sends an empty file when none was chosen.
-                let empty = matches!(&photo, SentPhoto::Bytes(bytes) if bytes.is_empty());
-                if name == photo_field && !empty {
+                let photo = match read_field(field, photo_max).await? {
+                    Some(bytes) if bytes.is_empty() => continue, // A browser sends an empty file if none was chosen.
+                    Some(bytes) => SentPhoto::Bytes(bytes),
+                    None => SentPhoto::TooBig,
+                };
+                if name == photo_field {
                     form.photo = Some(photo);
                 }
             } else {
-                let text = read_text(field, &mut text_left).await?;
-                form.fields.insert(name, text);
+                let text = read_field(field, text_left).await?.ok_or(AppError::PayloadTooLarge)?;
+                text_left -= text.len();
+                form.fields.insert(name, String::from_utf8_lossy(&text).into_owned());
             }
         }
         Ok(form)
     }
 
-    /// What was typed into that field; empty when it was not sent.
+    /// The text of this field; empty if it was not sent.
     pub fn take(&mut self, field: &str) -> String {
         self.fields.remove(field).unwrap_or_default()
     }
 }
 
-async fn read_file(mut field: Field<'_>, max: usize) -> Result<SentPhoto, AppError> {
-    let mut bytes = Vec::new();
-    let mut too_big = false;
-    while let Some(chunk) = field.chunk().await.map_err(|error| multipart_fault(&error))? {
-        too_big |= bytes.len() + chunk.len() > max;
-        if too_big {
-            bytes = Vec::new();
-        } else {
+/// The bytes of a field, which is read to its end; `None` if they are more than `max`.
+async fn read_field(mut field: Field<'_>, max: usize) -> Result<Option<Vec<u8>>, AppError> {
+    let mut bytes = Some(Vec::new());
+    while let Some(chunk) = field.chunk().await.map_err(|error| body_error(&error))? {
+        bytes = bytes.filter(|bytes| bytes.len() + chunk.len() <= max);
+        if let Some(bytes) = &mut bytes {
             bytes.extend_from_slice(&chunk);
         }
     }
-    Ok(if too_big {
-        SentPhoto::TooBig
-    } else {
-        SentPhoto::Bytes(bytes)
-    })
+    Ok(bytes)
 }
 
-async fn read_text(mut field: Field<'_>, left: &mut usize) -> Result<String, AppError> {
-    let mut bytes = Vec::new();
-    while let Some(chunk) = field.chunk().await.map_err(|error| multipart_fault(&error))? {
-        *left = left.checked_sub(chunk.len()).ok_or(AppError::PayloadTooLarge)?;
-        bytes.extend_from_slice(&chunk);
-    }
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
-}
-
-fn multipart_fault(error: &MultipartError) -> AppError {
-    if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
-        return AppError::PayloadTooLarge;
-    }
-    body_fault(error)
-}
-
-/// Tells a body that is too long or too slow from one that is malformed or broke off.
-fn body_fault(error: &(dyn std::error::Error + 'static)) -> AppError {
+/// Tells a body that is too long or too slow from one that is malformed or incomplete.
+fn body_error(error: &(dyn std::error::Error + 'static)) -> AppError {
     let mut cause = Some(error);
     while let Some(error) = cause {
         if error.is::<http_body_util::LengthLimitError>() {

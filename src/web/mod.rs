@@ -1,4 +1,4 @@
-//! What pages share when they read a request or answer it.
+//! What pages share: reading a request, answering it.
 
 mod conditional;
 mod form;
@@ -6,12 +6,10 @@ mod notice;
 mod page;
 mod path;
 mod security;
-mod submission;
 
 pub use self::conditional::{accepts_gzip, has_etag};
-pub use self::form::{FormBody, SentPhoto};
-pub use self::notice::Notice;
-pub use self::page::{Chrome, Page, html};
-pub use self::path::{IdPath, PhotoPath};
+pub use self::form::{FormBody, SentPhoto, Uploads};
+pub use self::notice::{FRESH_FOR, Notice};
+pub use self::page::{Chrome, HTML, Page};
+pub use self::path::PathParameter;
 pub use self::security::{SecurityHeaders, security_headers};
-pub use self::submission::SubmissionId;

@@ -1,20 +1,26 @@
 //! A short message on the page after a redirect.
 //!
-//! It travels in a cookie that holds only a known code: no session, no secret, and nothing that a
-//! stranger could put on the page. A second cookie lets whoever changed something see pages as the store
-//! has them, for a moment: another instance may answer next, and hear of the change a little later.
+//! A cookie carries it. The cookie holds only a known code: no session, no secret, and nothing that a stranger could
+//! put on the page. A second cookie makes pages come straight from the store for a moment after a change: another
+//! instance may answer next, and may not have heard of the change yet.
 
-use axum::http::header::{COOKIE, SET_COOKIE};
-use axum::http::{HeaderMap, HeaderValue};
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::http::HeaderMap;
 use axum::response::{IntoResponseParts, ResponseParts};
+use axum_extra::extract::CookieJar;
+use axum_extra::extract::cookie::{Cookie, SameSite};
 
-use crate::cache::LEASE;
+const NOTICE: &str = "notice";
+const FRESH: &str = "fresh";
 
-/// For how many seconds pages come from the store after a change: longer than any instance uses a page that it
-/// may not know to be old.
-const FRESH_FOR: u64 = 2 + LEASE.as_secs();
+/// How long a notice waits for its page.
+const NOTICE_FOR: Duration = Duration::from_mins(1);
+/// How long pages come straight from the store after a change.
+pub const FRESH_FOR: Duration = Duration::from_secs(5);
 
-/// What a page can be told by the one before.
+/// A message for the next page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Notice {
     /// A restaurant was added.
@@ -33,7 +39,7 @@ impl Notice {
         }
     }
 
-    /// What the person reads.
+    /// The message.
     #[must_use]
     pub fn text(self) -> &'static str {
         match self {
@@ -42,62 +48,58 @@ impl Notice {
         }
     }
 
-    /// The notice that a request brings.
+    /// The notice in the cookies of a request.
     #[must_use]
-    pub fn from_headers(headers: &HeaderMap) -> Option<Self> {
-        cookies(headers)
-            .filter_map(|cookie| cookie.strip_prefix("notice="))
-            .find_map(|code| Self::ALL.into_iter().find(|notice| notice.code() == code))
+    pub fn from_cookies(cookies: &CookieJar) -> Option<Self> {
+        let code = cookies.get(NOTICE)?.value();
+        Self::ALL.into_iter().find(|notice| notice.code() == code)
     }
 
-    /// Whether a page for this request must come from the store: it has a notice to show, or the person has just
-    /// changed something.
+    /// Whether the page for this request must come straight from the store: there is a notice to show, or the visitor
+    /// has just changed something.
     #[must_use]
     pub fn wants_fresh_page(headers: &HeaderMap) -> bool {
-        cookies(headers).any(|cookie| cookie.starts_with("notice=") || cookie == "fresh=1")
+        let cookies = CookieJar::from_headers(headers);
+        cookies.get(NOTICE).is_some() || cookies.get(FRESH).is_some()
     }
 
-    /// Part of a response that takes the notice away: it has been shown.
-    #[must_use]
-    pub fn shown() -> impl IntoResponseParts {
-        [(SET_COOKIE, "notice=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax")]
+    /// The part of a response that removes the notice once it has been shown.
+    pub fn shown() -> CookieJar {
+        CookieJar::new().add(cookie(NOTICE, "", Duration::ZERO))
     }
 }
 
 impl IntoResponseParts for Notice {
-    type Error = std::convert::Infallible;
+    type Error = Infallible;
 
-    fn into_response_parts(self, mut response: ResponseParts) -> Result<ResponseParts, Self::Error> {
-        for cookie in [
-            format!("notice={}; Path=/; Max-Age=60; HttpOnly; SameSite=Lax", self.code()),
-            format!("fresh=1; Path=/; Max-Age={FRESH_FOR}; HttpOnly; SameSite=Lax"),
-        ] {
-            let cookie = HeaderValue::try_from(cookie).expect("plain ASCII");
-            response.headers_mut().append(SET_COOKIE, cookie);
-        }
-        Ok(response)
+    fn into_response_parts(self, response: ResponseParts) -> Result<ResponseParts, Infallible> {
+        CookieJar::new()
+            .add(cookie(NOTICE, self.code(), NOTICE_FOR))
+            .add(cookie(FRESH, "1", FRESH_FOR))
+            .into_response_parts(response)
     }
 }
 
-fn cookies(headers: &HeaderMap) -> impl Iterator<Item = &str> {
-    headers
-        .get_all(COOKIE)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(';'))
-        .map(str::trim)
+fn cookie(name: &'static str, value: &'static str, max_age: Duration) -> Cookie<'static> {
+    Cookie::build((name, value))
+        .path("/")
+        .max_age(max_age.try_into().expect("a short time"))
+        .http_only(true)
+        .same_site(SameSite::Lax)
+        .build()
 }
 
 #[cfg(test)]
 mod tests {
+    use axum::http::header::COOKIE;
+
     use super::*;
 
     #[test]
     fn only_known_codes_are_notices() {
         let read = |cookie: &str| {
-            let mut headers = HeaderMap::new();
-            headers.insert(COOKIE, cookie.parse().unwrap());
-            Notice::from_headers(&headers)
+            let headers = HeaderMap::from_iter([(COOKIE, cookie.parse().unwrap())]);
+            Notice::from_cookies(&CookieJar::from_headers(&headers))
         };
         assert_eq!(read("a=b; notice=review-added"), Some(Notice::ReviewAdded));
         assert_eq!(read("notice=<script>"), None);

@@ -12,16 +12,16 @@ use axum::response::Response;
 
 use crate::config::Config;
 
-/// Everything is forbidden but what the pages use.
+/// Forbids everything that the pages do not use.
 const POLICY: &[&str] = &[
     "default-src 'none'",
-    // One script and one style sheet, both files of this site; nothing inline.
+    // Scripts and style sheets are files of this site; nothing is inline.
     "script-src 'self'",
     "style-src 'self'",
-    // Photos; `data:` for Bootstrap's own small icons, `blob:` for the preview of a chosen photo.
-    // With PHOTOS_BASE_URL, its origin too.
+    // Photos; `data:` for Bootstrap's own icons, `blob:` for the preview of a chosen photo. With PHOTOS_BASE_URL, also
+    // its origin.
     "img-src 'self' data: blob:",
-    // The script sends the review form, to show the upload's progress.
+    // The script sends the form for a review, to show the progress of the upload.
     "connect-src 'self'",
     "form-action 'self'",
     "base-uri 'none'",
@@ -33,7 +33,7 @@ const POLICY: &[&str] = &[
 pub struct SecurityHeaders(Arc<[(HeaderName, HeaderValue)]>);
 
 impl SecurityHeaders {
-    /// Those of a site with these settings.
+    /// The headers for this configuration.
     #[must_use]
     pub fn new(config: &Config) -> Self {
         let mut policy = POLICY.join("; ");
@@ -44,7 +44,7 @@ impl SecurityHeaders {
         let policy = HeaderValue::try_from(policy).expect("plain ASCII");
         let mut headers: Vec<(HeaderName, HeaderValue)> = vec![
             (CONTENT_SECURITY_POLICY, policy),
-            // A file is what it is served as.
+            // Browsers must not guess the type of a file.
             (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
             (X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
             (REFERRER_POLICY, HeaderValue::from_static("same-origin")),
@@ -60,7 +60,7 @@ impl SecurityHeaders {
                 HeaderName::from_static("permissions-policy"),
                 HeaderValue::from_static("camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
             ),
-            // Pages change with every review; files and photos say otherwise themselves.
+            // Pages change with every review. Static files and photos set their own value.
             (CACHE_CONTROL, HeaderValue::from_static("no-cache")),
         ];
         if config.is_production() {
@@ -70,8 +70,8 @@ impl SecurityHeaders {
     }
 }
 
-/// Layer: security headers on every response, unless it brings its own. (tower-http's layer for several headers copies
-/// all of them for each request, though most are only looked at.)
+/// Layer: adds each header that the response does not have. (tower-http has a layer for several headers, but it copies
+/// all of them for each request.)
 pub async fn security_headers(State(headers): State<SecurityHeaders>, mut response: Response) -> Response {
     for (name, value) in &*headers.0 {
         response.headers_mut().entry(name).or_insert_with(|| value.clone());

@@ -1,4 +1,4 @@
-//! Photos in Blob Storage, as Local Azure serves them: what is stored, how it travels, what each refusal says.
+//! Photos in the Blob Storage of Local Azure: how they are stored and served, and the message of each error.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,7 +15,7 @@ use local_azure::tokens::{POSTGRES, STORAGE};
 use reqwest::StatusCode;
 use reqwest::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use restaurant_review::config::{Config, StorageConfig};
-use restaurant_review::error::chain;
+use restaurant_review::error_chain::chain;
 use restaurant_review::photos::{BlobPhotos, PhotoName, PhotoStore, ProcessedPhoto};
 
 use crate::harness::{Site, encoded, photo_link, red_blue, review_with_photo};
@@ -28,7 +28,7 @@ fn photo(content: &'static [u8]) -> ProcessedPhoto {
     }
 }
 
-/// What a photo store says it cannot do.
+/// The message of a photo store that is not ready.
 async fn fault(photos: &dyn PhotoStore) -> String {
     let text = chain(&photos.ready().await.unwrap_err());
     assert!(!text.contains("eyJ"), "{text} holds a token");
@@ -36,7 +36,7 @@ async fn fault(photos: &dyn PhotoStore) -> String {
 }
 
 #[tokio::test]
-async fn a_blob_says_what_it_is_and_never_changes() {
+async fn a_blob_has_a_type_and_never_changes() {
     let container = Container::new(&shared().await).await;
     let photos = container.photos();
     let name = PhotoName::random();
@@ -66,7 +66,7 @@ async fn a_blob_says_what_it_is_and_never_changes() {
 }
 
 #[tokio::test]
-async fn a_private_container_is_read_by_the_site_alone() {
+async fn only_the_site_reads_a_private_container() {
     let site = Site::start_on_blobs().await;
     let container = site.container.as_ref().unwrap();
     let path = site.add_restaurant("A").await;
@@ -100,7 +100,7 @@ async fn a_missing_container_is_named_with_its_command() {
 }
 
 #[tokio::test]
-async fn a_token_for_something_else_is_refused() {
+async fn a_token_for_another_service_is_refused() {
     let container = Container::new(&shared().await).await;
     let text = fault(&container.photos_with(container.cloud.token(POSTGRES))).await;
     assert!(text.contains("the Entra token is not accepted"), "{text}");
@@ -108,7 +108,7 @@ async fn a_token_for_something_else_is_refused() {
 }
 
 #[tokio::test]
-async fn an_untrusted_certificate_is_said_within_seconds() {
+async fn an_untrusted_certificate_is_reported_within_seconds() {
     let container = Container::new(&shared().await).await;
     let folder = tempfile::tempdir().unwrap();
     let other = Authority::open(folder.path()).unwrap();
@@ -127,7 +127,7 @@ async fn an_untrusted_certificate_is_said_within_seconds() {
 
 #[tokio::test]
 async fn an_authority_in_ssl_cert_file_is_trusted() {
-    // The store as the site opens it, in a process of its own: this one has another environment.
+    // Opens the store as the site does, in a separate process with its own environment.
     if let Ok(account_url) = std::env::var("ALONE") {
         let config = StorageConfig {
             account_url: account_url.parse().unwrap(),
@@ -153,7 +153,7 @@ async fn an_authority_in_ssl_cert_file_is_trusted() {
 }
 
 #[tokio::test]
-async fn a_service_that_says_nothing_is_given_up_within_seconds() {
+async fn a_call_to_a_silent_service_times_out_within_seconds() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let mut container = Container::missing(&shared().await).await;
     let url = format!("https://{}/{STORAGE_ACCOUNT}", listener.local_addr().unwrap());
@@ -171,7 +171,7 @@ async fn a_service_that_says_nothing_is_given_up_within_seconds() {
 }
 
 #[tokio::test]
-async fn an_account_that_does_not_exist_is_said_within_seconds() {
+async fn a_missing_account_is_reported_within_seconds() {
     let mut container = Container::missing(&shared().await).await;
     container.config.account_url = "https://contoso.blob.core.windows.invalid".parse().unwrap();
     let begun = Instant::now();
@@ -183,7 +183,7 @@ async fn an_account_that_does_not_exist_is_said_within_seconds() {
     assert!(begun.elapsed() < Duration::from_secs(20));
 }
 
-/// A client that counts what it has read.
+/// A client that counts the bytes it has read.
 #[derive(Debug)]
 struct Counting {
     client: reqwest::Client,
@@ -227,10 +227,13 @@ async fn a_large_photo_is_streamed() {
     let mut response = site.get(&format!("/photos/{name}")).send().await.unwrap();
     assert_eq!(response.headers()[CONTENT_LENGTH], LENGTH.to_string());
     let first = response.chunk().await.unwrap().unwrap();
-    // A browser that reads no further: what is on its way fills the sockets, and no more is fetched.
+    // The browser stops reading: the sockets fill up, and nothing more is fetched.
     tokio::time::sleep(Duration::from_secs(1)).await;
     let fetched = read.load(Ordering::Relaxed);
-    assert!(fetched < LENGTH / 2, "{fetched} bytes were fetched that nobody reads");
+    assert!(
+        fetched < LENGTH / 2,
+        "{fetched} bytes were fetched although the browser had stopped reading"
+    );
     let mut received = first.to_vec();
     while let Some(bytes) = response.chunk().await.unwrap() {
         received.extend(bytes);
@@ -267,7 +270,7 @@ async fn a_base_url_leads_browsers_to_the_photos_themselves() {
         list.contains(&format!("src=\"{base}")) && !list.contains("\"/photos/"),
         "{list}"
     );
-    // The old addresses still work, for links that are out there.
+    // The old addresses still work, for existing links.
     let photo = site.get(&format!("/photos/{}", names[0])).send().await.unwrap();
     assert_eq!(photo.status(), StatusCode::OK);
     assert_eq!(photo.headers()[CACHE_CONTROL], "public, max-age=31536000, immutable");

@@ -1,4 +1,4 @@
-//! kill -9 in the middle of posts: after a restart there is no half review, and nothing was counted twice.
+//! kill -9 during posts: no review is half saved, and nothing is counted twice.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::plain_sql::assert_recounted;
 use crate::process::Process;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn killed_in_the_middle_of_posts() {
+async fn a_site_killed_during_posts_has_saved_each_review_once_or_not() {
     let folder = tempfile::tempdir().unwrap();
     let sql = SqliteConnectOptions::new()
         .filename(folder.path().join("restaurants.sqlite3"))
@@ -54,14 +54,14 @@ async fn killed_in_the_middle_of_posts() {
                                 assert_eq!(response.status(), StatusCode::SEE_OTHER);
                                 confirmed.fetch_add(1, Ordering::SeqCst);
                             }
-                            // The process is gone.
+                            // The process has ended.
                             Err(_) => return,
                         }
                     }
                 })
             })
             .collect();
-        // Killed at another point of the work each time, as soon as enough is under way.
+        // Killed at a different point each time, once enough reviews are confirmed.
         while confirmed.load(Ordering::SeqCst) < enough {
             tokio::task::yield_now().await;
         }
@@ -69,13 +69,13 @@ async fn killed_in_the_middle_of_posts() {
         for writer in writers {
             writer.await.unwrap();
         }
-        // Before any clean-up, as whoever looks into the folder would find it.
+        // Before any clean-up.
         let pool = SqlitePool::connect_with(sql.clone()).await.unwrap();
         check(&pool, folder.path(), confirmed.load(Ordering::SeqCst)).await;
         pool.close().await;
     }
 
-    // The next start serves what was saved.
+    // The next start shows the saved reviews.
     let process = Process::serve(&[("DATA_DIR", folder.path().to_str().unwrap())]).await;
     let page = reqwest::get(format!("{}/1/", process.base))
         .await
@@ -95,7 +95,7 @@ async fn check(pool: &SqlitePool, folder: &std::path::Path, confirmed: usize) {
     assert_eq!(saved, users, "no review twice");
     assert!(
         usize::try_from(saved).unwrap() >= confirmed,
-        "what was confirmed is there: {saved} of {confirmed}"
+        "every confirmed review is saved: {saved} of {confirmed}"
     );
     let intact: String = sqlx::query_scalar("pragma integrity_check")
         .fetch_one(pool)
@@ -103,7 +103,7 @@ async fn check(pool: &SqlitePool, folder: &std::path::Path, confirmed: usize) {
         .unwrap();
     assert_eq!(intact, "ok");
 
-    // Every review that has a photo has it whole; every other photo is announced for the clean-up.
+    // Every photo of a review is complete; every other photo is announced, so that the clean-up finds it.
     let shown: Vec<String> = sqlx::query_scalar("select image_name from reviews where image_name is not null")
         .fetch_all(pool)
         .await

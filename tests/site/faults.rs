@@ -1,4 +1,4 @@
-//! The store or the photos are away: a friendly answer, nothing lost, and all is well afterwards.
+//! The store or the photos are unavailable: visitors get a friendly answer, nothing is lost, and the site recovers.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use image::ImageFormat;
 use local_azure::testing::Cloud;
 use reqwest::StatusCode;
-use restaurant_review::photos::cleanup::remove_unclaimed;
+use restaurant_review::photo_cleanup;
 use restaurant_review::photos::{PhotoName, processing};
 
 use crate::harness::{
@@ -15,28 +15,32 @@ use crate::harness::{
 use crate::rig::Container;
 
 over_both_photo_stores!(
-    store_that_cannot_be_written,
-    a_photo_whose_review_cannot_be_saved_does_not_stay,
+    a_store_that_cannot_be_written,
+    a_photo_whose_review_cannot_be_saved_is_removed,
     photos_that_lost_their_review_are_removed,
 );
 
-#[tokio::test]
-async fn photos_in_a_folder_away() {
-    photos_away(Site::start().await).await;
+async fn remove_unclaimed(site: &Site, for_at_least: Duration) {
+    photo_cleanup::remove_unclaimed(&*site.app.store, &*site.app.photos, for_at_least).await;
 }
 
 #[tokio::test]
-async fn photos_in_blob_storage_away() {
+async fn an_unavailable_folder_of_photos() {
+    unavailable_photos(Site::start().await).await;
+}
+
+#[tokio::test]
+async fn an_unavailable_blob_storage() {
     let container = Container::new(&Arc::new(Cloud::start())).await;
-    photos_away(Site::start_in(|_| {}, Some(container)).await).await;
+    unavailable_photos(Site::start_in(|_| {}, Some(container)).await).await;
 }
 
-async fn photos_away(site: Site) {
+async fn unavailable_photos(site: Site) {
     let path = site.add_restaurant("A").await;
     let photo = encoded(&red_blue(40, 30), ImageFormat::Png);
     site.review(&path, review_with_photo("Ada", "5", photo.clone())).await;
     let link = photo_link(&site.page(&path).await);
-    site.take_photos_away().await;
+    site.take_unavailable_photos().await;
 
     let begun = Instant::now();
     let response = site
@@ -67,11 +71,11 @@ async fn photos_away(site: Site) {
         "{body}"
     );
     assert_eq!(site.get("/healthz").send().await.unwrap().status(), StatusCode::OK);
-    // What needs no photo goes on.
+    // Reviews without a photo still work.
     assert_eq!(location(&site.review(&path, review("Bob", "3", "")).await), path);
 
     site.give_photos_back().await;
-    remove_unclaimed(&site.app, Duration::ZERO).await;
+    remove_unclaimed(&site, Duration::ZERO).await;
     assert!(
         site.app
             .store
@@ -80,11 +84,7 @@ async fn photos_away(site: Site) {
             .unwrap()
             .is_empty()
     );
-    assert_eq!(
-        site.stored_photos().await.len(),
-        2,
-        "nothing stays of the upload that failed"
-    );
+    assert_eq!(site.stored_photos().await.len(), 2, "the failed upload leaves nothing");
     assert_eq!(site.get("/readyz").send().await.unwrap().status(), StatusCode::OK);
     assert_eq!(
         location(&site.review(&path, review_with_photo("Ada", "4", photo)).await),
@@ -93,7 +93,7 @@ async fn photos_away(site: Site) {
     assert_eq!(site.get(&link).send().await.unwrap().status(), StatusCode::OK);
 }
 
-async fn store_that_cannot_be_written(site: Site) {
+async fn a_store_that_cannot_be_written(site: Site) {
     let path = site.add_restaurant("A").await;
     let sql = site.plain_sql().await;
     let mut other = sql.acquire().await.unwrap();
@@ -122,7 +122,7 @@ async fn store_that_cannot_be_written(site: Site) {
 }
 
 #[tokio::test]
-async fn store_that_fails() {
+async fn a_store_that_fails() {
     let site = Site::start().await;
     let path = site.add_restaurant("A").await;
     let sql = site.plain_sql().await;
@@ -137,14 +137,14 @@ async fn store_that_fails() {
     assert!(page.contains("Something went wrong") && page.contains("For the developer"));
     assert!(
         !page.contains("reviews_away") && !page.contains("no such table"),
-        "the cause is for the log"
+        "only the log has the cause"
     );
     let response = site.review(&path, review("Kept user", "5", "Kept text")).await;
     assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
     let page = response.text().await.unwrap();
     assert!(
         page.contains("Kept user") && page.contains("Kept text"),
-        "the form comes without its restaurant"
+        "the form is shown without its restaurant"
     );
 
     sqlx::query("alter table reviews_away rename to reviews")
@@ -155,7 +155,7 @@ async fn store_that_fails() {
 }
 
 #[tokio::test]
-async fn store_that_is_not_migrated_is_not_ready() {
+async fn a_store_that_is_not_migrated_is_not_ready() {
     let site = Site::start().await;
     let sql = site.plain_sql().await;
     sqlx::query("update _sqlx_migrations set success = false")
@@ -168,7 +168,7 @@ async fn store_that_is_not_migrated_is_not_ready() {
 }
 
 #[tokio::test]
-async fn production_tells_strangers_nothing() {
+async fn errors_in_production_reveal_nothing() {
     let production =
         |config: &mut restaurant_review::config::Config| config.website_hostname = Some("x.example".into());
     let site = Site::start_with(production).await;
@@ -187,10 +187,10 @@ async fn production_tells_strangers_nothing() {
     }
 }
 
-async fn a_photo_whose_review_cannot_be_saved_does_not_stay(site: Site) {
+async fn a_photo_whose_review_cannot_be_saved_is_removed(site: Site) {
     let path = site.add_restaurant("A").await;
     let sql = site.plain_sql().await;
-    // The photo can be announced and stored; only then the review is refused.
+    // The photo can be announced and stored, but the review is refused.
     sqlx::query("create trigger no_reviews before insert on reviews begin select raise(abort, 'refused'); end")
         .execute(&sql)
         .await
@@ -235,9 +235,9 @@ async fn photos_that_lost_their_review_are_removed(site: Site) {
         .unwrap();
     assert_eq!(site.stored_photos().await.len(), 6);
 
-    remove_unclaimed(&site.app, Duration::from_hours(1)).await;
+    remove_unclaimed(&site, Duration::from_hours(1)).await;
     assert_eq!(site.stored_photos().await.len(), 6, "a photo may still get its review");
-    remove_unclaimed(&site.app, Duration::ZERO).await;
+    remove_unclaimed(&site, Duration::ZERO).await;
     assert_eq!(site.stored_photos().await.len(), 2);
     let link = photo_link(&site.page(&path).await);
     assert_eq!(

@@ -1,4 +1,4 @@
-//! Forms: what is wrong is said at the field, nothing typed is lost, nothing is saved twice.
+//! Forms: errors are shown at their field, typed text is never lost, nothing is saved twice.
 
 use proptest::prelude::*;
 use reqwest::{Response, StatusCode};
@@ -18,7 +18,7 @@ async fn refused(response: Response, status: StatusCode, parts: &[&str]) -> Stri
 }
 
 #[tokio::test]
-async fn a_restaurant_without_name_or_description_is_refused_in_the_samples_words() {
+async fn a_restaurant_without_name_or_description_is_refused_with_the_samples_message() {
     let site = Site::start().await;
     let message = "Restaurant not added. Include at least a restaurant name and description.";
     let form = [
@@ -53,7 +53,7 @@ async fn a_restaurant_without_name_or_description_is_refused_in_the_samples_word
 }
 
 #[tokio::test]
-async fn a_text_too_long_is_refused_at_its_field() {
+async fn a_text_that_is_too_long_is_refused_at_its_field() {
     let site = Site::start().await;
     let long = "x".repeat(51);
     let form = [("restaurant_name", long.as_str()), ("description", "d")];
@@ -95,7 +95,7 @@ async fn a_text_too_long_is_refused_at_its_field() {
 }
 
 #[tokio::test]
-async fn a_review_without_name_or_rating_is_refused_in_the_samples_words() {
+async fn a_review_without_name_or_rating_is_refused_with_the_samples_message() {
     let site = Site::start().await;
     let path = site.add_restaurant("A").await;
     let message = "Review not added. Include at least a name and rating for review.";
@@ -129,7 +129,7 @@ async fn a_review_without_name_or_rating_is_refused_in_the_samples_words() {
 }
 
 #[tokio::test]
-async fn a_photo_that_must_be_chosen_again_is_named() {
+async fn the_page_says_that_a_photo_must_be_chosen_again() {
     let site = Site::start().await;
     let path = site.add_restaurant("A").await;
     let photo = encoded(&red_blue(40, 30), image::ImageFormat::Png);
@@ -151,7 +151,7 @@ async fn the_same_form_sent_twice_is_saved_once(site: Site) {
     );
     assert_eq!(location(&first.unwrap()), "/1/");
     assert_eq!(location(&second.unwrap()), "/1/");
-    // Going back, changing a word and sending is a new restaurant: nothing typed is lost.
+    // Going back, changing a word and sending again adds a new restaurant.
     let changed = [("restaurant_name", "Twice"), ("description", "d"), ("form_id", id)];
     assert_ne!(location(&site.post("/add").form(&changed).send().await.unwrap()), "/1/");
 
@@ -171,7 +171,7 @@ async fn the_same_form_sent_twice_is_saved_once(site: Site) {
 }
 
 #[tokio::test]
-async fn a_script_without_form_id_means_each_of_its_posts() {
+async fn each_post_of_a_script_without_form_id_is_saved() {
     let site = Site::start().await;
     let path = site.add_restaurant("A").await;
     for _ in 0..2 {
@@ -191,7 +191,7 @@ async fn the_pages_script_gets_an_address_instead_of_a_redirect() {
 }
 
 #[tokio::test]
-async fn line_ends_of_browsers_count_once() {
+async fn a_line_break_from_a_browser_counts_as_one_character() {
     let site = Site::start().await;
     let path = site.add_restaurant("A").await;
     let text = "line\r\n".repeat(100);
@@ -199,9 +199,9 @@ async fn line_ends_of_browsers_count_once() {
 }
 
 proptest! {
-    /// Whatever is typed: either every rule holds for what is taken, or some field says what is wrong.
+    /// Every text is either accepted and follows every rule, or refused with a message at a field.
     #[test]
-    fn a_form_is_taken_by_the_rules_or_refused_with_a_reason(name in ".{0,60}", address in ".{0,60}", text in "(?s).{0,300}") {
+    fn a_restaurant_follows_the_rules_or_is_refused_with_a_reason(name in ".{0,60}", address in ".{0,60}", text in "(?s).{0,300}") {
         let form = RestaurantForm { restaurant_name: name, street_address: address, description: text };
         match form.validate() {
             Ok(new) => {
@@ -218,7 +218,7 @@ proptest! {
     }
 
     #[test]
-    fn a_review_is_taken_by_the_rules_or_refused_with_a_reason(user in ".{0,30}", rating in "[0-9a-z .+-]{0,3}", text in "(?s).{0,600}") {
+    fn a_review_follows_the_rules_or_is_refused_with_a_reason(user in ".{0,30}", rating in "[0-9a-z .+-]{0,3}", text in "(?s).{0,600}") {
         let form = ReviewForm { user_name: user, rating, review_text: text };
         match form.validate() {
             Ok(new) => {

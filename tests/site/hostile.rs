@@ -1,4 +1,4 @@
-//! Input that means harm.
+//! Hostile input.
 
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{StatusCode, multipart::Form};
@@ -76,7 +76,7 @@ async fn nul_and_control_characters_are_refused_at_the_field() {
 }
 
 #[tokio::test]
-async fn bytes_that_are_no_utf8_are_refused_at_the_field() {
+async fn bytes_that_are_not_utf8_are_refused_at_the_field() {
     let site = Site::start().await;
     let form = "restaurant_name=Caf%E9&description=d";
     let request = site
@@ -95,7 +95,7 @@ async fn bytes_that_are_no_utf8_are_refused_at_the_field() {
 }
 
 #[tokio::test]
-async fn paths_lead_nowhere_else() {
+async fn paths_cannot_leave_their_folder() {
     let site = Site::start().await;
     std::fs::write(site.folder.path().join("photos").join("secret.txt"), "secret").unwrap();
     for path in [
@@ -151,7 +151,7 @@ async fn broken_multipart_is_a_bad_request() {
 async fn odd_forms_are_read_or_refused_but_never_fail() {
     let site = Site::start().await;
     let path = site.add_restaurant("A").await;
-    // A file where text is wanted, a text where a file is wanted, a field twice, unknown fields.
+    // A file in place of text, text in place of a file, a field twice, unknown fields.
     let file_as_name = Form::new()
         .part(
             "user_name",
@@ -174,7 +174,7 @@ async fn odd_forms_are_read_or_refused_but_never_fail() {
     assert_eq!(location(&site.review(&path, twice).await), path);
     assert!(
         site.page(&path).await.contains("Second"),
-        "the last one counts, as in the sample"
+        "the last one wins, as in the sample"
     );
     let empty_file = review("Ada", "5", "").part("reviewImage", reqwest::multipart::Part::bytes(vec![]).file_name(""));
     assert_eq!(

@@ -9,6 +9,7 @@ mod faults;
 mod forms;
 mod harness;
 mod hostile;
+mod imports;
 mod managed_identity;
 mod pages;
 mod passwordless;

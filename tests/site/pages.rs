@@ -1,4 +1,4 @@
-//! What a person or a script gets from each address.
+//! The answers that visitors and scripts get from each address.
 
 use reqwest::StatusCode;
 use reqwest::header::{ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, COOKIE, LOCATION, SET_COOKIE};
@@ -8,7 +8,7 @@ use crate::harness::{Site, links, location, review};
 use crate::postgres::on_postgres;
 
 #[tokio::test]
-async fn an_empty_list_says_how_to_begin() {
+async fn an_empty_list_says_how_to_start() {
     let site = Site::start().await;
     let page = site.page("/").await;
     assert!(page.contains("No restaurants exist. Select <strong>Add new restaurant</strong> to add one."));
@@ -19,7 +19,7 @@ async fn a_script_written_for_the_sample_works() {
     let site = Site::start().await;
     let path = site.add_restaurant("Contoso Café").await;
     assert_eq!(path, "/1/");
-    // As `requests.post(data=…)` and `curl -d` send it, and as a browser does.
+    // First as `requests.post(data=…)` and `curl -d` send it, then as a browser does.
     let urlencoded = [("user_name", "Ada"), ("rating", "5"), ("review_text", "Great")];
     let response = site.post("/review/1").form(&urlencoded).send().await.unwrap();
     assert_eq!(location(&response), "/1/");
@@ -70,9 +70,16 @@ async fn a_notice_is_shown_once() {
     let site = Site::start().await;
     let form = [("restaurant_name", "A"), ("description", "B")];
     let response = site.post("/add").form(&form).send().await.unwrap();
-    let cookie = response.headers()[SET_COOKIE].to_str().unwrap().to_owned();
-    assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Lax"));
-    let pair = cookie.split(';').next().unwrap();
+    let cookies = response.headers().get_all(SET_COOKIE).iter();
+    let cookies: Vec<_> = cookies.map(|cookie| cookie.to_str().unwrap().to_owned()).collect();
+    assert!(
+        cookies
+            .iter()
+            .all(|cookie| cookie.contains("HttpOnly") && cookie.contains("SameSite=Lax")),
+        "{cookies:?}"
+    );
+    let notice = cookies.iter().find(|cookie| cookie.starts_with("notice=")).unwrap();
+    let pair = notice.split(';').next().unwrap();
     let shown = site.get("/1/").header(COOKIE, pair).send().await.unwrap();
     assert!(
         shown.headers()[SET_COOKIE].to_str().unwrap().starts_with("notice=; "),
@@ -145,7 +152,7 @@ async fn search_finds(site: Site) {
     );
     assert!(
         site.page("/?q=%FF%FE").await.contains("No restaurant matches."),
-        "bytes that are no text"
+        "bytes that are not text"
     );
 }
 
@@ -238,13 +245,13 @@ async fn errors_have_pages_with_a_way_back_and_a_request_id() {
         assert!(page.contains(&id), "{address}");
         assert!(
             !page.contains("For the developer"),
-            "{address}: hints belong to faults of ours"
+            "{address}: hints are for the site's own errors"
         );
     }
 }
 
 #[tokio::test]
-async fn a_post_of_this_site_or_of_no_browser_is_taken() {
+async fn a_post_from_this_site_or_from_a_script_is_accepted() {
     let site = Site::start().await;
     let form = [("restaurant_name", "A"), ("description", "B")];
     let same_origin = site
@@ -278,7 +285,7 @@ async fn a_post_of_this_site_or_of_no_browser_is_taken() {
 }
 
 #[tokio::test]
-async fn a_request_id_is_never_the_clients() {
+async fn a_request_id_from_the_client_is_ignored() {
     let site = Site::start().await;
     let response = site
         .get("/healthz")
@@ -290,7 +297,7 @@ async fn a_request_id_is_never_the_clients() {
 }
 
 #[tokio::test]
-async fn the_platform_is_answered() {
+async fn the_platforms_requests_are_answered() {
     let site = Site::start().await;
     assert_eq!(site.page("/healthz").await, "ok\n");
     assert_eq!(
@@ -301,7 +308,7 @@ async fn the_platform_is_answered() {
     assert!(site.page("/robots.txt").await.starts_with("User-agent: *"));
     let icon = site.get("/favicon.ico").send().await.unwrap();
     assert_eq!(icon.headers()[CONTENT_TYPE], "image/x-icon");
-    // The platform's probes come with an address of its own as Host.
+    // The platform's probes have its own address as Host.
     let probe = site
         .get("/healthz")
         .header("Host", "169.254.130.2:8000")
@@ -349,7 +356,7 @@ async fn pages_are_revalidated_and_never_framed() {
 }
 
 #[tokio::test]
-async fn pages_are_compressed_for_who_asks() {
+async fn pages_are_compressed_for_clients_that_accept_it() {
     let site = Site::start().await;
     let response = site.get("/").header("Accept-Encoding", "gzip").send().await.unwrap();
     assert_eq!(response.headers()["content-encoding"], "gzip");

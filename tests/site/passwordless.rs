@@ -226,7 +226,10 @@ async fn database_away(how: &str, take_away: fn(&Postgres)) {
         "{saved} saved, {away} not, {count} there"
     );
     let (cause, health) = (site.log(), site.get("/healthz").await.status());
-    assert!(cause.contains("something the site needs is away"), "{cause}");
+    assert!(
+        cause.contains("something the site depends on is unavailable"),
+        "{cause}"
+    );
     assert_eq!(health, StatusCode::OK);
     azure.cloud.assert_no_secret_in(&cause);
 }
@@ -321,7 +324,7 @@ async fn a_local_server_with_a_password() {
     ];
     let (ok, text) = check(&environment).await;
     assert!(
-        ok && text.contains("with a password") && text.contains("its tables will be made"),
+        ok && text.contains("with a password") && text.contains("the next start will create its tables"),
         "{text}"
     );
     let site = Running::start(&environment).await;

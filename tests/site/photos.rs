@@ -1,4 +1,4 @@
-//! Photos: what comes in is decoded and cleaned, what goes out is a JPEG that caches may keep.
+//! Photos: sent files are decoded and cleaned, and served as JPEGs that caches may keep.
 
 use std::io::Cursor;
 
@@ -7,7 +7,7 @@ use image::{DynamicImage, GenericImageView, ImageEncoder, ImageFormat, ImageRead
 use reqwest::StatusCode;
 use reqwest::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
 use restaurant_review::photos::processing::{PHOTO_SIDE, THUMBNAIL_SIDE, process};
-use restaurant_review::photos::{PhotoError, Photographer};
+use restaurant_review::photos::{PhotoError, PhotoProcessor};
 
 use crate::harness::{Site, encoded, location, over_both_photo_stores, photo_link, red_blue, review_with_photo};
 
@@ -95,7 +95,7 @@ async fn every_format_becomes_a_jpeg_that_caches_keep(site: Site) {
 
 #[test]
 fn a_photo_is_turned_upright_and_loses_its_metadata() {
-    // What the camera stored, and where the red half is once the picture is upright (EXIF 2.3, 4.6.4).
+    // The orientation, the size once the picture is upright, and a point in its red half then (EXIF 2.3, 4.6.4).
     for (orientation, size, red) in [
         (1, (400, 200), (50, 100)),
         (2, (400, 200), (350, 100)),
@@ -197,7 +197,7 @@ fn every_colour_type_can_be_read() {
     }
 }
 
-/// A PNG that says it has that size, with as good as no data behind it.
+/// A PNG whose header has this size, with almost no data.
 fn png_bomb(width: u32, height: u32) -> Vec<u8> {
     let mut png = encoded(&red_blue(1, 1), ImageFormat::Png);
     png[16..20].copy_from_slice(&width.to_be_bytes());
@@ -245,7 +245,7 @@ fn a_bomb_takes_no_memory() {
     if !alone("photos::a_bomb_takes_no_memory") {
         return;
     }
-    // The same picture within the limits needs 150 MB for its pixels; the refused one must not begin.
+    // A picture within the limits may need 150 MB for its pixels. A refused one must not allocate them.
     let before = peak_memory_kib();
     for _ in 0..50 {
         process(&png_bomb(50_000, 50_000)).unwrap_err();
@@ -259,25 +259,25 @@ async fn many_photos_at_once_take_the_memory_of_one() {
     if !alone("photos::many_photos_at_once_take_the_memory_of_one") {
         return;
     }
-    let photographer = Photographer::default();
+    let processor = PhotoProcessor::default();
     let sent = encoded(&DynamicImage::new_rgb8(6000, 4000), ImageFormat::Jpeg);
-    // From here on the peak is that of the work, not of the test's own picture (proc(5)).
+    // Resets the peak, which includes the test's own picture (proc(5)).
     std::fs::write("/proc/self/clear_refs", "5").unwrap();
     let before = peak_memory_kib();
     for _ in 0..3 {
-        // No more than that, so that on a slow machine none waits too long for its turn.
-        let photos = (0..2).map(|_| photographer.process(sent.clone()));
+        // Only two, so that none waits too long for its turn on a slow machine.
+        let photos = (0..2).map(|_| processor.process(sent.clone()));
         for photo in futures_util::future::join_all(photos).await {
             photo.unwrap();
         }
     }
     let grown = peak_memory_kib() - before;
-    // One has 69 MiB of pixels.
+    // One photo has 69 MiB of pixels.
     assert!((60 * 1024..120 * 1024).contains(&grown), "{grown} KiB");
 }
 
-/// Whether this is a process for that test only, as the ones that look at the process's memory need; if not, the test
-/// has been run in one.
+/// Whether this process runs only this test, which measures the memory of the process. If not, runs the test in such a
+/// process.
 fn alone(test: &str) -> bool {
     if std::env::var_os("ALONE").is_some() {
         return true;
@@ -301,7 +301,7 @@ fn peak_memory_kib() -> u64 {
 }
 
 #[test]
-fn what_is_no_photo_is_refused_with_the_reason() {
+fn a_file_that_is_not_a_photo_is_refused_with_the_reason() {
     let gif = b"GIF89a\x01\0\x01\0\0\0\0;";
     let svg = b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>";
     for other in [
@@ -334,7 +334,7 @@ fn what_is_no_photo_is_refused_with_the_reason() {
 }
 
 #[test]
-fn every_prefix_and_flipped_byte_is_survived() {
+fn no_prefix_and_no_flipped_byte_causes_a_panic() {
     for format in [ImageFormat::Png, ImageFormat::Jpeg, ImageFormat::WebP] {
         let whole = encoded(&red_blue(24, 16), format);
         for end in 0..whole.len() {
@@ -365,7 +365,7 @@ fn a_polyglot_loses_its_other_half() {
 }
 
 #[tokio::test]
-async fn the_content_decides_not_the_name_or_the_type() {
+async fn the_content_decides_and_not_the_name_or_the_type() {
     let site = Site::start().await;
     let path = site.add_restaurant("A").await;
     let part = |bytes: &[u8], name: &'static str, kind: &str| {
@@ -392,7 +392,7 @@ async fn the_content_decides_not_the_name_or_the_type() {
 }
 
 #[tokio::test]
-async fn a_photo_beyond_the_limit_is_refused_with_all_that_was_typed() {
+async fn a_photo_beyond_the_limit_is_refused_and_typed_text_is_kept() {
     let site = Site::start_with(|config| config.max_upload_bytes = 64 << 10).await;
     let path = site.add_restaurant("A").await;
     for size in [(64 << 10) + 1, 250 << 10] {
@@ -410,7 +410,7 @@ async fn a_photo_beyond_the_limit_is_refused_with_all_that_was_typed() {
             assert!(page.contains(part), "{part}");
         }
     }
-    // Far beyond it, the request ends before it is read.
+    // A photo far beyond the limit is not read to its end.
     let huge = site
         .review(&path, review_with_photo("Ada", "4", vec![0x55; 8 << 20]))
         .await;
@@ -421,12 +421,12 @@ async fn a_photo_beyond_the_limit_is_refused_with_all_that_was_typed() {
 
 #[tokio::test]
 async fn many_photos_at_once_are_all_processed() {
-    let photographer = Photographer::default();
+    let processor = PhotoProcessor::default();
     let sent = encoded(&red_blue(600, 400), ImageFormat::Jpeg);
     let tasks: Vec<_> = (0..16)
         .map(|_| {
-            let (photographer, sent) = (photographer.clone(), sent.clone());
-            tokio::spawn(async move { photographer.process(sent).await })
+            let (processor, sent) = (processor.clone(), sent.clone());
+            tokio::spawn(async move { processor.process(sent).await })
         })
         .collect();
     for task in tasks {

@@ -10,7 +10,7 @@ use local_azure::certificates::Authority;
 use reqwest::StatusCode;
 use restaurant_review::azure::{KeptToken, POSTGRES_SCOPE};
 use restaurant_review::config::{DatabaseConfig, Secret};
-use restaurant_review::error::chain;
+use restaurant_review::error_chain::chain;
 use restaurant_review::model::{ListQuery, NewRestaurant};
 use restaurant_review::photos::PhotoName;
 use restaurant_review::store::{PostgresStore, SignIn, Store, StoreError};

@@ -1,4 +1,4 @@
-//! The command itself: its options, its start, its end.
+//! The command: its options, how it starts, how it stops.
 
 use std::process::{Output, Stdio};
 use std::time::Duration;
@@ -10,7 +10,7 @@ use tokio::process::{Child, ChildStdout, Command};
 
 use crate::harness::{Site, encoded, red_blue, review_with_photo};
 
-/// The built command, with an environment of nothing but what is given.
+/// The built command, with only these environment variables.
 fn command(arguments: &[&str], environment: &[(&str, &str)]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_restaurant-review"));
     command
@@ -18,7 +18,7 @@ fn command(arguments: &[&str], environment: &[(&str, &str)]) -> Command {
         .env_clear()
         .envs(environment.iter().copied())
         .kill_on_drop(true);
-    // A folder without a .env file.
+    // This folder has no .env file.
     command.current_dir(env!("CARGO_TARGET_TMPDIR"));
     command
 }
@@ -31,12 +31,12 @@ async fn output(arguments: &[&str], environment: &[(&str, &str)]) -> (bool, Stri
     )
 }
 
-/// A running site as its own process.
+/// A site that runs in its own process.
 pub struct Process {
     child: Child,
     lines: Lines<BufReader<ChildStdout>>,
     pub base: String,
-    /// What it printed until it listened.
+    /// Its output until it listened.
     pub announced: String,
 }
 
@@ -73,7 +73,7 @@ impl Process {
         }
     }
 
-    /// The memory that it has now.
+    /// The memory that it uses now.
     pub fn resident_kib(&self) -> u64 {
         let file = format!("/proc/{}/status", self.child.id().unwrap());
         let status = std::fs::read_to_string(file).unwrap();
@@ -98,7 +98,7 @@ impl Process {
         );
     }
 
-    /// Its exit status and what it printed since it listened.
+    /// Waits for its end. Returns whether it succeeded, and its output since it listened.
     pub async fn ended(mut self) -> (bool, String) {
         let mut rest = String::new();
         while let Some(line) = self.lines.next_line().await.unwrap() {
@@ -185,7 +185,7 @@ async fn check_reports_each_part() {
 }
 
 #[tokio::test]
-async fn it_says_what_it_uses() {
+async fn the_start_logs_what_the_site_uses() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().to_str().unwrap();
     let local = Process::serve(&[("DATA_DIR", data)]).await;
@@ -203,7 +203,7 @@ async fn it_says_what_it_uses() {
     }
     assert!(local.announced.lines().count() <= 5);
 
-    // On App Service: JSON lines, and every address of the machine.
+    // On App Service: JSON lines, and all addresses of the machine.
     let site = Process::serve(&[("DATA_DIR", data), ("WEBSITE_HOSTNAME", "contoso.azurewebsites.net")]).await;
     assert!(
         site.announced
@@ -247,7 +247,7 @@ async fn a_dotenv_file_is_read_and_the_environment_wins() {
 }
 
 #[tokio::test]
-async fn data_survive_a_restart_and_another_reader() {
+async fn data_survives_a_restart_and_a_second_process() {
     let folder = tempfile::tempdir().unwrap();
     let data = [("DATA_DIR", folder.path().to_str().unwrap())];
     let (ok, text) = output(
@@ -274,7 +274,11 @@ async fn data_survive_a_restart_and_another_reader() {
     let read = async |base: &str| reqwest::get(format!("{base}/")).await.unwrap().text().await.unwrap();
     let page = read(&first.base).await;
     assert!(page.contains("reviews)") && page.contains("-thumb.jpg"));
-    assert_eq!(read(&second.base).await, page, "two at the same folder show the same");
+    assert_eq!(
+        read(&second.base).await,
+        page,
+        "two processes on the same folder show the same"
+    );
     for process in [first, second] {
         process.signal("-TERM");
         assert!(process.ended().await.0);
@@ -318,7 +322,7 @@ async fn the_same_seed_makes_the_same_restaurants() {
     assert_ne!(list("7").await, list("8").await);
 }
 
-/// Begins a request and leaves its body unfinished.
+/// Starts a request and does not send its body.
 async fn unfinished_request(base: &str) -> TcpStream {
     let mut stream = TcpStream::connect(base.trim_start_matches("http://")).await.unwrap();
     let body = "restaurant_name=Late&description=d";
@@ -338,10 +342,12 @@ async fn unfinished_request(base: &str) -> TcpStream {
 async fn a_stop_finishes_what_is_in_flight() {
     for signal in ["-TERM", "-INT"] {
         let folder = tempfile::tempdir().unwrap();
-        let process = Process::serve(&[("DATA_DIR", folder.path().to_str().unwrap())]).await;
+        // A separate address, so that no other program takes the port once it is free.
+        let environment = [("DATA_DIR", folder.path().to_str().unwrap()), ("HOST", "127.0.0.77")];
+        let process = Process::serve(&environment).await;
         let mut stream = unfinished_request(&process.base).await;
         process.signal(signal);
-        // It no longer listens, but answers the one it has.
+        // It no longer listens, but answers the request in flight.
         while TcpStream::connect(process.base.trim_start_matches("http://"))
             .await
             .is_ok()
@@ -374,7 +380,7 @@ async fn a_stop_does_not_wait_for_ever() {
     );
 }
 
-/// A person who closes the page right after sending has still sent the review.
+/// A visitor who closes the page right after sending a review has still sent it.
 #[tokio::test]
 async fn a_change_goes_on_without_its_request() {
     let site = Site::start().await;
@@ -386,7 +392,7 @@ async fn a_change_goes_on_without_its_request() {
     }
     site.app.changes.close();
     site.app.changes.wait().await;
-    // However far each came: never a photo without a review, never a review without its photo.
+    // However far each request got: no photo lacks its review, and no review lacks its photo.
     let page = site.page(&path).await;
     let reviews = page.matches("class=\"review\"").count();
     assert_eq!(page.matches("-thumb.jpg").count(), reviews);
@@ -398,16 +404,16 @@ async fn a_change_goes_on_without_its_request() {
 }
 
 #[tokio::test]
-async fn the_health_check_asks_the_site_that_runs() {
+async fn the_health_check_reports_whether_the_site_is_up() {
     let folder = tempfile::tempdir().unwrap();
     let site = Process::serve(&[("DATA_DIR", folder.path().to_str().unwrap())]).await;
     let port = site.base.rsplit(':').next().unwrap().to_owned();
-    // 0.0.0.0, as in a container, is asked at 127.0.0.1.
+    // In a container the site listens on 0.0.0.0, which is reached at 127.0.0.1.
     for host in ["127.0.0.1", "0.0.0.0"] {
         let said = output(&["healthcheck"], &[("PORT", &port), ("HOST", host)]).await;
         assert_eq!(said, (true, String::new()));
     }
-    // A port of the test's own: that of a site that ended may be another's by now.
+    // The test keeps this port. The port of a site that has stopped could be in use again.
     let deaf = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = deaf.local_addr().unwrap().port().to_string();
     tokio::spawn(async move { while deaf.accept().await.is_ok() {} });

@@ -6,6 +6,7 @@ use std::time::Duration;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
+use restaurant_review::model::SubmissionId;
 use restaurant_review::model::{
     Direction, ListQuery, NewRestaurant, NewReview, Rating, RatingSummary, RestaurantId, ReviewCursor, Search, Sort,
 };
@@ -13,7 +14,6 @@ use restaurant_review::photos::PhotoName;
 use restaurant_review::store::{
     AddedReview, ImportedRestaurant, PostgresStore, RESTAURANTS_PER_PAGE, REVIEWS_PER_PAGE, SignIn, SqliteStore, Store,
 };
-use restaurant_review::web::SubmissionId;
 use tempfile::TempDir;
 use time::OffsetDateTime;
 

@@ -12,7 +12,7 @@ use futures_util::{StreamExt, stream};
 use tokio::time::Instant;
 
 use super::*;
-use crate::error::chain;
+use crate::error_chain::chain;
 
 const TOKEN: &str =
     "eyJhbGciOiJub25lIn0.eyJhdWQiOiJodHRwczovL3N0b3JhZ2UuYXp1cmUuY29tIiwib2lkIjoiMTIzNDU2NzgifQ.c2lnbmF0dXJl";
@@ -128,7 +128,11 @@ async fn every_refusal_names_the_command_that_helps() {
         ),
         (403, "AuthorizationFailure", "networkRuleSet"),
         (403, "AccountIsDisabled", "the account is disabled"),
-        (418, "SomethingNew", "it refuses. It answered 418 SomethingNew"),
+        (
+            418,
+            "SomethingNew",
+            "it refused the request. It answered 418 SomethingNew",
+        ),
     ] {
         let detail = "<AuthenticationErrorDetail>Audience did not match.</AuthenticationErrorDetail>";
         let text = fault_of(move || Ok(refusal(status, code, detail))).await;

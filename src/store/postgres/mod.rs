@@ -27,9 +27,9 @@ use super::{AddedReview, Changes, ImportedRestaurant, Store, StoreError, added_r
 use crate::config::DatabaseConfig;
 use crate::model::{
     Direction, ListPage, ListQuery, NewRestaurant, NewReview, Restaurant, RestaurantId, ReviewCursor, ReviewPage,
+    SubmissionId,
 };
 use crate::photos::PhotoName;
-use crate::web::SubmissionId;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
 

@@ -1,15 +1,17 @@
 //! Recognising a form that is sent twice.
 
-use std::fmt::Write as _;
-
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-/// Identifies what was sent with one rendered form: the form's random id and all that was typed. A
-/// double click or a reload sends the same again and is recognised; going back, changing a word and
-/// sending is something new.
+/// Identifies what was sent with one rendered form: a hash of the form's random id and of all that was typed.
 ///
-/// A client that sends no form id (a script) means each of its requests.
+/// A double click, a retry and a reload send the same contents with the same rendering and are recognised. Going
+/// back, changing a word and sending again is a new submission.
+///
+/// A kept page shows one rendering to many visitors. Two visitors that send exactly the same contents with it are
+/// taken for one, until the page next changes: it is then rendered again, with another form id.
+///
+/// A client that sends no form id, such as a script, sends a new submission with each request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SubmissionId(String);
 
@@ -23,7 +25,7 @@ impl SubmissionId {
         Uuid::new_v4().to_string()
     }
 
-    /// The submission of those contents by the form of that id; `None` without an id.
+    /// The submission of these contents by the form with this id; `None` if the id is empty.
     #[must_use]
     pub fn of(form_id: &str, contents: &[&[u8]]) -> Option<Self> {
         if form_id.is_empty() {
@@ -31,15 +33,11 @@ impl SubmissionId {
         }
         let mut hash = Sha256::new();
         for part in std::iter::once(&form_id.as_bytes()).chain(contents) {
-            // With the lengths, ("ab", "c") and ("a", "bc") differ.
+            // The lengths tell ("ab", "c") from ("a", "bc").
             hash.update(part.len().to_le_bytes());
             hash.update(part);
         }
-        let hex = hash.finalize().iter().fold(String::new(), |mut hex, byte| {
-            write!(hex, "{byte:02x}").expect("a String takes all");
-            hex
-        });
-        Some(Self(hex))
+        Some(Self(hex::encode(hash.finalize())))
     }
 
     /// The id as it is stored.

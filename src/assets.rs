@@ -1,5 +1,5 @@
-//! Style sheet, script and icons: embedded in the binary, with a hash in their addresses so that
-//! browsers keep them for ever.
+//! Style sheets, script and icons, embedded in the binary. Their addresses include a hash of their content, so that
+//! browsers can keep them for ever.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -9,10 +9,10 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::IntoResponse;
 use memory_serve::MemoryServe;
 
-/// Where the files are on the site.
+/// The address of the folder on the site.
 const FOLDER: &str = "/static";
 
-/// Each file's address with its hash, by its plain name (`/app.css`).
+/// Each file's address with its hash, by its path in the folder (`/app.css`).
 static ADDRESSES: LazyLock<HashMap<&'static str, String>> = LazyLock::new(|| {
     let manifest = files().manifest();
     manifest
@@ -30,11 +30,8 @@ pub fn router<S: Clone + Send + Sync + 'static>() -> Router<S> {
     Router::new().nest(FOLDER, files().into_router())
 }
 
-/// The address of a file of `static/`, such as `app.css`, with its hash in it.
-///
-/// # Panics
-///
-/// If there is no such file: the templates' tests visit every page.
+/// The address of a file in `static/`, such as `app.css`.
+/// Panics if there is no such file; tests visit every page.
 #[must_use]
 pub fn asset(file: &str) -> &'static str {
     ADDRESSES
@@ -42,13 +39,13 @@ pub fn asset(file: &str) -> &'static str {
         .unwrap_or_else(|| panic!("static/{file} is missing"))
 }
 
-/// `/favicon.ico`: browsers ask for it unasked.
+/// `/favicon.ico`: browsers request it although no page names it.
 pub async fn favicon() -> impl IntoResponse {
     let headers = [(CONTENT_TYPE, "image/x-icon"), (CACHE_CONTROL, "public, max-age=86400")];
-    (headers, include_bytes!("../../static/favicon.ico").as_slice())
+    (headers, include_bytes!("../static/favicon.ico").as_slice())
 }
 
-/// `/robots.txt`: everything may be found but the forms.
+/// `/robots.txt`: search engines may index everything except the forms.
 pub async fn robots() -> impl IntoResponse {
     "User-agent: *\nDisallow: /create\nDisallow: /add\nDisallow: /review/\n"
 }

@@ -1,5 +1,5 @@
-//! What went wrong with Blob Storage, in words for whoever set it up: each fault names the role or the command
-//! that is missing. No text holds a token: answers of others are quoted without their long words.
+//! Explains errors of Blob Storage to the person who sets up the site: each text names the missing role or command. No
+//! text contains a token: foreign texts are quoted without their long words.
 
 use std::error::Error;
 use std::fmt;
@@ -15,29 +15,29 @@ use azure_storage_blob::models::StorageErrorCode;
 use url::{Host, Url};
 
 use crate::config::StorageConfig;
-use crate::error::chain;
+use crate::error_chain::chain;
 use crate::photos::PhotoName;
 
-/// Why Blob Storage did not do what it was asked.
+/// Why a call to Blob Storage failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct BlobError(String);
 
-/// The container, in texts.
+/// Where the container is. Explains errors with its names.
 #[derive(Debug, Clone)]
-pub(super) struct Place {
+pub(super) struct ContainerAddress {
     account_url: Url,
     container: String,
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for ContainerAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let url = self.account_url.as_str().trim_end_matches('/');
         write!(f, "Blob Storage {url}, container {}", self.container)
     }
 }
 
-impl Place {
+impl ContainerAddress {
     pub(super) fn of(config: &StorageConfig) -> Self {
         Self {
             account_url: config.account_url.clone(),
@@ -45,7 +45,7 @@ impl Place {
         }
     }
 
-    pub(super) fn container_url(&self) -> Url {
+    pub(super) fn url(&self) -> Url {
         let mut url = self.account_url.clone();
         url.path_segments_mut()
             .expect("an https URL has a path")
@@ -54,17 +54,17 @@ impl Place {
         url
     }
 
-    fn error(&self, what: impl fmt::Display) -> BlobError {
-        BlobError(format!("{self}: {what}"))
+    fn error(&self, message: impl fmt::Display) -> BlobError {
+        BlobError(format!("{self}: {message}"))
     }
 
-    /// A set-up that cannot work.
-    pub(super) fn unusable(&self, error: &(dyn Error + 'static)) -> BlobError {
+    /// The client cannot be built from the settings.
+    pub(super) fn misconfigured(&self, error: &(dyn Error + 'static)) -> BlobError {
         self.error(format_args!("it cannot be used: {}", without_secrets(&chain(error))))
     }
 
-    /// No answer in time.
-    pub(super) fn silent(&self, limit: Duration) -> BlobError {
+    /// There was no answer in time.
+    pub(super) fn timed_out(&self, limit: Duration) -> BlobError {
         self.error(format_args!(
             "no answer within {} seconds. Is the account's network open to this site? {}",
             limit.as_secs(),
@@ -72,39 +72,34 @@ impl Place {
         ))
     }
 
-    /// A blob of a photo's name that is none.
-    pub(super) fn no_photo(&self, name: &PhotoName) -> BlobError {
+    /// A blob is too large to be a photo of this site.
+    pub(super) fn too_large(&self, name: &PhotoName) -> BlobError {
         self.error(format_args!("{name} is larger than any photo of this site"))
     }
 
-    /// A download that ended before its end.
-    pub(super) fn broken_off(&self, error: &(dyn Error + 'static)) -> BlobError {
+    /// A download ended early.
+    pub(super) fn interrupted(&self, error: &(dyn Error + 'static)) -> BlobError {
         self.error(without_secrets(&chain(error)))
     }
 
-    /// What an error of the SDK means.
-    pub(super) fn fault(&self, error: azure_core::Error) -> BlobError {
+    /// The SDK returned an error.
+    pub(super) fn explain(&self, error: azure_core::Error) -> BlobError {
         match error.kind() {
             ErrorKind::HttpResponse { .. } => self.refused(error),
-            ErrorKind::Credential => {
-                let cause = causes(&error)
-                    .find_map(|cause| cause.downcast_ref::<NoToken>())
-                    .map_or_else(|| chain(&error), ToString::to_string);
-                self.error(format_args!(
-                    "there is no Entra token for it: {}. In Azure, give the site an identity (az webapp identity \
-                     assign) and set AZURE_CLIENT_ID to its client id; on a machine of your own, run: az login",
-                    without_secrets(&cause)
-                ))
-            }
+            ErrorKind::Credential => self.error(format_args!(
+                "there is no Entra token for it: {}. In Azure, give the site an identity (az webapp identity assign) \
+                 and set AZURE_CLIENT_ID to its client id; on your own machine, run: az login",
+                without_secrets(&chain(&error))
+            )),
             _ => self.unreachable(&error),
         }
     }
 
-    /// An answer that says no.
+    /// The service refused the request.
     fn refused(&self, error: azure_core::Error) -> BlobError {
         let status = error.http_status().map_or(0, u16::from);
         let code = code_of(&error).unwrap_or_default();
-        // `None`: an answer that is not Blob Storage's own, such as a proxy's page.
+        // `None` if the answer does not come from Blob Storage but, for example, from a proxy.
         let answer = StorageError::try_from(error).ok();
         let detail = answer.as_ref().and_then(|answer| {
             let text = answer.authentication_error_detail.as_ref()?;
@@ -121,42 +116,42 @@ impl Place {
             "AuthorizationPermissionMismatch" | "InsufficientAccountPermissions" => format!(
                 "its identity lacks a role. Grant it: az role assignment create --role \"Storage Blob Data \
                  Contributor\" --assignee <client id of the identity> --scope $(az storage account show {account} \
-                 --query id --output tsv). It can take ten minutes until a new role works"
+                 --query id --output tsv). A new role can take ten minutes to work"
             ),
             "ContainerNotFound" => format!(
                 "there is no such container. Create it: az storage container create --name {container} {account} \
                  --auth-mode login"
             ),
             "AuthenticationFailed" | "InvalidAuthenticationInfo" => format!(
-                "the Entra token is not accepted{detail}. Account and identity must be of one tenant (az account \
-                 show --query tenantId), and this machine's clock right"
+                "the Entra token is not accepted{detail}. The account and the identity must be in the same tenant (az \
+                 account show --query tenantId), and this machine's clock must be right"
             ),
             "PublicAccessNotPermitted" | "NoAuthenticationInformation" => format!(
-                "no token arrived there, and the account allows no anonymous access. Something on the way, such as a \
-                 proxy, drops the header Authorization. The account's switch: az storage account show {account} \
-                 --query allowBlobPublicAccess"
+                "no token arrived, and the account allows no anonymous access. Something on the way, such as a proxy, \
+                 removes the header Authorization. The account's setting: az storage account show {account} --query \
+                 allowBlobPublicAccess"
             ),
             "AuthorizationFailure" | "AuthorizationSourceIPMismatch" => format!(
                 "the account's network rules do not let this site in. See them: {}",
                 self.show_network()
             ),
             "AccountIsDisabled" => format!(
-                "the account is disabled, as by a subscription that ended. See its state: az storage account show \
-                 {account} --query statusOfPrimary, and its subscription's: az account list --query \
+                "the account is disabled, for example because its subscription ended. See its state: az storage account \
+                 show {account} --query statusOfPrimary, and its subscription's: az account list --query \
                  \"[].{{name:name, state:state}}\""
             ),
-            _ => "it refuses".to_owned(),
+            _ => "it refused the request".to_owned(),
         };
         self.error(format_args!("{advice}. It answered {answered}"))
     }
 
-    /// No answer at all.
+    /// The service did not answer.
     fn unreachable(&self, error: &azure_core::Error) -> BlobError {
-        // The SDK's own words, about its retries, say nothing to whom this is for.
+        // The SDK's own message is about its retries, which does not help.
         let cause = causes(error).find(|cause| !cause.is::<azure_core::Error>());
         let cause = without_secrets(&chain(cause.unwrap_or(error)));
         let host = self.account_url.host_str().unwrap_or_default();
-        // The causes are the resolver's and the TLS library's own, which the HTTP client hands on as texts.
+        // The HTTP client passes on the causes from the resolver and the TLS library as texts.
         if cause.contains("dns error") {
             self.error(format_args!(
                 "the name {host} cannot be resolved. Is STORAGE_ACCOUNT_NAME right (az storage account list --query \
@@ -165,7 +160,7 @@ impl Place {
             ))
         } else if cause.contains("invalid peer certificate") {
             self.error(format_args!(
-                "the certificate of {host} is not trusted, so no token is sent. Should it be, as with Azurite, set \
+                "the certificate of {host} is not trusted, so no token is sent. To trust it, as with Azurite, set \
                  SSL_CERT_FILE to a PEM file with the certificate of its authority. The cause: {cause}"
             ))
         } else if cause.contains("timed out") {
@@ -185,11 +180,11 @@ impl Place {
         )
     }
 
-    /// The account as an option of the Azure CLI.
+    /// The account as an option for the Azure CLI.
     fn account(&self) -> String {
         let name = match self.account_url.host() {
             Some(Host::Domain(domain)) if domain.contains(".blob.") => domain.split('.').next(),
-            // Azurite, by address: the account is the first part of the path.
+            // Azurite by address: the account is the first part of the path.
             _ => self.account_url.path_segments().and_then(|mut path| path.next()),
         };
         let name = name.filter(|name| !name.is_empty()).unwrap_or("<account>");
@@ -197,12 +192,12 @@ impl Place {
     }
 }
 
-/// Whether the service answered with that code.
+/// Whether the service answered with this code.
 pub(super) fn has_code(error: &azure_core::Error, code: &StorageErrorCode) -> bool {
     code_of(error).as_deref() == Some(code.as_ref())
 }
 
-/// The service's code for what went wrong, such as `ContainerNotFound`.
+/// The service's error code, such as `ContainerNotFound`.
 fn code_of(error: &azure_core::Error) -> Option<String> {
     let ErrorKind::HttpResponse { raw_response, .. } = error.kind() else {
         return None;
@@ -216,7 +211,7 @@ fn causes(error: &azure_core::Error) -> impl Iterator<Item = &(dyn Error + 'stat
     std::iter::successors(Some(error as &(dyn Error + 'static)), |error| (*error).source())
 }
 
-/// A text of others in one line. A token is one long word of letters and digits, so no such word stays.
+/// A foreign text in one line. A token is one long word of letters and digits, so long words are removed.
 fn without_secrets(text: &str) -> String {
     /// Longer than any code, request id or host name.
     const LONGEST: usize = 80;
@@ -229,24 +224,19 @@ fn without_secrets(text: &str) -> String {
     words.collect::<Vec<_>>().join(" ")
 }
 
-/// Why there is no token.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-struct NoToken(String);
-
-/// A credential whose errors can be told from the service's, whatever it asked for its token. The SDK does not
-/// repeat such a call; the credentials do so themselves.
+/// A credential that marks its errors, so that they can be told from those of the service. The SDK does not retry them;
+/// the credentials do so themselves.
 #[derive(Debug)]
-pub(super) struct NamedCredential(pub(super) Arc<dyn TokenCredential>);
+pub(super) struct MarkedCredential(pub(super) Arc<dyn TokenCredential>);
 
 #[async_trait]
-impl TokenCredential for NamedCredential {
+impl TokenCredential for MarkedCredential {
     async fn get_token(
         &self,
         scopes: &[&str],
         options: Option<TokenRequestOptions<'_>>,
     ) -> azure_core::Result<AccessToken> {
         let token = self.0.get_token(scopes, options).await;
-        token.map_err(|error| azure_core::Error::new(ErrorKind::Credential, NoToken(chain(&error))))
+        token.map_err(|error| azure_core::Error::with_message(ErrorKind::Credential, chain(&error)))
     }
 }

@@ -1,0 +1,125 @@
+//! The page of an error.
+//!
+//! A handler that fails returns an [`AppError`](crate::error::AppError); a layer (time limit, body limit, CSRF, router)
+//! answers with a bare status. [`error_pages`] turns both into the same kind of page.
+
+use askama::Template;
+use axum::Extension;
+use axum::extract::{Request, State};
+use axum::http::header::{ALLOW, CONTENT_TYPE, REFRESH, RETRY_AFTER};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use tower_http::request_id::RequestId;
+
+use crate::app::App;
+use crate::error::Advice;
+use crate::web::{Chrome, Page};
+
+/// After how many seconds a client may try again.
+const RETRY_SECONDS: HeaderValue = HeaderValue::from_static("10");
+
+#[derive(Template)]
+#[template(path = "error.html")]
+struct ErrorTemplate {
+    chrome: Chrome,
+    status: u16,
+    title: &'static str,
+    advice: String,
+}
+
+/// Layer: gives every error that has no content a page in the site's look, and says when to try again.
+pub async fn error_pages(
+    State(app): State<App>,
+    Extension(request_id): Extension<RequestId>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let is_get = request.method() == Method::GET;
+    let mut response = with_page(&app, &request_id, next.run(request).await);
+    let status = response.status();
+    if matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
+        response.headers_mut().insert(RETRY_AFTER, RETRY_SECONDS);
+    }
+    // A page reloads by itself. A form does not: only its sender may send it again.
+    if is_get && status == StatusCode::SERVICE_UNAVAILABLE {
+        response.headers_mut().insert(REFRESH, RETRY_SECONDS);
+    }
+    response
+}
+
+fn with_page(app: &App, request_id: &RequestId, response: Response) -> Response {
+    let status = response.status();
+    let is_error = status.is_client_error() || status.is_server_error();
+    let has_page = response
+        .headers()
+        .get(CONTENT_TYPE)
+        .is_some_and(|kind| !kind.as_bytes().starts_with(b"text/plain"));
+    if !is_error || has_page {
+        return response;
+    }
+
+    let (title, advice) = wording(status);
+    let own_advice = response.extensions().get::<Advice>();
+    let page = ErrorTemplate {
+        chrome: Chrome::of_error(&app.config, request_id, status),
+        status: status.as_u16(),
+        title,
+        advice: own_advice.map_or_else(|| advice.to_owned(), |Advice(text)| text.clone()),
+    };
+    let mut headers = HeaderMap::new();
+    if let Some(methods) = response.headers().get(ALLOW) {
+        headers.insert(ALLOW, methods.clone());
+    }
+    (status, headers, Page(page)).into_response()
+}
+
+/// The heading of the page, and what to do.
+fn wording(status: StatusCode) -> (&'static str, &'static str) {
+    match status {
+        StatusCode::BAD_REQUEST => (
+            "Bad request",
+            "The site could not understand the request. Go back and try again.",
+        ),
+        StatusCode::FORBIDDEN => (
+            "Not from this site",
+            "The form was sent from another web site, so it was not accepted. Open the form here and send it again.",
+        ),
+        StatusCode::NOT_FOUND => (
+            "Page not found",
+            "There is nothing at this address. It may have been mistyped or removed.",
+        ),
+        StatusCode::METHOD_NOT_ALLOWED => (
+            "Method not allowed",
+            "This address does not accept this kind of request. Start from the list of restaurants.",
+        ),
+        StatusCode::REQUEST_TIMEOUT => (
+            "That took too long",
+            "The form did not arrive in time. Check your connection, go back and send it again.",
+        ),
+        StatusCode::PAYLOAD_TOO_LARGE => (
+            "Too much data",
+            "The form is larger than this site accepts. Go back and send less text or a smaller photo.",
+        ),
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => (
+            "Not a form",
+            "Send the form as application/x-www-form-urlencoded or multipart/form-data, as a browser does.",
+        ),
+        StatusCode::TOO_MANY_REQUESTS => (
+            "Too many requests",
+            "The site is busy. Wait a moment, then go back and try again.",
+        ),
+        StatusCode::SERVICE_UNAVAILABLE => (
+            "Back in a moment",
+            "Part of this site is unavailable at the moment. Nothing is lost; this page reloads by itself.",
+        ),
+        status if status.is_server_error() => (
+            "Something went wrong",
+            "That was our fault, not yours. Try again. If it happens again, tell us the request id below.",
+        ),
+        _ => (
+            "Not possible",
+            "The site cannot answer this request. Go back and try again.",
+        ),
+    }
+}
