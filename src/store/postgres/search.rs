@@ -1,7 +1,8 @@
 //! The list of restaurants that a search finds: one query for each order and direction.
 //!
-//! PostgreSQL plans them for the words at hand (see `search_query` in the migration): it reads the index of the order
-//! until it has found a page of common words, and sorts all restaurants that have rare words.
+//! PostgreSQL plans them for the words at hand (see `search_query` in the migration): for common words, it reads the index
+//! of the order until it has found a page; for rare words, it sorts all restaurants that have them. It knows how common
+//! a word is from its statistics, which need at least 100 different common words.
 
 use sqlx::PgConnection;
 
