@@ -1,9 +1,8 @@
 #!/usr/bin/env bash
-# Writes .sqlx, what the compiler knows of PostgreSQL's answers, anew: run it after a change of a migration
-# or of a query. With --check it writes nothing and fails when .sqlx is not what it should be.
+# Writes .sqlx, by which the compiler checks the queries: run it after a change of a migration or a query. With
+# --check it writes nothing and fails if .sqlx is out of date.
 #
-# It starts a PostgreSQL of its own in a temporary folder and takes it away again. Does what `cargo sqlx
-# prepare` does, without wanting that tool.
+# It starts a temporary PostgreSQL server. It does what `cargo sqlx prepare` does, without that tool.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -30,7 +29,7 @@ trap clean_up EXIT
   cd "$folder"
   "${as_server[@]}" "$bin/initdb" -D data -U postgres --auth=trust --encoding=UTF8 --locale=C --no-sync >/dev/null
 )
-# A free port: one that nothing answers at.
+# Tries ports until the server starts.
 for port in $(shuf -i 20000-30000 -n 20); do
   if ! (: <"/dev/tcp/127.0.0.1/$port") 2>/dev/null &&
     "${as_server[@]}" "$bin/pg_ctl" -D "$folder/data" -l "$folder/data/log" -w \
@@ -40,20 +39,20 @@ for port in $(shuf -i 20000-30000 -n 20); do
 done
 url=postgres://postgres@127.0.0.1:$port/postgres
 
-# The table in which sqlx notes migrations; the site asks it for the version.
+# The table in which sqlx records migrations; the site reads its version from it.
 "$bin/psql" -q -v ON_ERROR_STOP=1 "$url" -c 'create table _sqlx_migrations (version bigint primary key, success boolean not null)'
 for migration in migrations/postgres/*.sql; do
   "$bin/psql" -q -v ON_ERROR_STOP=1 --single-transaction "$url" -f "$migration" >/dev/null
 done
 
 mkdir "$folder/sqlx"
-# The macros write what they asked, when they are expanded anew.
+# The macros describe their queries when they are expanded again.
 touch src/lib.rs
 DATABASE_URL=$url SQLX_OFFLINE=false SQLX_OFFLINE_DIR=$folder/sqlx cargo check --quiet --lib
 
 if [[ ${1:-} == --check ]]; then
   if ! diff -r .sqlx "$folder/sqlx"; then
-    echo ".sqlx is not what the queries and migrations ask for. Run migrations/prepare.sh and commit .sqlx." >&2
+    echo ".sqlx is out of date. Run migrations/prepare.sh and commit .sqlx." >&2
     exit 1
   fi
 else

@@ -1,7 +1,7 @@
-//! Opens what the configuration names: where restaurants and reviews are, and where photos are.
+//! Opens the stores that the configuration names: one for restaurants and reviews, one for photos.
 //!
-//! What lies on this machine is opened at once, and a fault in it stops the start. What lies elsewhere is only
-//! noted; [`crate::server`] serves while it comes up.
+//! A store on this machine is opened at once, and an error in it stops the start. A store elsewhere is not contacted yet;
+//! the server starts before it is available.
 
 use std::error::Error;
 use std::path::Path;
@@ -15,19 +15,19 @@ use crate::error_chain::chain;
 use crate::photos::{BlobPhotos, DirectoryPhotos, PhotoStore};
 use crate::store::{PostgresStore, SignIn, SqliteStore, Store};
 
-/// Why the site could not start, in words for the person who started it.
+/// Why the site could not start, for the person who started it.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct StartError(pub String);
 
-/// Opens all of it.
+/// Opens the site.
 pub async fn open(config: Config) -> Result<App, StartError> {
     let photos = open_photos(&config).await?;
     let store = open_store(&config).await?;
     Ok(App::new(config, store, photos))
 }
 
-/// Opens the place for restaurants and reviews: PostgreSQL, or an SQLite file, made where there is none.
+/// Opens the store for restaurants and reviews: PostgreSQL, or an SQLite file, which is created if it does not exist.
 pub async fn open_store(config: &Config) -> Result<Box<dyn Store>, StartError> {
     if let Some(database) = &config.database {
         let store = PostgresStore::open(database, sign_in(database)?).map_err(|error| StartError(chain(&error)))?;
@@ -46,19 +46,19 @@ pub async fn open_store(config: &Config) -> Result<Box<dyn Store>, StartError> {
     }
 }
 
-/// By the password of the settings, or by tokens.
+/// Signs in with the password of the settings, or with tokens.
 fn sign_in(database: &DatabaseConfig) -> Result<SignIn, StartError> {
     if database.password.is_some() {
         return Ok(SignIn::Password);
     }
     let client_id = database.client_id.clone();
     let make = move || credential(client_id.as_deref());
-    // A setting that no credential can be made of is a fault now, not at the first token.
+    // Reports a setting that does not make a credential now, instead of at the first token.
     make().map_err(|error| StartError(chain(&error)))?;
     Ok(SignIn::Token(KeptToken::start(Box::new(make), POSTGRES_SCOPE)))
 }
 
-/// Opens the place for photos: Blob Storage, or a folder, made where there is none.
+/// Opens the store for photos: Blob Storage, or a folder, which is created if it does not exist.
 pub async fn open_photos(config: &Config) -> Result<Box<dyn PhotoStore>, StartError> {
     if let Some(storage) = &config.storage {
         let credential = credential(storage.client_id.as_deref()).map_err(|error| StartError(chain(&error)))?;
@@ -75,7 +75,7 @@ pub async fn open_photos(config: &Config) -> Result<Box<dyn PhotoStore>, StartEr
 
 fn unusable(config: &Config, path: &Path, error: &(dyn Error + 'static)) -> StartError {
     StartError(format!(
-        "DATA_DIR is \"{}\", but {} cannot be used: {}. It wants a folder that this program may write to.",
+        "DATA_DIR is \"{}\", but {} cannot be used: {}. Set it to a folder that this program may write to.",
         config.data_dir.display(),
         path.display(),
         chain(error),

@@ -1,10 +1,10 @@
-//! The cryptography under all TLS of this process: PostgreSQL's, Blob Storage's, the identity endpoint's.
+//! The cryptography for all TLS of this process: to PostgreSQL, Blob Storage and the identity endpoint.
 
-/// Makes ring the process's provider, once; whoever asks for TLS without naming a provider gets it.
+/// Makes ring the default provider of the process. Later calls change nothing.
 ///
-/// sqlx brings ring along (it reads the platform's certificates with no other). reqwest would bring a second one,
-/// AWS-LC, which makes the binary 2 MB larger and its build a minute longer.
+/// sqlx depends on ring (it reads the platform's certificates with no other provider). By default, reqwest would add a
+/// second one, AWS-LC, which makes the binary 2 MB larger and its build a minute longer.
 pub fn choose_provider() {
-    // An error says that one is chosen already.
+    // An error means that a default is set already.
     let _ = rustls::crypto::ring::default_provider().install_default();
 }

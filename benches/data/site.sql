@@ -2,11 +2,11 @@
 --
 --     psql -v restaurants=50 -v reviews=1000 -f site.sql
 --
--- wants the tables of migrations/postgres without a row, and a superuser. Ids go from 1 to :restaurants and
--- to :reviews; each restaurant has :reviews / :restaurants reviews.
+-- needs the empty tables of migrations/postgres and a superuser. Ids go from 1 to :restaurants and to :reviews; each
+-- restaurant has :reviews / :restaurants reviews.
 --
--- For measuring a search: "noodle" finds one restaurant in 14 (the Noodle Bars), "fondue" one in 1,000,
--- and restaurant 7 is one of those, so that it finds one of 50 too.
+-- To measure a search: "noodle" finds one restaurant in 14 (the Noodle Bars), "fondue" one in 1,000. Restaurant 7 is one
+-- of them, so that "fondue" finds one in 50 too.
 
 \set ON_ERROR_STOP on
 \set QUIET on
@@ -25,10 +25,10 @@ create function pg_temp.one_of(words text[], id bigint, purpose integer) returns
 language sql immutable
 as $$ select words[1 + pg_temp.chance(id, purpose, cardinality(words))] $$;
 
--- Reviews first, since restaurants are added with the numbers of theirs. They are written over a year, of
--- which every time zone has the same hours, each for the next restaurant, so that those of one restaurant
--- lie far apart in the table. Photos came up late: of the newest 20 reviews of a restaurant one in 25 has
--- one, so that its first page is as large in a big set as in a small one.
+-- Reviews first, since restaurants are added with the numbers of their reviews. The dates are spread over a year that has
+-- the same hours in every time zone. Each review is for the next restaurant, so that those of one restaurant are far
+-- apart in the table. Only the newest 20 reviews of a restaurant have photos, one in 25, so that its first page is as
+-- large in a big set as in a small one.
 insert into reviews (id, restaurant_id, user_name, rating, review_text, review_date, image_name)
 select
     id,
@@ -66,7 +66,7 @@ select
     ], id, 4),
     date_trunc('milliseconds', timestamptz '2025-01-01 00:00:00Z' + id * (interval '8760 hours' / :reviews)),
     case when id > :reviews - 20 * :restaurants and pg_temp.chance(id, 5, 25) = 0 then
-        -- As src/photos/name.rs has it.
+        -- In the format of src/photos/name.rs.
         overlay(overlay(md5('photo ' || id) placing '4' from 13) placing '8' from 17)::uuid || '.jpg'
     end
 from (

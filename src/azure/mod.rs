@@ -1,7 +1,7 @@
 //! Signing in to Azure without a password.
 //!
-//! [`credential`] finds the identity that this process has, and gets tokens for it; [`KeptToken`] keeps
-//! one of them valid for PostgreSQL, which takes it as a password.
+//! [`credential`] finds the identity of this process and gets tokens for it. [`KeptToken`] keeps a token valid for
+//! PostgreSQL, which takes it as a password.
 
 mod credential;
 mod token;
@@ -9,6 +9,6 @@ mod token;
 pub use self::credential::credential;
 pub use self::token::{KeptToken, TokenError};
 
-/// What a token for PostgreSQL is asked for.
+/// The scope of a token for PostgreSQL.
 /// <https://learn.microsoft.com/azure/postgresql/security/security-entra-configure>
 pub const POSTGRES_SCOPE: &str = "https://ossrdbms-aad.database.windows.net/.default";

@@ -1,4 +1,4 @@
-//! A token that is kept valid.
+//! A token that is refreshed before it expires.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,20 +11,20 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::config::Secret;
 use crate::error_chain::chain;
 
-/// How long a request waits for a token that is on its way.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// The share of a token's remaining life after which a newer one is asked for, in percent. A random one of
-/// these, so that many instances do not all ask at once. (Long before the end `azure_identity` answers from
-/// its own cache, at no cost; within its last five minutes it asks the platform.)
+/// How long a request waits for a token that is being fetched.
+const WAIT_LIMIT: Duration = Duration::from_secs(5);
+/// The share of a token's remaining life after which it is refreshed, in percent. Each refresh picks a random value, so
+/// that many instances do not all ask at once. (`azure_identity` answers from its own cache, at no cost, until the last
+/// five minutes of a token.)
 const REFRESH_AFTER: std::ops::Range<u32> = 65..80;
-/// The pause after the first failure, doubled after each further one, and its bound.
+/// The pause after the first failed refresh. It doubles with each further failure, up to the bound.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_mins(1);
-/// A server that refuses a token gets a new one, but not more often than that: a role that does not exist
-/// would otherwise have the identity endpoint asked at every connection.
+/// The shortest time between two refreshes because a server refused a token. Without it, a role that does not exist
+/// would cause a request to the identity endpoint for every connection.
 const BETWEEN_REFUSALS: Duration = Duration::from_secs(10);
 
-/// Makes the credential: at first, and anew when a server refused the token that it keeps.
+/// Makes a credential: the first one, and another after a server refused the token that the last one caches.
 pub type MakeCredential = Box<dyn Fn() -> azure_core::Result<Arc<dyn TokenCredential>> + Send + Sync>;
 
 /// Why there is no valid token.
@@ -32,9 +32,9 @@ pub type MakeCredential = Box<dyn Fn() -> azure_core::Result<Arc<dyn TokenCreden
 #[error("there is no valid token: {0}")]
 pub struct TokenError(String);
 
-/// A token that is refreshed ahead of its expiry, by a task that ends with this value.
+/// A token that a task refreshes before it expires. The task ends when this value is dropped.
 ///
-/// While a refresh fails, the last token stays in use for as long as it is valid.
+/// While refreshes fail, the last token stays in use until it expires.
 pub struct KeptToken {
     shared: Arc<Shared>,
     _task: AbortOnDropHandle<()>,
@@ -42,9 +42,9 @@ pub struct KeptToken {
 
 struct Shared {
     state: watch::Sender<State>,
-    /// Wakes the task because a server refused the token.
+    /// Wakes the task after a server refused the token.
     refused: Notify,
-    /// When that last happened, in milliseconds since `start`, plus one; 0: never.
+    /// The time of the last refusal that woke the task, in milliseconds since `start`, plus one. 0 means never.
     refused_at: AtomicU64,
     start: Instant,
 }
@@ -54,9 +54,9 @@ struct State {
     token: Option<(Secret, Instant)>,
     /// Why the last refresh failed.
     problem: Option<String>,
-    /// How many times a token was asked for.
+    /// How many requests for a token have ended.
     fetches: u64,
-    /// Whether one is asked for because a server refused the last.
+    /// Whether a token is being fetched because a server refused the last one.
     is_renewing: bool,
 }
 
@@ -74,13 +74,13 @@ impl State {
     fn get(&self) -> Result<Secret, TokenError> {
         self.valid().cloned().ok_or_else(|| {
             let problem = self.problem.as_deref();
-            TokenError(problem.unwrap_or("none came in time").to_owned())
+            TokenError(problem.unwrap_or("none arrived in time").to_owned())
         })
     }
 }
 
 impl KeptToken {
-    /// Begins to keep a token for that scope. Must be called within a tokio runtime.
+    /// Starts to keep a token for that scope. Must be called within a tokio runtime.
     #[must_use]
     pub fn start(make: MakeCredential, scope: &'static str) -> Arc<Self> {
         let shared = Arc::new(Shared {
@@ -96,18 +96,18 @@ impl KeptToken {
         })
     }
 
-    /// A valid token. Waits a little for the first one; when the last try failed and no token is valid any
-    /// more, that is the answer at once.
+    /// A valid token. Waits a little for the first one, and fails at once if the last refresh failed and the last token
+    /// has expired.
     pub async fn get(&self) -> Result<Secret, TokenError> {
         let mut state = self.shared.state.subscribe();
         let known = |state: &State| state.valid().is_some() || state.problem.is_some();
-        match timeout(PATIENCE, state.wait_for(known)).await {
+        match timeout(WAIT_LIMIT, state.wait_for(known)).await {
             Ok(Ok(state)) => state.get(),
             _ => self.shared.state.borrow().get(),
         }
     }
 
-    /// Another token in place of one that the server refused: fetched once, for all who ask.
+    /// Another token in place of one that the server refused. Concurrent callers share one request.
     pub async fn refuse(&self, refused: &Secret) -> Result<Secret, TokenError> {
         let mut state = self.shared.state.subscribe();
         let fetches = {
@@ -117,27 +117,27 @@ impl KeptToken {
                 _ => now.fetches,
             }
         };
-        let mut is_on_its_way = false;
+        let mut is_being_fetched = false;
         self.shared.state.send_modify(|state| {
-            is_on_its_way = state.is_renewing || state.fetches > fetches;
-            if !is_on_its_way && self.shared.may_renew() {
+            is_being_fetched = state.is_renewing || state.fetches > fetches;
+            if !is_being_fetched && self.shared.may_renew() {
                 state.is_renewing = true;
-                is_on_its_way = true;
+                is_being_fetched = true;
                 self.shared.refused.notify_one();
             }
         });
-        if !is_on_its_way {
+        if !is_being_fetched {
             return Err(TokenError("the server refused it, and a newer one as well".into()));
         }
-        match timeout(PATIENCE, state.wait_for(|state| state.fetches > fetches)).await {
+        match timeout(WAIT_LIMIT, state.wait_for(|state| state.fetches > fetches)).await {
             Ok(Ok(state)) => state.get(),
             _ => Err(TokenError(
-                "the server refused it, and no newer one came in time".into(),
+                "the server refused it, and no newer one arrived in time".into(),
             )),
         }
     }
 
-    /// Why the last refresh failed, if it did.
+    /// The reason why the last refresh failed, if it did.
     #[must_use]
     pub fn problem(&self) -> Option<String> {
         self.shared.state.borrow().problem.clone()
@@ -145,7 +145,7 @@ impl KeptToken {
 }
 
 impl Shared {
-    /// Whether it is long enough since a token was last fetched for a refusal; if so, it counts as one.
+    /// Whether enough time has passed since the last refresh after a refusal. If so, records a new one.
     fn may_renew(&self) -> bool {
         let now = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX) + 1;
         let between = u64::try_from(BETWEEN_REFUSALS.as_millis()).expect("small");
@@ -157,7 +157,7 @@ impl Shared {
     }
 }
 
-/// Fetches tokens for ever.
+/// Fetches tokens until the task is dropped.
 async fn keep(shared: Arc<Shared>, make: MakeCredential, scope: &'static str) {
     let mut credential = None;
     let mut pause = FIRST_PAUSE;
@@ -168,7 +168,7 @@ async fn keep(shared: Arc<Shared>, make: MakeCredential, scope: &'static str) {
                 pause = FIRST_PAUSE;
                 shared.state.send_modify(|state| {
                     if state.problem.take().is_some() {
-                        tracing::info!(scope, "tokens are to be had again");
+                        tracing::info!(scope, "tokens are available again");
                     }
                     state.token = Some((token, Instant::now() + lifetime));
                     state.fetched();
@@ -199,7 +199,7 @@ async fn keep(shared: Arc<Shared>, make: MakeCredential, scope: &'static str) {
             () = tokio::time::sleep(wait) => {}
             () = shared.refused.notified() => {
                 tracing::warn!(scope, "the server refused the token; fetching another");
-                // The credential would answer with the same token from its cache.
+                // The credential would return the same token from its cache.
                 credential = None;
                 pause = FIRST_PAUSE;
             }
@@ -207,7 +207,7 @@ async fn keep(shared: Arc<Shared>, make: MakeCredential, scope: &'static str) {
     }
 }
 
-/// A token and how long it is valid.
+/// Fetches a token and returns it with the time for which it is valid.
 async fn fetch(
     make: &MakeCredential,
     credential: &mut Option<Arc<dyn TokenCredential>>,
@@ -239,7 +239,7 @@ mod tests {
 
     use super::*;
 
-    /// An identity endpoint in a few lines: numbered tokens, or an error while `away`.
+    /// An identity endpoint for tests: it returns numbered tokens, or an error while it is `away`.
     #[derive(Debug, Default)]
     struct Numbered {
         lifetime: Mutex<Duration>,
@@ -285,7 +285,7 @@ mod tests {
     async fn a_token_is_refreshed_ahead_of_its_expiry() {
         let (numbered, kept) = keep(Duration::from_secs(20));
         assert_eq!(text(kept.get().await), "token 1");
-        // Any time in ten minutes: there is a valid token, and it is asked for about every fifteen seconds.
+        // For ten minutes there is always a valid token, which is refreshed about every fifteen seconds.
         for _ in 0..600 {
             tokio::time::sleep(Duration::from_secs(1)).await;
             kept.get().await.unwrap();
@@ -296,7 +296,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_last_token_serves_while_the_endpoint_is_away() {
+    async fn the_last_token_is_used_while_the_endpoint_is_away() {
         let (numbered, kept) = keep(Duration::from_hours(1));
         assert_eq!(text(kept.get().await), "token 1");
         *numbered.away.lock().unwrap() = true;
@@ -317,7 +317,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_refused_token_is_replaced_once_for_all() {
+    async fn a_refused_token_is_replaced_once_for_all_callers() {
         let (numbered, kept) = keep(Duration::from_hours(1));
         let refused = kept.get().await.unwrap();
         let (first, second) = tokio::join!(kept.refuse(&refused), kept.refuse(&refused));
@@ -329,7 +329,7 @@ mod tests {
         assert_eq!(numbered.given.load(Ordering::SeqCst), 2);
         assert_eq!(numbered.made.load(Ordering::SeqCst), 2, "past the credential's cache");
 
-        // The new one is refused as well: no third one before a while.
+        // The new one is refused as well: a third one follows only after a pause.
         let newer = kept.get().await.unwrap();
         assert!(kept.refuse(&newer).await.is_err());
         tokio::time::sleep(BETWEEN_REFUSALS).await;
@@ -337,14 +337,14 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_expired_token_is_none() {
+    async fn an_expired_token_is_not_returned() {
         let (_, kept) = keep(Duration::ZERO);
         let error = kept.get().await.unwrap_err().to_string();
         assert!(error.contains("had expired"), "{error}");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn nothing_shows_the_token() {
+    async fn no_debug_output_shows_the_token() {
         let (_, kept) = keep(Duration::from_mins(1));
         let token = kept.get().await.unwrap();
         assert!(!format!("{token:?}").contains("token 1"));

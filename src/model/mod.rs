@@ -1,5 +1,4 @@
-//! What the site is about, free of HTTP and SQL: restaurants, reviews, and the parsing of what
-//! people type into them.
+//! Restaurants and reviews, without HTTP and SQL, and the validation of forms.
 
 mod paging;
 mod restaurant;

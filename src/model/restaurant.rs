@@ -12,7 +12,7 @@ use crate::photos::PhotoName;
 pub struct RestaurantId(pub i64);
 
 impl RestaurantId {
-    /// Where this restaurant's page is.
+    /// The path of this restaurant's page.
     #[must_use]
     pub fn url(self) -> String {
         format!("/{self}/")
@@ -28,7 +28,7 @@ impl fmt::Display for RestaurantId {
 impl FromStr for RestaurantId {
     type Err = ();
 
-    /// Digits only: one restaurant has one address, so `+1` and ` 1` are nobody's.
+    /// Takes digits only: one restaurant has one address, so `+1` and ` 1` are not ids.
     fn from_str(text: &str) -> Result<Self, ()> {
         if !text.bytes().all(|b| b.is_ascii_digit()) {
             return Err(());
@@ -37,7 +37,7 @@ impl FromStr for RestaurantId {
     }
 }
 
-/// A restaurant with all that its page shows of itself.
+/// A restaurant as its page shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Restaurant {
     /// Its number.
@@ -46,11 +46,11 @@ pub struct Restaurant {
     pub name: String,
     /// Its address; may be empty.
     pub street_address: String,
-    /// What it is like.
+    /// A description.
     pub description: String,
     /// Average and number of its ratings.
     pub rating: RatingSummary,
-    /// How many reviews gave 1, 2, 3, 4, 5.
+    /// The number of reviews with 1, 2, 3, 4 and 5 stars.
     pub distribution: [u64; 5],
 }
 
@@ -69,7 +69,7 @@ pub struct RestaurantSummary {
     pub cover: Option<PhotoName>,
 }
 
-/// A restaurant that may be added: every rule holds.
+/// A valid restaurant, to be added.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewRestaurant {
     /// 1 to 50 characters.
@@ -80,7 +80,7 @@ pub struct NewRestaurant {
     pub description: String,
 }
 
-/// What was typed into "Add New Restaurant", as it came.
+/// The fields of "Add New Restaurant", as they were sent.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct RestaurantForm {
     /// Field `restaurant_name`.
@@ -99,7 +99,7 @@ impl RestaurantForm {
     /// The longest description.
     pub const DESCRIPTION_MAX: usize = 250;
 
-    /// The restaurant, or what is wrong with the form, field by field.
+    /// The restaurant, or the errors of the fields.
     pub fn validate(&self) -> Result<NewRestaurant, FieldErrors> {
         let new = NewRestaurant {
             name: text::normalised(&self.restaurant_name),
@@ -133,7 +133,7 @@ impl RestaurantForm {
         if errors.is_empty() { Ok(new) } else { Err(errors) }
     }
 
-    /// True when a field is missing that the sample asks for: its own message is then the one to show.
+    /// Whether a field is missing that the sample requires. The page then shows the sample's own message.
     #[must_use]
     pub fn is_incomplete(&self) -> bool {
         self.restaurant_name.trim().is_empty() || self.description.trim().is_empty()

@@ -26,12 +26,12 @@ impl Rating {
     }
 }
 
-/// All ratings of a restaurant in two numbers.
+/// The sum and the number of a restaurant's ratings.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct RatingSummary {
     /// The sum of all ratings.
     pub sum: u64,
-    /// How many there are.
+    /// The number of ratings.
     pub count: u64,
 }
 
@@ -59,19 +59,19 @@ impl RatingSummary {
 pub struct Review {
     /// Its number.
     pub id: i64,
-    /// Who wrote it.
+    /// The author.
     pub user_name: String,
     /// Its stars.
     pub rating: Rating,
-    /// What it says; may be empty.
+    /// The text; may be empty.
     pub review_text: String,
-    /// When it was written (UTC).
+    /// The time of writing (UTC).
     pub review_date: OffsetDateTime,
     /// Its photo.
     pub photo: Option<PhotoName>,
 }
 
-/// A review that may be added: every rule holds.
+/// A valid review, to be added.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewReview {
     /// 1 to 20 characters.
@@ -82,7 +82,7 @@ pub struct NewReview {
     pub review_text: String,
 }
 
-/// What was typed into "Add new review", as it came.
+/// The fields of "Add new review", as they were sent.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct ReviewForm {
     /// Field `user_name`.
@@ -99,7 +99,7 @@ impl ReviewForm {
     /// The longest text.
     pub const TEXT_MAX: usize = 500;
 
-    /// The review, or what is wrong with the form, field by field.
+    /// The review, or the errors of the fields.
     pub fn validate(&self) -> Result<NewReview, FieldErrors> {
         let user_name = text::normalised(&self.user_name);
         let review_text = text::normalised(&self.review_text);
@@ -133,7 +133,7 @@ impl ReviewForm {
         Err(errors)
     }
 
-    /// True when a field is missing that the sample asks for: its own message is then the one to show.
+    /// Whether a field is missing that the sample requires. The page then shows the sample's own message.
     #[must_use]
     pub fn is_incomplete(&self) -> bool {
         self.user_name.trim().is_empty() || self.rating.trim().is_empty()

@@ -1,7 +1,7 @@
-//! What a person searches for.
+//! The words that a visitor searches for.
 
-/// The words of a search. A restaurant is found when its name, address or description has, for each
-/// word, a word that begins with it, without regard to case and accents.
+/// The words of a search. It finds a restaurant if each word is the beginning of a word in the restaurant's name, address
+/// or description, ignoring case and accents.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Search {
     text: String,
@@ -9,10 +9,10 @@ pub struct Search {
 }
 
 impl Search {
-    /// The longest search text that is looked at, in characters; more is cut off.
+    /// The longest search text, in characters. Longer texts are cut off.
     const TEXT_MAX: usize = 100;
 
-    /// Reads what was typed into the search field.
+    /// Parses the text of the search field.
     #[must_use]
     pub fn parse(text: &str) -> Self {
         let text: String = text
@@ -29,14 +29,14 @@ impl Search {
         Self { text, words }
     }
 
-    /// What was typed, for showing it again.
+    /// The text that was typed, to be shown again.
     #[must_use]
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// The words to look for. `None`: nothing was typed, so everything is shown. An empty list:
-    /// only punctuation was typed, which nothing matches.
+    /// The words to look for. `None` if nothing was typed, which shows every restaurant. Empty if only punctuation was
+    /// typed, which matches no restaurant.
     #[must_use]
     pub fn words(&self) -> Option<&[String]> {
         (!self.text.is_empty()).then_some(self.words.as_slice())

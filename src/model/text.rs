@@ -1,41 +1,40 @@
-//! The rules for a typed text, shared by every form.
+//! The rules for texts in forms.
 
 use std::collections::BTreeMap;
 
-/// What is wrong with a form: one message for each faulty field, keyed by the field's name in the
-/// form, so that a template can show it where the field is.
+/// The errors in a form: one message for each invalid field. The key is the name of the field in the form, so that a
+/// template can show the message beside it.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct FieldErrors(BTreeMap<&'static str, String>);
 
 impl FieldErrors {
-    /// Marks a field as faulty. The first message for a field stays.
+    /// Adds a message for a field. The first message for a field stays.
     pub fn add(&mut self, field: &'static str, message: impl Into<String>) {
         self.0.entry(field).or_insert_with(|| message.into());
     }
 
-    /// The message at this field, if it is faulty.
+    /// The message for this field, if it is invalid.
     #[must_use]
     pub fn get(&self, field: &str) -> Option<&str> {
         self.0.get(field).map(String::as_str)
     }
 
-    /// True when nothing is wrong.
+    /// Whether there are no errors.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 }
 
-/// Brings a sent text into the form in which it is checked, counted and stored: browsers send line
-/// ends as CR LF whatever was typed (HTML standard, "constructing the form data set"), and
-/// surrounding blanks are nobody's intention.
+/// Normalises a text before it is checked, counted and stored. Browsers send line ends as CR LF (HTML standard,
+/// "constructing the form data set"); surrounding spaces are removed.
 pub(super) fn normalised(text: &str) -> String {
     text.replace("\r\n", "\n").replace('\r', "\n").trim().to_owned()
 }
 
-/// Adds a message when `text` is longer than `max` Unicode scalar values or has characters that
-/// cannot be shown or stored: control characters (PostgreSQL refuses NUL), and U+FFFD, which stands
-/// where the sent bytes were no UTF-8. Line breaks and tabs are fine where `multiline`.
+/// Adds a message if `text` is longer than `max` Unicode scalar values, or has characters that cannot be shown or stored:
+/// control characters (PostgreSQL refuses NUL), and U+FFFD, which replaces bytes that are not UTF-8. Line breaks and tabs
+/// are allowed if `multiline`.
 pub(super) fn check(
     errors: &mut FieldErrors,
     field: &'static str,

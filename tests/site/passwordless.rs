@@ -152,7 +152,7 @@ async fn the_last_token_serves_while_no_new_one_is_to_be_had() {
         (!text.contains("warning")).then_some(())
     })
     .await;
-    assert!(site.log().contains("tokens are to be had again"));
+    assert!(site.log().contains("tokens are available again"));
     site.page(&path).await;
     azure.cloud.assert_no_secret_in(&site.log());
 }

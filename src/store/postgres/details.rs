@@ -28,7 +28,7 @@ struct Row {
 
 /// Reads the restaurant, and a page of its reviews and one more in the direction of reading. `None` if the restaurant
 /// does not exist.
-pub(super) async fn rows(
+pub(super) async fn page(
     connection: &mut PgConnection,
     restaurant: RestaurantId,
     from: Option<(Direction, ReviewCursor)>,
@@ -36,21 +36,9 @@ pub(super) async fn rows(
     let (direction, cursor) = from.unwrap_or((Direction::After, ReviewCursor::START));
     let rows = match direction {
         Direction::After => {
-            sqlx::query_as!(
+            sqlx::query_file_as!(
                 Row,
-                r#"select name as "name?", street_address as "street_address?", description as "description?",
-                          rating_1 as "rating_1?", rating_2 as "rating_2?", rating_3 as "rating_3?",
-                          rating_4 as "rating_4?", rating_5 as "rating_5?", null::bigint as "id?",
-                          null as "user_name?", null::smallint as "rating?", null as "review_text?",
-                          null::timestamptz as "review_date?", null as "image_name?"
-                   from restaurants where id = $1
-                   union all (
-                       select null, null, null, null, null, null, null, null,
-                              id, user_name, rating, review_text, review_date, image_name
-                       from reviews
-                       where restaurant_id = $1 and (review_date, id) < ($2, $3)
-                       order by review_date desc, id desc limit 21
-                   )"#,
+                "src/store/postgres/details/after.sql",
                 restaurant.0,
                 cursor.date(),
                 cursor.id
@@ -59,21 +47,9 @@ pub(super) async fn rows(
             .await?
         }
         Direction::Before => {
-            sqlx::query_as!(
+            sqlx::query_file_as!(
                 Row,
-                r#"select name as "name?", street_address as "street_address?", description as "description?",
-                          rating_1 as "rating_1?", rating_2 as "rating_2?", rating_3 as "rating_3?",
-                          rating_4 as "rating_4?", rating_5 as "rating_5?", null::bigint as "id?",
-                          null as "user_name?", null::smallint as "rating?", null as "review_text?",
-                          null::timestamptz as "review_date?", null as "image_name?"
-                   from restaurants where id = $1
-                   union all (
-                       select null, null, null, null, null, null, null, null,
-                              id, user_name, rating, review_text, review_date, image_name
-                       from reviews
-                       where restaurant_id = $1 and (review_date, id) > ($2, $3)
-                       order by review_date, id limit 21
-                   )"#,
+                "src/store/postgres/details/before.sql",
                 restaurant.0,
                 cursor.date(),
                 cursor.id

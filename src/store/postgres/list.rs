@@ -1,162 +1,105 @@
-//! The list of restaurants without a search: one query for each order and direction.
+//! The list of restaurants: one query for each order and direction, with and without a search.
 //!
-//! PostgreSQL plans each of them once per connection: `(select ...)` hides the cursor from the planner, so that it finds
-//! no reason to plan again for other values. Planning takes as long as reading the page.
+//! PostgreSQL plans the queries without a search once per connection: `(select ...)` hides the cursor from the planner,
+//! so that it sees no reason to plan again for other values. Planning takes longer than reading the page.
+//!
+//! It plans a search for its words (see `search_query` in the migration): for common words, it reads the index of the
+//! order until it has found a page; for rare words, it sorts all restaurants that have them. It knows how common a word
+//! is from its statistics, which need at least 100 different common words. By name, it finds the page in the index alone,
+//! which has the words, and reads the rows afterwards.
 
 use sqlx::PgConnection;
 
-use super::search;
-use crate::model::{Direction, ListCursor, ListQuery, Sort};
+use crate::model::Direction::{self, After, Before};
+use crate::model::{ListCursor, ListQuery, Sort};
 use crate::store::rows::ListRow;
 
+/// Runs the query in a file.
+macro_rules! rows {
+    ($connection:ident, $file:literal, $($value:expr),+) => {
+        sqlx::query_file_as!(ListRow, $file, $($value),+).fetch_all($connection).await
+    };
+}
+
 /// Reads a page and one row more, in the direction of reading.
-pub(super) async fn rows(connection: &mut PgConnection, query: &ListQuery) -> sqlx::Result<Vec<ListRow>> {
+pub(super) async fn page(connection: &mut PgConnection, query: &ListQuery) -> sqlx::Result<Vec<ListRow>> {
     let (direction, cursor) = match &query.from {
         Some((direction, cursor)) => (*direction, cursor),
-        None => (Direction::After, &ListCursor::start(query.sort)),
+        None => (After, &ListCursor::start(query.sort)),
     };
     match query.search.words() {
-        Some(words) => search::rows(connection, query.sort, direction, cursor, &words.join(" ")).await,
-        None => all_rows(connection, query.sort, direction, cursor).await,
+        None => all(connection, query.sort, direction, cursor).await,
+        Some(words) => found(connection, query.sort, direction, cursor, &words.join(" ")).await,
     }
 }
 
-async fn all_rows(
+async fn all(
     connection: &mut PgConnection,
     sort: Sort,
     direction: Direction,
     cursor: &ListCursor,
 ) -> sqlx::Result<Vec<ListRow>> {
-    use Direction::{After, Before};
-    let (name, milli_stars, review_count) = cursor.key.values();
+    let (id, (name, stars, count)) = (cursor.id, cursor.key.values());
     match (sort, direction) {
-        (Sort::Name, After) => {
-            sqlx::query_as!(
-                ListRow,
-                "select id, name, street_address, rating_sum, review_count, milli_stars,
-                    (select image_name from reviews
-                     where restaurant_id = restaurants.id and image_name is not null
-                     order by review_date desc, reviews.id desc limit 1) as cover
-             from restaurants
-             where (name_folded, id) > ((select folded_text($1)), $2)
-             order by name_folded, id limit 51",
-                name,
-                cursor.id
-            )
-            .fetch_all(connection)
-            .await
-        }
-        (Sort::Name, Before) => {
-            sqlx::query_as!(
-                ListRow,
-                "select id, name, street_address, rating_sum, review_count, milli_stars,
-                    (select image_name from reviews
-                     where restaurant_id = restaurants.id and image_name is not null
-                     order by review_date desc, reviews.id desc limit 1) as cover
-             from restaurants
-             where (name_folded, id) < ((select folded_text($1)), $2)
-             order by name_folded desc, id desc limit 51",
-                name,
-                cursor.id
-            )
-            .fetch_all(connection)
-            .await
-        }
-        (Sort::Rating, After) => {
-            sqlx::query_as!(
-                ListRow,
-                "select id, name, street_address, rating_sum, review_count, milli_stars,
-                    (select image_name from reviews
-                     where restaurant_id = restaurants.id and image_name is not null
-                     order by review_date desc, reviews.id desc limit 1) as cover
-             from restaurants
-             where (milli_stars, review_count, id) < ((select $1::bigint), $2, $3)
-             order by milli_stars desc, review_count desc, id desc limit 51",
-                milli_stars,
-                review_count,
-                cursor.id
-            )
-            .fetch_all(connection)
-            .await
-        }
-        (Sort::Rating, Before) => {
-            sqlx::query_as!(
-                ListRow,
-                "select id, name, street_address, rating_sum, review_count, milli_stars,
-                    (select image_name from reviews
-                     where restaurant_id = restaurants.id and image_name is not null
-                     order by review_date desc, reviews.id desc limit 1) as cover
-             from restaurants
-             where (milli_stars, review_count, id) > ((select $1::bigint), $2, $3)
-             order by milli_stars, review_count, id limit 51",
-                milli_stars,
-                review_count,
-                cursor.id
-            )
-            .fetch_all(connection)
-            .await
-        }
-        (Sort::Reviews, After) => {
-            sqlx::query_as!(
-                ListRow,
-                "select id, name, street_address, rating_sum, review_count, milli_stars,
-                    (select image_name from reviews
-                     where restaurant_id = restaurants.id and image_name is not null
-                     order by review_date desc, reviews.id desc limit 1) as cover
-             from restaurants
-             where (review_count, id) < ((select $1::bigint), $2)
-             order by review_count desc, id desc limit 51",
-                review_count,
-                cursor.id
-            )
-            .fetch_all(connection)
-            .await
-        }
-        (Sort::Reviews, Before) => {
-            sqlx::query_as!(
-                ListRow,
-                "select id, name, street_address, rating_sum, review_count, milli_stars,
-                    (select image_name from reviews
-                     where restaurant_id = restaurants.id and image_name is not null
-                     order by review_date desc, reviews.id desc limit 1) as cover
-             from restaurants
-             where (review_count, id) > ((select $1::bigint), $2)
-             order by review_count, id limit 51",
-                review_count,
-                cursor.id
-            )
-            .fetch_all(connection)
-            .await
-        }
-        (Sort::Newest, After) => {
-            sqlx::query_as!(
-                ListRow,
-                "select id, name, street_address, rating_sum, review_count, milli_stars,
-                    (select image_name from reviews
-                     where restaurant_id = restaurants.id and image_name is not null
-                     order by review_date desc, reviews.id desc limit 1) as cover
-             from restaurants
-             where id < (select $1::bigint)
-             order by id desc limit 51",
-                cursor.id
-            )
-            .fetch_all(connection)
-            .await
-        }
-        (Sort::Newest, Before) => {
-            sqlx::query_as!(
-                ListRow,
-                "select id, name, street_address, rating_sum, review_count, milli_stars,
-                    (select image_name from reviews
-                     where restaurant_id = restaurants.id and image_name is not null
-                     order by review_date desc, reviews.id desc limit 1) as cover
-             from restaurants
-             where id > (select $1::bigint)
-             order by id limit 51",
-                cursor.id
-            )
-            .fetch_all(connection)
-            .await
-        }
+        (Sort::Name, After) => rows!(connection, "src/store/postgres/list/name_after.sql", name, id),
+        (Sort::Name, Before) => rows!(connection, "src/store/postgres/list/name_before.sql", name, id),
+        (Sort::Rating, After) => rows!(connection, "src/store/postgres/list/rating_after.sql", stars, count, id),
+        (Sort::Rating, Before) => rows!(
+            connection,
+            "src/store/postgres/list/rating_before.sql",
+            stars,
+            count,
+            id
+        ),
+        (Sort::Reviews, After) => rows!(connection, "src/store/postgres/list/reviews_after.sql", count, id),
+        (Sort::Reviews, Before) => rows!(connection, "src/store/postgres/list/reviews_before.sql", count, id),
+        (Sort::Newest, After) => rows!(connection, "src/store/postgres/list/newest_after.sql", id),
+        (Sort::Newest, Before) => rows!(connection, "src/store/postgres/list/newest_before.sql", id),
+    }
+}
+
+async fn found(
+    connection: &mut PgConnection,
+    sort: Sort,
+    direction: Direction,
+    cursor: &ListCursor,
+    words: &str,
+) -> sqlx::Result<Vec<ListRow>> {
+    let (id, (name, stars, count)) = (cursor.id, cursor.key.values());
+    match (sort, direction) {
+        (Sort::Name, After) => rows!(connection, "src/store/postgres/search/name_after.sql", name, id, words),
+        (Sort::Name, Before) => rows!(connection, "src/store/postgres/search/name_before.sql", name, id, words),
+        (Sort::Rating, After) => rows!(
+            connection,
+            "src/store/postgres/search/rating_after.sql",
+            stars,
+            count,
+            id,
+            words
+        ),
+        (Sort::Rating, Before) => rows!(
+            connection,
+            "src/store/postgres/search/rating_before.sql",
+            stars,
+            count,
+            id,
+            words
+        ),
+        (Sort::Reviews, After) => rows!(
+            connection,
+            "src/store/postgres/search/reviews_after.sql",
+            count,
+            id,
+            words
+        ),
+        (Sort::Reviews, Before) => rows!(
+            connection,
+            "src/store/postgres/search/reviews_before.sql",
+            count,
+            id,
+            words
+        ),
+        (Sort::Newest, After) => rows!(connection, "src/store/postgres/search/newest_after.sql", id, words),
+        (Sort::Newest, Before) => rows!(connection, "src/store/postgres/search/newest_before.sql", id, words),
     }
 }

@@ -6,7 +6,6 @@ mod connect;
 mod details;
 mod list;
 mod pool;
-mod search;
 
 use std::time::Duration;
 
@@ -148,7 +147,7 @@ impl Store for PostgresStore {
     async fn list(&self, query: &ListQuery) -> Result<ListPage, StoreError> {
         let rows = loop {
             let mut connection = self.pool.get().await?;
-            match untraced(list::rows(&mut connection, query)).await {
+            match untraced(list::page(&mut connection, query)).await {
                 Err(error) if connection.was_closed(&error) => {}
                 rows => break rows.inspect(|_| connection.release())?,
             }
@@ -163,7 +162,7 @@ impl Store for PostgresStore {
     ) -> Result<Option<(Restaurant, ReviewPage)>, StoreError> {
         let rows = loop {
             let mut connection = self.pool.get().await?;
-            match untraced(details::rows(&mut connection, id, from)).await {
+            match untraced(details::page(&mut connection, id, from)).await {
                 Err(error) if connection.was_closed(&error) => {}
                 rows => break rows.inspect(|_| connection.release())?,
             }

@@ -8,86 +8,14 @@ use crate::model::{Direction, Search, Sort};
 pub(super) fn sql(sort: Sort, direction: Direction) -> &'static str {
     use Direction::{After, Before};
     match (sort, direction) {
-        (Sort::Name, After) => {
-            "select id, name, street_address, rating_sum, review_count, milli_stars,
-                    (select image_name from reviews
-                     where restaurant_id = restaurants.id and image_name is not null
-                     order by review_date desc, reviews.id desc limit 1) as cover
-             from restaurants
-             where (name, id) > (?3, ?2)
-               and (?1 is null or id in (select rowid from restaurants_search where restaurants_search match ?1))
-             order by name, id limit 51"
-        }
-        (Sort::Name, Before) => {
-            "select id, name, street_address, rating_sum, review_count, milli_stars,
-                    (select image_name from reviews
-                     where restaurant_id = restaurants.id and image_name is not null
-                     order by review_date desc, reviews.id desc limit 1) as cover
-             from restaurants
-             where (name, id) < (?3, ?2)
-               and (?1 is null or id in (select rowid from restaurants_search where restaurants_search match ?1))
-             order by name desc, id desc limit 51"
-        }
-        (Sort::Rating, After) => {
-            "select id, name, street_address, rating_sum, review_count, milli_stars,
-                    (select image_name from reviews
-                     where restaurant_id = restaurants.id and image_name is not null
-                     order by review_date desc, reviews.id desc limit 1) as cover
-             from restaurants
-             where (milli_stars, review_count, id) < (?4, ?5, ?2)
-               and (?1 is null or id in (select rowid from restaurants_search where restaurants_search match ?1))
-             order by milli_stars desc, review_count desc, id desc limit 51"
-        }
-        (Sort::Rating, Before) => {
-            "select id, name, street_address, rating_sum, review_count, milli_stars,
-                    (select image_name from reviews
-                     where restaurant_id = restaurants.id and image_name is not null
-                     order by review_date desc, reviews.id desc limit 1) as cover
-             from restaurants
-             where (milli_stars, review_count, id) > (?4, ?5, ?2)
-               and (?1 is null or id in (select rowid from restaurants_search where restaurants_search match ?1))
-             order by milli_stars, review_count, id limit 51"
-        }
-        (Sort::Reviews, After) => {
-            "select id, name, street_address, rating_sum, review_count, milli_stars,
-                    (select image_name from reviews
-                     where restaurant_id = restaurants.id and image_name is not null
-                     order by review_date desc, reviews.id desc limit 1) as cover
-             from restaurants
-             where (review_count, id) < (?5, ?2)
-               and (?1 is null or id in (select rowid from restaurants_search where restaurants_search match ?1))
-             order by review_count desc, id desc limit 51"
-        }
-        (Sort::Reviews, Before) => {
-            "select id, name, street_address, rating_sum, review_count, milli_stars,
-                    (select image_name from reviews
-                     where restaurant_id = restaurants.id and image_name is not null
-                     order by review_date desc, reviews.id desc limit 1) as cover
-             from restaurants
-             where (review_count, id) > (?5, ?2)
-               and (?1 is null or id in (select rowid from restaurants_search where restaurants_search match ?1))
-             order by review_count, id limit 51"
-        }
-        (Sort::Newest, After) => {
-            "select id, name, street_address, rating_sum, review_count, milli_stars,
-                    (select image_name from reviews
-                     where restaurant_id = restaurants.id and image_name is not null
-                     order by review_date desc, reviews.id desc limit 1) as cover
-             from restaurants
-             where id < ?2
-               and (?1 is null or id in (select rowid from restaurants_search where restaurants_search match ?1))
-             order by id desc limit 51"
-        }
-        (Sort::Newest, Before) => {
-            "select id, name, street_address, rating_sum, review_count, milli_stars,
-                    (select image_name from reviews
-                     where restaurant_id = restaurants.id and image_name is not null
-                     order by review_date desc, reviews.id desc limit 1) as cover
-             from restaurants
-             where id > ?2
-               and (?1 is null or id in (select rowid from restaurants_search where restaurants_search match ?1))
-             order by id limit 51"
-        }
+        (Sort::Name, After) => include_str!("list/name_after.sql"),
+        (Sort::Name, Before) => include_str!("list/name_before.sql"),
+        (Sort::Rating, After) => include_str!("list/rating_after.sql"),
+        (Sort::Rating, Before) => include_str!("list/rating_before.sql"),
+        (Sort::Reviews, After) => include_str!("list/reviews_after.sql"),
+        (Sort::Reviews, Before) => include_str!("list/reviews_before.sql"),
+        (Sort::Newest, After) => include_str!("list/newest_after.sql"),
+        (Sort::Newest, Before) => include_str!("list/newest_before.sql"),
     }
 }
 

@@ -1,0 +1,10 @@
+select id, name, street_address, rating_sum, review_count, milli_stars,
+       (select image_name from reviews
+        where restaurant_id = restaurants.id and image_name is not null
+        order by review_date desc, reviews.id desc limit 1) as cover
+from (
+    select id as found_id from restaurants
+    where (name_folded, id) < (folded_text($1), $2) and search_words @@ search_query($3)
+    order by name_folded desc, id desc limit 51
+) found join restaurants on id = found_id
+order by name_folded desc, id desc

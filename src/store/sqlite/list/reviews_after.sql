@@ -1,0 +1,8 @@
+select id, name, street_address, rating_sum, review_count, milli_stars,
+       (select image_name from reviews
+        where restaurant_id = restaurants.id and image_name is not null
+        order by review_date desc, reviews.id desc limit 1) as cover
+from restaurants
+where (review_count, id) < (?5, ?2)
+  and (?1 is null or id in (select rowid from restaurants_search where restaurants_search match ?1))
+order by review_count desc, id desc limit 51
