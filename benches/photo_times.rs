@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use image::codecs::jpeg::JpegEncoder;
 use image::{ImageFormat, Rgb, RgbImage};
-use restaurant_review::photos::processing::{PHOTO_QUALITY, THUMBNAIL_QUALITY, jpeg, process};
+use photo_processing::{PHOTO_QUALITY, THUMBNAIL_QUALITY, jpeg, process};
 
 const WIDTH: u32 = 4000;
 const HEIGHT: u32 = 3000;

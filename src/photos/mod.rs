@@ -1,9 +1,8 @@
-//! Photos: [`processing`] decodes and cleans them, a [`PhotoStore`] keeps them.
+//! Photos: the crate `photo-processing` decodes and cleans them, a [`PhotoStore`] keeps them.
 
 mod blob;
 mod directory;
 mod name;
-pub mod processing;
 mod urls;
 
 use std::io;
@@ -11,10 +10,11 @@ use std::io;
 use async_trait::async_trait;
 use axum::body::Body;
 
+pub use photo_processing::{PhotoError, PhotoProcessor, ProcessedPhoto};
+
 pub use self::blob::{BlobError, BlobPhotos};
 pub use self::directory::DirectoryPhotos;
 pub use self::name::PhotoName;
-pub use self::processing::{PhotoError, PhotoProcessor, ProcessedPhoto};
 pub use self::urls::PhotoUrls;
 
 /// Why the photo store failed.

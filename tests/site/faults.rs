@@ -7,7 +7,7 @@ use image::ImageFormat;
 use local_azure::testing::Cloud;
 use reqwest::StatusCode;
 use restaurant_review::photo_cleanup;
-use restaurant_review::photos::{PhotoName, processing};
+use restaurant_review::photos::PhotoName;
 
 use crate::harness::{
     Site, encoded, location, over_both_photo_stores, photo_link, red_blue, review, review_with_photo,
@@ -226,7 +226,7 @@ async fn photos_that_lost_their_review_are_removed(site: Site) {
     site.app.store.announce_photo(&orphan).await.unwrap();
     site.app
         .photos
-        .put(&orphan, &processing::process(&photo).unwrap())
+        .put(&orphan, &photo_processing::process(&photo).unwrap())
         .await
         .unwrap();
     sqlx::query("delete from reviews where user_name = 'Ada'")

@@ -121,7 +121,7 @@ fn of_top_folders(imports: &Imports) -> Imports {
     folders
 }
 
-/// `cache/mod.rs` is `crate::cache`, `cache/page.rs` is `crate::cache::page`, `lib.rs` is `crate`.
+/// `cache/mod.rs` is `crate::cache`, `cache/page.rs` is `crate::azure::cache::page`, `lib.rs` is `crate`.
 fn module_of_file(name: &str) -> Segments {
     let name = name.strip_suffix(".rs").unwrap();
     let name = name.strip_suffix("/mod").unwrap_or(name);

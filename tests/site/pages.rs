@@ -5,7 +5,6 @@ use reqwest::header::{ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYP
 use restaurant_review::config::Config;
 
 use crate::harness::{Site, links, location, review};
-use crate::postgres::on_postgres;
 
 #[tokio::test]
 async fn an_empty_list_says_how_to_start() {
@@ -91,12 +90,10 @@ async fn a_notice_is_shown_once() {
 
 #[tokio::test]
 async fn search_finds_beginnings_of_words_in_all_three_texts() {
-    search_finds(Site::start().await).await;
-    let (_database, site) = on_postgres().await;
-    search_finds(site).await;
+    assert_search_finds(Site::start().await).await;
 }
 
-async fn search_finds(site: Site) {
+pub async fn assert_search_finds(site: Site) {
     for (name, address, description) in [
         ("Café Montmartre", "1 Rue Lepic", "Croissants"),
         ("Burger Bar", "2 Harbour Road", "Fries cut by hand"),

@@ -4,10 +4,9 @@ use std::io::Cursor;
 
 use image::codecs::jpeg::JpegEncoder;
 use image::{DynamicImage, GenericImageView, ImageEncoder, ImageFormat, ImageReader, Rgba, RgbaImage};
+use photo_processing::{PHOTO_SIDE, PhotoError, PhotoProcessor, THUMBNAIL_SIDE, process};
 use reqwest::StatusCode;
 use reqwest::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
-use restaurant_review::photos::processing::{PHOTO_SIDE, THUMBNAIL_SIDE, process};
-use restaurant_review::photos::{PhotoError, PhotoProcessor};
 
 use crate::harness::{Site, encoded, location, over_both_photo_stores, photo_link, red_blue, review_with_photo};
 

@@ -146,7 +146,8 @@ async fn a_checkout_is_built_first() {
     std::fs::create_dir_all(folder.path().join("target/release")).unwrap();
     std::fs::write(folder.path().join("Cargo.toml"), "").unwrap();
     std::fs::rename(folder.path().join("restaurant-review"), folder.path().join("built")).unwrap();
-    let build = "[ \"$*\" = \"build --release --locked --no-default-features\" ] && cp built target/release/restaurant-review";
+    let build =
+        "[ \"$*\" = \"build --release --locked --no-default-features\" ] && cp built target/release/restaurant-review";
     let path = stand_in(folder.path(), "cargo", build);
     assert_serves_and_stops(startup("exec ./start.sh", folder.path(), &path)).await;
 }

@@ -1,4 +1,4 @@
-//! The store against a service that answers as the test says; the real one is in `tests/site/blobs.rs`.
+//! The store against a service that answers as the test says; the real one is in `tests/site/azure/blobs.rs`.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};

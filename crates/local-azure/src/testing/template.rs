@@ -9,8 +9,9 @@ use std::process::Command;
 use sqlx::{Connection as _, Executor as _};
 
 use super::ports::on_a_port_async;
+use crate::azure::Azure;
 use crate::postgres::{self, Postgres};
-use crate::state::{Azure, PostgresServer};
+use crate::state::PostgresServer;
 use crate::{Error, Result};
 
 /// The server whose data are copied.

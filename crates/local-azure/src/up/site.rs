@@ -22,7 +22,14 @@ pub async fn package(azure: &Azure, path: Option<&Path>) -> Result<Package> {
     let checkout = checkout()?;
     progress::report("building the site in release mode (the first build takes minutes)");
     let status = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-        .args(["build", "--release", "--locked", "--no-default-features", "--package", "restaurant-review"])
+        .args([
+            "build",
+            "--release",
+            "--locked",
+            "--no-default-features",
+            "--package",
+            "restaurant-review",
+        ])
         .current_dir(&checkout)
         .kill_on_drop(true)
         .status()

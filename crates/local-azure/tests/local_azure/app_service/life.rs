@@ -36,7 +36,10 @@ async fn a_start_that_takes_too_long_is_retried() {
     })
     .await;
     let log = site.log();
-    assert!(log.contains("The app did not answer /robots933456.txt on port"), "{log}");
+    assert!(
+        log.contains("The app did not answer /robots933456.txt on port"),
+        "{log}"
+    );
     assert!(log.contains("bye"), "{log}");
 }
 

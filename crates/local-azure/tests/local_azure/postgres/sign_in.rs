@@ -60,7 +60,11 @@ async fn tokens_that_are_invalid_or_of_another_principal_are_refused() {
     for (role, password, why) in [
         (IDENTITY, format!("{rest}.{forged}"), "signature"),
         (IDENTITY, format!("{header}.{payload}."), "signature"),
-        (IDENTITY, format!("{without_algorithm}.{payload}."), "this is not a token"),
+        (
+            IDENTITY,
+            format!("{without_algorithm}.{payload}."),
+            "this is not a token",
+        ),
         (IDENTITY, server.azure().token(&principal, STORAGE), "audience"),
         (IDENTITY, other_azure.token(&principal, POSTGRES), "not published"),
         (

@@ -7,7 +7,7 @@ use restaurant_review::model::{Direction, ListQuery, NewReview, Rating, Restaura
 use restaurant_review::store::Store;
 use sqlx::Executor as _;
 
-use crate::postgres::on_postgres;
+use crate::azure::postgres::on_postgres;
 use crate::rig::Database;
 
 /// Pages of 8 kB that a page of the list may touch: for each of 51 restaurants its row, and the few levels of the

@@ -4,9 +4,16 @@ use restaurant_review::model::{Direction, Sort};
 use restaurant_review::store::Store as _;
 use sqlx::Executor as _;
 
-use crate::postgres::store;
+use crate::azure::postgres::{on_postgres, store};
+use crate::pages::assert_search_finds;
 use crate::rig::{Database, shared};
 use crate::store::walk;
+
+#[tokio::test]
+async fn a_search_finds_beginnings_of_words_in_all_three_texts() {
+    let (_database, site) = on_postgres().await;
+    assert_search_finds(site).await;
+}
 
 #[tokio::test]
 async fn common_and_rare_words_are_found_in_every_order() {

@@ -14,8 +14,8 @@ use local_azure::testing::patiently;
 use reqwest::StatusCode;
 use sqlx::Executor as _;
 
+use crate::azure::postgres::store;
 use crate::harness::{Site, location, review};
-use crate::postgres::store;
 use crate::rig::{Database, shared};
 
 /// Instances of the site on one database. All of them keep pages.
