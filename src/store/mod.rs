@@ -61,7 +61,7 @@ pub enum Change {
     HeardUntil(Instant),
 }
 
-/// A stream of changes to the store, whoever makes them.
+/// A stream of all changes to the store, also by other programs.
 #[async_trait]
 pub trait Changes: Send {
     /// Waits for the next report. `None` asks the follower to start a new stream; an error means that changes can no

@@ -1,4 +1,4 @@
-//! Rows that come, change and go by plain SQL, past the site: lists, details and paging stay right.
+//! Rows that plain SQL adds, changes and deletes: lists, details and paging stay correct.
 
 use std::collections::BTreeSet;
 
@@ -38,8 +38,8 @@ async fn a_thousand_restaurants_and_a_hundred_thousand_reviews() {
     all_is_shown_once(&site, id, count, sum).await;
 }
 
-/// Every order of the list shows a thousand restaurants once each, and the pages of one of them its reviews:
-/// so many, with ratings of that sum.
+/// Every order of the list shows a thousand restaurants once each, and the pages of one of them show `count` reviews whose
+/// ratings have that sum.
 pub async fn all_is_shown_once(site: &Site, id: i64, count: i64, sum: i64) {
     for sort in ["name", "rating", "reviews", "newest"] {
         let mut ids = Vec::new();
@@ -73,7 +73,7 @@ pub async fn all_is_shown_once(site: &Site, id: i64, count: i64, sum: i64) {
     assert_eq!(reviews.iter().collect::<BTreeSet<_>>().len(), reviews.len());
 }
 
-/// The numbers that stand after that word and end an element.
+/// The numbers that follow that word and end an element.
 pub fn numbers_after<'a>(page: &'a str, word: &'a str) -> impl Iterator<Item = i64> + 'a {
     let texts = page.split(word).skip(1);
     texts.filter_map(|text| text.split('<').next()?.parse().ok())

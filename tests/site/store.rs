@@ -1,4 +1,4 @@
-//! What every store must do. The suite knows only the trait; `fresh` opens each implementation.
+//! The conformance suite of stores. It uses only the trait; `fresh` opens each implementation.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -19,7 +19,7 @@ use time::OffsetDateTime;
 
 use crate::rig::{Database, shared};
 
-/// The stores that there are.
+/// The implementations.
 #[derive(Clone, Copy)]
 enum Kind {
     Sqlite,
@@ -27,7 +27,7 @@ enum Kind {
 }
 
 impl Kind {
-    /// How many random cases are tried. A database of PostgreSQL's takes its time to create.
+    /// The number of random cases. Creating a database in PostgreSQL takes longer.
     fn cases(self) -> Config {
         let cases = match self {
             Self::Sqlite => 12,
@@ -40,7 +40,7 @@ impl Kind {
     }
 }
 
-/// What keeps a store alive.
+/// Keeps the data of a store until the test ends.
 enum Guard {
     Folder(#[expect(dead_code, reason = "removed when it is dropped")] TempDir),
     Database(#[expect(dead_code, reason = "tells of a failure when it is dropped")] Database),
@@ -64,8 +64,8 @@ async fn fresh(kind: Kind) -> (Guard, Box<dyn Store>) {
     (guard, store)
 }
 
-/// Makes each function a test of every store. (One that is left out is dead code, which the compiler
-/// notices.)
+/// Makes each function a test of every store. (A function that is missing here is dead code, which the compiler
+/// reports.)
 macro_rules! on_every_store {
     ([$($store:ident $kind:expr),+] $tests:tt) => {
         $(mod $store {
@@ -301,7 +301,7 @@ pub async fn walk(
     unreachable!()
 }
 
-/// Fills a store with restaurants that have so many reviews of so many stars.
+/// Fills a store with restaurants; each has that number of reviews with that number of stars.
 async fn filled(store: &dyn Store, reviews: &[(u8, u8)]) {
     let imported: Vec<_> = reviews
         .iter()
@@ -480,9 +480,9 @@ async fn an_import_is_saved_whole_or_not_at_all(kind: Kind) {
 
 async fn the_longest_texts_of_any_script_are_kept_and_found(kind: Kind) {
     let (_guard, store) = fresh(kind).await;
-    // Letters, among them such as take many bytes or fall apart into several characters; then symbols.
+    // Letters, some of which take many bytes or decompose into several characters; then symbols.
     let characters = ["x", "é", "Ж", "각", "が", "寿", "ệ", "𐐀", "क़", "🍕", "𝅘𝅥𝅮"];
-    // And a text that cannot be compressed to fit into an index.
+    // And a text that does not become smaller by compression to fit into an index.
     let all_different: String = ('\u{20000}'..'\u{2a6d0}').step_by(97).collect();
     for characters in characters.into_iter().chain([all_different.as_str()]) {
         let fill = |length: usize| characters.chars().cycle().take(length).collect::<String>();

@@ -1,4 +1,4 @@
-//! The site's credential gets its tokens where App Service has them.
+//! The credential of the site gets its tokens from the identity endpoint of App Service.
 
 use std::env;
 use std::process::Stdio;

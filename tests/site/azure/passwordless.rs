@@ -1,4 +1,4 @@
-//! The site as it is in Azure, with no password anywhere: PostgreSQL and Blob Storage by tokens of its identity.
+//! The site as in Azure, without any password: it signs in to PostgreSQL and Blob Storage with tokens of its identity.
 
 use std::time::{Duration, Instant};
 
@@ -105,7 +105,7 @@ async fn tokens_that_live_twenty_seconds() {
             site.log()
         );
         (requests, reviews) = (requests + 1, reviews + 1);
-        // The server ends every connection while nobody uses one: the next ones sign in anew.
+        // The server closes every connection while none is in use: the next ones sign in again.
         azure.database.end_connections().await;
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
@@ -129,7 +129,7 @@ async fn tokens_that_live_twenty_seconds() {
 }
 
 #[tokio::test]
-async fn the_last_token_serves_while_no_new_one_is_to_be_had() {
+async fn the_last_token_is_used_while_no_new_one_is_available() {
     let azure = Resources::start().await;
     azure.set_token_lifetime(Duration::from_secs(40));
     let site = azure.site().await;
@@ -343,7 +343,7 @@ async fn a_local_server_with_a_password() {
 }
 
 #[tokio::test]
-async fn what_is_set_up_wrong_is_named() {
+async fn each_wrong_setting_is_named() {
     let azure = Resources::start().await;
     let environment = azure.environment().await;
     let folder = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! PostgreSQL as it may be met: changed past the site, not migrated, without a privilege, away.
+//! PostgreSQL in unusual states: changed by plain SQL, not migrated, without a privilege, away.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -161,7 +161,7 @@ async fn what_breaks_the_rules_is_refused_by_the_tables() {
 }
 
 #[tokio::test]
-async fn dates_have_milliseconds_whoever_writes_them() {
+async fn dates_have_milliseconds_even_from_plain_sql() {
     let (database, site) = on_postgres().await;
     site.add_restaurant("A").await;
     let mut sql = database.plain_sql().await;
@@ -289,7 +289,7 @@ async fn names_are_in_one_alphabet() {
 }
 
 #[tokio::test]
-async fn somebody_elses_search_path_does_no_harm() {
+async fn another_search_path_does_no_harm() {
     let (database, site) = on_postgres().await;
     site.add_restaurant("A").await;
     let mut sql = database.plain_sql().await;
@@ -306,7 +306,7 @@ async fn somebody_elses_search_path_does_no_harm() {
 
 // --- At the same time ----------------------------------------------------------------------------
 
-/// Statements that change reviews of the same restaurants in another order do not lock each other out.
+/// Statements that change reviews of the same restaurants in another order do not deadlock.
 #[tokio::test]
 async fn changes_of_many_restaurants_do_not_deadlock() {
     let (database, site) = on_postgres().await;
@@ -411,12 +411,12 @@ async fn a_missing_privilege_names_its_grant() {
         .await;
     refused(&on_database).await;
 
-    // What was named is what was missing, word for word.
+    // The named grants are sufficient, word for word.
     database.admin(&on_database).await;
     database.admin(&on_schema).await;
     store.prepare().await.unwrap();
 
-    // Once the tables are there, nothing has to be created.
+    // Once the tables exist, the role needs no privilege to create any.
     database
         .admin(&format!("revoke create on schema public from \"{user}\""))
         .await;
@@ -486,9 +486,9 @@ async fn the_server_goes_away_and_comes_back() {
     site.add_restaurant("B").await;
 }
 
-// --- Whom to trust -------------------------------------------------------------------------------
+// --- Which server to trust -------------------------------------------------------------------------------
 
-/// Leads to the same server, whose certificate does not have it.
+/// Another name for the same server, which its certificate does not contain.
 const OTHER_NAME: &str = "0.0.0.0";
 
 #[tokio::test]
@@ -536,7 +536,7 @@ async fn a_server_that_cannot_be_verified_is_refused() {
     prepared(&|_| {}).await.unwrap();
 }
 
-/// Gives these tokens, one after the other, and the last for ever.
+/// Returns these tokens one after the other, and then always the last.
 #[derive(Debug)]
 struct Tokens(Vec<String>, AtomicUsize);
 
@@ -563,7 +563,7 @@ fn token(tokens: &[&str]) -> SignIn {
     ))
 }
 
-/// The server takes the role's password for a token, and any other for one that has expired.
+/// The server accepts the role's password as a token, and treats any other as expired.
 #[tokio::test]
 async fn a_refused_token_is_replaced_at_once() {
     let mut database = Database::with_password(&shared().await).await;
