@@ -40,7 +40,7 @@ async fn unavailable_photos(site: Site) {
     let photo = encoded(&red_blue(40, 30), ImageFormat::Png);
     site.review(&path, review_with_photo("Ada", "5", photo.clone())).await;
     let link = photo_link(&site.page(&path).await);
-    site.take_unavailable_photos().await;
+    site.take_photos_away().await;
 
     let begun = Instant::now();
     let response = site
