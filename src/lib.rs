@@ -1,4 +1,4 @@
-//! Restaurant reviews: the Rust answer to Microsoft's Django tutorial for Azure App Service.
+//! Restaurant reviews: the Rust counterpart of Microsoft's Django tutorial for Azure App Service.
 //!
 //! Read it in this order:
 //!
