@@ -77,10 +77,12 @@ impl Server {
     pub async fn start_again(&self) {
         // Another program may have its port for a moment.
         patiently("the server has its port again", async || {
-            match self.postgres().start_again().await {
-                Err(Error::PortTaken { .. }) => None,
-                started => Some(started.unwrap()),
+            let started = self.postgres().start_again().await;
+            if matches!(started, Err(Error::PortTaken { .. })) {
+                return None;
             }
+            started.unwrap();
+            Some(())
         })
         .await;
     }
