@@ -29,7 +29,7 @@ pub async fn follow(store: Arc<dyn Store>, cache: Arc<PageCache>) {
                 let cause = chain(&error);
                 tracing::warn!(
                     cause,
-                    "changes cannot be heard; until they can, every page is read from the store"
+                    "the store's changes cannot be followed; until they can, every page is read from the store"
                 );
             }
             tokio::time::sleep(pause.mul_f64(0.5 + fastrand::f64())).await;
