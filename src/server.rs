@@ -104,7 +104,7 @@ async fn run_in_background(app: App) {
             tracing::error!(cause, "the store is not ready; trying again until it is");
             reported = cause;
         }
-        // A random part, so that many instances do not all retry at once.
+        // The pause is partly random, so that many instances do not all retry at once.
         tokio::time::sleep(pause.mul_f64(0.5 + fastrand::f64())).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
     }

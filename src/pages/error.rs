@@ -16,7 +16,7 @@ use crate::app::App;
 use crate::error::Advice;
 use crate::web::{Chrome, Page};
 
-/// After how many seconds a client may try again.
+/// The number of seconds after which a client may try again.
 const RETRY_SECONDS: HeaderValue = HeaderValue::from_static("10");
 
 #[derive(Template)]
