@@ -25,12 +25,12 @@ async fn remove_unclaimed(site: &Site, for_at_least: Duration) {
 }
 
 #[tokio::test]
-async fn an_unavailable_folder_of_photos() {
+async fn the_site_recovers_when_the_photo_folder_is_back() {
     unavailable_photos(Site::start().await).await;
 }
 
 #[tokio::test]
-async fn an_unavailable_blob_storage() {
+async fn the_site_recovers_when_the_container_is_back() {
     let container = Container::new(&Arc::new(Cloud::start())).await;
     unavailable_photos(Site::start_in(|_| {}, Some(container)).await).await;
 }
@@ -40,7 +40,7 @@ async fn unavailable_photos(site: Site) {
     let photo = encoded(&red_blue(40, 30), ImageFormat::Png);
     site.review(&path, review_with_photo("Ada", "5", photo.clone())).await;
     let link = photo_link(&site.page(&path).await);
-    site.take_photos_away().await;
+    site.make_photos_unavailable().await;
 
     let begun = Instant::now();
     let response = site
@@ -74,7 +74,7 @@ async fn unavailable_photos(site: Site) {
     // Reviews without a photo still work.
     assert_eq!(location(&site.review(&path, review("Bob", "3", "")).await), path);
 
-    site.give_photos_back().await;
+    site.make_photos_available().await;
     remove_unclaimed(&site, Duration::ZERO).await;
     assert!(
         site.app
@@ -221,7 +221,7 @@ async fn photos_that_lost_their_review_are_removed(site: Site) {
     let photo = encoded(&red_blue(40, 30), ImageFormat::Png);
     site.review(&path, review_with_photo("Ada", "5", photo.clone())).await;
     site.review(&path, review_with_photo("Bob", "4", photo.clone())).await;
-    // As when the process dies between the photo and its review.
+    // As if the process had died between the photo and its review.
     let orphan = PhotoName::random();
     site.app.store.announce_photo(&orphan).await.unwrap();
     site.app
