@@ -36,8 +36,8 @@ pub async fn remove_unclaimed(store: &dyn Store, photos: &dyn PhotoStore, for_at
     }
 }
 
-/// Removes a photo whose review was not saved. If that is uncertain because the store's answer was lost, asks the
-/// store.
+/// Removes a photo whose review was not saved. Asks the store first, because the answer to the save may have been
+/// lost.
 pub async fn remove_if_unclaimed(store: &dyn Store, photos: &dyn PhotoStore, photo: &PhotoName) {
     match store.is_unclaimed(photo).await {
         Ok(true) => remove(store, photos, photo).await,

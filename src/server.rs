@@ -93,8 +93,8 @@ pub async fn serve_on(
 
 /// Prepares the store, as soon as it can be reached; then removes unclaimed photos and keeps the page cache up to date.
 ///
-/// Until the store is prepared, every page answers 503 and reloads by itself. So neither App Service's start-up probe
-/// nor a database that is down stops the process.
+/// Until the store is prepared, every page answers 503 and reloads by itself. App Service's start-up probe
+/// therefore gets an answer, and a database that is down does not stop the process.
 async fn run_in_background(app: App) {
     let mut pause = FIRST_PAUSE;
     let mut reported = String::new();

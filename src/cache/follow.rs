@@ -11,7 +11,7 @@ use crate::store::{Change, Changes, Store, StoreError};
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 
-/// Keeps the pages up to date until the task is dropped. While it cannot, no page is kept.
+/// Keeps the pages up to date until the task is dropped. While changes cannot be followed, no page is kept.
 pub async fn follow(store: Arc<dyn Store>, cache: Arc<PageCache>) {
     if cache.capacity == 0 {
         return;

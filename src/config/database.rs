@@ -52,14 +52,14 @@ impl DatabaseConfig {
             }
             return None;
         };
-        let wants_host = "a server's name, such as contoso-db or contoso-db.postgres.database.azure.com";
+        let expected_host = "a server's name, such as contoso-db or contoso-db.postgres.database.azure.com";
         if !host.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._:".contains(&b)) {
-            reader.fault(format!("{host_variable} is {host:?}, but it must be {wants_host}."));
+            reader.fault(format!("{host_variable} is {host:?}, but it must be {expected_host}."));
         }
-        let mut required = |value: Option<(&'static str, String)>, variable: &str, wants: &str| {
+        let mut required = |value: Option<(&'static str, String)>, variable: &str, expected: &str| {
             if value.is_none() {
                 reader.fault(format!(
-                    "{host_variable} is set, but {variable} is not. Set {variable} to {wants}."
+                    "{host_variable} is set, but {variable} is not. Set {variable} to {expected}."
                 ));
             }
             value.map(|(_, value)| value).unwrap_or_default()

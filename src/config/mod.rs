@@ -28,7 +28,7 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// `MAX_UPLOAD_BYTES`: the largest photo that can be sent, in bytes. Default 10 MiB.
     pub max_upload_bytes: usize,
-    /// `PAGE_CACHE_BYTES`: how much memory rendered pages may take; 0 keeps none. Default 8 MiB.
+    /// `PAGE_CACHE_BYTES`: how much memory rendered pages may use; 0 keeps none. Default 8 MiB.
     pub page_cache_bytes: usize,
     /// `SHUTDOWN_GRACE_SECONDS`: how long a stop waits for requests in flight. Default 10 seconds.
     pub shutdown_grace: Duration,

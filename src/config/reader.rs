@@ -39,18 +39,18 @@ impl<G: Fn(&str) -> Option<String>> Reader<'_, G> {
     pub(super) fn parse<T: FromStr>(
         &mut self,
         name: &'static str,
-        wants: &str,
+        expected: &str,
         default: T,
         valid: impl Fn(&T) -> bool,
     ) -> T {
-        self.parse_one_of(&[name], wants, default, valid)
+        self.parse_one_of(&[name], expected, default, valid)
     }
 
     /// As [`Self::parse`], for a setting with several names.
     pub(super) fn parse_one_of<T: FromStr>(
         &mut self,
         names: &[&'static str],
-        wants: &str,
+        expected: &str,
         default: T,
         valid: impl Fn(&T) -> bool,
     ) -> T {
@@ -60,7 +60,7 @@ impl<G: Fn(&str) -> Option<String>> Reader<'_, G> {
         match text.parse() {
             Ok(value) if valid(&value) => value,
             _ => {
-                self.fault(format!("{name} is {text:?}, but it must be {wants}."));
+                self.fault(format!("{name} is {text:?}, but it must be {expected}."));
                 default
             }
         }

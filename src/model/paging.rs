@@ -50,7 +50,7 @@ impl Sort {
         }
     }
 
-    /// The order with that name. An unknown name gives the default, since a mistyped address should still show
+    /// The order with that name. An unknown name gives the default, because a mistyped address should still show
     /// restaurants.
     #[must_use]
     pub fn parse(text: &str) -> Self {

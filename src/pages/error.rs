@@ -28,7 +28,7 @@ struct ErrorTemplate {
     advice: String,
 }
 
-/// Layer: gives every error that has no content a page in the site's look, and says when to try again.
+/// Layer: gives every error without content a page in the site's style, and says when to try again.
 pub async fn error_pages(
     State(app): State<App>,
     Extension(request_id): Extension<RequestId>,

@@ -87,7 +87,7 @@ impl BlobPhotos {
             partition_size: Some(NonZero::<u64>::MAX),
             ..Default::default()
         };
-        // A blob is never replaced, since caches keep it for ever. Names are random, so a blob with this name is this
+        // A blob is never replaced, because caches keep it for ever. Names are random, so a blob with this name is this
         // photo, stored by an attempt whose answer was lost.
         let blob = self.container.blob_client(name.as_str());
         match blob.upload(jpeg.into(), Some(options.if_not_exists())).await {

@@ -1,4 +1,4 @@
-//! Reading a form that a browser or a script has sent. Every address that takes a form accepts both
+//! Reads a form that a browser or a script has sent. Every address that receives a form accepts both
 //! `application/x-www-form-urlencoded` and `multipart/form-data`.
 
 use std::collections::HashMap;
@@ -55,7 +55,7 @@ pub struct FormBody {
     _turn: Option<OwnedSemaphorePermit>,
 }
 
-/// A file that came with a form.
+/// A file that was sent with a form.
 #[derive(Debug)]
 pub enum SentPhoto {
     /// Its bytes.

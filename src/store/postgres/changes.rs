@@ -51,11 +51,11 @@ async fn check_delivery(pool: &Pool, listener: &mut PgListener) -> Result<(), St
         .fetch_one(&mut *connection)
         .await?;
     connection.release();
-    let heard = async {
+    let delivered = async {
         while listener.try_recv().await?.ok_or(connection_lost())?.payload() != sent {}
         Ok(())
     };
-    timeout(TIME_LIMIT, heard).await.unwrap_or_else(|_| {
+    timeout(TIME_LIMIT, delivered).await.unwrap_or_else(|_| {
         let why = "a notification did not arrive; a pooler that shares connections by transaction does not deliver any";
         Err(StoreError::Unavailable(sqlx::Error::Configuration(why.into())))
     })

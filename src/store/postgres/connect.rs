@@ -86,7 +86,7 @@ impl Connector {
 }
 
 async fn connect_with(options: PgConnectOptions) -> sqlx::Result<PgConnection> {
-    // Boxed: TLS makes the future large, and most requests that carry it find an open connection.
+    // Boxed: TLS makes the future large, and most requests that carry it use a connection that is already open.
     with_time_limit(Box::pin(async move { options.connect().await })).await
 }
 
