@@ -15,7 +15,7 @@ use crate::harness::{
 use crate::rig::Container;
 
 over_both_photo_stores!(
-    a_store_that_cannot_be_written,
+    a_form_comes_back_while_the_store_cannot_be_written,
     a_photo_whose_review_cannot_be_saved_is_removed,
     photos_that_lost_their_review_are_removed,
 );
@@ -25,12 +25,12 @@ async fn remove_unclaimed(site: &Site, for_at_least: Duration) {
 }
 
 #[tokio::test]
-async fn the_site_recovers_when_the_photo_folder_is_back() {
+async fn the_site_recovers_when_photos_are_back_in_the_folder() {
     unavailable_photos(Site::start().await).await;
 }
 
 #[tokio::test]
-async fn the_site_recovers_when_the_container_is_back() {
+async fn the_site_recovers_when_photos_are_back_in_blob_storage() {
     let container = Container::new(&Arc::new(Cloud::start())).await;
     unavailable_photos(Site::start_in(|_| {}, Some(container)).await).await;
 }
@@ -93,7 +93,7 @@ async fn unavailable_photos(site: Site) {
     assert_eq!(site.get(&link).send().await.unwrap().status(), StatusCode::OK);
 }
 
-async fn a_store_that_cannot_be_written(site: Site) {
+async fn a_form_comes_back_while_the_store_cannot_be_written(site: Site) {
     let path = site.add_restaurant("A").await;
     let sql = site.plain_sql().await;
     let mut other = sql.acquire().await.unwrap();
@@ -122,7 +122,7 @@ async fn a_store_that_cannot_be_written(site: Site) {
 }
 
 #[tokio::test]
-async fn a_store_that_fails() {
+async fn a_failing_store_shows_its_cause_only_in_the_log() {
     let site = Site::start().await;
     let path = site.add_restaurant("A").await;
     let sql = site.plain_sql().await;

@@ -65,7 +65,7 @@ struct Module {
 type Imports = BTreeMap<Segments, BTreeSet<Segments>>;
 
 fn imports(files: &[(String, String)]) -> Imports {
-    // A binary is a crate of its own, which its library cannot import.
+    // A binary is a separate crate, which its library cannot import.
     let files = files.iter().filter(|(name, _)| name != "main.rs");
     let texts: BTreeMap<Segments, &str> = files
         .map(|(name, text)| (module_of_file(name), text.as_str()))
@@ -147,8 +147,8 @@ fn resolve(modules: &BTreeMap<Segments, Module>, path: &[String]) -> (Segments, 
     (module, true)
 }
 
-/// The tokens of a file: words, `::`, and other characters one by one. Comments, lifetimes and the contents of texts
-/// are left out.
+/// The tokens of a file: words, `::`, and other characters one by one. Comments, lifetimes and the contents of string
+/// literals are omitted.
 fn tokens(text: &str) -> Vec<String> {
     let text: Vec<char> = text.chars().collect();
     let is_word = |at: usize| text.get(at).is_some_and(|c| c.is_alphanumeric() || *c == '_');

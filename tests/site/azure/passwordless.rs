@@ -71,13 +71,14 @@ async fn the_site_works_without_a_password() {
     }
 }
 
-/// How many seconds [`tokens_that_live_twenty_seconds`] runs. Set `PASSWORDLESS_SECONDS` to change it.
+/// How many seconds [`no_request_fails_while_tokens_live_twenty_seconds`] runs. Set `PASSWORDLESS_SECONDS` to change
+/// it.
 fn seconds() -> u64 {
     std::env::var("PASSWORDLESS_SECONDS").map_or(65, |seconds| seconds.parse().unwrap())
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn tokens_that_live_twenty_seconds() {
+async fn no_request_fails_while_tokens_live_twenty_seconds() {
     let azure = Resources::start().await;
     azure.set_token_lifetime(Duration::from_secs(20));
     let site = azure.site().await;

@@ -13,7 +13,7 @@ use crate::rig::Database;
 /// Pages of 8 kB that a page of the list may touch: for each of 51 restaurants its row, and the few levels of the
 /// index that leads to its cover.
 const LIST_BUFFERS: u64 = 400;
-/// The same for a search, which reads either the order until it has found 51 matches or all matches.
+/// The same for a search, which reads either the index of the order until it has found 51 matches, or all matches.
 const SEARCH_BUFFERS: u64 = 3000;
 /// The same for a restaurant's page: its row and 21 reviews.
 const DETAILS_BUFFERS: u64 = 60;
