@@ -248,7 +248,7 @@ async fn photos_that_lost_their_review_are_removed(site: Site) {
 }
 
 #[tokio::test]
-async fn an_upload_that_breaks_off_leaves_nothing() {
+async fn an_interrupted_upload_leaves_nothing() {
     use tokio::io::AsyncWriteExt;
     let site = Site::start().await;
     let path = site.add_restaurant("A").await;
