@@ -5,8 +5,8 @@ use std::{env, fs};
 
 fn main() {
     memory_serve::load_directory("./static");
-    // A debug build reads the files again at each request, by their paths; a release build holds them. There the paths
-    // go: one commit makes the same binary wherever it is built.
+    // A debug build reads the files from their paths at each request. A release build contains the files, so their
+    // paths are removed: a commit then gives the same binary wherever it is built.
     if env::var("PROFILE").is_ok_and(|profile| profile == "release") {
         let variable = |name| env::var(name).expect("cargo sets it");
         let list = Path::new(&variable("OUT_DIR")).join("memory_serve_assets.rs");

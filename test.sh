@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Runs the tests.
 #
-#   ./test.sh quick     format, lints, unit tests, and HTTP tests on the embedded defaults; needs Rust alone
+#   ./test.sh quick     format, lints, unit tests, and HTTP tests on the embedded defaults; needs only Rust
 #   ./test.sh           everything that a change can break, with real servers, browsers and clients
-#   ./test.sh release   what only a release can break: the package, its dependencies, its age and its speed
+#   ./test.sh release   what only a release can break: the package, its dependencies, old systems and the speed
 #   ./test.sh all       both of the above
 #
 # On Debian and Ubuntu, as root, it installs what is missing; elsewhere it says what to install. `quick` installs
@@ -22,7 +22,7 @@ esac
 
 # --- What the tests need ---------------------------------------------------------------------------
 
-# Another browser of Chromium's family can be named.
+# Set CHROMIUM to use another browser of the Chromium family.
 export CHROMIUM=${CHROMIUM:-chromium}
 
 # Command (or a file, for what is not on the PATH), Debian package, and what it is for.
@@ -42,10 +42,10 @@ needs=("cc gcc a C compiler for SQLite")
   "readelf binutils the libraries that the package needs"
   "valgrind valgrind the count of instructions for each page"
 )
-# Only root can set up the old system that the package is tried in.
-[[ ($mode != release && $mode != all) || $(id -u) != 0 ]] || needs+=("debootstrap debootstrap an old system to try the package in")
+# Only root can set up the old system that the package is tested in.
+[[ ($mode != release && $mode != all) || $(id -u) != 0 ]] || needs+=("debootstrap debootstrap an old system to test the package in")
 
-# Whether there is such a command, or a file that matches the pattern.
+# Succeeds if there is such a command, or a file that matches the pattern.
 has() {
   command -v "$1" >/dev/null || compgen -G "$1" >/dev/null
 }
@@ -55,7 +55,7 @@ for need in "${needs[@]}"; do
   read -r command package purpose <<<"$need"
   has "$command" || missing+=("$package")
 done
-# Debian keeps a part of Python's virtual environments in a package of its own.
+# Debian puts a part of Python's virtual environments in a separate package.
 [[ $mode == quick ]] || python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)
 if ((${#missing[@]})); then
   if [[ $mode != quick && $(id -u) == 0 ]] && command -v apt-get >/dev/null; then
@@ -94,7 +94,7 @@ mkdir "$output"
 times=$output/times.txt
 touch "$times"
 
-# part NAME COMMAND…: runs a part; prints its output when it is over, so that parts side by side do not mix.
+# part NAME COMMAND…: runs a part; prints its output when it ends, so that parallel parts do not mix.
 part() {
   local name=$1 log="$output/${1//[^a-zA-Z0-9]/-}.log" start=$SECONDS outcome=0
   shift
@@ -110,7 +110,7 @@ part() {
   return "$outcome"
 }
 
-# side_by_side LANE…: runs these functions at the same time, and all of them to their end.
+# side_by_side LANE…: runs these functions at the same time, and waits for all of them.
 side_by_side() {
   local lane pids=() failed=0
   for lane in "$@"; do
@@ -134,7 +134,7 @@ finish() {
 
 # --- Parts -----------------------------------------------------------------------------------------
 
-# What waits for a server, a deadline or another process leaves its processor to the next test.
+# A test that waits for a server, a deadline or another process leaves its processor to the next test.
 export RUST_TEST_THREADS=${RUST_TEST_THREADS:-6}
 
 checks() {
@@ -144,7 +144,7 @@ checks() {
 
 python_environment() {
   local folder=$1
-  # A half-made environment is made again.
+  # An incomplete environment is created again.
   if ! cmp -s "$folder/requirements.txt" "$folder/.venv/installed"; then
     rm -rf "$folder/.venv"
     python3 -m venv "$folder/.venv"
@@ -166,7 +166,7 @@ quick() {
     cargo test --workspace --lib --bins --test site -- --skip azure:: || finish 1
 }
 
-# What needs the network comes in while what needs the processor is compiled.
+# Packages are downloaded while the code is compiled.
 compile() {
   checks
   part "build" cargo test --workspace --no-run --quiet
@@ -184,7 +184,7 @@ local_azure_tests() {
 }
 other_tests() {
   part "queries are checked against the tables" migrations/prepare.sh --check
-  part "vendored files are what their packages make" npm run --silent check --prefix assets
+  part "vendored files match their packages" npm run --silent check --prefix assets
   part "browser tests" npm run --silent test --prefix tests/browser
   part "deployment" tests/deploy/run.sh -m "not release"
 }
@@ -195,7 +195,7 @@ change() {
 }
 
 # Licences, sources and banned crates, as deny.toml says. Its advisories come from a repository that not every machine
-# reaches; the CI workflow checks them too.
+# can reach; the CI workflow checks them too.
 dependency_policy() {
   local tools=target/test-tools
   if ! cmp -s tests/tools.txt "$tools/installed"; then

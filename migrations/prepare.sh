@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Writes .sqlx, by which the compiler checks the queries: run it after a change of a migration or a query. With
+# Writes .sqlx, which the compiler checks the queries against. Run it after you change a migration or a query. With
 # --check it writes nothing and fails if .sqlx is out of date.
 #
 # It starts a temporary PostgreSQL server. It does what `cargo sqlx prepare` does, without that tool.

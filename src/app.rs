@@ -21,7 +21,7 @@ pub struct Parts {
     pub config: Config,
     /// Restaurants and reviews.
     pub store: Arc<dyn Store>,
-    /// Pages that are kept until what they show changes.
+    /// Rendered pages, kept until their content changes.
     pub page_cache: Arc<PageCache>,
     /// Photos.
     pub photos: Arc<dyn PhotoStore>,
@@ -29,7 +29,7 @@ pub struct Parts {
     pub photo_urls: PhotoUrls,
     /// Turns sent files into photos.
     pub photo_processor: PhotoProcessor,
-    /// Turns for forms with photos.
+    /// Limits how many forms with photos are in memory at once.
     pub uploads: Uploads,
     /// Changes under way. Each one finishes even if its request is dropped, and before the process stops.
     pub changes: TaskTracker,

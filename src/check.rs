@@ -12,7 +12,7 @@ pub async fn run(config: &Config) -> Result<(), StartError> {
         let store = open_store(config).await?;
         match store.ready().await {
             Ok(()) => Ok(store.describe()),
-            // It can be reached; the start of the site creates its tables.
+            // The store is reachable. The site creates its tables when it starts.
             Err(StoreError::NotMigrated(_)) => Ok(store.describe() + " (the next start will create its tables)"),
             Err(error) => Err(StartError(format!("{}: {}", store.describe(), chain(&error)))),
         }

@@ -26,7 +26,7 @@ pub enum AppError {
     TooManyRequests,
     /// Something the site depends on is unavailable; a retry may succeed.
     Unavailable(Box<dyn Error + Send + Sync>),
-    /// An error of the site itself.
+    /// An error in the site itself.
     Internal(Box<dyn Error + Send + Sync>),
 }
 
@@ -76,7 +76,7 @@ impl From<PhotoStoreError> for AppError {
     }
 }
 
-/// The text of an [`AppError::BadRequest`], for the page of the error.
+/// The text of an [`AppError::BadRequest`], for the error page.
 #[derive(Clone)]
 pub struct Advice(pub String);
 

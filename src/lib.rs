@@ -6,9 +6,9 @@
 //! 2. [`routes`]: every address of the site, and the layers around them.
 //! 3. [`pages`]: one file for each page, with the handler beside its template.
 //! 4. [`model`]: restaurants and reviews, and how a form becomes one of them.
-//! 5. [`store`]: where restaurants and reviews are; [`photos`]: where photos are; [`photo_cleanup`]: how photos without
-//!    a review are removed.
-//! 6. [`cache`]: rendered pages, kept until what they show changes.
+//! 5. [`store`]: where restaurants and reviews are stored; [`photos`]: where photos are stored; [`photo_cleanup`]: how
+//!    photos without a review are removed.
+//! 6. [`cache`]: rendered pages, kept until their content changes.
 //! 7. [`azure`]: signing in without a password; [`tls`]: the cryptography for it.
 //! 8. [`web`], [`assets`] and [`error`]: what pages share.
 //! 9. [`app`], [`open`] and [`server`]: opening all of it, listening, stopping.

@@ -16,11 +16,11 @@ pub fn init(config: &Config) {
             .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stdout()))
             .boxed()
     };
-    // It logs a line for every file in static/, which is of no use.
+    // memory_serve logs a line for every file in static/, which is not useful.
     let filter = config
         .log_filter
         .clone()
         .with_target("memory_serve", tracing::Level::WARN);
-    // A filter of the whole subscriber, not of one layer: a filter of a layer would be asked on every entry of a span.
+    // The filter belongs to the whole subscriber. A filter on one layer would be consulted each time a span is entered.
     tracing_subscriber::registry().with(filter).with(lines).init();
 }

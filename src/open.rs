@@ -1,7 +1,7 @@
 //! Opens the stores that the configuration names: one for restaurants and reviews, one for photos.
 //!
-//! A store on this machine is opened at once, and an error in it stops the start. A store elsewhere is not contacted yet;
-//! the server starts before it is available.
+//! A store on this machine is opened at once, and an error in it prevents the start. A store elsewhere is not contacted
+//! yet; the server starts before it is available.
 
 use std::error::Error;
 use std::path::Path;
@@ -46,14 +46,14 @@ pub async fn open_store(config: &Config) -> Result<Box<dyn Store>, StartError> {
     }
 }
 
-/// Signs in with the password of the settings, or with tokens.
+/// Signs in with the password from the settings, or with tokens.
 fn sign_in(database: &DatabaseConfig) -> Result<SignIn, StartError> {
     if database.password.is_some() {
         return Ok(SignIn::Password);
     }
     let client_id = database.client_id.clone();
     let make = move || credential(client_id.as_deref());
-    // Reports a setting that does not make a credential now, instead of at the first token.
+    // Fails now, instead of at the first token, if the settings do not make a valid credential.
     make().map_err(|error| StartError(chain(&error)))?;
     Ok(SignIn::Token(KeptToken::start(Box::new(make), POSTGRES_SCOPE)))
 }

@@ -1,7 +1,8 @@
 //! Removes photos that no review shows.
 //!
 //! A photo is announced to the store before it is stored, and claimed by its review afterwards. The announcement
-//! remains if the process dies in between, or if the review is deleted later; the clean-up finds the photo by it.
+//! remains if the process dies in between, and returns if the review is deleted later. It tells the clean-up which
+//! photo to remove.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +12,7 @@ use crate::store::Store;
 
 /// The pause between two clean-ups.
 const INTERVAL: Duration = Duration::from_mins(10);
-/// For how long a photo must be unclaimed before it is removed: far longer than a request takes.
+/// How long a photo must be unclaimed before it is removed: far longer than a request takes.
 const UNCLAIMED_FOR: Duration = Duration::from_hours(1);
 
 /// Cleans up at the start and then regularly, until the task is dropped.
@@ -35,13 +36,13 @@ pub async fn remove_unclaimed(store: &dyn Store, photos: &dyn PhotoStore, for_at
     }
 }
 
-/// Removes a photo whose review was not saved. If that is uncertain because the store's answer was lost, asks the
-/// store.
+/// Removes a photo whose review was not saved. Asks the store first, because the answer to the save may have been
+/// lost.
 pub async fn remove_if_unclaimed(store: &dyn Store, photos: &dyn PhotoStore, photo: &PhotoName) {
     match store.is_unclaimed(photo).await {
         Ok(true) => remove(store, photos, photo).await,
         Ok(false) => {}
-        Err(error) => tracing::warn!(%photo, %error, "cannot look up whether a photo has a review; trying again later"),
+        Err(error) => tracing::warn!(%photo, %error, "cannot check whether a photo has a review; trying again later"),
     }
 }
 

@@ -75,7 +75,7 @@ pub fn router(app: App) -> Router {
     apply_layers(routes, app)
 }
 
-/// The layers around all routes, from the outside in: a request passes them in this order.
+/// The layers around all routes, from the outside in: a request passes through them in this order.
 fn apply_layers(routes: Router, app: App) -> Router {
     let body_max = body_limit(&app.config);
     let layers = ServiceBuilder::new()
@@ -107,8 +107,8 @@ fn apply_layers(routes: Router, app: App) -> Router {
     Router::new().fallback_service(routes).layer(layers)
 }
 
-/// The most bytes of one request. A form with a photo that is too large is read up to this limit, so that it can be
-/// shown again with everything typed.
+/// The maximum size of a request in bytes. A form with a photo that is too large is read up to this limit, so that it
+/// can be shown again with everything typed.
 fn body_limit(config: &Config) -> usize {
     4 * config.max_upload_bytes + (1 << 20)
 }
@@ -150,7 +150,7 @@ mod tests {
 
     type Handler = fn() -> Result<&'static str, AppError>;
 
-    /// The response of the layers to what a handler does.
+    /// The response of the layers when a handler does this.
     async fn answer(handler: Handler) -> (StatusCode, axum::http::HeaderMap, String) {
         let folder = tempfile::tempdir().unwrap();
         let app = crate::open::open(Config::for_test(folder.path().to_owned()))
@@ -168,16 +168,16 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_panic_is_a_page() {
+    async fn a_panic_gets_an_error_page() {
         let (status, _, page) = answer(|| panic!("a secret of ours")).await;
         assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR);
         assert!(page.contains("Something went wrong") && !page.contains("a secret of ours"));
     }
 
     #[tokio::test]
-    async fn every_error_is_a_page() {
+    async fn every_error_gets_a_page() {
         let cases: [(Handler, u16, &str); 8] = [
-            (|| Err(AppError::BadRequest("Do it so.".into())), 400, "Do it so."),
+            (|| Err(AppError::BadRequest("Do this.".into())), 400, "Do this."),
             (|| Err(AppError::NotFound), 404, "Page not found"),
             (|| Err(AppError::RequestTimeout), 408, "That took too long"),
             (|| Err(AppError::PayloadTooLarge), 413, "Too much data"),

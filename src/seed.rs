@@ -22,7 +22,7 @@ pub struct Options {
     /// How many reviews to add. Some restaurants get more than others.
     #[arg(long, default_value_t = 1000)]
     pub reviews: usize,
-    /// How many of the reviews have a photo, which is drawn.
+    /// How many of the reviews have a photo. The photos are generated.
     #[arg(long, default_value_t = 40)]
     pub photos: usize,
     /// The seed of the random numbers: the same seed gives the same data.
@@ -305,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn demo_data_keeps_the_rules_of_the_forms() {
+    fn demo_data_follows_the_rules_of_the_forms() {
         let mut rng = Rng::with_seed(3);
         for _ in 0..500 {
             let made = restaurant(&mut rng, 3);

@@ -93,8 +93,8 @@ pub async fn serve_on(
 
 /// Prepares the store, as soon as it can be reached; then removes unclaimed photos and keeps the page cache up to date.
 ///
-/// Until the store is prepared, every page answers 503 and reloads by itself. So neither App Service's start-up probe
-/// nor a database that is down stops the process.
+/// Until the store is prepared, every page answers 503 and reloads by itself. App Service's start-up probe
+/// therefore gets an answer, and a database that is down does not stop the process.
 async fn run_in_background(app: App) {
     let mut pause = FIRST_PAUSE;
     let mut reported = String::new();
@@ -104,7 +104,7 @@ async fn run_in_background(app: App) {
             tracing::error!(cause, "the store is not ready; trying again until it is");
             reported = cause;
         }
-        // A random part, so that many instances do not all retry at once.
+        // The pause is partly random, so that many instances do not all retry at once.
         tokio::time::sleep(pause.mul_f64(0.5 + fastrand::f64())).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
     }

@@ -32,7 +32,7 @@ function reviewDialog(section) {
   }
 }
 
-/** Adds to the form in this section, as the server sent it, everything that needs a script. */
+/** Adds everything that needs a script to the form in this section, which is as the server sent it. */
 function enhance(section) {
   const dialog = section.closest("dialog");
   const form = section.querySelector("form");
@@ -128,7 +128,7 @@ function send(section, form, file) {
   request.send(new FormData(form));
 }
 
-/** Shows the form from the answer of the server, with the photo that is still chosen here. */
+/** Shows the form from the server's answer, with the photo that is still chosen here. */
 function showAgain(section, again, file) {
   section.replaceWith(again);
   // If the server refused the photo, the visitor must choose another one.

@@ -1,4 +1,4 @@
-//! Cargo heeds build dependencies only where there is a build script.
+//! Cargo uses a package's build dependencies only if it has a build script.
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");

@@ -1,7 +1,7 @@
 //! Signing in to Azure without a password.
 //!
 //! [`credential`] finds the identity of this process and gets tokens for it. [`KeptToken`] keeps a token valid for
-//! PostgreSQL, which takes it as a password.
+//! PostgreSQL, which accepts it as a password.
 
 mod credential;
 mod token;

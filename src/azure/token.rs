@@ -14,8 +14,8 @@ use crate::error_chain::chain;
 /// How long a request waits for a token that is being fetched.
 const WAIT_LIMIT: Duration = Duration::from_secs(5);
 /// The share of a token's remaining life after which it is refreshed, in percent. Each refresh picks a random value, so
-/// that many instances do not all ask at once. (`azure_identity` answers from its own cache, at no cost, until the last
-/// five minutes of a token.)
+/// that many instances do not all request one at once. (`azure_identity` answers from its own cache, at no cost, until
+/// the last five minutes of a token.)
 const REFRESH_AFTER: std::ops::Range<u32> = 65..80;
 /// The pause after the first failed refresh. It doubles with each further failure, up to the bound.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -24,7 +24,7 @@ const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 /// would cause a request to the identity endpoint for every connection.
 const BETWEEN_REFUSALS: Duration = Duration::from_secs(10);
 
-/// Makes a credential: the first one, and another after a server refused the token that the last one caches.
+/// Makes a credential: at the start, and again after a server refuses the token that the last credential caches.
 pub type MakeCredential = Box<dyn Fn() -> azure_core::Result<Arc<dyn TokenCredential>> + Send + Sync>;
 
 /// Why there is no valid token.
@@ -54,7 +54,7 @@ struct State {
     token: Option<(Secret, Instant)>,
     /// Why the last refresh failed.
     problem: Option<String>,
-    /// How many requests for a token have ended.
+    /// How many requests for a token have completed.
     fetches: u64,
     /// Whether a token is being fetched because a server refused the last one.
     is_renewing: bool,
@@ -80,7 +80,7 @@ impl State {
 }
 
 impl KeptToken {
-    /// Starts to keep a token for that scope. Must be called within a tokio runtime.
+    /// Starts keeping a token for that scope. Must be called within a tokio runtime.
     #[must_use]
     pub fn start(make: MakeCredential, scope: &'static str) -> Arc<Self> {
         let shared = Arc::new(Shared {
@@ -137,7 +137,7 @@ impl KeptToken {
         }
     }
 
-    /// The reason why the last refresh failed, if it did.
+    /// Why the last refresh failed, if it did.
     #[must_use]
     pub fn problem(&self) -> Option<String> {
         self.shared.state.borrow().problem.clone()
@@ -225,7 +225,7 @@ async fn fetch(
     let lifetime = token.expires_on - azure_core::time::OffsetDateTime::now_utc();
     match Duration::try_from(lifetime) {
         Ok(lifetime) if !lifetime.is_zero() => Ok((Secret::new(token.token.secret().to_owned()), lifetime)),
-        _ => Err("the token that came had expired: is this machine's clock right?".into()),
+        _ => Err("the token that arrived had expired: is this machine's clock right?".into()),
     }
 }
 
@@ -255,7 +255,7 @@ mod tests {
             self.asked.fetch_add(1, Ordering::SeqCst);
             if *self.away.lock().unwrap() {
                 let kind = azure_core::error::ErrorKind::Credential;
-                return Err(azure_core::Error::with_message(kind, "the endpoint is away"));
+                return Err(azure_core::Error::with_message(kind, "the endpoint is unavailable"));
             }
             let number = self.given.fetch_add(1, Ordering::SeqCst) + 1;
             let expires_on = OffsetDateTime::now_utc() + *self.lifetime.lock().unwrap();
@@ -282,7 +282,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_token_is_refreshed_ahead_of_its_expiry() {
+    async fn a_token_is_refreshed_before_it_expires() {
         let (numbered, kept) = keep(Duration::from_secs(20));
         assert_eq!(text(kept.get().await), "token 1");
         // For ten minutes there is always a valid token, which is refreshed about every fifteen seconds.
@@ -296,19 +296,19 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_last_token_is_used_while_the_endpoint_is_away() {
+    async fn the_last_token_is_used_while_the_endpoint_is_unavailable() {
         let (numbered, kept) = keep(Duration::from_hours(1));
         assert_eq!(text(kept.get().await), "token 1");
         *numbered.away.lock().unwrap() = true;
         tokio::time::sleep(Duration::from_secs(3500)).await;
         assert_eq!(text(kept.get().await), "token 1");
-        assert!(kept.problem().unwrap().contains("the endpoint is away"));
+        assert!(kept.problem().unwrap().contains("the endpoint is unavailable"));
         let asked = numbered.asked.load(Ordering::SeqCst);
         assert!(asked < 60, "with pauses that grow: {asked}");
 
         tokio::time::sleep(Duration::from_secs(200)).await;
         let error = kept.get().await.unwrap_err().to_string();
-        assert!(error.contains("the endpoint is away"), "{error}");
+        assert!(error.contains("the endpoint is unavailable"), "{error}");
 
         *numbered.away.lock().unwrap() = false;
         tokio::time::sleep(LONGEST_PAUSE * 2).await;
@@ -327,7 +327,11 @@ mod tests {
         );
         assert_eq!(text(kept.refuse(&refused).await), "token 2");
         assert_eq!(numbered.given.load(Ordering::SeqCst), 2);
-        assert_eq!(numbered.made.load(Ordering::SeqCst), 2, "past the credential's cache");
+        assert_eq!(
+            numbered.made.load(Ordering::SeqCst),
+            2,
+            "bypasses the first one's cache"
+        );
 
         // The new one is refused as well: a third one follows only after a pause.
         let newer = kept.get().await.unwrap();

@@ -11,7 +11,7 @@ use crate::store::{Change, Changes, Store, StoreError};
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 
-/// Keeps the pages up to date until the task is dropped. While it cannot, no page is kept.
+/// Keeps the pages up to date until the task is dropped. While changes cannot be followed, no page is kept.
 pub async fn follow(store: Arc<dyn Store>, cache: Arc<PageCache>) {
     if cache.capacity == 0 {
         return;
@@ -29,7 +29,7 @@ pub async fn follow(store: Arc<dyn Store>, cache: Arc<PageCache>) {
                 let cause = chain(&error);
                 tracing::warn!(
                     cause,
-                    "changes cannot be heard; until they can, every page is read from the store"
+                    "the store's changes cannot be followed; until they can, every page is read from the store"
                 );
             }
             tokio::time::sleep(pause.mul_f64(0.5 + fastrand::f64())).await;

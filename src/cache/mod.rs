@@ -1,12 +1,12 @@
-//! Rendered pages, kept in memory until what they show changes.
+//! Rendered pages, kept in memory until their content changes.
 //!
 //! [`layer`] keeps the pages that are requested most: the first page of the list in each of its orders, and the first
-//! page of each restaurant. [`follow`] hears of every change to the store, whoever makes it, and evicts the pages that
-//! show it. No page outlives its content:
+//! page of each restaurant. [`follow`] learns of every change to the store, whoever makes it, and evicts the pages
+//! that show it. No page outlives its content:
 //!
 //! - A page whose restaurant changes while the page is rendered is not kept: the change removes its placeholder.
 //! - Pages are used only during a lease, which ends [`LEASE`] after the store last confirmed that it had reported every
-//!   change. A connection that is lost without a sign ends the lease as well.
+//!   change. A connection that is lost silently also ends the lease.
 //! - A visitor who has just changed something gets pages straight from the store for longer than a lease
 //!   ([`FRESH_FOR`]), whichever instance answers.
 
@@ -39,7 +39,8 @@ pub async fn layer(State(cache): State<Arc<PageCache>>, request: Request, next: 
     let (Some(key), Some(pages)) = (key, cache.leased()) else {
         return next.run(request).await;
     };
-    // A request does not wait while another one renders the page: if the store is away, both fail at the same time.
+    // A request does not wait while another one renders the page: if the store is unavailable, both fail at the same
+    // time.
     match pages.get_value_or_guard(&key, Some(Duration::ZERO)) {
         GuardResult::Value(page) => page.respond(request.headers()),
         GuardResult::Timeout => next.run(request).await,
@@ -48,7 +49,7 @@ pub async fn layer(State(cache): State<Arc<PageCache>>, request: Request, next: 
             match KeptPage::from_response(next.run(request).await).await {
                 Ok(page) => {
                     let page = Arc::new(page);
-                    // Fails if a change has removed the placeholder: the page may show what was before the change.
+                    // Fails if a change has removed the placeholder: the page may show the state before the change.
                     let _ = placeholder.insert(Arc::clone(&page));
                     page.respond(&headers)
                 }
@@ -137,7 +138,7 @@ impl PageCache {
 
     /// Evicts every page, and keeps pages from now on.
     fn restart(&self) {
-        /// Sizes the tables of the cache; it limits nothing.
+        /// Determines the initial size of the cache's tables. It is not a limit.
         const TYPICAL_PAGE: u64 = 16 << 10;
         let pages = usize::try_from(self.capacity / TYPICAL_PAGE).unwrap_or(usize::MAX);
         self.set_lease(Some(Lease {
@@ -146,12 +147,12 @@ impl PageCache {
         }));
     }
 
-    /// Evicts every page, and keeps none.
+    /// Evicts every page, and keeps none from now on.
     fn stop(&self) {
         self.set_lease(None);
     }
 
-    /// Extends the lease: every change before this moment has been heard.
+    /// Extends the lease: every change before this moment has been reported.
     fn heard_until(&self, moment: Instant) {
         if let Some(lease) = &mut *self.lease.write().unwrap_or_else(PoisonError::into_inner) {
             lease.until = lease.until.max(moment + LEASE);
@@ -259,7 +260,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn no_page_is_used_that_may_be_old() {
+    async fn a_page_that_may_be_old_is_not_used() {
         let cache = Arc::new(PageCache::new(1 << 20));
         let is_kept = async || {
             let first = text(&cache, PATH, "1").await;
@@ -276,7 +277,7 @@ mod tests {
         assert!(!is_kept().await);
         cache.restart();
         cache.heard_until(Instant::now());
-        assert_eq!(text(&cache, PATH, "3").await, "3", "no page from before");
+        assert_eq!(text(&cache, PATH, "3").await, "3", "no page from before the restart");
     }
 
     #[tokio::test]
@@ -313,7 +314,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn pages_take_no_more_than_their_share_of_memory() {
+    async fn pages_use_no_more_than_their_share_of_memory() {
         let cache = on();
         let page = "x".repeat(20_000);
         for id in 0..1000 {

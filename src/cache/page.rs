@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 use crate::error::AppError;
 use crate::web::{HTML, accepts_gzip, has_etag};
 
-/// The most bytes that a page may have. The longest page has about 100 kB.
+/// The maximum size of a page in bytes. The longest page has about 100 kB.
 const LONGEST_PAGE: usize = 1 << 20;
 
 /// A rendered page. Every visitor gets the same bytes.
@@ -22,7 +22,7 @@ const LONGEST_PAGE: usize = 1 << 20;
 pub(super) struct KeptPage {
     html: Bytes,
     etag: HeaderValue,
-    /// The page as gzip, from the first request that accepts it.
+    /// The page as gzip, created for the first request that accepts it.
     gzip: OnceLock<Bytes>,
 }
 
@@ -39,7 +39,7 @@ impl KeptPage {
     }
 
     fn new(html: &[u8]) -> Self {
-        // Weak, since both forms of the page have it: plain and gzip.
+        // Weak, because the plain page and the gzip form share it.
         let etag = format!("W/\"{}\"", hex::encode(Sha256::digest(html)));
         Self {
             html: Bytes::copy_from_slice(html),
@@ -48,7 +48,7 @@ impl KeptPage {
         }
     }
 
-    /// About how many bytes of memory the page takes, including its gzip form.
+    /// The approximate number of bytes of memory that the page uses, including its gzip form.
     pub(super) fn weight(&self) -> u64 {
         (self.html.len() + self.html.len() / 4 + 512) as u64
     }
@@ -63,7 +63,7 @@ impl KeptPage {
         self.gzip.get_or_init(compress).clone()
     }
 
-    /// Answers a request with these headers: with 304 if the browser has the page already.
+    /// Answers a request with these headers. The status is 304 if the browser already has the page.
     pub(super) fn respond(&self, request: &HeaderMap) -> Response {
         // With room for the headers that layers add.
         let mut headers = HeaderMap::with_capacity(12);
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_browser_that_has_the_page_gets_none() {
+    async fn a_browser_that_has_the_page_gets_only_a_status() {
         let page = KeptPage::new(b"a page");
         let etag = page.respond(&HeaderMap::new()).headers()[ETAG].clone();
         let again = page.respond(&request(IF_NONE_MATCH, &etag));
@@ -142,14 +142,14 @@ mod tests {
     }
 
     #[test]
-    fn the_etag_is_that_of_the_bytes() {
+    fn the_etag_depends_only_on_the_bytes() {
         assert_eq!(KeptPage::new(b"1").etag, KeptPage::new(b"1").etag);
         assert_ne!(KeptPage::new(b"1").etag, KeptPage::new(b"2").etag);
     }
 
     proptest! {
         #[test]
-        fn a_compressed_page_is_unpacked_to_the_same(html in ".{0,3000}") {
+        fn a_compressed_page_unpacks_to_the_same_page(html in ".{0,3000}") {
             prop_assert_eq!(unpacked(&KeptPage::new(html.as_bytes()).gzip()), html);
         }
     }

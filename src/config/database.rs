@@ -30,7 +30,7 @@ pub struct DatabaseConfig {
 }
 
 impl DatabaseConfig {
-    /// Whether a connection proves which server it leads to.
+    /// Whether a connection verifies the server that it leads to.
     #[must_use]
     pub fn verifies_server(&self) -> bool {
         verifies_server(self.ssl_mode)
@@ -52,14 +52,14 @@ impl DatabaseConfig {
             }
             return None;
         };
-        let wants_host = "a server's name, such as contoso-db or contoso-db.postgres.database.azure.com";
+        let expected_host = "a server's name, such as contoso-db or contoso-db.postgres.database.azure.com";
         if !host.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._:".contains(&b)) {
-            reader.fault(format!("{host_variable} is {host:?}, but it wants {wants_host}."));
+            reader.fault(format!("{host_variable} is {host:?}, but it must be {expected_host}."));
         }
-        let mut required = |value: Option<(&'static str, String)>, variable: &str, wants: &str| {
+        let mut required = |value: Option<(&'static str, String)>, variable: &str, expected: &str| {
             if value.is_none() {
                 reader.fault(format!(
-                    "{host_variable} is set, but {variable} is not. It wants {wants}."
+                    "{host_variable} is set, but {variable} is not. Set {variable} to {expected}."
                 ));
             }
             value.map(|(_, value)| value).unwrap_or_default()
@@ -101,14 +101,15 @@ impl DatabaseConfig {
     }
 }
 
-/// Whether that mode proves which server a connection leads to.
+/// Whether that mode verifies the server that a connection leads to.
 /// <https://www.postgresql.org/docs/current/libpq-ssl.html>
 fn verifies_server(mode: PgSslMode) -> bool {
     matches!(mode, PgSslMode::VerifyCa | PgSslMode::VerifyFull)
 }
 
 /// The value for one of Service Connector's variables in its connection string (libpq's `key=value` form, which it uses
-/// for Go and "none"). Its `sslmode=require` is ignored: the server is always verified unless `DBSSLMODE` says otherwise.
+/// for Go and "none"). Its `sslmode=require` is ignored: the server is always verified unless `DBSSLMODE` says
+/// otherwise.
 pub(super) fn from_connection_string(variable: &str, text: &str) -> Option<String> {
     let key = match variable {
         "AZURE_POSTGRESQL_HOST" => "host",

@@ -22,13 +22,13 @@ pub struct Config {
     pub website_hostname: Option<String>,
     /// `HOST`: the address to listen on. Default 127.0.0.1, on App Service 0.0.0.0.
     pub host: IpAddr,
-    /// `PORT`: the port to listen on; 0 takes a free one. Default 8000.
+    /// `PORT`: the port to listen on; 0 selects a free one. Default 8000.
     pub port: u16,
     /// `DATA_DIR`: the folder of the SQLite file and the photos. Default `./data`.
     pub data_dir: PathBuf,
     /// `MAX_UPLOAD_BYTES`: the largest photo that can be sent, in bytes. Default 10 MiB.
     pub max_upload_bytes: usize,
-    /// `PAGE_CACHE_BYTES`: how much memory rendered pages may take; 0 keeps none. Default 8 MiB.
+    /// `PAGE_CACHE_BYTES`: how much memory rendered pages may use; 0 keeps none. Default 8 MiB.
     pub page_cache_bytes: usize,
     /// `SHUTDOWN_GRACE_SECONDS`: how long a stop waits for requests in flight. Default 10 seconds.
     pub shutdown_grace: Duration,
@@ -40,7 +40,7 @@ pub struct Config {
     pub log_filter: tracing_subscriber::filter::Targets,
 }
 
-/// The settings that are wrong, each with the values that it takes.
+/// The settings that are wrong, each with the values that it accepts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigError(Vec<String>);
 
@@ -64,7 +64,7 @@ impl Config {
             |name| match std::env::var(name) {
                 Ok(value) => Some(value),
                 Err(std::env::VarError::NotPresent) => None,
-                // The replacement character is in no valid value, so this is reported as an error.
+                // No valid value contains the replacement character, so this is reported as an error.
                 Err(std::env::VarError::NotUnicode(value)) => Some(value.to_string_lossy().into_owned()),
             },
             &mut errors,
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_set_is_a_local_run() {
+    fn without_settings_the_site_runs_locally() {
         let config = read(&[]).unwrap();
         assert_eq!(config.host.to_string(), "127.0.0.1");
         assert_eq!(config.port, 8000);
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_value_is_none() {
+    fn an_empty_value_counts_as_not_set() {
         assert_eq!(read(&[("PORT", "")]).unwrap().port, 8000);
     }
 
@@ -212,14 +212,14 @@ mod tests {
         assert_eq!(errors.len(), 12, "{errors:#?}");
         assert_eq!(
             errors[1],
-            "PORT is \"eighty\", but it wants a port number from 0 to 65535."
+            "PORT is \"eighty\", but it must be a port number from 0 to 65535."
         );
-        assert!(errors[2].starts_with("MAX_UPLOAD_BYTES is \"10\", but it wants a number of bytes"));
+        assert!(errors[2].starts_with("MAX_UPLOAD_BYTES is \"10\", but it must be a number of bytes"));
         assert!(errors[6].starts_with("DBHOST is set, but DBNAME is not."));
     }
 
     #[test]
-    fn a_database_signs_in_by_token_unless_it_has_a_password() {
+    fn the_site_signs_in_with_a_token_unless_there_is_a_password() {
         let settings = [
             ("DBHOST", "contoso-db"),
             ("DBNAME", "restaurant"),
@@ -314,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn settings_that_need_another_name_it() {
+    fn a_setting_that_needs_another_one_names_it() {
         let errors = read(&[
             ("DBNAME", "restaurant"),
             ("PHOTOS_BASE_URL", "https://cdn.example/photos"),

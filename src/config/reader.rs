@@ -28,7 +28,7 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Looks variables up by `get`, and adds a line to `errors` for each that is wrong.
+/// Looks variables up with `get`, and adds a line to `errors` for each that is wrong.
 pub(super) struct Reader<'a, G> {
     pub(super) get: &'a G,
     pub(super) errors: &'a mut Vec<String>,
@@ -39,18 +39,18 @@ impl<G: Fn(&str) -> Option<String>> Reader<'_, G> {
     pub(super) fn parse<T: FromStr>(
         &mut self,
         name: &'static str,
-        wants: &str,
+        expected: &str,
         default: T,
         valid: impl Fn(&T) -> bool,
     ) -> T {
-        self.parse_one_of(&[name], wants, default, valid)
+        self.parse_one_of(&[name], expected, default, valid)
     }
 
     /// As [`Self::parse`], for a setting with several names.
     pub(super) fn parse_one_of<T: FromStr>(
         &mut self,
         names: &[&'static str],
-        wants: &str,
+        expected: &str,
         default: T,
         valid: impl Fn(&T) -> bool,
     ) -> T {
@@ -60,13 +60,14 @@ impl<G: Fn(&str) -> Option<String>> Reader<'_, G> {
         match text.parse() {
             Ok(value) if valid(&value) => value,
             _ => {
-                self.fault(format!("{name} is {text:?}, but it wants {wants}."));
+                self.fault(format!("{name} is {text:?}, but it must be {expected}."));
                 default
             }
         }
     }
 
-    /// The first variable that is set, with its value, among the names of one setting. Two different values are an error.
+    /// The first variable that is set, with its value, among the names of one setting. Two different values are an
+    /// error.
     pub(super) fn one_of(&mut self, names: &[&'static str]) -> Option<(&'static str, String)> {
         self.one_of_by(names, str::to_owned)
     }
@@ -94,7 +95,7 @@ impl<G: Fn(&str) -> Option<String>> Reader<'_, G> {
         let path = PathBuf::from((self.get)(name)?);
         if let Err(error) = std::fs::File::open(&path) {
             self.fault(format!(
-                "{name} is {:?}, but that file cannot be read: {error}. It wants a PEM file with certificates.",
+                "{name} is {:?}, but that file cannot be read: {error}. It must be a PEM file with certificates.",
                 path.display().to_string()
             ));
         }

@@ -8,15 +8,15 @@ use super::reader::Reader;
 #[derive(Debug, Clone)]
 pub struct StorageConfig {
     /// `STORAGE_ACCOUNT_NAME`: the account's name, or the full URL of its blob service, such as
-    /// `https://127.0.0.1:10000/devstoreaccount1` for Azurite. This field is always the URL, without a slash at its
-    /// end.
+    /// `https://127.0.0.1:10000/devstoreaccount1` for Azurite. This field is always the URL, without a trailing
+    /// slash.
     pub account_url: Url,
     /// `STORAGE_CONTAINER_NAME`: the container. Default `photos`.
     pub container: String,
-    /// `PHOTOS_BASE_URL`: where browsers load the photos from, if not through the site. Without a slash at its end.
+    /// `PHOTOS_BASE_URL`: where browsers load the photos from, if not through the site. Without a trailing slash.
     pub photos_base_url: Option<Url>,
-    /// `AZURE_STORAGEBLOB_CLIENTID`: the client id of the managed identity for the storage account, if it is not that of
-    /// `AZURE_CLIENT_ID`.
+    /// `AZURE_STORAGEBLOB_CLIENTID`: the client id of the managed identity for the storage account, if it is not that
+    /// of `AZURE_CLIENT_ID`.
     pub client_id: Option<String>,
 }
 
@@ -32,8 +32,8 @@ impl StorageConfig {
         let Some((variable, account)) = account else {
             if base_url.is_some() {
                 reader.fault(
-                    "PHOTOS_BASE_URL is set, but STORAGE_ACCOUNT_NAME is not: photos in a folder are served by \
-                     the site alone. Set STORAGE_ACCOUNT_NAME, or unset PHOTOS_BASE_URL."
+                    "PHOTOS_BASE_URL is set, but STORAGE_ACCOUNT_NAME is not: only the site can \
+                     serve photos from a folder. Set STORAGE_ACCOUNT_NAME, or unset PHOTOS_BASE_URL."
                         .to_owned(),
                 );
             }
@@ -41,7 +41,7 @@ impl StorageConfig {
         };
         let account_url = account_url(&account).unwrap_or_else(|| {
             reader.fault(format!(
-                "{variable} is {account:?}, but it wants the name of a storage account (3 to 24 lower-case letters \
+                "{variable} is {account:?}, but it must be the name of a storage account (3 to 24 lower-case letters \
                  and digits) or an https URL, such as https://127.0.0.1:10000/devstoreaccount1."
             ));
             Url::parse("https://invalid").expect("a URL")
@@ -52,8 +52,8 @@ impl StorageConfig {
             });
             if url.is_none() {
                 reader.fault(format!(
-                    "{variable} is {text:?}, but it wants the https URL under which the photos lie, such as \
-                     https://contoso.blob.core.windows.net/photos."
+                    "{variable} is {text:?}, but it must be the https URL under which browsers find the photos, such \
+                     as https://contoso.blob.core.windows.net/photos."
                 ));
             }
             url

@@ -20,12 +20,12 @@ pub enum Sort {
     Rating,
     /// Most reviews first.
     Reviews,
-    /// The last added first.
+    /// The most recently added first.
     Newest,
 }
 
 impl Sort {
-    /// Every order, as the page offers them.
+    /// Every order, in the sequence in which the page offers them.
     pub const ALL: [Self; 4] = [Self::Name, Self::Rating, Self::Reviews, Self::Newest];
 
     /// The value of `?sort=`.
@@ -50,7 +50,7 @@ impl Sort {
         }
     }
 
-    /// The order of that name. An unknown name gives the default, since a mistyped address should still show
+    /// The order with that name. An unknown name gives the default, because a mistyped address should still show
     /// restaurants.
     #[must_use]
     pub fn parse(text: &str) -> Self {
@@ -103,8 +103,8 @@ impl SortKey {
 
 /// A position in the list of restaurants.
 ///
-/// Paging by name and by newest shows each restaurant once, whatever is added meanwhile; by rating and by number of
-/// reviews, a restaurant whose numbers change meanwhile may be shown twice or not at all.
+/// Paging by name and by newest shows each restaurant once, even if others are added meanwhile. By rating and by number
+/// of reviews, a restaurant whose numbers change meanwhile may be shown twice or not at all.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListCursor {
     /// The restaurant at that position.
@@ -129,7 +129,7 @@ impl ListCursor {
         Self { id, key }
     }
 
-    /// Reads a cursor of that order from an address. `None` if the text is not one, for instance because it is a
+    /// Parses a cursor of that order from an address. `None` if the text is not one, for instance because it is a
     /// cursor of another order.
     #[must_use]
     pub fn parse(sort: Sort, text: &str) -> Option<Self> {
@@ -164,7 +164,7 @@ impl fmt::Display for ListCursor {
     }
 }
 
-/// Which restaurants to list, in which order, starting where.
+/// Which restaurants to list, in which order, and from which position.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct ListQuery {
     /// The words that they must contain.
@@ -198,7 +198,7 @@ pub struct ReviewCursor {
 impl ReviewCursor {
     /// The position before every review.
     pub const START: Self = Self {
-        // The year 9999: the tables take no later date.
+        // The year 9999: the tables accept no later date.
         date_ms: 253_370_764_800_000,
         id: i64::MAX,
     };
@@ -269,7 +269,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_cursor_survives_the_way_through_an_address((sort, cursor) in any_cursor()) {
+        fn a_cursor_survives_a_round_trip_through_an_address((sort, cursor) in any_cursor()) {
             prop_assert_eq!(ListCursor::parse(sort, &cursor.to_string()), Some(cursor));
         }
 
@@ -284,16 +284,16 @@ mod tests {
         }
 
         #[test]
-        fn a_review_cursor_survives_the_way_through_an_address(date_ms in -60_000_000_000_000i64..200_000_000_000_000, id: i64) {
+        fn a_review_cursor_survives_a_round_trip(date_ms in -60_000_000_000_000i64..200_000_000_000_000, id: i64) {
             let cursor = ReviewCursor { date_ms, id };
             prop_assert_eq!(cursor.to_string().parse(), Ok(cursor));
             prop_assert_eq!(cursor.date().unix_timestamp_nanos(), i128::from(date_ms) * 1_000_000);
         }
     }
 
-    /// Addresses had cursors with dots once.
+    /// Earlier versions wrote cursors with dots.
     #[test]
-    fn a_cursor_of_an_earlier_form_is_refused() {
+    fn a_cursor_in_an_earlier_format_is_refused() {
         for (sort, text) in [
             (Sort::Name, "5.123.Bistro"),
             (Sort::Name, "5.123~124.Bistro_Bar"),
@@ -308,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn a_date_beyond_the_calendar_is_no_cursor() {
+    fn a_date_beyond_the_calendar_is_not_a_cursor() {
         assert!("9223372036854775807.1".parse::<ReviewCursor>().is_err());
     }
 }

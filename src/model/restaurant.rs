@@ -28,7 +28,7 @@ impl fmt::Display for RestaurantId {
 impl FromStr for RestaurantId {
     type Err = ();
 
-    /// Takes digits only: one restaurant has one address, so `+1` and ` 1` are not ids.
+    /// Accepts digits only: one restaurant has one address, so `+1` and ` 1` are not ids.
     fn from_str(text: &str) -> Result<Self, ()> {
         if !text.bytes().all(|b| b.is_ascii_digit()) {
             return Err(());
@@ -133,7 +133,7 @@ impl RestaurantForm {
         if errors.is_empty() { Ok(new) } else { Err(errors) }
     }
 
-    /// Whether a field is missing that the sample requires. The page then shows the sample's own message.
+    /// Whether a field that the sample requires is missing. The page then shows the sample's own message.
     #[must_use]
     pub fn is_incomplete(&self) -> bool {
         self.restaurant_name.trim().is_empty() || self.description.trim().is_empty()
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn a_complete_form_is_trimmed_and_taken() {
+    fn a_complete_form_is_trimmed_and_accepted() {
         let new = form(" Contoso Café ", "", "Good\r\ncoffee").validate().expect("valid");
         assert_eq!(new.name, "Contoso Café");
         assert_eq!(new.street_address, "");
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn blank_is_missing() {
+    fn a_blank_field_is_missing() {
         let errors = form("  ", "", "\r\n").validate().expect_err("invalid");
         assert!(errors.get("restaurant_name").is_some());
         assert!(errors.get("description").is_some());

@@ -133,7 +133,7 @@ impl ReviewForm {
         Err(errors)
     }
 
-    /// Whether a field is missing that the sample requires. The page then shows the sample's own message.
+    /// Whether a field that the sample requires is missing. The page then shows the sample's own message.
     #[must_use]
     pub fn is_incomplete(&self) -> bool {
         self.user_name.trim().is_empty() || self.rating.trim().is_empty()

@@ -1,7 +1,7 @@
 //! The words that a visitor searches for.
 
-/// The words of a search. It finds a restaurant if each word is the beginning of a word in the restaurant's name, address
-/// or description, ignoring case and accents.
+/// The words of a search. It finds a restaurant if each word is the beginning of a word in the restaurant's name,
+/// address or description, ignoring case and accents.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Search {
     text: String,
@@ -48,20 +48,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_are_split_at_blanks() {
+    fn words_are_split_at_spaces() {
         let search = Search::parse("  O'Brien   pub ");
         assert_eq!(search.text(), "O'Brien   pub");
         assert_eq!(search.words(), Some(&["O'Brien".to_owned(), "pub".to_owned()][..]));
     }
 
     #[test]
-    fn nothing_and_only_punctuation_differ() {
+    fn an_empty_search_differs_from_punctuation_alone() {
         assert_eq!(Search::parse("   ").words(), None);
         assert_eq!(Search::parse("%_\"").words(), Some(&[][..]));
     }
 
     #[test]
-    fn control_characters_and_length_are_bounded() {
+    fn control_characters_are_removed_and_the_length_is_limited() {
         assert_eq!(Search::parse("a\0b").text(), "ab");
         assert_eq!(Search::parse(&"é".repeat(1000)).text().chars().count(), 100);
     }

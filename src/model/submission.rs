@@ -3,13 +3,13 @@
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-/// Identifies what was sent with one rendered form: a hash of the form's random id and of all that was typed.
+/// Identifies what was sent with one rendered form: a hash of the form's random id and of everything that was typed.
 ///
 /// A double click, a retry and a reload send the same contents with the same rendering and are recognised. Going
 /// back, changing a word and sending again is a new submission.
 ///
-/// A kept page shows one rendering to many visitors. Two visitors that send exactly the same contents with it are
-/// taken for one, until the page next changes: it is then rendered again, with another form id.
+/// A kept page shows one rendering to many visitors. Two visitors who send exactly the same contents with it are
+/// treated as one, until the page next changes: it is then rendered again, with another form id.
 ///
 /// A client that sends no form id, such as a script, sends a new submission with each request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,7 +33,7 @@ impl SubmissionId {
         }
         let mut hash = Sha256::new();
         for part in std::iter::once(&form_id.as_bytes()).chain(contents) {
-            // The lengths tell ("ab", "c") from ("a", "bc").
+            // The lengths distinguish ("ab", "c") from ("a", "bc").
             hash.update(part.len().to_le_bytes());
             hash.update(part);
         }

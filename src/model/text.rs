@@ -32,9 +32,9 @@ pub(super) fn normalised(text: &str) -> String {
     text.replace("\r\n", "\n").replace('\r', "\n").trim().to_owned()
 }
 
-/// Adds a message if `text` is longer than `max` Unicode scalar values, or has characters that cannot be shown or stored:
-/// control characters (PostgreSQL refuses NUL), and U+FFFD, which replaces bytes that are not UTF-8. Line breaks and tabs
-/// are allowed if `multiline`.
+/// Adds a message if `text` is longer than `max` Unicode scalar values, or has characters that cannot be shown or
+/// stored: control characters (PostgreSQL refuses NUL), and U+FFFD, which replaces bytes that are not UTF-8. Line
+/// breaks and tabs are allowed if `multiline`.
 pub(super) fn check(
     errors: &mut FieldErrors,
     field: &'static str,
@@ -47,7 +47,7 @@ pub(super) fn check(
     if length > max {
         errors.add(
             field,
-            format!("{label} is too long: {length} characters, at most {max} are possible."),
+            format!("{label} is too long: {length} characters, at most {max} are allowed."),
         );
     }
     if text.contains(char::REPLACEMENT_CHARACTER) {
@@ -83,7 +83,7 @@ mod tests {
         check(&mut errors, "f", "Name", &"🍕".repeat(51), 50, false);
         assert_eq!(
             errors.get("f"),
-            Some("Name is too long: 51 characters, at most 50 are possible.")
+            Some("Name is too long: 51 characters, at most 50 are allowed.")
         );
     }
 

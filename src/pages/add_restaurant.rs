@@ -75,7 +75,7 @@ async fn add(app: &App, form: &mut CreateTemplate) -> Result<RestaurantId, Statu
     ];
     let submission = SubmissionId::of(&form.form_id, &contents);
     let added = app.store.add_restaurant(&new, submission.as_ref()).await;
-    // Even after a failure: the store may have saved it, and its answer was lost.
+    // Evicts the list even after a failure: the store may have saved the restaurant although its answer was lost.
     app.page_cache.list_changed();
     added.map_err(|error| {
         let error = AppError::from(error);

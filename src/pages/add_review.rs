@@ -32,7 +32,7 @@ pub async fn post(
     Extension(request_id): Extension<RequestId>,
     request: Request,
 ) -> Result<Response, AppError> {
-    // The page's script sends the form itself, to show the progress of the upload. It follows no redirect.
+    // The page's script sends the form itself, to show the progress of the upload. It gets an address, not a redirect.
     let by_script = request.headers().contains_key("x-requested-with");
     let mut body = FormBody::read(&app.uploads, request, "reviewImage").await?;
     let mut form = ReviewFormView {
@@ -73,7 +73,7 @@ pub async fn post(
         Err(NotSaved::Store(error)) => {
             error.log();
             form.problem = Some("Review not added: the site could not save it just now. Send it again in a moment.");
-            // Without the restaurant: the visitor would wait for the failing store once more.
+            // Without the restaurant: to read it, the visitor would have to wait for the failing store again.
             Ok(alone(&app, &request_id, error.status(), form))
         }
         Err(NotSaved::Photo(error)) => {
@@ -111,7 +111,7 @@ async fn check(
             let message = format!("Choose a photo of at most {}.", form.max_upload());
             form.errors.add("reviewImage", message);
         }
-        // Only if the other fields are valid: otherwise the form has to be sent again anyway.
+        // A photo is processed only if the other fields are valid: otherwise the form must be sent again anyway.
         Some(SentPhoto::Bytes(bytes)) if new.is_some() => match app.photo_processor.process(bytes).await {
             Ok(photo) => processed = Some(photo),
             Err(error) => {
@@ -135,8 +135,8 @@ async fn check(
     }
 }
 
-/// Stores the photo, then the review that shows it. Whatever fails in between, even if the process dies, no review
-/// lacks its photo and no photo stays without its review (see [`crate::photo_cleanup`]).
+/// Stores the photo, then the review that shows it. Even if the process dies in between, no review lacks its photo, and
+/// no photo remains without a review (see [`crate::photo_cleanup`]).
 async fn save(
     app: App,
     id: RestaurantId,
@@ -149,13 +149,13 @@ async fn save(
         let name = name.insert(PhotoName::random());
         let announced = app.store.announce_photo(name).await;
         announced.map_err(|error| NotSaved::Store(error.into()))?;
-        // If this fails, part of the photo may be stored, or still arrive. The clean-up removes it later: the visitor
-        // would wait for the failing store once more.
+        // If this fails, part of the photo may be stored, or still arrive. The clean-up removes it later: to
+        // remove it now, the visitor would have to wait for the failing store again.
         let stored = app.photos.put(name, &photo).await;
         stored.map_err(|error| NotSaved::Photo(error.into()))?;
     }
     let result = app.store.add_review(id, &new, name.as_ref(), submission.as_ref()).await;
-    // Even after a failure: the store may have saved it, and its answer was lost.
+    // Evicts the page even after a failure: the store may have saved the review although its answer was lost.
     app.page_cache.restaurant_changed(id);
     if let Some(name) = name
         && !matches!(result, Ok(AddedReview::Added))

@@ -64,7 +64,7 @@ impl ReviewFormView {
         )
     }
 
-    /// The largest photo, in words.
+    /// The size limit of a photo, as text.
     pub(super) fn max_upload(&self) -> String {
         let bytes = self.max_upload_bytes;
         if bytes >= 1 << 20 {

@@ -16,7 +16,7 @@ use crate::app::App;
 use crate::error::Advice;
 use crate::web::{Chrome, Page};
 
-/// After how many seconds a client may try again.
+/// The number of seconds after which a client may try again.
 const RETRY_SECONDS: HeaderValue = HeaderValue::from_static("10");
 
 #[derive(Template)]
@@ -28,7 +28,7 @@ struct ErrorTemplate {
     advice: String,
 }
 
-/// Layer: gives every error that has no content a page in the site's look, and says when to try again.
+/// Layer: gives every error without content a page in the site's style, and says when to try again.
 pub async fn error_pages(
     State(app): State<App>,
     Extension(request_id): Extension<RequestId>,

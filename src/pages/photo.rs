@@ -10,7 +10,7 @@ use crate::error::AppError;
 use crate::photos::PhotoName;
 use crate::web::{PathParameter, has_etag};
 
-/// A photo runs and loads nothing. A browser that shows it alone styles the page around it.
+/// A photo needs no scripts and no other files. A browser that opens only the photo adds inline styles.
 const POLICY: &str = "default-src 'none'; img-src 'self'; style-src 'unsafe-inline'; frame-ancestors 'none'";
 
 /// Answers with the photo, or with 304 if the browser has it already.
@@ -19,7 +19,7 @@ pub async fn get(
     PathParameter(name): PathParameter<PhotoName>,
     headers: HeaderMap,
 ) -> Result<Response, AppError> {
-    // The content of a name never changes, so the name identifies it.
+    // The content under a name never changes, so the name serves as the tag.
     let etag = format!("\"{name}\"");
     let caching = [
         (ETAG, etag.as_str()),

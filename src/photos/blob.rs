@@ -33,8 +33,8 @@ const CALL_LIMIT: Duration = Duration::from_secs(10);
 const CONNECT_LIMIT: Duration = Duration::from_secs(3);
 /// How long a download may stall.
 const STALL_LIMIT: Duration = Duration::from_secs(10);
-/// The most bytes of a blob that is read. Photos of this site are far smaller. The SDK streams a blob of up to this size
-/// in one request; it would split a larger one into parts and hold them in memory.
+/// The maximum size of a blob that is read, in bytes. Photos of this site are far smaller. The SDK streams a blob of up
+/// to this size in one request; it would split a larger one into parts and hold them in memory.
 const PHOTO_LIMIT: NonZero<usize> = NonZero::new(64 << 20).expect("not zero");
 
 /// A container of photos.
@@ -44,9 +44,9 @@ pub struct BlobPhotos {
 }
 
 impl BlobPhotos {
-    /// Uses this container. Nothing is sent yet; [`PhotoStore::ready`] checks that the container is there.
+    /// Uses this container. Nothing is sent yet; [`PhotoStore::ready`] checks that the container exists.
     ///
-    /// `options` may bring a transport. The retries are always this module's own.
+    /// `options` may contain a transport. This module always sets the retries itself.
     pub fn open(
         config: &StorageConfig,
         credential: Arc<dyn TokenCredential>,
@@ -87,8 +87,8 @@ impl BlobPhotos {
             partition_size: Some(NonZero::<u64>::MAX),
             ..Default::default()
         };
-        // A blob is never replaced, since caches keep it for ever. Names are random, so a blob with this name is this
-        // photo, from an attempt whose answer was lost.
+        // A blob is never replaced, because caches keep it for ever. Names are random, so a blob with this name is this
+        // photo, stored by an attempt whose answer was lost.
         let blob = self.container.blob_client(name.as_str());
         match blob.upload(jpeg.into(), Some(options.if_not_exists())).await {
             Err(error) if has_code(&error, &StorageErrorCode::BlobAlreadyExists) => Ok(()),
@@ -177,11 +177,12 @@ fn is_missing(error: &azure_core::Error) -> bool {
     error.http_status() == Some(StatusCode::NotFound) && has_code(error, &StorageErrorCode::BlobNotFound)
 }
 
-/// Two retries, soon. The SDK's own eight would take a minute.
+/// Two quick retries. The SDK's default of eight would take a minute.
 fn retries() -> RetryOptions {
     RetryOptions::exponential(ExponentialRetryOptions {
         max_retries: 2,
-        // From the end of the first attempt. After two failed connections there is still time to report the error.
+        // Measured from the end of the first attempt. After two failed connections, enough time is left to report the
+        // error.
         max_total_elapsed: azure_core::time::Duration::seconds(3),
         ..Default::default()
     })

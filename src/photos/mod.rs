@@ -1,4 +1,4 @@
-//! Photos: the crate `photo-processing` decodes and cleans them, a [`PhotoStore`] keeps them.
+//! Photos: the crate `photo-processing` decodes and cleans them, and a [`PhotoStore`] keeps them.
 
 mod blob;
 mod directory;
@@ -36,10 +36,10 @@ pub struct StoredPhoto {
     pub body: Body,
 }
 
-/// Where photos are. The content of a name never changes, so caches can keep a photo for ever.
+/// Where photos are stored. The content under a name never changes, so caches can keep a photo for ever.
 #[async_trait]
 pub trait PhotoStore: Send + Sync {
-    /// What and where this store is, in a few words for the log at the start.
+    /// The kind and location of the store, for the start-up log.
     fn describe(&self) -> String;
 
     /// Succeeds when photos can be stored and read.
@@ -51,6 +51,6 @@ pub trait PhotoStore: Send + Sync {
     /// The photo or thumbnail with this name; `None` if there is none.
     async fn get(&self, name: &PhotoName) -> Result<Option<StoredPhoto>, PhotoStoreError>;
 
-    /// Removes a photo and its thumbnail. A missing one is no error.
+    /// Removes a photo and its thumbnail. A missing one is not an error.
     async fn delete(&self, name: &PhotoName) -> Result<(), PhotoStoreError>;
 }

@@ -8,7 +8,8 @@ use uuid::Uuid;
 const EXTENSION: &str = ".jpg";
 const THUMBNAIL: &str = "-thumb.jpg";
 
-/// A photo's name, `<uuid>.jpg`, or its thumbnail's, `<uuid>-thumb.jpg`. Nothing else is a name, in particular no path.
+/// A photo's name, `<uuid>.jpg`, or its thumbnail's, `<uuid>-thumb.jpg`. Nothing else is a name; in particular, a path
+/// is not.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct PhotoName(String);
 

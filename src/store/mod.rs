@@ -1,8 +1,8 @@
 //! Where restaurants and reviews are stored.
 //!
-//! [`Store`] has the few queries and changes that the site needs. [`PostgresStore`] implements it in Azure, and wherever
-//! `DBHOST` names a server; [`SqliteStore`] implements it in a file, so that a first run needs only Rust. Both pass the
-//! same conformance suite (`tests/site/store.rs`).
+//! [`Store`] has the few queries and changes that the site needs. [`PostgresStore`] implements it in Azure, and
+//! wherever `DBHOST` names a server; [`SqliteStore`] implements it in a file, so that a first run needs only Rust. Both
+//! pass the same conformance suite (`tests/site/store.rs`).
 
 mod error;
 mod postgres;
@@ -33,13 +33,13 @@ pub const REVIEWS_PER_PAGE: usize = 20;
 pub enum AddedReview {
     /// It is saved.
     Added,
-    /// The same form was sent before; its review stays the only one.
+    /// The same form was sent before, so no second review is added.
     Repeated,
     /// The restaurant does not exist.
     NoRestaurant,
 }
 
-/// A restaurant with its reviews and their dates, as demo data has them.
+/// A restaurant with its reviews and their dates, as demo data defines them.
 #[derive(Debug, Clone)]
 pub struct ImportedRestaurant {
     /// The restaurant.
@@ -61,7 +61,7 @@ pub enum Change {
     HeardUntil(Instant),
 }
 
-/// A stream of all changes to the store, also by other programs.
+/// A stream of all changes to the store, including those made by other programs.
 #[async_trait]
 pub trait Changes: Send {
     /// Waits for the next report. `None` asks the follower to start a new stream; an error means that changes can no
@@ -102,7 +102,8 @@ pub trait Store: Send + Sync {
         from: Option<(Direction, ReviewCursor)>,
     ) -> Result<Option<(Restaurant, ReviewPage)>, StoreError>;
 
-    /// Adds a restaurant and returns its id. If the same submission was saved before, returns the id of that restaurant.
+    /// Adds a restaurant and returns its id. If the same submission was saved before, returns the id of that
+    /// restaurant.
     async fn add_restaurant(
         &self,
         new: &NewRestaurant,

@@ -10,7 +10,7 @@ use crate::model::{
 };
 use crate::photos::PhotoName;
 
-// The queries of both stores name these limits, each with one row more, which tells whether another page follows.
+// The queries of both stores contain each limit plus one: the extra row tells whether another page follows.
 const _: () = assert!(RESTAURANTS_PER_PAGE == 50 && REVIEWS_PER_PAGE == 20);
 
 /// A restaurant in the list.
@@ -138,7 +138,7 @@ pub(super) fn review_page(direction: Option<Direction>, rows: Vec<ReviewRow>) ->
 }
 
 /// Cuts rows to the size of a page, puts them in the order of the page, and tells whether rows come before and after
-/// it. `direction` is that of the cursor which led to the page; the first page has none.
+/// it. `direction` is that of the cursor that led to the page; the first page has none.
 fn one_page<T>(mut rows: Vec<T>, direction: Option<Direction>, size: usize) -> (Vec<T>, bool, bool) {
     let has_more = rows.len() > size;
     rows.truncate(size);

@@ -23,13 +23,13 @@ use crate::photos::PhotoName;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 
-/// How long a request waits for a connection, and a connection for a lock that another process holds.
+/// How long a request waits for a connection, and how long a connection waits for a lock that another process holds.
 const WAIT_LIMIT: Duration = Duration::from_secs(5);
 
 /// Connections that read at the same time.
 const READERS: u32 = 4;
 
-/// Restaurants and reviews in a SQLite file.
+/// Restaurants and reviews in an SQLite file.
 pub struct SqliteStore {
     path: String,
     readers: SqlitePool,
@@ -44,7 +44,7 @@ impl SqliteStore {
             .filename(path)
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
-            // A commit is on the disk before the visitor is told so.
+            // A commit is on the disk before the visitor is told about it.
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
             .busy_timeout(WAIT_LIMIT);
@@ -86,7 +86,7 @@ impl Store for SqliteStore {
         Ok(())
     }
 
-    /// Does nothing more: [`SqliteStore::open`] has migrated the file, since a file that cannot be migrated is not a store.
+    /// Does nothing: [`SqliteStore::open`] has already migrated the file, or failed.
     async fn prepare(&self) -> Result<(), StoreError> {
         self.ready().await
     }

@@ -1,4 +1,4 @@
-//! What a browser has already, and what it accepts.
+//! The request headers that say what a browser already has and what it accepts.
 
 use axum::http::HeaderMap;
 use axum::http::header::{ACCEPT_ENCODING, HeaderName, IF_NONE_MATCH};
@@ -9,7 +9,7 @@ pub fn has_etag(headers: &HeaderMap, etag: &[u8]) -> bool {
     list(headers, &IF_NONE_MATCH).any(|candidate| candidate == "*" || opaque(candidate.as_bytes()) == opaque(etag))
 }
 
-/// An `ETag` without its mark of weakness.
+/// An `ETag` without its weak prefix.
 fn opaque(etag: &[u8]) -> &[u8] {
     etag.strip_prefix(b"W/").unwrap_or(etag)
 }

@@ -1,4 +1,4 @@
-//! Reading a form that a browser or a script has sent. Every address that takes a form accepts both
+//! Reads a form that a browser or a script has sent. Every address that receives a form accepts both
 //! `application/x-www-form-urlencoded` and `multipart/form-data`.
 
 use std::collections::HashMap;
@@ -13,7 +13,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::error::AppError;
 
-/// The most bytes of text in one form. The longest valid form has about 10 kB when every character is
+/// The maximum number of bytes of text in a form. The longest valid form has about 10 kB when every character is
 /// percent-encoded.
 const TEXT_MAX: usize = 256 * 1024;
 /// How many forms with photos are in memory at the same time, each with at most `MAX_UPLOAD_BYTES`.
@@ -21,7 +21,7 @@ const UPLOADS_AT_ONCE: usize = 16;
 /// How long a form waits for its turn.
 const TURN_LIMIT: Duration = Duration::from_secs(20);
 
-/// Limits the memory that sent photos take.
+/// Limits the memory that uploaded photos use.
 pub struct Uploads {
     turns: Arc<Semaphore>,
     photo_max: usize,
@@ -55,7 +55,7 @@ pub struct FormBody {
     _turn: Option<OwnedSemaphorePermit>,
 }
 
-/// A file that came with a form.
+/// A file that was sent with a form.
 #[derive(Debug)]
 pub enum SentPhoto {
     /// Its bytes.
@@ -100,7 +100,7 @@ impl FormBody {
             .map_err(|error| body_error(&error))?;
         let mut form = Self::default();
         for (name, value) in form_urlencoded::parse(&body) {
-            // The decoder replaces bytes that are not UTF-8 by U+FFFD, which the field's check reports.
+            // The decoder replaces bytes that are not UTF-8 with U+FFFD, which the field's check reports.
             form.fields.insert(name.into_owned(), value.into_owned());
         }
         Ok(form)
@@ -135,7 +135,7 @@ impl FormBody {
     }
 }
 
-/// The bytes of a field, which is read to its end; `None` if they are more than `max`.
+/// Reads a field to its end and returns its bytes, or `None` if they are more than `max`.
 async fn read_field(mut field: Field<'_>, max: usize) -> Result<Option<Vec<u8>>, AppError> {
     let mut bytes = Some(Vec::new());
     while let Some(chunk) = field.chunk().await.map_err(|error| body_error(&error))? {
@@ -147,7 +147,7 @@ async fn read_field(mut field: Field<'_>, max: usize) -> Result<Option<Vec<u8>>,
     Ok(bytes)
 }
 
-/// Tells a body that is too long or too slow from one that is malformed or incomplete.
+/// Distinguishes a body that is too long or too slow from one that is malformed or incomplete.
 fn body_error(error: &(dyn std::error::Error + 'static)) -> AppError {
     let mut cause = Some(error);
     while let Some(error) = cause {

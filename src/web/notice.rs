@@ -2,7 +2,7 @@
 //!
 //! A cookie carries it. The cookie holds only a known code: no session, no secret, and nothing that a stranger could
 //! put on the page. A second cookie makes pages come straight from the store for a moment after a change: another
-//! instance may answer next, and may not have heard of the change yet.
+//! instance may answer next, and may not know about the change yet.
 
 use std::convert::Infallible;
 use std::time::Duration;

@@ -14,16 +14,16 @@ use crate::error::AppError;
 /// The content type of a page.
 pub const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
 
-/// What every page has around its content (`templates/base.html`).
+/// The parts that every page has around its content (`templates/base.html`).
 #[derive(Debug, Default, Clone)]
 pub struct Chrome {
-    /// The message that the page before left.
+    /// The message that the previous page left.
     pub notice: Option<Notice>,
-    /// On a page that reports an error: what helps to find the cause.
+    /// On a page that reports an error: information that helps to find the cause.
     pub error_help: Option<ErrorHelp>,
 }
 
-/// What helps to find the cause of an error (`templates/error_help.html`).
+/// Information that helps to find the cause of an error (`templates/error_help.html`).
 #[derive(Debug, Clone)]
 pub struct ErrorHelp {
     /// The request's id, as in the log.
@@ -62,7 +62,7 @@ pub struct Page<T>(pub T);
 
 impl<T: Template> IntoResponse for Page<T> {
     fn into_response(self) -> Response {
-        /// Room for the longest pages: a text that grows is copied each time.
+        /// Room for the longest pages: a string that outgrows its capacity is copied.
         const ROOM: usize = 32 << 10;
         let mut html = String::with_capacity(ROOM);
         match self.0.render_into(&mut html) {

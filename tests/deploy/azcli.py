@@ -11,7 +11,7 @@ import logging
 import os
 import tempfile
 
-# Set before the CLI is loaded: a folder of its own, no telemetry, no search for extensions.
+# Set before the CLI is loaded: a separate folder, no telemetry, no search for extensions.
 _folder = tempfile.TemporaryDirectory(prefix="az-")
 os.environ["AZURE_CONFIG_DIR"] = _folder.name
 os.environ["AZURE_EXTENSION_DIR"] = os.path.join(_folder.name, "extensions")

@@ -1,8 +1,8 @@
 """Checks the Bicep files: they parse, they use only declared names and existing properties, and they set what security
 requires.
 
-These tests can install no Bicep compiler. They use a parser, a check of all names, and the property names in
-Microsoft's Python clients for the same resource providers instead.
+These tests cannot install a Bicep compiler. Instead, they use a parser, a check of all names, and the property names in
+Microsoft's Python clients for the same resource providers.
 """
 
 import json
@@ -58,7 +58,7 @@ MODELS = {
     },
     "Microsoft.Storage/storageAccounts/blobServices/containers": {"properties": storage.ContainerProperties},
 }
-# No client installed here names the properties of these resources, so they are listed.
+# No client installed here has models of these resources, so their properties are listed.
 LISTED = {
     "Microsoft.OperationalInsights/workspaces": {"properties": {"sku", "retentionInDays"}},
     "Microsoft.Authorization/roleAssignments": {"properties": {"roleDefinitionId", "principalId", "principalType"}},

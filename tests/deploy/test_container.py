@@ -1,4 +1,4 @@
-"""Checks the Dockerfile with a linter, and by carrying out its steps, since there is no container engine here."""
+"""Checks the Dockerfile with a linter, and by running its steps without a container engine."""
 
 import os
 import random
@@ -85,7 +85,7 @@ def test_its_files_start_and_pass_the_health_check(image):
     def inside(command):
         return [shutil.which("chroot"), f"--userspec={NONROOT}:{NONROOT}", image, *command]
 
-    # The health check has to know the port beforehand, so another program may take it first: then the next one is tried.
+    # The health check must know the port in advance. If another program takes it first, the next port is tried.
     for port in random.sample(range(20000, 30000), 20):
         environment["PORT"] = str(port)
         before = subprocess.run(inside(check), env=environment, capture_output=True, text=True)

@@ -1,7 +1,7 @@
 """Runs infra/database.sql with a real psql against a real PostgreSQL.
 
-Only the two functions that Azure adds are imitated: one creates a role and records the object id that it is bound to,
-the other lists these records.
+Only the two functions that Azure adds are imitated. One creates a role and records the object id that it is bound to,
+and the other lists these records.
 """
 
 import os

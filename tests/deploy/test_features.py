@@ -1,4 +1,4 @@
-"""Every build of the workspace shares its dependencies with the tests: none is compiled twice."""
+"""Every build of the workspace shares its dependencies with the tests: no dependency is compiled twice."""
 
 import json
 import subprocess
@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def compiled(*command):
-    """What this cargo command compiles, because no earlier one left it with the same features."""
+    """The packages that this cargo command compiles because no earlier command compiled them with the same features."""
     done = subprocess.run(
         ["cargo", *command, "--locked", "--message-format=json"], cwd=ROOT, capture_output=True, text=True
     )

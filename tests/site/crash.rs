@@ -1,4 +1,4 @@
-//! kill -9 during posts: no review is half saved, and nothing is counted twice.
+//! kill -9 during posts: no review is saved partially, and nothing is counted twice.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -15,7 +15,7 @@ use crate::harness::{
 use crate::rig::Container;
 
 over_both_photo_stores!(
-    a_store_that_cannot_be_written,
+    a_form_comes_back_while_the_store_cannot_be_written,
     a_photo_whose_review_cannot_be_saved_is_removed,
     photos_that_lost_their_review_are_removed,
 );
@@ -25,12 +25,12 @@ async fn remove_unclaimed(site: &Site, for_at_least: Duration) {
 }
 
 #[tokio::test]
-async fn an_unavailable_folder_of_photos() {
+async fn the_site_recovers_when_photos_are_back_in_the_folder() {
     unavailable_photos(Site::start().await).await;
 }
 
 #[tokio::test]
-async fn an_unavailable_blob_storage() {
+async fn the_site_recovers_when_photos_are_back_in_blob_storage() {
     let container = Container::new(&Arc::new(Cloud::start())).await;
     unavailable_photos(Site::start_in(|_| {}, Some(container)).await).await;
 }
@@ -40,7 +40,7 @@ async fn unavailable_photos(site: Site) {
     let photo = encoded(&red_blue(40, 30), ImageFormat::Png);
     site.review(&path, review_with_photo("Ada", "5", photo.clone())).await;
     let link = photo_link(&site.page(&path).await);
-    site.take_photos_away().await;
+    site.make_photos_unavailable().await;
 
     let begun = Instant::now();
     let response = site
@@ -74,7 +74,7 @@ async fn unavailable_photos(site: Site) {
     // Reviews without a photo still work.
     assert_eq!(location(&site.review(&path, review("Bob", "3", "")).await), path);
 
-    site.give_photos_back().await;
+    site.make_photos_available().await;
     remove_unclaimed(&site, Duration::ZERO).await;
     assert!(
         site.app
@@ -93,7 +93,7 @@ async fn unavailable_photos(site: Site) {
     assert_eq!(site.get(&link).send().await.unwrap().status(), StatusCode::OK);
 }
 
-async fn a_store_that_cannot_be_written(site: Site) {
+async fn a_form_comes_back_while_the_store_cannot_be_written(site: Site) {
     let path = site.add_restaurant("A").await;
     let sql = site.plain_sql().await;
     let mut other = sql.acquire().await.unwrap();
@@ -122,7 +122,7 @@ async fn a_store_that_cannot_be_written(site: Site) {
 }
 
 #[tokio::test]
-async fn a_store_that_fails() {
+async fn a_failing_store_shows_its_cause_only_in_the_log() {
     let site = Site::start().await;
     let path = site.add_restaurant("A").await;
     let sql = site.plain_sql().await;
@@ -221,7 +221,7 @@ async fn photos_that_lost_their_review_are_removed(site: Site) {
     let photo = encoded(&red_blue(40, 30), ImageFormat::Png);
     site.review(&path, review_with_photo("Ada", "5", photo.clone())).await;
     site.review(&path, review_with_photo("Bob", "4", photo.clone())).await;
-    // As when the process dies between the photo and its review.
+    // As if the process had died between the photo and its review.
     let orphan = PhotoName::random();
     site.app.store.announce_photo(&orphan).await.unwrap();
     site.app
@@ -248,7 +248,7 @@ async fn photos_that_lost_their_review_are_removed(site: Site) {
 }
 
 #[tokio::test]
-async fn an_upload_that_breaks_off_leaves_nothing() {
+async fn an_interrupted_upload_leaves_nothing() {
     use tokio::io::AsyncWriteExt;
     let site = Site::start().await;
     let path = site.add_restaurant("A").await;

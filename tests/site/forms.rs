@@ -61,7 +61,7 @@ async fn a_text_that_is_too_long_is_refused_at_its_field() {
         site.post("/add").form(&form).send().await.unwrap(),
         StatusCode::UNPROCESSABLE_ENTITY,
         &[
-            "Name is too long: 51 characters, at most 50 are possible.",
+            "Name is too long: 51 characters, at most 50 are allowed.",
             &long,
             "Correct the marked fields",
         ],

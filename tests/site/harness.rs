@@ -1,4 +1,4 @@
-//! A running site for a test: the production router on a free port, with a data folder of its own.
+//! A running site for a test: the production router on a free port, with its own data folder.
 
 use std::io::Cursor;
 use std::path::PathBuf;
@@ -25,7 +25,7 @@ pub struct Site {
     pub client: Client,
     pub app: App,
     pub folder: TempDir,
-    /// Where its photos are, when that is not the folder.
+    /// The container of its photos, if they are not in the folder.
     pub container: Option<Container>,
     _stop: oneshot::Sender<()>,
 }
@@ -47,7 +47,7 @@ impl Site {
         Self::start_in(|_| {}, Some(container)).await
     }
 
-    /// Starts a site with changed settings; its photos in that container, where there is one.
+    /// Starts a site with changed settings, and with its photos in that container if there is one.
     pub async fn start_in(change: impl FnOnce(&mut Config), container: Option<Container>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut config = Config::for_test(folder.path().to_owned());
@@ -65,7 +65,7 @@ impl Site {
         site
     }
 
-    /// Starts a site over that photo store.
+    /// Starts a site with that photo store.
     pub async fn start_over(photos: Box<dyn PhotoStore>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let config = Config::for_test(folder.path().to_owned());
@@ -73,7 +73,7 @@ impl Site {
         Self::serve(App::new(config, store, photos), folder).await
     }
 
-    /// Starts a site on a store that is already there.
+    /// Starts a site on an existing store.
     pub async fn start_on(store: Box<dyn Store>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let config = Config::for_test(folder.path().to_owned());
@@ -116,7 +116,7 @@ impl Site {
         self.client.post(format!("{}{path}", self.base))
     }
 
-    /// The page at that path, which must be there.
+    /// The page at that path, which must exist.
     pub async fn page(&self, path: &str) -> String {
         let response = self.get(path).send().await.unwrap();
         assert_eq!(response.status(), StatusCode::OK, "{path}");
@@ -143,7 +143,7 @@ impl Site {
             .unwrap()
     }
 
-    /// A connection of somebody else's to the same SQLite file.
+    /// Another program's connection to the same SQLite file.
     pub async fn plain_sql(&self) -> SqlitePool {
         let file = self.folder.path().join("restaurants.sqlite3");
         SqlitePool::connect_with(SqliteConnectOptions::new().filename(file).foreign_keys(true))
@@ -159,10 +159,10 @@ impl Site {
         }
     }
 
-    /// Takes the photo store away, so that nothing can be stored or read.
-    pub async fn take_photos_away(&self) {
+    /// Makes the photo store unavailable, so that nothing can be stored or read.
+    pub async fn make_photos_unavailable(&self) {
         match &self.container {
-            // A file where the folder was: root may write anywhere, so permissions would not do.
+            // A file takes the folder's place. Permissions would not suffice, because root may write anywhere.
             None => {
                 std::fs::rename(self.photo_folder(), self.folder.path().join("photos-away")).unwrap();
                 std::fs::write(self.photo_folder(), "in the way").unwrap();
@@ -171,8 +171,8 @@ impl Site {
         }
     }
 
-    /// Gives it back.
-    pub async fn give_photos_back(&self) {
+    /// Makes the photo store available again.
+    pub async fn make_photos_available(&self) {
         match &self.container {
             None => {
                 std::fs::remove_file(self.photo_folder()).unwrap();
@@ -195,7 +195,7 @@ impl Site {
     }
 }
 
-/// Makes each of these tests, which take a [`Site`], one over either photo store.
+/// Makes two tests of each of these functions, which take a [`Site`]: one for each photo store.
 macro_rules! over_both_photo_stores {
     ($($test:ident),* $(,)?) => {
         $(mod $test {
@@ -215,7 +215,7 @@ macro_rules! over_both_photo_stores {
 }
 pub(crate) use over_both_photo_stores;
 
-/// Where a 303 goes.
+/// The target of a 303 redirect.
 pub fn location(response: &Response) -> String {
     assert_eq!(response.status(), StatusCode::SEE_OTHER);
     response.headers()[LOCATION].to_str().unwrap().to_owned()

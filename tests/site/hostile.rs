@@ -1,4 +1,4 @@
-//! Hostile input.
+//! Hostile input is refused, or shown as plain text.
 
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{StatusCode, multipart::Form};

@@ -1,35 +1,35 @@
 //! No module imports another one that imports it back, directly or through others.
 //!
-//! The rule: a module imports another when its code, tests apart, names something that is defined there; a `mod` or
-//! `pub use` line alone only passes a name on. Each file is one module, and `mod.rs` stands for its folder. The rule
-//! holds for the folders at the top as a whole as well.
+//! The rule: a module imports another when its code, except for tests, names something that is defined there; a `mod`
+//! or `pub use` line alone only passes on a name. Each file is one module, and `mod.rs` stands for its folder. The rule
+//! also holds between the folders at the top, each taken as a whole.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::Path;
 
 #[test]
-fn no_circle_of_imports_in_the_site() {
-    assert_no_circles("src");
+fn the_site_has_no_import_cycle() {
+    assert_no_cycles("src");
 }
 
 #[test]
-fn no_circle_of_imports_in_the_credential() {
-    assert_no_circles("crates/default-azure-credential/src");
+fn the_credential_has_no_import_cycle() {
+    assert_no_cycles("crates/default-azure-credential/src");
 }
 
 #[test]
-fn no_circle_of_imports_in_local_azure() {
-    assert_no_circles("crates/local-azure/src");
+fn local_azure_has_no_import_cycle() {
+    assert_no_cycles("crates/local-azure/src");
 }
 
-fn assert_no_circles(folder: &str) {
+fn assert_no_cycles(folder: &str) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     let mut files = Vec::new();
     read_folder(&folder, "", &mut files);
     assert!(files.len() > 1, "{} has no files", folder.display());
     let imports = imports(&files);
-    let circles = [circles(&imports), circles(&of_top_folders(&imports))].concat();
-    assert!(circles.is_empty(), "circles of imports:\n{}", circles.join("\n"));
+    let cycles = [cycles(&imports), cycles(&of_top_folders(&imports))].concat();
+    assert!(cycles.is_empty(), "import cycles:\n{}", cycles.join("\n"));
 }
 
 /// The name and text of each Rust file below a folder.
@@ -65,7 +65,7 @@ struct Module {
 type Imports = BTreeMap<Segments, BTreeSet<Segments>>;
 
 fn imports(files: &[(String, String)]) -> Imports {
-    // A binary is a crate of its own, which its library cannot import.
+    // A binary is a separate crate, which its library cannot import.
     let files = files.iter().filter(|(name, _)| name != "main.rs");
     let texts: BTreeMap<Segments, &str> = files
         .map(|(name, text)| (module_of_file(name), text.as_str()))
@@ -121,7 +121,7 @@ fn of_top_folders(imports: &Imports) -> Imports {
     folders
 }
 
-/// `cache/mod.rs` is `crate::cache`, `cache/page.rs` is `crate::azure::cache::page`, `lib.rs` is `crate`.
+/// `cache/mod.rs` is `crate::cache`, `cache/page.rs` is `crate::cache::page`, `lib.rs` is `crate`.
 fn module_of_file(name: &str) -> Segments {
     let name = name.strip_suffix(".rs").unwrap();
     let name = name.strip_suffix("/mod").unwrap_or(name);
@@ -147,8 +147,8 @@ fn resolve(modules: &BTreeMap<Segments, Module>, path: &[String]) -> (Segments, 
     (module, true)
 }
 
-/// The tokens of a file: words, `::`, and other characters one by one. Comments, lifetimes and the contents of texts
-/// are left out.
+/// The tokens of a file: words, `::`, and other characters one by one. Comments, lifetimes and the contents of string
+/// literals are omitted.
 fn tokens(text: &str) -> Vec<String> {
     let text: Vec<char> = text.chars().collect();
     let is_word = |at: usize| text.get(at).is_some_and(|c| c.is_alphanumeric() || *c == '_');
@@ -361,24 +361,24 @@ fn path(tokens: &[String]) -> (Segments, usize) {
     (segments, at)
 }
 
-/// For each import that is part of a circle, the shortest circle that it is in.
-fn circles(imports: &Imports) -> Vec<String> {
-    let mut circles = BTreeSet::new();
+/// For each import that is part of a cycle, the shortest cycle that contains it.
+fn cycles(imports: &Imports) -> Vec<String> {
+    let mut cycles = BTreeSet::new();
     for (from, imported) in imports {
         for to in imported {
-            if let Some(mut circle) = way(imports, to, from) {
-                let first = circle.iter().enumerate().min_by_key(|(_, module)| *module).unwrap().0;
-                circle.rotate_left(first);
-                circle.push(circle[0].clone());
-                let circle: Vec<String> = circle.iter().map(|module| module.join("::")).collect();
-                circles.insert(circle.join(" -> "));
+            if let Some(mut cycle) = way(imports, to, from) {
+                let first = cycle.iter().enumerate().min_by_key(|(_, module)| *module).unwrap().0;
+                cycle.rotate_left(first);
+                cycle.push(cycle[0].clone());
+                let cycle: Vec<String> = cycle.iter().map(|module| module.join("::")).collect();
+                cycles.insert(cycle.join(" -> "));
             }
         }
     }
-    circles.into_iter().collect()
+    cycles.into_iter().collect()
 }
 
-/// The shortest way from one module to another along imports.
+/// The shortest path from one module to another along imports.
 fn way(imports: &Imports, from: &Segments, to: &Segments) -> Option<Vec<Segments>> {
     let mut ways = VecDeque::from([vec![from.clone()]]);
     let mut seen = BTreeSet::from([from.clone()]);
@@ -397,14 +397,14 @@ fn way(imports: &Imports, from: &Segments, to: &Segments) -> Option<Vec<Segments
 }
 
 #[test]
-fn a_circle_is_found_and_what_only_looks_like_one_is_not() {
+fn a_cycle_is_found_and_harmless_imports_are_not() {
     let found = |files: &[(&str, &str)]| {
         let files: Vec<_> = files
             .iter()
             .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()))
             .collect();
         let imports = imports(&files);
-        [circles(&imports), circles(&of_top_folders(&imports))].concat()
+        [cycles(&imports), cycles(&of_top_folders(&imports))].concat()
     };
     let none: [&str; 0] = [];
     // Through a third module, a re-export, and a path without a `use` line.
@@ -425,12 +425,12 @@ fn a_circle_is_found_and_what_only_looks_like_one_is_not() {
         found(&files)[0],
         "crate::a::inner -> crate::b -> crate::c -> crate::a::inner"
     );
-    // A child may use its parent, and the parent pass on the child's names.
+    // A child may use its parent, and the parent may pass on the child's names.
     files[2].1 = "pub struct Inner; use super::Shared;";
     files[1].1 = "mod inner; pub use inner::Inner; pub struct Shared;";
     files[4].1 = "pub struct C; #[cfg(test)] mod tests { use super::*; use crate::b::B; } // crate::b::B";
     assert_eq!(found(&files), none);
-    // But not use them itself as well.
+    // But the parent may not use them itself.
     files[1].1 = "mod inner; pub use inner::Inner; pub struct Shared(Inner);";
     assert_eq!(found(&files), ["crate::a -> crate::a::inner -> crate::a"]);
     // No file imports one that imports it back, but the folder `a` and `b` do.

@@ -1,6 +1,6 @@
 //! Tests of the site through its real router over a real socket, of its store, and of its process.
 
-#![expect(clippy::unwrap_used, reason = "a test ends where something is not as it should be")]
+#![expect(clippy::unwrap_used, reason = "a test fails at the first error")]
 
 mod azure;
 mod crash;

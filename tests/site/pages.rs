@@ -316,7 +316,7 @@ async fn the_platforms_requests_are_answered() {
 }
 
 #[tokio::test]
-async fn every_file_that_a_page_names_is_there() {
+async fn every_file_that_a_page_names_exists() {
     let site = Site::start().await;
     let page = site.page("/").await;
     let files: Vec<_> = page

@@ -94,7 +94,7 @@ async fn every_format_becomes_a_jpeg_that_caches_keep(site: Site) {
 
 #[test]
 fn a_photo_is_turned_upright_and_loses_its_metadata() {
-    // The orientation, the size once the picture is upright, and a point in its red half then (EXIF 2.3, 4.6.4).
+    // The orientation; then, of the upright picture, the size and a point in the red half (EXIF 2.3, 4.6.4).
     for (orientation, size, red) in [
         (1, (400, 200), (50, 100)),
         (2, (400, 200), (350, 100)),
@@ -264,7 +264,7 @@ async fn many_photos_at_once_take_the_memory_of_one() {
     std::fs::write("/proc/self/clear_refs", "5").unwrap();
     let before = peak_memory_kib();
     for _ in 0..3 {
-        // Only two, so that none waits too long for its turn on a slow machine.
+        // Only two, so that neither waits too long for its turn on a slow machine.
         let photos = (0..2).map(|_| processor.process(sent.clone()));
         for photo in futures_util::future::join_all(photos).await {
             photo.unwrap();

@@ -38,8 +38,8 @@ async fn a_thousand_restaurants_and_a_hundred_thousand_reviews() {
     all_is_shown_once(&site, id, count, sum).await;
 }
 
-/// Every order of the list shows a thousand restaurants once each, and the pages of one of them show `count` reviews whose
-/// ratings have that sum.
+/// Asserts that every order of the list shows a thousand restaurants once each, and that the pages of one of them show
+/// `count` reviews whose ratings have that sum.
 pub async fn all_is_shown_once(site: &Site, id: i64, count: i64, sum: i64) {
     for sort in ["name", "rating", "reviews", "newest"] {
         let mut ids = Vec::new();
@@ -79,7 +79,7 @@ pub fn numbers_after<'a>(page: &'a str, word: &'a str) -> impl Iterator<Item = i
     texts.filter_map(|text| text.split('<').next()?.parse().ok())
 }
 
-/// The kept aggregates equal a recount of the reviews.
+/// Asserts that the stored aggregates equal a recount of the reviews.
 pub async fn assert_recounted(sql: &sqlx::SqlitePool) {
     let wrong: Vec<(i64,)> = sqlx::query_as(
         "select r.id from restaurants r left join (
@@ -124,7 +124,7 @@ async fn aggregates_follow_every_kind_of_change() {
 }
 
 #[tokio::test]
-async fn what_breaks_the_rules_is_refused_by_the_tables() {
+async fn the_tables_refuse_rows_that_break_the_rules() {
     let site = Site::start().await;
     site.add_restaurant("A").await;
     let sql = site.plain_sql().await;
@@ -148,7 +148,7 @@ async fn what_breaks_the_rules_is_refused_by_the_tables() {
 }
 
 #[tokio::test]
-async fn dates_in_other_forms_are_brought_into_order() {
+async fn dates_in_other_formats_are_sorted() {
     let site = Site::start().await;
     site.add_restaurant("A").await;
     let sql = site.plain_sql().await;

@@ -1,4 +1,4 @@
-//! The command: its options, how it starts, how it stops.
+//! The command: its options, its start and its stop.
 
 use std::process::{Output, Stdio};
 use std::time::Duration;
@@ -36,7 +36,7 @@ pub struct Process {
     child: Child,
     lines: Lines<BufReader<ChildStdout>>,
     pub base: String,
-    /// Its output until it listened.
+    /// The output up to the line that says where it listens.
     pub announced: String,
 }
 
@@ -47,7 +47,7 @@ impl Process {
     }
 
     pub async fn from(mut command: Command) -> Self {
-        // For the clients of the tests that ask it.
+        // For the HTTP clients of the tests.
         restaurant_review::tls::choose_provider();
         let mut child = command.env("PORT", "0").stdout(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
@@ -73,7 +73,7 @@ impl Process {
         }
     }
 
-    /// The memory that it uses now.
+    /// The memory that the process uses now.
     pub fn resident_kib(&self) -> u64 {
         let file = format!("/proc/{}/status", self.child.id().unwrap());
         let status = std::fs::read_to_string(file).unwrap();
@@ -98,7 +98,7 @@ impl Process {
         );
     }
 
-    /// Waits for its end. Returns whether it succeeded, and its output since it listened.
+    /// Waits until the process exits. Returns whether it succeeded, and its output since it listened.
     pub async fn ended(mut self) -> (bool, String) {
         let mut rest = String::new();
         while let Some(line) = self.lines.next_line().await.unwrap() {
@@ -128,11 +128,11 @@ async fn a_wrong_setting_stops_it_at_once() {
         let (ok, text) = output(arguments, &[("PORT", "eighty"), ("MAX_UPLOAD_BYTES", "12")]).await;
         assert!(!ok);
         assert!(
-            text.contains("PORT is \"eighty\", but it wants a port number from 0 to 65535."),
+            text.contains("PORT is \"eighty\", but it must be a port number from 0 to 65535."),
             "{text}"
         );
         assert!(
-            text.contains("MAX_UPLOAD_BYTES is \"12\", but it wants a number of bytes"),
+            text.contains("MAX_UPLOAD_BYTES is \"12\", but it must be a number of bytes"),
             "{text}"
         );
     }
@@ -148,7 +148,7 @@ async fn a_folder_that_cannot_be_used_is_named() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(
         folder.path().join("restaurants.sqlite3"),
-        "this is no database, it only has its name",
+        "this is not a database, it only has the name of one",
     )
     .unwrap();
     let (ok, text) = output(&["check"], &[("DATA_DIR", folder.path().to_str().unwrap())]).await;
@@ -364,7 +364,7 @@ async fn a_stop_finishes_what_is_in_flight() {
 }
 
 #[tokio::test]
-async fn a_stop_does_not_wait_for_ever() {
+async fn a_stop_waits_only_for_a_limited_time() {
     let folder = tempfile::tempdir().unwrap();
     let environment = [
         ("DATA_DIR", folder.path().to_str().unwrap()),
@@ -382,7 +382,7 @@ async fn a_stop_does_not_wait_for_ever() {
 
 /// A visitor who closes the page right after sending a review has still sent it.
 #[tokio::test]
-async fn a_change_goes_on_without_its_request() {
+async fn a_change_is_completed_without_its_request() {
     let site = Site::start().await;
     let path = site.add_restaurant("A").await;
     let photo = encoded(&red_blue(3000, 2000), image::ImageFormat::Jpeg);
@@ -392,7 +392,7 @@ async fn a_change_goes_on_without_its_request() {
     }
     site.app.changes.close();
     site.app.changes.wait().await;
-    // However far each request got: no photo lacks its review, and no review lacks its photo.
+    // However far each request got, no photo lacks its review, and no review lacks its photo.
     let page = site.page(&path).await;
     let reviews = page.matches("class=\"review\"").count();
     assert_eq!(page.matches("-thumb.jpg").count(), reviews);

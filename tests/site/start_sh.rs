@@ -45,7 +45,7 @@ fn startup(command: &str, folder: &Path, path: &str) -> Command {
 
 const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
-/// The site answers, and ends in good order when the process that was started gets SIGTERM.
+/// Asserts that the site answers, and that it stops cleanly when the process that was started gets SIGTERM.
 async fn assert_serves_and_stops(command: Command) {
     let site = Process::from(command).await;
     let health = reqwest::get(format!("{}/healthz", site.base)).await.unwrap();
@@ -60,7 +60,7 @@ async fn the_deployed_site_gets_the_signals() {
     let folder = deployed(0o755, 0o755);
     assert_serves_and_stops(startup("exec ./start.sh", folder.path(), PATH)).await;
     assert_serves_and_stops(startup("exec start.sh", folder.path(), PATH)).await;
-    // From elsewhere, and through a folder with a blank in its name.
+    // From another folder, and through a folder with a space in its name.
     let blank = folder.path().join("a b");
     std::fs::create_dir(&blank).unwrap();
     for file in ["start.sh", "restaurant-review"] {
@@ -70,7 +70,7 @@ async fn the_deployed_site_gets_the_signals() {
 }
 
 #[tokio::test]
-async fn the_memory_of_photos_is_given_back() {
+async fn the_memory_of_photos_is_freed() {
     let folder = deployed(0o755, 0o755);
     let site = Process::from(startup("exec ./start.sh", folder.path(), PATH)).await;
     let client = reqwest::Client::new();
@@ -86,7 +86,7 @@ async fn the_memory_of_photos_is_given_back() {
     let before = site.resident_kib();
     for _ in 0..3 {
         join_all((0..8).map(async |_| {
-            // On a slow machine the last ones are asked to come back.
+            // On a slow machine, the site asks the last visitors to try again.
             loop {
                 let form = review_with_photo("Ada", "5", sent.clone());
                 let upload = client.post(format!("{}/review/1", site.base)).multipart(form);
@@ -103,7 +103,7 @@ async fn the_memory_of_photos_is_given_back() {
 }
 
 #[tokio::test]
-async fn lost_run_bits_are_given_back() {
+async fn lost_execute_permission_is_restored() {
     let folder = deployed(0o644, 0o644);
     assert_serves_and_stops(startup("exec sh start.sh", folder.path(), PATH)).await;
     let mode = std::fs::metadata(folder.path().join("restaurant-review"))
@@ -123,9 +123,9 @@ fn stand_in(folder: &Path, name: &str, script: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_read_only_package_without_run_bits_is_run_from_a_copy() {
+async fn a_read_only_package_without_execute_permission_is_run_from_a_copy() {
     let folder = deployed(0o644, 0o644);
-    // Root may change any file that is not on a read-only mount, so the refusal is played.
+    // Root may change any file that is not on a read-only mount, so the refusal is simulated.
     let app = folder.path().display();
     let path = stand_in(
         folder.path(),

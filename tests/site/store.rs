@@ -43,10 +43,10 @@ impl Kind {
 /// Keeps the data of a store until the test ends.
 enum Guard {
     Folder(#[expect(dead_code, reason = "removed when it is dropped")] TempDir),
-    Database(#[expect(dead_code, reason = "tells of a failure when it is dropped")] Database),
+    Database(#[expect(dead_code, reason = "reports a failure when it is dropped")] Database),
 }
 
-/// A fresh, empty store.
+/// A new, empty store.
 async fn fresh(kind: Kind) -> (Guard, Box<dyn Store>) {
     let (guard, store): (_, Box<dyn Store>) = match kind {
         Kind::Sqlite => {
@@ -90,8 +90,8 @@ on_every_store! {
     {
         async
             a_restaurant_is_read_as_it_was_added
-            reviews_change_the_aggregates_of_their_restaurant_alone
-            a_review_of_no_restaurant_is_not_saved
+            reviews_change_the_aggregates_of_only_their_restaurant
+            a_review_of_a_missing_restaurant_is_not_saved
             a_repeated_submission_is_recognised
             concurrent_changes_are_all_counted
             a_photo_is_unclaimed_until_its_review_is_saved
@@ -102,7 +102,7 @@ on_every_store! {
             the_longest_texts_of_any_script_are_kept_and_found,
         blocking
             paging_shows_each_once_in_order
-            paging_is_not_disturbed_by_what_is_added_meanwhile
+            paging_is_not_disturbed_by_rows_added_meanwhile
     }
 }
 
@@ -147,7 +147,7 @@ async fn a_restaurant_is_read_as_it_was_added(kind: Kind) {
     assert!(store.details(RestaurantId(id.0 + 1), None).await.unwrap().is_none());
 }
 
-async fn reviews_change_the_aggregates_of_their_restaurant_alone(kind: Kind) {
+async fn reviews_change_the_aggregates_of_only_their_restaurant(kind: Kind) {
     let (_guard, store) = fresh(kind).await;
     let first = store.add_restaurant(&restaurant("First"), None).await.unwrap();
     let second = store.add_restaurant(&restaurant("Second"), None).await.unwrap();
@@ -167,7 +167,7 @@ async fn reviews_change_the_aggregates_of_their_restaurant_alone(kind: Kind) {
     );
 }
 
-async fn a_review_of_no_restaurant_is_not_saved(kind: Kind) {
+async fn a_review_of_a_missing_restaurant_is_not_saved(kind: Kind) {
     let (_guard, store) = fresh(kind).await;
     let result = store.add_review(RestaurantId(7), &review(5), None, None).await.unwrap();
     assert_eq!(result, AddedReview::NoRestaurant);
@@ -269,7 +269,7 @@ pub async fn walk(
     };
     let mut ids = Vec::new();
     if direction == Direction::Before {
-        // From the end: first walk there.
+        // From the end: go there first.
         while let Some(cursor) = store.list(&query).await.unwrap().after {
             query.from = Some((Direction::After, cursor));
         }
@@ -353,8 +353,9 @@ fn paging_shows_each_once_in_order(kind: Kind) {
 }
 
 /// While a visitor pages, others add restaurants and reviews. A restaurant whose place in the order does not change is
-/// still shown exactly once: by name and by newest every restaurant, by rating and by reviews those without a new review.
-fn paging_is_not_disturbed_by_what_is_added_meanwhile(kind: Kind) {
+/// still shown exactly once: by name and by newest, every restaurant; by rating and by reviews, those without a new
+/// review.
+fn paging_is_not_disturbed_by_rows_added_meanwhile(kind: Kind) {
     let mut runner = TestRunner::new(kind.cases());
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let change = prop_oneof![
@@ -482,7 +483,7 @@ async fn the_longest_texts_of_any_script_are_kept_and_found(kind: Kind) {
     let (_guard, store) = fresh(kind).await;
     // Letters, some of which take many bytes or decompose into several characters; then symbols.
     let characters = ["x", "é", "Ж", "각", "が", "寿", "ệ", "𐐀", "क़", "🍕", "𝅘𝅥𝅮"];
-    // And a text that does not become smaller by compression to fit into an index.
+    // And a text that cannot be compressed to fit into an index.
     let all_different: String = ('\u{20000}'..'\u{2a6d0}').step_by(97).collect();
     for characters in characters.into_iter().chain([all_different.as_str()]) {
         let fill = |length: usize| characters.chars().cycle().take(length).collect::<String>();

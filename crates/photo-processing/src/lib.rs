@@ -23,9 +23,10 @@ pub const PHOTO_SIDE: u32 = 2048;
 /// The longest side of a thumbnail, in pixels: 160 CSS pixels on a screen of double density.
 pub const THUMBNAIL_SIDE: u32 = 320;
 
-/// The most pixels that are decoded: more than phones send (50 megapixels), far fewer than a decompression bomb has.
+/// The maximum number of pixels that are decoded: more than phones send (50 megapixels), but far fewer than a
+/// decompression bomb has.
 const MAX_PIXELS: u64 = 64_000_000;
-/// The most bytes that a decoder may allocate for one photo.
+/// The maximum number of bytes that a decoder may allocate for one photo.
 const MAX_DECODER_BYTES: u64 = 320 << 20;
 /// JPEG quality of the photo (1 to 100).
 pub const PHOTO_QUALITY: u8 = 85;
@@ -47,7 +48,7 @@ pub enum PhotoError {
     /// It starts like one of them but cannot be decoded.
     #[error("This image is damaged and cannot be read. Choose another photo.")]
     Damaged,
-    /// It has more pixels than are decoded.
+    /// It has too many pixels to decode.
     #[error("This image has too many pixels. Choose one with at most 64 megapixels.")]
     TooManyPixels,
     /// Too many photos are being processed.
@@ -129,7 +130,7 @@ fn finish(decoded: Decoded) -> ProcessedPhoto {
     }
 }
 
-/// The format, by the first bytes. Name and declared type do not matter.
+/// Detects the format from the first bytes. The name and the declared type do not matter.
 fn supported_format(sent: &[u8]) -> Result<ImageFormat, PhotoError> {
     match image::guess_format(sent) {
         Ok(format @ (ImageFormat::Png | ImageFormat::Jpeg | ImageFormat::WebP)) => Ok(format),
@@ -275,10 +276,10 @@ mod tests {
     }
 
     #[test]
-    fn scaling_in_bands_is_the_scaling_of_the_whole() {
+    fn scaling_in_bands_equals_scaling_the_whole() {
         let picture = picture(900, 1100);
         let source = TypedImageRef::<U8x3>::from_buffer(900, 1100, &picture).unwrap();
-        // 1023 rows: sixteen bands, the last of them smaller; 63: not one whole band.
+        // 1023 rows: sixteen bands, the last of them smaller; 63: less than one band.
         for (side, width) in [(1023, 837), (63, 52)] {
             let mut whole = TypedImage::<U8x3>::new(width, side);
             Resizer::new().resize_typed(&source, &mut whole, &options()).unwrap();

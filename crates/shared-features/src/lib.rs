@@ -1,1 +1,1 @@
-//! Nothing but features of dependencies: see `Cargo.toml`.
+//! This crate only selects features of dependencies: see `Cargo.toml`.

@@ -1,5 +1,5 @@
 //! Explains errors of Blob Storage to the person who sets up the site: each text names the missing role or command. No
-//! text contains a token: foreign texts are quoted without their long words.
+//! text contains a token: texts from elsewhere are quoted without their long words.
 
 use std::error::Error;
 use std::fmt;
@@ -151,7 +151,7 @@ impl ContainerAddress {
         let cause = causes(error).find(|cause| !cause.is::<azure_core::Error>());
         let cause = without_secrets(&chain(cause.unwrap_or(error)));
         let host = self.account_url.host_str().unwrap_or_default();
-        // The HTTP client passes on the causes from the resolver and the TLS library as texts.
+        // The HTTP client passes on the causes from the resolver and the TLS library as text.
         if cause.contains("dns error") {
             self.error(format_args!(
                 "the name {host} cannot be resolved. Is STORAGE_ACCOUNT_NAME right (az storage account list --query \
@@ -211,7 +211,7 @@ fn causes(error: &azure_core::Error) -> impl Iterator<Item = &(dyn Error + 'stat
     std::iter::successors(Some(error as &(dyn Error + 'static)), |error| (*error).source())
 }
 
-/// A foreign text in one line. A token is one long word of letters and digits, so long words are removed.
+/// A text from elsewhere, in one line. A token is one long word of letters and digits, so long words are removed.
 fn without_secrets(text: &str) -> String {
     /// Longer than any code, request id or host name.
     const LONGEST: usize = 80;
@@ -224,8 +224,8 @@ fn without_secrets(text: &str) -> String {
     words.collect::<Vec<_>>().join(" ")
 }
 
-/// A credential that marks its errors, so that they can be told from those of the service. The SDK does not retry them;
-/// the credentials do so themselves.
+/// A credential that marks its errors, so that they can be distinguished from those of the service. The SDK does not
+/// retry them; the credentials do so themselves.
 #[derive(Debug)]
 pub(super) struct MarkedCredential(pub(super) Arc<dyn TokenCredential>);
 

@@ -1,4 +1,4 @@
-//! The store against a service that answers as the test says; the real one is in `tests/site/azure/blobs.rs`.
+//! Tests of the store with a scripted service; those with a real one are in `tests/site/azure/blobs.rs`.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -30,7 +30,7 @@ impl TokenCredential for FixedToken {
 
 type Answer = Box<dyn Fn(usize, &Request) -> Option<azure_core::Result<AsyncRawResponse>> + Send + Sync>;
 
-/// Answers the nth request as it is told; `None`: never.
+/// Answers the nth request as the test specifies. `None` means never.
 struct Script {
     asked: AtomicUsize,
     answer: Answer,
@@ -149,7 +149,7 @@ async fn every_refusal_names_the_command_that_helps() {
 
 #[tokio::test(start_paused = true)]
 async fn no_text_holds_a_token() {
-    // A service, or a proxy, that says what it was sent.
+    // A service, or a proxy, that echoes what it was sent.
     let echo = || {
         let more = format!(
             "<AuthenticationErrorDetail>Not good: Bearer {TOKEN}, sorry</AuthenticationErrorDetail><X>{TOKEN}</X>"
@@ -172,7 +172,7 @@ async fn no_text_holds_a_token() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_cannot_be_reached_says_why() {
+async fn the_error_says_why_the_service_cannot_be_reached() {
     let connect = |cause: &'static str| {
         move || {
             let cause = std::io::Error::other(cause);
@@ -200,7 +200,7 @@ async fn what_cannot_be_reached_says_why() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failing_service_is_asked_three_times() {
+async fn a_failing_service_is_called_three_times() {
     let (store, script) = store(|_, _| Some(Ok(refusal(503, "ServerBusy", ""))));
     let begun = Instant::now();
     store.ready().await.unwrap_err();
@@ -209,7 +209,7 @@ async fn a_failing_service_is_asked_three_times() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_silent_service_is_given_up() {
+async fn a_call_to_a_silent_service_times_out() {
     let (store, _) = store(|_, _| None);
     let name = PhotoName::random();
     for call in 0..4 {
@@ -226,7 +226,7 @@ async fn a_silent_service_is_given_up() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_photo_that_stalls_ends() {
+async fn a_stalled_download_ends() {
     let (store, _) = store(|_, _| {
         let mut headers = Headers::new();
         headers.insert("content-length", "1000");
@@ -263,7 +263,7 @@ async fn an_upload_whose_answer_was_lost_is_stored_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_not_there_is_no_error() {
+async fn a_missing_photo_is_not_an_error() {
     let (missing, _) = store(|_, _| Some(Ok(refusal(404, "BlobNotFound", ""))));
     assert!(missing.get(&PhotoName::random()).await.unwrap().is_none());
     missing.delete(&PhotoName::random()).await.unwrap();
@@ -273,7 +273,7 @@ async fn what_is_not_there_is_no_error() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_token_that_is_refused_is_told_from_a_blob_that_is_refused() {
+async fn a_refused_token_is_distinguished_from_a_refused_blob() {
     #[derive(Debug)]
     struct NoIdentity(AtomicUsize);
     #[async_trait]
@@ -309,6 +309,6 @@ async fn a_token_that_is_refused_is_told_from_a_blob_that_is_refused() {
     assert_eq!(
         credential.0.load(Ordering::Relaxed),
         1,
-        "credentials repeat by themselves"
+        "credentials retry by themselves"
     );
 }

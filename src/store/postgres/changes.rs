@@ -15,15 +15,15 @@ use crate::model::RestaurantId;
 use crate::store::{Change, Changes, StoreError};
 
 const CHANNEL: &str = "restaurant_review_changes";
-/// How often the listener pings the server. Far less than the lease of the page cache, so that one late answer does no
-/// harm.
+/// How often the listener pings the server. Far less than the lease of the page cache, so that one late answer is
+/// harmless.
 const PING_PERIOD: Duration = Duration::from_secs(1);
 
 pub(super) struct Listener {
     connection: PgListener,
     opened: Instant,
     next_ping: Instant,
-    /// When the last ping was sent, once it is answered: every change that was committed earlier has arrived.
+    /// When the last answered ping was sent: every change that was committed earlier has arrived.
     heard_until: Option<Instant>,
 }
 
@@ -42,8 +42,8 @@ impl Listener {
     }
 }
 
-/// Checks that notifications reach the listener. Behind a pooler that shares connections by transaction (`PgBouncer` on
-/// port 6432) they do not, without any error.
+/// Checks that notifications reach the listener. A pooler that shares connections by transaction (`PgBouncer` on port
+/// 6432) does not deliver them, and reports no error.
 async fn check_delivery(pool: &Pool, listener: &mut PgListener) -> Result<(), StoreError> {
     let sent = format!("test {}", Uuid::new_v4());
     let mut connection = pool.get_pinged().await?;
@@ -51,11 +51,11 @@ async fn check_delivery(pool: &Pool, listener: &mut PgListener) -> Result<(), St
         .fetch_one(&mut *connection)
         .await?;
     connection.release();
-    let heard = async {
+    let delivered = async {
         while listener.try_recv().await?.ok_or(connection_lost())?.payload() != sent {}
         Ok(())
     };
-    timeout(TIME_LIMIT, heard).await.unwrap_or_else(|_| {
+    timeout(TIME_LIMIT, delivered).await.unwrap_or_else(|_| {
         let why = "a notification did not arrive; a pooler that shares connections by transaction does not deliver any";
         Err(StoreError::Unavailable(sqlx::Error::Configuration(why.into())))
     })

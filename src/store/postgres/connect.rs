@@ -21,7 +21,7 @@ pub(super) const LIFETIME: Duration = Duration::from_mins(30);
 /// The secret with which each connection signs in.
 #[derive(Clone)]
 pub enum SignIn {
-    /// The password of the settings.
+    /// The password from the settings.
     Password,
     /// An Entra token in place of the password.
     Token(Arc<KeptToken>),
@@ -86,12 +86,12 @@ impl Connector {
 }
 
 async fn connect_with(options: PgConnectOptions) -> sqlx::Result<PgConnection> {
-    // Boxed: TLS makes the future large, and most requests that carry it find an open connection.
+    // Boxed: TLS makes the future large, and most requests that carry it use a connection that is already open.
     with_time_limit(Box::pin(async move { options.connect().await })).await
 }
 
-/// A listener takes its connection from a pool, so it gets a pool of one. It does not reconnect by itself: it would miss
-/// the notifications of the time between.
+/// A listener takes its connection from a pool, so it gets a pool of one. It does not reconnect by itself: it would
+/// miss the notifications sent in between.
 async fn listen_with(options: PgConnectOptions) -> sqlx::Result<PgListener> {
     let pool = PgPoolOptions::new()
         .max_connections(1)
@@ -126,12 +126,12 @@ fn options(config: &DatabaseConfig) -> PgConnectOptions {
         .password(config.password.as_ref().map_or("", Secret::expose))
         .ssl_mode(config.ssl_mode)
         .application_name("restaurant-review")
-        // The log line of the request tells of slow and failed statements.
+        // The log line of the request reports slow and failed statements.
         .disable_statement_logging()
         .options([
             ("statement_timeout", "10s"),
-            // The tables are mostly in memory. With the default of 4, PostgreSQL sorts small tables instead of reading an
-            // index in its order, which costs a third more for the page of a restaurant with 20 reviews.
+            // The tables are mostly in memory. With the default of 4, PostgreSQL sorts small tables instead of reading
+            // an index in its order, which costs a third more for the page of a restaurant with 20 reviews.
             ("random_page_cost", "1"),
         ]);
     match &config.root_certificates {

@@ -1,6 +1,6 @@
 //! A restaurant with one page of its reviews.
 //!
-//! One statement reads both, hence from one snapshot: the numbers on the page agree with its reviews.
+//! One statement reads both from one snapshot, so the numbers on the page agree with its reviews.
 
 use sqlx::PgConnection;
 use time::OffsetDateTime;
@@ -26,7 +26,7 @@ struct Row {
     image_name: Option<String>,
 }
 
-/// Reads the restaurant, and a page of its reviews and one more in the direction of reading. `None` if the restaurant
+/// Reads the restaurant, and a page of its reviews plus one more in the direction of reading. `None` if the restaurant
 /// does not exist.
 pub(super) async fn page(
     connection: &mut PgConnection,

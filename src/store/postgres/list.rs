@@ -1,12 +1,12 @@
 //! The list of restaurants: one query for each order and direction, with and without a search.
 //!
 //! PostgreSQL plans the queries without a search once per connection: `(select ...)` hides the cursor from the planner,
-//! so that it sees no reason to plan again for other values. Planning takes longer than reading the page.
+//! so that it does not plan again for other values. Planning takes longer than reading the page.
 //!
-//! It plans a search for its words (see `search_query` in the migration): for common words, it reads the index of the
-//! order until it has found a page; for rare words, it sorts all restaurants that have them. It knows how common a word
-//! is from its statistics, which need at least 100 different common words. By name, it finds the page in the index alone,
-//! which has the words, and reads the rows afterwards.
+//! It plans each search for its words (see `search_query` in the migration): for common words, it reads the index of
+//! the order until it has found a page; for rare words, it sorts all restaurants that have them. It knows how common a
+//! word is from its statistics, which need at least 100 different common words. In the order of names, it finds the
+//! page in the index alone, which includes the words, and then reads the rows.
 
 use sqlx::PgConnection;
 
@@ -21,7 +21,7 @@ macro_rules! rows {
     };
 }
 
-/// Reads a page and one row more, in the direction of reading.
+/// Reads a page and one more row, in the direction of reading.
 pub(super) async fn page(connection: &mut PgConnection, query: &ListQuery) -> sqlx::Result<Vec<ListRow>> {
     let (direction, cursor) = match &query.from {
         Some((direction, cursor)) => (*direction, cursor),

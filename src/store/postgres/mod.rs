@@ -42,8 +42,8 @@ pub struct PostgresStore {
 }
 
 impl PostgresStore {
-    /// The store that the settings name. Opens no connection yet, so that the site can answer requests before the database
-    /// can.
+    /// The store that the settings name. Opens no connection yet, so that the site can answer requests before the
+    /// database can.
     pub fn open(config: &DatabaseConfig, sign_in: SignIn) -> Result<Self, StoreError> {
         let how = match sign_in {
             SignIn::Password => "a password",
@@ -64,7 +64,7 @@ impl PostgresStore {
         })
     }
 
-    /// Adds the missing grant to the error of a connection that failed for want of a privilege.
+    /// Adds the missing grant to the error of a connection that failed because a privilege is missing.
     fn name_connect_grant(&self, error: StoreError) -> StoreError {
         match error {
             StoreError::Unavailable(source) if is_missing_privilege(&source) => StoreError::MissingGrant {
@@ -75,7 +75,7 @@ impl PostgresStore {
         }
     }
 
-    /// Adds the missing grant to the error of a migration that failed for want of a privilege.
+    /// Adds the missing grant to the error of a migration that failed because a privilege is missing.
     async fn name_schema_grant(&self, error: StoreError, connection: &mut PgConnection) -> StoreError {
         let source = match error {
             StoreError::Unavailable(source) if is_missing_privilege(&source) => source,
@@ -335,7 +335,8 @@ async fn add_reviews(
     Ok(())
 }
 
-/// Whether the error is `insufficient_privilege`, or `invalid_schema_name`, which a role gets that may use no schema.
+/// Whether the error is `insufficient_privilege`, or `invalid_schema_name`, which a role gets if it may not use any
+/// schema.
 fn is_missing_privilege(error: &sqlx::Error) -> bool {
     let code = error.as_database_error().and_then(DatabaseError::code);
     matches!(code.as_deref(), Some("42501" | "3F000"))

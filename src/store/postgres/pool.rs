@@ -1,7 +1,7 @@
 //! The connections that requests share.
 //!
-//! sqlx's own pool pings the server whenever a connection is taken and whenever it is returned: two round trips more for
-//! a page that needs one.
+//! sqlx's own pool pings the server whenever a connection is taken and whenever it is returned: two extra round trips
+//! for a page that needs one.
 
 use std::ops::{Deref, DerefMut};
 use std::time::{Duration, Instant};
@@ -36,7 +36,7 @@ impl Pool {
         Self(pool.expect("a pool with a time limit has a runtime"))
     }
 
-    /// Opens the connections of the pool, and others beside it.
+    /// Opens the connections of the pool, and others outside it.
     pub(super) fn connector(&self) -> &Connector {
         self.0.manager()
     }

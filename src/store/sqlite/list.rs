@@ -4,7 +4,7 @@
 
 use crate::model::{Direction, Search, Sort};
 
-/// The query that reads a page, and one row more, in that direction from a cursor.
+/// The query that reads a page and one more row, in that direction from a cursor.
 pub(super) fn sql(sort: Sort, direction: Direction) -> &'static str {
     use Direction::{After, Before};
     match (sort, direction) {

@@ -47,7 +47,7 @@ async fn a_blob_has_a_type_and_never_changes() {
         let stored = photos.get(name).await.unwrap().unwrap();
         assert_eq!(stored.length, content.len() as u64);
         let body = axum::body::to_bytes(stored.body, usize::MAX).await.unwrap();
-        assert_eq!(body, content, "the first content of a name stays");
+        assert_eq!(body, content, "the first content under a name remains");
         let blob = container
             .client
             .blob_client(name.as_str())
@@ -66,7 +66,7 @@ async fn a_blob_has_a_type_and_never_changes() {
 }
 
 #[tokio::test]
-async fn only_the_site_reads_a_private_container() {
+async fn only_the_site_can_read_a_private_container() {
     let site = Site::start_on_blobs().await;
     let container = site.container.as_ref().unwrap();
     let path = site.add_restaurant("A").await;
@@ -242,7 +242,7 @@ async fn a_large_photo_is_streamed() {
 }
 
 #[tokio::test]
-async fn a_base_url_leads_browsers_to_the_photos_themselves() {
+async fn with_a_base_url_browsers_load_photos_directly() {
     let container = Container::new(&shared().await).await;
     let base = "https://photos.example.com:8443/restaurant/";
     let direct = |config: &mut Config| config.storage.as_mut().unwrap().photos_base_url = Some(base.parse().unwrap());

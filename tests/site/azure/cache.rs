@@ -110,7 +110,7 @@ fn form_id(page: &str) -> String {
 }
 
 #[tokio::test]
-async fn every_visitor_is_sent_the_same_kept_page_once_until_it_changes() {
+async fn every_visitor_gets_the_same_kept_page_once_until_it_changes() {
     let (_database, sites) = instances(1).await;
     let site = &sites[0];
     let path = site.add_restaurant("Ada's").await;
@@ -148,7 +148,7 @@ async fn every_visitor_is_sent_the_same_kept_page_once_until_it_changes() {
 }
 
 #[tokio::test]
-async fn a_page_that_was_kept_for_head_is_whole_for_get() {
+async fn a_page_that_was_kept_for_head_is_complete_for_get() {
     let (_database, sites) = instances(1).await;
     let site = &sites[0];
     let path = site.add_restaurant("Ada's").await;
@@ -160,7 +160,7 @@ async fn a_page_that_was_kept_for_head_is_whole_for_get() {
     assert!(site.page(&path).await.contains("Ada&#39;s"));
 }
 
-/// Two visitors who get one kept page send the same form id. Their reviews are taken for one only if they typed
+/// Two visitors who get one kept page send the same form id. Their reviews are treated as one only if they typed
 /// exactly the same, and only until the page changes.
 #[tokio::test]
 async fn a_review_is_recognised_by_the_rendering_and_its_contents() {
@@ -182,7 +182,7 @@ async fn a_review_is_recognised_by_the_rendering_and_its_contents() {
     assert_eq!(
         send(&first, "Dolores").await,
         2,
-        "another visitor of the same rendering"
+        "another visitor with the same rendering"
     );
     let second = form_id(&site.page(&path).await);
     assert_ne!(first, second);
@@ -283,7 +283,7 @@ async fn no_page_is_ever_stale_on_two_instances() {
                         if !has_cookies {
                             visitor.cookies.clear();
                         }
-                        // The second time without the notice.
+                        // The second page is without the notice.
                         for _ in 0..2 {
                             let page = visitor.get(site, &path).await;
                             assert!(
@@ -328,7 +328,7 @@ async fn no_page_is_ever_stale_on_two_instances() {
     }
 }
 
-/// The server process for the connection on which a site hears of changes.
+/// The server process for the connection on which a site receives notifications.
 async fn listening_backend(database: &Database) -> String {
     let mut admin = database
         .cloud
@@ -355,7 +355,7 @@ fn signal(signal: &str, process: &str) {
 
 /// The connection is open, but nothing arrives, as when a cable is cut.
 #[tokio::test]
-async fn an_instance_that_hears_nothing_stops_using_its_pages() {
+async fn an_instance_that_receives_nothing_stops_using_its_pages() {
     let (database, sites) = instances(1).await;
     let site = &sites[0];
     let path = site.add_restaurant("Ada's").await;
@@ -391,7 +391,7 @@ async fn an_instance_that_hears_nothing_stops_using_its_pages() {
 }
 
 #[tokio::test]
-async fn a_lost_connection_switches_off_until_it_is_back() {
+async fn a_lost_connection_turns_the_cache_off_until_it_is_back() {
     let (database, sites) = instances(1).await;
     let site = &sites[0];
     let path = site.add_restaurant("Ada's").await;
@@ -400,7 +400,7 @@ async fn a_lost_connection_switches_off_until_it_is_back() {
         site.page(&path).await;
         let backend = listening_backend(&database).await;
         database.admin(&format!("select pg_terminate_backend({backend})")).await;
-        // The site may not have heard of this change.
+        // The site may have missed this change.
         let change = format!("update restaurants set description = 'Round {round}' where id = 1");
         sql.execute(sqlx::AssertSqlSafe(change)).await.unwrap();
         let shown = format!("Round {round}");

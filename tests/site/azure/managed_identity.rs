@@ -44,7 +44,7 @@ async fn the_sites_credential_gets_a_token() {
 }
 
 #[tokio::test]
-async fn the_sites_credential_is_told_of_an_identity_that_is_not_assigned() {
+async fn an_identity_that_is_not_assigned_is_reported() {
     let cloud = Cloud::start();
     let mut variables = cloud.environment();
     variables[2].1 = "33333333-3333-3333-3333-333333333333".to_owned();
@@ -57,7 +57,7 @@ async fn the_sites_credential_is_told_of_an_identity_that_is_not_assigned() {
 }
 
 #[tokio::test]
-#[ignore = "a part of other tests, which run it in a process of its own: variables are read from there"]
+#[ignore = "other tests run it in a separate process, because it reads the environment variables of its process"]
 async fn child() {
     let credential = DefaultAzureCredential::new().unwrap();
     match credential

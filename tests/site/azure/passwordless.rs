@@ -16,7 +16,7 @@ fn photo() -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn the_whole_way_without_a_password() {
+async fn the_site_works_without_a_password() {
     let azure = Resources::start().await;
     let environment = azure.environment().await;
     let (ok, text) = check(&environment).await;
@@ -47,13 +47,13 @@ async fn the_whole_way_without_a_password() {
     let jpeg = image::load_from_memory(&sent.bytes().await.unwrap()).unwrap();
     assert_eq!((jpeg.width(), jpeg.height()), (400, 300));
     assert!(site.page("/").await.contains("-thumb.jpg"));
-    // Another instance, which knows nothing but the settings, shows the same.
+    // Another instance, which has only the settings, shows the same.
     let second = azure.site().await;
     second.ready().await;
     assert_eq!(second.page("/").await, site.page("/").await);
 
     let cloud = &azure.cloud;
-    assert_eq!(cloud.tokens().len(), 2, "a token for each service was asked for");
+    assert_eq!(cloud.tokens().len(), 2, "one token for each service was requested");
     let errors = site.page("/healthz").await + &site.get("/nope").await.text().await.unwrap();
     let readiness = site.readiness(StatusCode::OK, "ready").await;
     let (database, photos) = (azure.postgres().await.log(), azure.blob_storage().await.log());
@@ -71,13 +71,14 @@ async fn the_whole_way_without_a_password() {
     }
 }
 
-/// Seconds for which [`tokens_that_live_twenty_seconds`] goes on; `PASSWORDLESS_SECONDS` for longer.
+/// How many seconds [`no_request_fails_while_tokens_live_twenty_seconds`] runs. Set `PASSWORDLESS_SECONDS` to change
+/// it.
 fn seconds() -> u64 {
     std::env::var("PASSWORDLESS_SECONDS").map_or(65, |seconds| seconds.parse().unwrap())
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn tokens_that_live_twenty_seconds() {
+async fn no_request_fails_while_tokens_live_twenty_seconds() {
     let azure = Resources::start().await;
     azure.set_token_lifetime(Duration::from_secs(20));
     let site = azure.site().await;
@@ -87,7 +88,7 @@ async fn tokens_that_live_twenty_seconds() {
     let begun = Instant::now();
     let (mut requests, mut reviews) = (0, 0);
     while begun.elapsed() < Duration::from_secs(seconds()) {
-        // Many at once want connections, and every third round a photo wants a token of its own.
+        // Many requests need connections at once, and in every third round a photo needs a token for Blob Storage.
         let pages = (0..12).map(|_| site.get("/"));
         for response in futures_util::future::join_all(pages).await {
             assert_eq!(response.status(), StatusCode::OK, "{}", site.log());
@@ -119,7 +120,7 @@ async fn tokens_that_live_twenty_seconds() {
         begun.elapsed().as_secs(),
         verdicts.len(),
     );
-    // At most the last thousand are remembered.
+    // Only the last thousand are recorded.
     assert!(
         u64::try_from(verdicts.len()).unwrap() > (seconds() / 2).min(999),
         "connections were opened all the time"
@@ -136,7 +137,7 @@ async fn the_last_token_is_used_while_no_new_one_is_available() {
     site.ready().await;
     let path = site.add_restaurant().await;
     azure.cloud.identity_endpoints().stop();
-    // A refresh fails; the site goes on, and says so.
+    // A refresh fails. The site keeps working, and reports it.
     let text = site.readiness(StatusCode::OK, "warning").await;
     assert!(text.contains("the token cannot be refreshed"), "{text}");
     assert_eq!(location(&site.review(&path, review("Ada", "5", "")).await), path);
@@ -145,9 +146,9 @@ async fn the_last_token_is_used_while_no_new_one_is_available() {
         "{}",
         site.log()
     );
-    // With the endpoint the warning goes, without a restart.
+    // When the endpoint is back, the warning disappears without a restart.
     azure.cloud.identity_endpoints().start_again().unwrap();
-    patiently("the warning goes", async || {
+    patiently("the warning disappears", async || {
         let text = site.get("/readyz").await.text().await.unwrap();
         (!text.contains("warning")).then_some(())
     })
@@ -158,27 +159,27 @@ async fn the_last_token_is_used_while_no_new_one_is_available() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_database_that_restarts_under_load() {
-    database_away("restarted", Postgres::stop).await;
+async fn the_site_recovers_when_the_database_restarts_under_load() {
+    interrupt_database("restarted", Postgres::stop).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_database_that_is_killed_under_load() {
-    database_away("killed", Postgres::kill).await;
+async fn the_site_recovers_when_the_database_is_killed_under_load() {
+    interrupt_database("killed", Postgres::kill).await;
 }
 
-/// Takes the database away in the middle of posts, and brings it back a little later.
-async fn database_away(how: &str, take_away: fn(&Postgres)) {
+/// Stops the database in the middle of posts, and starts it again a little later.
+async fn interrupt_database(how: &str, interrupt: fn(&Postgres)) {
     let azure = Resources::start().await;
     let site = azure.site().await;
     site.ready().await;
     let path = site.add_restaurant().await;
 
-    let (mut saved, mut away) = (0, 0);
+    let (mut saved, mut failed) = (0, 0);
     let mut downtime = None;
     for round in 0..45 {
         if round == 15 {
-            take_away(azure.postgres().await);
+            interrupt(azure.postgres().await);
         }
         if round == 18 {
             azure.postgres().await.start_again().await.unwrap();
@@ -197,7 +198,7 @@ async fn database_away(how: &str, take_away: fn(&Postgres)) {
                     }
                 }
                 StatusCode::SERVICE_UNAVAILABLE => {
-                    away += 1;
+                    failed += 1;
                     let page = response.text().await.unwrap();
                     assert!(
                         page.contains("Typed name") && page.contains("could not save it just now"),
@@ -208,9 +209,9 @@ async fn database_away(how: &str, take_away: fn(&Postgres)) {
             }
         }
     }
-    assert!(away > 0 && saved >= 4 * 30, "{saved} saved, {away} not");
+    assert!(failed > 0 && saved >= 4 * 30, "{saved} saved, {failed} not");
     site.ready().await;
-    // What the site said was saved is there, and no more than that and what was being sent as it went away.
+    // Every review that the site confirmed is there. Reviews in flight when the database stopped may be there too.
     let page = site.page(&path).await;
     let count: usize = page
         .split("4.0 (")
@@ -222,8 +223,8 @@ async fn database_away(how: &str, take_away: fn(&Postgres)) {
         .parse()
         .unwrap();
     assert!(
-        (saved..=saved + away).contains(&count),
-        "{saved} saved, {away} not, {count} there"
+        (saved..=saved + failed).contains(&count),
+        "{saved} saved, {failed} not, {count} there"
     );
     let (cause, health) = (site.log(), site.get("/healthz").await.status());
     assert!(
@@ -235,7 +236,7 @@ async fn database_away(how: &str, take_away: fn(&Postgres)) {
 }
 
 #[tokio::test]
-async fn a_storage_that_is_away_for_a_while() {
+async fn the_site_recovers_when_blob_storage_stops_for_a_while() {
     let azure = Resources::start().await;
     let site = azure.site().await;
     site.ready().await;
@@ -257,7 +258,7 @@ async fn a_storage_that_is_away_for_a_while() {
     assert_eq!(
         location(&site.review(&path, review("Bob", "3", "")).await),
         path,
-        "what needs no photo goes on"
+        "a review without a photo is saved"
     );
 
     azure.blob_storage().await.start_again().unwrap();
@@ -276,7 +277,7 @@ async fn a_storage_that_is_away_for_a_while() {
     azure.cloud.assert_no_secret_in(&site.log());
 }
 
-/// As after a change of roles: the server refuses the token that the site has.
+/// The server refuses the token that the site has, as after a change of roles.
 #[tokio::test]
 async fn a_refused_token_is_replaced_at_once() {
     let azure = Resources::start().await;
@@ -288,13 +289,13 @@ async fn a_refused_token_is_replaced_at_once() {
     azure.database.bind_role(&Uuid::new_v4().to_string()).await;
     azure.database.end_connections().await;
     assert_eq!(site.get("/").await.status(), StatusCode::SERVICE_UNAVAILABLE);
-    assert_eq!(endpoints.requests(), before + 1, "one newer token was asked for");
+    assert_eq!(endpoints.requests(), before + 1, "one newer token was requested");
     assert!(
         site.log().contains("the server refused the token; fetching another"),
         "{}",
         site.log()
     );
-    // It does not help yet, and the identity endpoint is not asked again and again.
+    // The newer token is refused too, and the identity endpoint is not called again and again.
     for _ in 0..5 {
         assert_eq!(site.get("/").await.status(), StatusCode::SERVICE_UNAVAILABLE);
     }
@@ -307,9 +308,9 @@ async fn a_refused_token_is_replaced_at_once() {
     azure.cloud.assert_no_secret_in(&site.log());
 }
 
-/// The same binary on a server of one's own: a password, and photos in a folder.
+/// The same binary with a local server: a password, and photos in a folder.
 #[tokio::test]
-async fn a_local_server_with_a_password() {
+async fn the_site_works_with_a_local_server_and_a_password() {
     let database = Database::with_password(&shared().await).await;
     let folder = tempfile::tempdir().unwrap();
     let environment = [
@@ -352,7 +353,7 @@ async fn each_wrong_setting_is_named() {
 
     // The authority of both services is in SSL_CERT_FILE too, whose certificates are trusted for PostgreSQL as well.
     let without_authority = with(environment.clone(), "SSL_CERT_FILE", &stranger_file);
-    // Each: the setting, its wrong value, and what the log and `check` say of it.
+    // Each: the setting, its wrong value, and what the log and `check` say about it.
     for (environment, name, value, named) in [
         (
             &environment,
@@ -377,7 +378,7 @@ async fn each_wrong_setting_is_named() {
         assert_eq!(page.status(), StatusCode::SERVICE_UNAVAILABLE, "{name}");
         assert!(
             page.headers().contains_key("refresh"),
-            "{name}: the page asks again by itself"
+            "{name}: the page reloads by itself"
         );
         let page = page.text().await.unwrap();
         assert!(
@@ -406,7 +407,7 @@ async fn each_wrong_setting_is_named() {
     }
 
     let database = &azure.database;
-    // A role that may not create tables: the log has the command that lets it.
+    // If the role may not create tables, the log has the command that lets it.
     database
         .admin(&format!(
             "revoke create on schema public from \"{}\"",
@@ -423,7 +424,7 @@ async fn each_wrong_setting_is_named() {
         log.contains(&grant.replace("\\\"", "\"")).then_some(())
     })
     .await;
-    // Once it may, the site comes up by itself.
+    // Once the role may create tables, the site becomes ready by itself.
     database
         .admin(&format!(
             "grant create on schema public to \"{}\"",

@@ -1,5 +1,5 @@
-//! How PostgreSQL answers the site on a big set of data: by its indexes, and with work that does not grow with the
-//! set. The server's own module `auto_explain` logs the plan of each statement.
+//! How PostgreSQL answers the site with a large amount of data: through its indexes, and with work that does not grow
+//! with the data. The server's own module `auto_explain` logs the plan of each statement.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ use crate::rig::Database;
 /// Pages of 8 kB that a page of the list may touch: for each of 51 restaurants its row, and the few levels of the
 /// index that leads to its cover.
 const LIST_BUFFERS: u64 = 400;
-/// The same for a search, which reads either the order until it has found 51 matches or all matches.
+/// The same for a search, which reads either the index of the order until it has found 51 matches, or all matches.
 const SEARCH_BUFFERS: u64 = 3000;
 /// The same for a restaurant's page: its row and 21 reviews.
 const DETAILS_BUFFERS: u64 = 60;
@@ -21,7 +21,7 @@ const DETAILS_BUFFERS: u64 = 60;
 const REVIEW_BUFFERS: u64 = 120;
 
 #[tokio::test]
-async fn no_page_and_no_review_costs_more_on_a_big_set() {
+async fn no_page_and_no_review_costs_more_with_more_data() {
     let (database, site) = on_postgres().await;
     fill(&database).await;
     explain_all(&database).await;
@@ -43,9 +43,9 @@ async fn no_page_and_no_review_costs_more_on_a_big_set() {
         let texts = plans.iter().map(|plan| plan.statement.as_str());
         texts.filter(|text| text.contains(what)).collect()
     };
-    // In 4 orders and either direction, with and without a search.
+    // In 4 orders and both directions, with and without a search.
     assert_eq!(statements("limit 51").len(), 4 * 2 * 2);
-    // In either direction.
+    // In both directions.
     assert_eq!(statements("limit 21").len(), 2);
     assert_eq!(statements("insert into reviews").len(), 1);
     assert!(!statements("update restaurants").is_empty());
@@ -68,8 +68,8 @@ async fn no_page_and_no_review_costs_more_on_a_big_set() {
     }
 }
 
-/// 20,000 restaurants with 200,000 reviews, of which one has 5,000. There are 200 streets: PostgreSQL estimates how common
-/// the beginning of a word is only if it knows at least 100 common words.
+/// 20,000 restaurants with 200,000 reviews, of which one has 5,000. There are 200 streets: PostgreSQL estimates how
+/// common the beginning of a word is only if it knows at least 100 common words.
 async fn fill(database: &Database) {
     let mut sql = database.plain_sql().await;
     sql.execute(
@@ -100,7 +100,7 @@ async fn fill(database: &Database) {
     database.admin("vacuum analyze").await;
 }
 
-/// Lets the server log, for every statement of new connections, how it was answered.
+/// Makes the server log the plan of every statement on new connections.
 async fn explain_all(database: &Database) {
     for (name, value) in [
         ("session_preload_libraries", "auto_explain"),
@@ -176,10 +176,10 @@ struct Plan {
     buffers: u64,
 }
 
-/// What the server logged of this database's statements.
+/// The plans that the server logged for this database's statements.
 async fn plans(database: &Database) -> Vec<Plan> {
     let log = database.cloud.postgres().await.log();
-    // An entry begins with its time, and goes on in lines that begin with a tab.
+    // An entry begins with its time, and continues in lines that begin with a tab.
     let log = log.replace("\n\t", "\t");
     let own = format!("@{} ", database.config.name);
     let entries = log.lines().filter(|entry| entry.contains(&own));
@@ -188,7 +188,7 @@ async fn plans(database: &Database) -> Vec<Plan> {
         .map(|(_, text)| {
             let text = text.replace('\t', "\n");
             let statement = text.split("  (cost=").next().unwrap().to_owned();
-            // The first count is that of the whole.
+            // The first count is that of the whole statement.
             let counts = text.split_once("Buffers: shared ").map_or("", |(_, rest)| rest);
             let counts = counts.lines().next().unwrap_or_default();
             let number = |kind| {

@@ -1,4 +1,4 @@
-//! PostgreSQL in unusual states: changed by plain SQL, not migrated, without a privilege, away.
+//! PostgreSQL in unusual states: changed by plain SQL, not migrated, without a privilege, unavailable.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -25,7 +25,7 @@ pub fn store(config: &DatabaseConfig) -> PostgresStore {
     PostgresStore::open(config, SignIn::Password).unwrap()
 }
 
-/// A site on a fresh database.
+/// A site on a new database.
 pub async fn on_postgres() -> (Database, Site) {
     let database = Database::with_password(&shared().await).await;
     let store = store(&database.config);
@@ -73,7 +73,7 @@ async fn a_thousand_restaurants_and_a_hundred_thousand_reviews() {
     all_is_shown_once(&site, id, count, sum).await;
 }
 
-/// The kept aggregates equal a recount of the reviews.
+/// Asserts that the stored aggregates equal a recount of the reviews.
 async fn assert_recounted(sql: &mut PgConnection) {
     let wrong: Vec<(i64,)> = sqlx::query_as(
         "select r.id from restaurants r left join (
@@ -130,7 +130,7 @@ async fn aggregates_follow_every_kind_of_change() {
 }
 
 #[tokio::test]
-async fn what_breaks_the_rules_is_refused_by_the_tables() {
+async fn the_tables_refuse_rows_that_break_the_rules() {
     let (database, site) = on_postgres().await;
     site.add_restaurant("A").await;
     let mut sql = database.plain_sql().await;
@@ -212,7 +212,7 @@ async fn renamed_and_deleted_restaurants_are_searched_as_they_are() {
 }
 
 #[tokio::test]
-async fn photos_of_reviews_that_go_are_unclaimed() {
+async fn photos_that_lose_their_review_are_unclaimed() {
     let (database, site) = on_postgres().await;
     site.add_restaurant("A").await;
     let mut sql = database.plain_sql().await;
@@ -278,7 +278,7 @@ async fn a_photo_name_that_is_not_ours_shows_no_photo() {
 }
 
 #[tokio::test]
-async fn names_are_in_one_alphabet() {
+async fn names_are_sorted_without_case_and_accents() {
     let (_database, site) = on_postgres().await;
     for name in ["Zebra", "élan", "Eland", "apple", "Äpfel", "Fig"] {
         site.add_restaurant(name).await;
@@ -289,7 +289,7 @@ async fn names_are_in_one_alphabet() {
 }
 
 #[tokio::test]
-async fn another_search_path_does_no_harm() {
+async fn another_search_path_is_harmless() {
     let (database, site) = on_postgres().await;
     site.add_restaurant("A").await;
     let mut sql = database.plain_sql().await;
@@ -304,9 +304,9 @@ async fn another_search_path_does_no_harm() {
     assert!(site.page("/?q=cafe").await.contains("href=\"/1/\""));
 }
 
-// --- At the same time ----------------------------------------------------------------------------
+// --- Concurrent changes --------------------------------------------------------------------------
 
-/// Statements that change reviews of the same restaurants in another order do not deadlock.
+/// Statements that change reviews of the same restaurants in different orders do not deadlock.
 #[tokio::test]
 async fn changes_of_many_restaurants_do_not_deadlock() {
     let (database, site) = on_postgres().await;
@@ -360,10 +360,10 @@ async fn many_stores_prepare_at_once() {
     }
 }
 
-// --- Not as it should be -------------------------------------------------------------------------
+// --- Unusual states ------------------------------------------------------------------------------
 
 #[tokio::test]
-async fn before_it_is_migrated_the_site_is_back_in_a_moment() {
+async fn before_it_is_migrated_the_site_answers_503() {
     let database = Database::with_password(&shared().await).await;
     let user = &database.config.user;
     database
@@ -411,7 +411,7 @@ async fn a_missing_privilege_names_its_grant() {
         .await;
     refused(&on_database).await;
 
-    // The named grants are sufficient, word for word.
+    // The grants in the messages are sufficient, word for word.
     database.admin(&on_database).await;
     database.admin(&on_schema).await;
     store.prepare().await.unwrap();
@@ -425,7 +425,7 @@ async fn a_missing_privilege_names_its_grant() {
 }
 
 #[tokio::test]
-async fn a_wrong_password_is_not_told() {
+async fn an_error_does_not_contain_the_wrong_password() {
     let mut database = Database::with_password(&shared().await).await;
     database.config.password = Some(Secret::new("wrong but secret".into()));
     let store = store(&database.config);
@@ -442,7 +442,7 @@ async fn a_wrong_password_is_not_told() {
 }
 
 #[tokio::test]
-async fn a_read_only_database_is_away_for_changes_alone() {
+async fn a_read_only_database_is_unavailable_only_for_changes() {
     let (database, site) = on_postgres().await;
     let path = site.add_restaurant("A").await;
     let name = &database.config.name;
@@ -536,7 +536,7 @@ async fn a_server_that_cannot_be_verified_is_refused() {
     prepared(&|_| {}).await.unwrap();
 }
 
-/// Returns these tokens one after the other, and then always the last.
+/// Returns these tokens one after the other. After that, it always returns the last one.
 #[derive(Debug)]
 struct Tokens(Vec<String>, AtomicUsize);
 
@@ -587,7 +587,7 @@ async fn a_refused_token_is_replaced_at_once() {
 }
 
 #[tokio::test]
-async fn a_token_is_for_a_verified_server_alone() {
+async fn a_token_is_sent_only_to_a_verified_server() {
     let mut config = Database::with_password(&shared().await).await.config.clone();
     for mode in [PgSslMode::Disable, PgSslMode::Prefer, PgSslMode::Require] {
         config.ssl_mode = mode;

@@ -1,4 +1,5 @@
-//! PostgreSQL answers a search by one of two indexes, depending on how common the words are. Both find the same.
+//! PostgreSQL answers a search by one of two indexes, depending on how common the words are. Both find the same
+//! restaurants.
 
 use restaurant_review::model::{Direction, Sort};
 use restaurant_review::store::Store as _;

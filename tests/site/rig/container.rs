@@ -1,4 +1,4 @@
-//! A container of a test's own.
+//! A container for a single test.
 
 use std::fs;
 use std::sync::Arc;
@@ -14,9 +14,9 @@ use reqwest::Certificate;
 use restaurant_review::config::StorageConfig;
 use restaurant_review::photos::{BlobPhotos, PhotoName};
 
-use super::tell_if_failed;
+use super::print_logs_if_failed;
 
-/// A container, private as every container is at first. When the test fails, the logs of its cloud are printed.
+/// A container, which is private like every new one. If the test fails, the logs of its cloud are printed.
 pub struct Container {
     pub cloud: Arc<Cloud>,
     pub config: StorageConfig,
@@ -24,14 +24,14 @@ pub struct Container {
 }
 
 impl Container {
-    /// A new one.
+    /// Creates a container.
     pub async fn new(cloud: &Arc<Cloud>) -> Self {
         let container = Self::missing(cloud).await;
         container.client.create(None).await.unwrap();
         container
     }
 
-    /// One that is not there.
+    /// A container that does not exist.
     pub async fn missing(cloud: &Arc<Cloud>) -> Self {
         let name = format!("photos-{}", fastrand::u64(..));
         let account_url = cloud.blob_storage().await.account_url(STORAGE_ACCOUNT);
@@ -58,12 +58,12 @@ impl Container {
         http_client(&self.cloud)
     }
 
-    /// The site's photo store on it.
+    /// The site's photo store in this container.
     pub fn photos(&self) -> BlobPhotos {
         self.photos_over(options(self.http_client()))
     }
 
-    /// The same, over that transport.
+    /// The same, with these client options.
     pub fn photos_over(&self, options: ClientOptions) -> BlobPhotos {
         let credential = Arc::new(TestCredential(self.cloud.token(STORAGE)));
         BlobPhotos::open(&self.config, credential, options).unwrap()
@@ -89,7 +89,7 @@ impl Container {
 
 impl Drop for Container {
     fn drop(&mut self) {
-        tell_if_failed(&self.cloud);
+        print_logs_if_failed(&self.cloud);
     }
 }
 
@@ -109,7 +109,7 @@ fn options(client: reqwest::Client) -> ClientOptions {
     }
 }
 
-/// Gives that token, which is good for as long as a test takes.
+/// Always returns that token, which is valid for longer than a test takes.
 #[derive(Debug)]
 pub struct TestCredential(pub String);
 

@@ -1,4 +1,4 @@
-//! A database of a test's own.
+//! A database for a single test.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -8,17 +8,17 @@ use restaurant_review::config::{DatabaseConfig, Secret};
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Executor as _};
 
-use super::tell_if_failed;
+use super::print_logs_if_failed;
 
-/// A fresh database, and a role that may use and create what it likes in its schema `public`, and no more. Both have
-/// names that want quotes. When the test fails, the logs of its cloud are printed.
+/// A new database, and a role that may use and create anything in its schema `public`, but nothing else. Both have
+/// names that need quotes in SQL. If the test fails, the logs of its cloud are printed.
 pub struct Database {
     pub cloud: Arc<Cloud>,
     pub config: DatabaseConfig,
 }
 
 impl Database {
-    /// One whose role has a password.
+    /// A database whose role has a password.
     pub async fn with_password(cloud: &Arc<Cloud>) -> Self {
         let mut database = Self::without_role(cloud).await;
         let password = format!("secret of {}", database.config.user);
@@ -29,7 +29,7 @@ impl Database {
         database
     }
 
-    /// One whose role is the identity's.
+    /// A database whose role belongs to the site's identity.
     pub async fn for_identity(cloud: &Arc<Cloud>) -> Self {
         let database = Self::without_role(cloud).await;
         cloud.create_role(&database.config.user).await;
@@ -70,7 +70,7 @@ impl Database {
         }
     }
 
-    /// Lets the tokens of that principal, and of no other, in as the database's role.
+    /// Lets only the tokens of that principal sign in as the database's role.
     pub async fn bind_role(&self, object_id: &str) {
         let user = &self.config.user;
         let mut admin = self.cloud.postgres().await.superuser("postgres").await.unwrap();
@@ -82,7 +82,7 @@ impl Database {
             .unwrap();
     }
 
-    /// Runs the superuser's command in this database.
+    /// Runs a command in this database as the superuser.
     pub async fn admin(&self, command: &str) {
         let mut admin = self.cloud.postgres().await.superuser(&self.config.name).await.unwrap();
         admin.execute(AssertSqlSafe(command.to_owned())).await.unwrap();
@@ -96,7 +96,7 @@ impl Database {
         .await;
     }
 
-    /// A connection of somebody else's with the same role, which has a password.
+    /// Another program's connection with the same role, which has a password.
     pub async fn plain_sql(&self) -> PgConnection {
         PgConnectOptions::new_without_pgpass()
             .host(&self.config.host)
@@ -113,6 +113,6 @@ impl Database {
 
 impl Drop for Database {
     fn drop(&mut self) {
-        tell_if_failed(&self.cloud);
+        print_logs_if_failed(&self.cloud);
     }
 }

@@ -1,4 +1,4 @@
-//! What the site works with in Azure, by Local Azure, and the site as a process.
+//! The parts of Azure that the site uses, provided by Local Azure, and the site as a process.
 
 mod container;
 mod database;
@@ -23,7 +23,7 @@ pub async fn shared() -> Arc<Cloud> {
     SHARED.get_or_init(async || Arc::new(with_passwords())).await.clone()
 }
 
-/// A cloud whose database server lets in roles with a password, too.
+/// A cloud whose database server also accepts roles with a password.
 pub fn with_passwords() -> Cloud {
     let cloud = Cloud::start();
     cloud
@@ -36,8 +36,8 @@ pub fn with_passwords() -> Cloud {
     cloud
 }
 
-/// Prints the logs of a shared cloud when the test that uses it fails; any other prints them itself, as it ends.
-fn tell_if_failed(cloud: &Arc<Cloud>) {
+/// Prints the logs of a shared cloud if the test that uses it fails. Any other cloud prints them itself when it ends.
+fn print_logs_if_failed(cloud: &Arc<Cloud>) {
     let is_shared = SHARED.get().is_some_and(|shared| Arc::ptr_eq(shared, cloud));
     if is_shared && std::thread::panicking() {
         eprint!("{}", cloud.logs());

@@ -1,4 +1,4 @@
-//! What the site has on App Service.
+//! The resources that the site has on App Service.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use super::{Database, Running};
 
 const CONTAINER: &str = "photos";
 
-/// A cloud of a test's own, with a database and a container for the site's identity, and no password anywhere.
+/// A cloud for a single test, with a database and a container for the site's identity, and without any password.
 pub struct Resources {
     pub database: Database,
     pub cloud: Arc<Cloud>,
@@ -36,13 +36,13 @@ impl Resources {
         self.cloud.blob_storage().await
     }
 
-    /// Lets new tokens live that long.
+    /// Sets the lifetime of new tokens.
     pub fn set_token_lifetime(&self, lifetime: Duration) {
         let faults = self.cloud.azure().faults();
         faults.change(|faults| faults.token_lifetime = Some(lifetime));
     }
 
-    /// The settings of the site, as App Service and its owner give them.
+    /// The settings of the site, as App Service and the owner of the site set them.
     pub async fn environment(&self) -> Vec<(&'static str, String)> {
         let path = |path: &Path| path.display().to_string();
         let config = &self.database.config;

@@ -27,14 +27,14 @@ fn command(environment: &[(&str, String)]) -> Command {
     command
 }
 
-/// What `restaurant-review check` says, and whether all is well.
+/// Runs `restaurant-review check`. Returns whether it succeeded, and its output.
 pub async fn check(environment: &[(&str, String)]) -> (bool, String) {
     let output = command(environment).arg("check").output().await.unwrap();
     let text = [output.stdout, output.stderr].concat();
     (output.status.success(), String::from_utf8(text).unwrap())
 }
 
-/// A running site, with all that it ever said.
+/// A running site, with all of its output.
 pub struct Running {
     pub base: String,
     pub client: Client,
@@ -98,7 +98,7 @@ impl Running {
         location(&response)
     }
 
-    /// Waits until `/readyz` answers so, with that word in it; the answer.
+    /// Waits until `/readyz` answers with that status and a body that contains that word. Returns the body.
     pub async fn readiness(&self, status: StatusCode, word: &str) -> String {
         patiently(&format!("/readyz says {status} and {word}"), async || {
             let response = self.get("/readyz").await;
@@ -118,7 +118,7 @@ impl Running {
     }
 }
 
-/// Adds what is read to `said`, for as long as it comes.
+/// Appends everything that is read to `said`, until the end.
 fn note(from: impl AsyncRead + Send + Unpin + 'static, said: Arc<Mutex<String>>) {
     tokio::spawn(async move {
         let mut lines = BufReader::new(from).lines();
