@@ -100,7 +100,7 @@ def test_its_files_start_and_pass_the_health_check(image):
             finally:
                 site.terminate()
                 output = site.communicate()[0].decode()
-        if "cannot be listened on" not in output:
+        if "cannot listen on" not in output:
             break
     assert checked.returncode == 0, checked.stderr
     assert site.returncode == 0, output

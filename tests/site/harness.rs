@@ -2,6 +2,7 @@
 
 use std::io::Cursor;
 use std::path::PathBuf;
+use std::process::Output;
 
 use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
 use reqwest::header::LOCATION;
@@ -15,6 +16,7 @@ use restaurant_review::{open, server, tls};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
+use tokio::process::Command;
 use tokio::sync::oneshot;
 
 use crate::rig::{Container, shared};
@@ -214,6 +216,21 @@ macro_rules! over_both_photo_stores {
     };
 }
 pub(crate) use over_both_photo_stores;
+
+/// The command that runs only the named test of a module (`module_path!()`) of this program, in a separate process.
+pub fn test_process(module: &str, test: &str) -> Command {
+    let (_program, module) = module.split_once("::").unwrap();
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", &format!("{module}::{test}"), "--nocapture"]);
+    command
+}
+
+/// Asserts that the process has run its test, and that the test has passed. Returns the output of the process.
+pub fn assert_passed(output: &Output) -> String {
+    let text = String::from_utf8_lossy(&[&*output.stdout, &*output.stderr].concat()).into_owned();
+    assert!(output.status.success() && text.contains("1 passed"), "{text}");
+    text
+}
 
 /// The target of a 303 redirect.
 pub fn location(response: &Response) -> String {

@@ -8,7 +8,10 @@ use photo_processing::{PHOTO_SIDE, PhotoError, PhotoProcessor, THUMBNAIL_SIDE, p
 use reqwest::StatusCode;
 use reqwest::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
 
-use crate::harness::{Site, encoded, location, over_both_photo_stores, photo_link, red_blue, review_with_photo};
+use crate::harness::{
+    Site, assert_passed, encoded, location, over_both_photo_stores, photo_link, red_blue, review_with_photo,
+    test_process,
+};
 
 over_both_photo_stores!(every_format_becomes_a_jpeg_that_caches_keep);
 
@@ -255,7 +258,10 @@ fn a_bomb_takes_no_memory() {
 
 #[tokio::test]
 async fn many_photos_at_once_take_the_memory_of_one() {
-    if !alone("photos::many_photos_at_once_take_the_memory_of_one") {
+    // In a process that runs no other test, because its memory is measured.
+    if std::env::var_os("ALONE").is_none() {
+        let mut process = test_process(module_path!(), "many_photos_at_once_take_the_memory_of_one");
+        assert_passed(&process.env("ALONE", "1").output().await.unwrap());
         return;
     }
     let processor = PhotoProcessor::default();
@@ -273,24 +279,6 @@ async fn many_photos_at_once_take_the_memory_of_one() {
     let grown = peak_memory_kib() - before;
     // One photo has 69 MiB of pixels.
     assert!((60 * 1024..120 * 1024).contains(&grown), "{grown} KiB");
-}
-
-/// Whether this process runs only this test, which measures the memory of the process. If not, runs the test in such a
-/// process.
-fn alone(test: &str) -> bool {
-    if std::env::var_os("ALONE").is_some() {
-        return true;
-    }
-    let mut command = std::process::Command::new(std::env::current_exe().unwrap());
-    assert!(
-        command
-            .args(["--exact", test])
-            .env("ALONE", "1")
-            .status()
-            .unwrap()
-            .success()
-    );
-    false
 }
 
 fn peak_memory_kib() -> u64 {

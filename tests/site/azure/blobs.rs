@@ -18,7 +18,7 @@ use restaurant_review::config::{Config, StorageConfig};
 use restaurant_review::error_chain::chain;
 use restaurant_review::photos::{BlobPhotos, PhotoName, PhotoStore, ProcessedPhoto};
 
-use crate::harness::{Site, encoded, photo_link, red_blue, review_with_photo};
+use crate::harness::{Site, assert_passed, encoded, photo_link, red_blue, review_with_photo, test_process};
 use crate::rig::{Container, TestCredential, shared};
 
 fn photo(content: &'static [u8]) -> ProcessedPhoto {
@@ -141,15 +141,14 @@ async fn an_authority_in_ssl_cert_file_is_trusted() {
         return;
     }
     let container = Container::new(&shared().await).await;
-    let status = tokio::process::Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "blobs::an_authority_in_ssl_cert_file_is_trusted"])
+    let output = test_process(module_path!(), "an_authority_in_ssl_cert_file_is_trusted")
         .env("ALONE", container.config.account_url.as_str())
         .env("TOKEN", container.cloud.token(STORAGE))
         .env("CONTAINER", &container.config.container)
         .env("SSL_CERT_FILE", container.cloud.root_certificate())
         .env("NO_PROXY", "127.0.0.1")
-        .status();
-    assert!(status.await.unwrap().success());
+        .output();
+    assert_passed(&output.await.unwrap());
 }
 
 #[tokio::test]

@@ -1,24 +1,18 @@
 //! The credential of the site gets its tokens from the identity endpoint of App Service.
 
-use std::env;
 use std::process::Stdio;
 
 use azure_core::credentials::TokenCredential;
 use default_azure_credential::DefaultAzureCredential;
 use local_azure::testing::Cloud;
 use local_azure::tokens::STORAGE;
-use tokio::process::Command;
+
+use crate::harness::{assert_passed, test_process};
 
 /// Runs [`child`] with these variables and no others.
 async fn credential(variables: &[(&str, String)]) -> String {
-    let output = Command::new(env::current_exe().unwrap())
-        .args([
-            "--exact",
-            "managed_identity::child",
-            "--ignored",
-            "--nocapture",
-            "--quiet",
-        ])
+    let output = test_process(module_path!(), "child")
+        .arg("--ignored")
         .env_clear()
         .envs(variables.iter().map(|(name, value)| (name, value)))
         .stdin(Stdio::null())
@@ -26,9 +20,7 @@ async fn credential(variables: &[(&str, String)]) -> String {
         .output()
         .await
         .unwrap();
-    let text = String::from_utf8(output.stdout).unwrap();
-    assert!(output.status.success(), "{text}");
-    text
+    assert_passed(&output)
 }
 
 #[tokio::test]

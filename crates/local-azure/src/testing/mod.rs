@@ -61,6 +61,7 @@ use sqlx::Connection as _;
 use tokio::sync::OnceCell;
 
 pub use self::patience::patiently;
+pub use self::resources::{APP, IDENTITY, POSTGRES_SERVER, RESOURCE_GROUP, STORAGE_ACCOUNT};
 pub use self::template::start_postgres;
 
 use self::folder::Folder;
@@ -74,17 +75,6 @@ use crate::postgres::Postgres;
 use crate::state::{Container, ManagedIdentity, PublicAccess};
 use crate::storage::{AzuriteFrom, BlobStorage};
 use crate::tokens::Claims;
-
-/// The resource group of all resources.
-pub const RESOURCE_GROUP: &str = "tests";
-/// The web app, whose only identity is [`IDENTITY`].
-pub const APP: &str = "app";
-/// The user-assigned identity of the app.
-pub const IDENTITY: &str = "app-identity";
-/// The PostgreSQL server, which accepts only Entra tokens.
-pub const POSTGRES_SERVER: &str = "tests";
-/// The storage account, whose blobs only the identity may read and write.
-pub const STORAGE_ACCOUNT: &str = "testsaccount";
 
 /// How many lines of each log are printed when a test fails.
 const LAST_LINES: usize = 100;

@@ -2,11 +2,21 @@
 
 use uuid::Uuid;
 
-use super::{APP, IDENTITY, POSTGRES_SERVER, RESOURCE_GROUP, STORAGE_ACCOUNT};
 use crate::state::{
     AssignedIdentities, ManagedIdentity, PostgresServer, ResourceGroup, RoleAssignment, RoleDefinition, State,
     StorageAccount, WebApp,
 };
+
+/// The resource group of all resources.
+pub const RESOURCE_GROUP: &str = "tests";
+/// The web app, whose only identity is [`IDENTITY`].
+pub const APP: &str = "app";
+/// The user-assigned identity of the app.
+pub const IDENTITY: &str = "app-identity";
+/// The PostgreSQL server, which accepts only Entra tokens.
+pub const POSTGRES_SERVER: &str = "tests";
+/// The storage account, whose blobs only the identity may read and write.
+pub const STORAGE_ACCOUNT: &str = "testsaccount";
 
 const LOCATION: &str = "eastus";
 
