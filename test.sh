@@ -177,10 +177,10 @@ fetch() {
 }
 
 site_tests() {
-  part "tests of the site" cargo test --package restaurant-review --package photo-processing --package default-azure-credential
+  part "tests of the site" cargo test --no-fail-fast --package restaurant-review --package photo-processing --package default-azure-credential
 }
 local_azure_tests() {
-  part "tests of Local Azure" cargo test --package local-azure
+  part "tests of Local Azure" cargo test --no-fail-fast --package local-azure
 }
 other_tests() {
   part "queries are checked against the tables" migrations/prepare.sh --check

@@ -12,7 +12,7 @@ use azure_core::time::Duration;
 use default_azure_credential::{DefaultAzureCredential, DefaultAzureCredentialError, DefaultAzureCredentialOptions};
 use tokio::process::Command;
 
-use crate::harness::{SCOPE, quick_retries};
+use crate::harness::{SCOPE, choose_tls_provider, quick_retries};
 
 /// Sets the limit for one token in the child, in milliseconds.
 pub const TOKEN_TIMEOUT: &str = "TEST_TOKEN_TIMEOUT";
@@ -65,6 +65,7 @@ pub async fn run(variables: &[(&str, &str)]) -> Outcome {
 #[tokio::test]
 #[ignore = "a part of other tests, which run it in a process of its own"]
 async fn child() {
+    choose_tls_provider();
     let limit = env::var(TOKEN_TIMEOUT).map_or(60_000, |limit| limit.parse().unwrap());
     let credential = DefaultAzureCredential::with_options(DefaultAzureCredentialOptions {
         client_options: ClientOptions {

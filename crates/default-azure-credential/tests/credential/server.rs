@@ -8,6 +8,8 @@ use azure_core::http::{AsyncRawResponse, HttpClient, Request, Transport};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
+use crate::harness::choose_tls_provider;
+
 /// A request that the endpoint received.
 #[derive(Clone, Debug)]
 pub struct Seen {
@@ -170,8 +172,7 @@ impl Refusing {
 }
 
 fn detour(address: SocketAddr, bound: Option<Arc<TcpSocket>>) -> Transport {
-    // An error means that an earlier test has chosen it.
-    let _ = rustls::crypto::ring::default_provider().install_default();
+    choose_tls_provider();
     Transport::new(Arc::new(Detour {
         address,
         _bound: bound,
