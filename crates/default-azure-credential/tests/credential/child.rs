@@ -12,7 +12,8 @@ use azure_core::time::Duration;
 use default_azure_credential::{DefaultAzureCredential, DefaultAzureCredentialError, DefaultAzureCredentialOptions};
 use tokio::process::Command;
 
-use crate::harness::{SCOPE, choose_tls_provider, quick_retries};
+use crate::harness::{SCOPE, quick_retries};
+use crate::server::choose_tls_provider;
 
 /// Sets the limit for one token in the child, in milliseconds.
 pub const TOKEN_TIMEOUT: &str = "TEST_TOKEN_TIMEOUT";

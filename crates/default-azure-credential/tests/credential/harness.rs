@@ -30,12 +30,6 @@ pub const PRINCIPAL: [(&str, &str); 3] = [
     ("AZURE_CLIENT_SECRET", "secret~of the principal"),
 ];
 
-/// Chooses the cryptography of HTTP clients, which need it even for addresses without TLS.
-pub fn choose_tls_provider() {
-    // An error means that an earlier test has chosen it.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-}
-
 /// Two retries, each after 10 ms, so that tests are quick.
 pub fn quick_retries() -> RetryOptions {
     RetryOptions::fixed(FixedRetryOptions {

@@ -8,8 +8,6 @@ use azure_core::http::{AsyncRawResponse, HttpClient, Request, Transport};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
-use crate::harness::choose_tls_provider;
-
 /// A request that the endpoint received.
 #[derive(Clone, Debug)]
 pub struct Seen {
@@ -169,6 +167,12 @@ impl Refusing {
     pub fn transport(&self) -> Transport {
         detour(self.address, Some(self.bound.clone()))
     }
+}
+
+/// Chooses the cryptography of HTTP clients, which need it even for addresses without TLS.
+pub fn choose_tls_provider() {
+    // An error means that an earlier test has chosen it.
+    let _ = rustls::crypto::ring::default_provider().install_default();
 }
 
 fn detour(address: SocketAddr, bound: Option<Arc<TcpSocket>>) -> Transport {
