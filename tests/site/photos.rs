@@ -242,9 +242,9 @@ fn a_bomb_is_refused_by_its_header() {
     assert_eq!(process(&jpeg).unwrap_err(), PhotoError::TooManyPixels);
 }
 
-#[test]
-fn a_bomb_takes_no_memory() {
-    if !alone("photos::a_bomb_takes_no_memory") {
+#[tokio::test]
+async fn a_bomb_takes_no_memory() {
+    if !is_alone("a_bomb_takes_no_memory").await {
         return;
     }
     // A picture within the limits may need 150 MB for its pixels. A refused one must not allocate them.
@@ -258,10 +258,7 @@ fn a_bomb_takes_no_memory() {
 
 #[tokio::test]
 async fn many_photos_at_once_take_the_memory_of_one() {
-    // In a process that runs no other test, because its memory is measured.
-    if std::env::var_os("ALONE").is_none() {
-        let mut process = test_process(module_path!(), "many_photos_at_once_take_the_memory_of_one");
-        assert_passed(&process.env("ALONE", "1").output().await.unwrap());
+    if !is_alone("many_photos_at_once_take_the_memory_of_one").await {
         return;
     }
     let processor = PhotoProcessor::default();
@@ -279,6 +276,17 @@ async fn many_photos_at_once_take_the_memory_of_one() {
     let grown = peak_memory_kib() - before;
     // One photo has 69 MiB of pixels.
     assert!((60 * 1024..120 * 1024).contains(&grown), "{grown} KiB");
+}
+
+/// Whether this process runs only this test, which measures the memory of the process. If not, runs the test in such a
+/// process.
+async fn is_alone(test: &str) -> bool {
+    if std::env::var_os("ALONE").is_some() {
+        return true;
+    }
+    let mut process = test_process(module_path!(), test);
+    assert_passed(&process.env("ALONE", "1").output().await.unwrap());
+    false
 }
 
 fn peak_memory_kib() -> u64 {
