@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 
 use crate::state::WebApp;
 
-/// The platform's part of an app's settings.
+/// The app settings that configure the platform.
 /// <https://learn.microsoft.com/azure/app-service/reference-app-settings>
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Settings {
