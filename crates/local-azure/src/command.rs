@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_typed_is_what_is_sent() {
+    fn a_parsed_command_survives_a_json_round_trip() {
         for line in [
             "down",
             "status",

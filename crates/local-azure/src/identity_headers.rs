@@ -14,7 +14,7 @@ use uuid::Uuid;
 pub struct IdentityHeaders(RwLock<HashMap<String, String>>);
 
 impl IdentityHeaders {
-    /// Creates another header for the app. Earlier headers stay valid until [`IdentityHeaders::revoke`].
+    /// Creates another header for the app. Earlier headers stay valid until [`IdentityHeaders::revoke`] is called.
     pub fn give(&self, app: &str) -> String {
         let header = Uuid::new_v4().simple().to_string().to_uppercase();
         let mut headers = self.0.write().expect("no thread panics while holding the lock");
