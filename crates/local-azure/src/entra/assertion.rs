@@ -1,4 +1,4 @@
-//! Client assertions: signed tokens with which a client authenticates (RFC 7523).
+//! Client assertions: signed tokens that authenticate a client (RFC 7523).
 
 use std::time::Duration;
 
@@ -36,7 +36,7 @@ pub struct AssertionClaims {
     nbf: u64,
 }
 
-/// Parses a time, which may have a fraction (RFC 7519, section 2). Python's clients send one.
+/// Parses a time in seconds, which may have a fraction (RFC 7519, section 2). Python's clients send fractions.
 fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
     let time = f64::deserialize(deserializer)?;
     let time = Duration::try_from_secs_f64(time).map_err(D::Error::custom)?;
@@ -71,7 +71,7 @@ impl<'a> Assertion<'a> {
         })
     }
 
-    /// Whether it is signed with the private key of `key` by that algorithm.
+    /// Whether it is signed with the private key of `key` and with that algorithm.
     pub fn is_signed_by(&self, key: &DecodingKey, algorithm: Algorithm) -> bool {
         let mut validation = Validation::new(algorithm);
         validation.required_spec_claims.clear();
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_is_formatted_as_by_entra() {
+    fn a_time_is_formatted_as_entra_does() {
         assert_eq!(format_time(0), "1970-01-01T00:00:00.0000000Z");
         assert_eq!(format_time(u64::MAX), u64::MAX.to_string());
     }
