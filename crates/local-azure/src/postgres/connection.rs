@@ -8,7 +8,7 @@ use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
 use crate::error::{Error, Result};
 use crate::server::LOOPBACK;
 
-/// What error messages call the server.
+/// The name of the server in error messages.
 pub(super) const PART: &str = "PostgreSQL";
 
 /// The name that Azure gives the superuser. Only Local Azure signs in as it.
