@@ -1,11 +1,11 @@
-//! Why a token is rejected.
+//! The reasons why a token is rejected.
 
 use std::fmt;
 
 /// Why a token is rejected. The reason never contains any part of the token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenRejection {
-    /// It is not three base64url parts of which the first two are JSON.
+    /// It does not consist of three base64url parts, the first two of which are JSON.
     Malformed,
     /// Its `alg` is not RS256.
     Algorithm,
