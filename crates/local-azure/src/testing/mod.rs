@@ -45,7 +45,7 @@
 //! static SHARED: LazyLock<Cloud> = LazyLock::new(Cloud::start);
 //! ```
 //!
-//! A service that cannot start panics with the reason.
+//! If a service cannot start, the method that starts it panics with the reason.
 
 mod folder;
 mod patience;
@@ -90,12 +90,12 @@ pub const STORAGE_ACCOUNT: &str = "testsaccount";
 const LAST_LINES: usize = 100;
 
 /// A small Azure for one test: a web app with a user-assigned managed identity, a PostgreSQL server and a storage
-/// account. The identity endpoints run from the beginning; the other services start when they are first asked for.
+/// account. The identity endpoints run from the beginning; the other services start when they are first used.
 ///
 /// Everything ends with this value or, in a static, with the process. When the test that owns it fails, the logs of its
 /// services are printed.
 pub struct Cloud {
-    // In the order in which they end.
+    // The fields are in the order in which they are dropped.
     app_service: OnceLock<AppService>,
     postgres: OnceCell<Postgres>,
     blob_storage: OnceCell<BlobStorage>,
@@ -190,7 +190,7 @@ impl Cloud {
         self.postgres.get_or_init(start).await
     }
 
-    /// Creates a role of the PostgreSQL server that the identity signs in as. The role has no privileges yet.
+    /// Creates a role in the PostgreSQL server. The identity signs in as this role, which has no privileges yet.
     pub async fn create_role(&self, name: &str) {
         let mut connection = ready(self.postgres().await.superuser("postgres").await);
         sqlx::query("select pgaadauth_create_principal_with_oid($1, $2, 'service', false, false)")
@@ -232,7 +232,7 @@ impl Cloud {
         self.app_service_with(Options::default())
     }
 
-    /// App Service with these options, which count when it is asked for first.
+    /// App Service with these options. They take effect only if this is the first call that returns App Service.
     pub fn app_service_with(&self, options: Options) -> &AppService {
         self.app_service.get_or_init(|| {
             let endpoint = self.endpoints.app_service_url();
@@ -240,8 +240,8 @@ impl Cloud {
         })
     }
 
-    /// A token of the identity for that resource, such as [`crate::tokens::POSTGRES`], without a request to the
-    /// endpoints.
+    /// A token of the identity for that resource, such as [`crate::tokens::POSTGRES`]. It is issued without a request
+    /// to the endpoints.
     #[must_use]
     pub fn token(&self, resource: &str) -> String {
         self.sign(&self.claims(resource))
@@ -283,7 +283,8 @@ impl Cloud {
                 account.name
             );
         }
-        // Logs shorten long texts, so a piece counts as well. Any 47 characters contain a whole piece of 24.
+        // Logs may truncate tokens, so a piece counts as well. Any 47 characters of a token contain a whole piece of
+        // 24.
         for token in self.tokens() {
             for (at, piece) in token.as_bytes().chunks_exact(24).enumerate() {
                 let piece = str::from_utf8(piece).expect("a token consists of base64url and dots");
@@ -296,7 +297,7 @@ impl Cloud {
         }
     }
 
-    /// The last lines of the log of each service that runs.
+    /// The last lines of the log of each running service.
     #[must_use]
     pub fn logs(&self) -> String {
         let mut all = String::new();

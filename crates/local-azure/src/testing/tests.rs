@@ -123,9 +123,9 @@ fn a_cloud_in_a_static_ends_with_its_process() {
     child.kill().unwrap();
     child.wait().unwrap();
     let folder = folder.expect("the process prints its folder");
-    let begun = Instant::now();
+    let started = Instant::now();
     while folder.exists() {
-        assert!(begun.elapsed() < Duration::from_mins(1), "{}", folder.display());
+        assert!(started.elapsed() < Duration::from_mins(1), "{}", folder.display());
         std::thread::sleep(Duration::from_millis(10));
     }
     assert_eq!(crate::process::clean_up(&folder), 0, "no process is left");
