@@ -65,7 +65,7 @@ async fn pythons_client_works_as_with_azure() {
     for (what, signed) in &left {
         let (_, signature) = signed.split_once("sig=").unwrap();
         let signature = signature.split('&').next().unwrap();
-        assert!(!log.contains(signature), "the log has the signature {what}");
+        assert!(!log.contains(signature), "the log contains the signature {what}");
     }
 }
 
