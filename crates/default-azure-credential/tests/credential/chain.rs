@@ -1,4 +1,4 @@
-//! The order of the chain, the credential that it remembers, and the variables that shorten it.
+//! The order of the chain, the credential that it remembers, and the variable that restricts it.
 
 use std::sync::Arc;
 
@@ -95,7 +95,7 @@ async fn a_name_selects_a_single_credential() {
 }
 
 #[test]
-fn another_name_is_an_error_at_once() {
+fn an_unknown_name_is_an_error_immediately() {
     let variables = [("AZURE_TOKEN_CREDENTIALS", "production")];
     let options = options(&variables, Refusing::new().transport(), &Tools::none());
     let error = DefaultAzureCredential::with_options(options).unwrap_err();

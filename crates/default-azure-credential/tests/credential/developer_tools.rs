@@ -20,7 +20,7 @@ async fn az_comes_first() {
 }
 
 #[tokio::test]
-async fn after_any_failure_of_az_azd_is_tried() {
+async fn azd_is_tried_after_any_failure_of_az() {
     for run in [
         Run::not_installed(),
         Run::failing(1, "ERROR: Please run 'az login' to setup account."),

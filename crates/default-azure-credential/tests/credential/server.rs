@@ -170,7 +170,7 @@ impl Refusing {
 }
 
 fn detour(address: SocketAddr, bound: Option<Arc<TcpSocket>>) -> Transport {
-    // An error means that an earlier test has chosen it.
+    // An error means that an earlier test has already chosen a provider.
     let _ = rustls::crypto::ring::default_provider().install_default();
     Transport::new(Arc::new(Detour {
         address,
