@@ -167,7 +167,7 @@ def _concurrent_uploads(bench: Bench, blobs: "Blobs") -> Row:
 @dataclass(frozen=True)
 class Blobs:
     environment: Mapping[str, str]
-    """The settings with which the site stores its photos there."""
+    """The settings that make the site store its photos there."""
     container_url: str
     token: str
 
