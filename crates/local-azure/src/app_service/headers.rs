@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use uuid::Uuid;
 
-/// What the front end knows about a request.
+/// A request, as the front end received it.
 pub(super) struct RequestInfo<'a> {
     /// The address of the client.
     pub(super) peer: SocketAddr,

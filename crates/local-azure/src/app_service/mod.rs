@@ -6,7 +6,7 @@
 //! - `settings` and `startup`: the platform's app settings, an instance's environment, and its startup script.
 //! - `instance`: the state of an instance.
 //! - `log`: the output of the instances, and the platform's messages about them.
-//! - `platform` and `replacements`: what all apps share.
+//! - `platform` and `replacements`: the state that all apps share.
 //! - `app`: a web app and its instances, and which of them serves a request. `apps`: all web apps.
 //! - `supervisor` and `health`: running an instance.
 //! - `operations`: deploying, restarting, stopping and scaling an app.

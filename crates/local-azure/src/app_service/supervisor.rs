@@ -94,7 +94,9 @@ async fn run(app: &Arc<App>, instance: &Instance) -> Result<End> {
     app.log(instance, &start_message(&web_app, &settings, port));
     let state_folder = azure.folder().to_owned();
     let process = tokio::task::spawn_blocking(move || Process::start(&program, &state_folder));
-    let process = process.await.map_err(|error| Error::failed("the start", error))??;
+    let process = process
+        .await
+        .map_err(|error| Error::failed("the start of an instance", error))??;
     instance.started(port, process.id());
     app.notify();
 

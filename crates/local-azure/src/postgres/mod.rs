@@ -106,7 +106,7 @@ impl Postgres {
                 Err(error) => return Err(error),
             }
         }
-        Err(last.unwrap_or_else(|| Error::failed(PART, "the server does not start")))
+        Err(last.unwrap_or_else(|| Error::failed(PART, "the server did not start")))
     }
 
     /// The loopback port that it listens on.
@@ -163,7 +163,7 @@ impl Postgres {
                 }
                 return Err(Error::failed(
                     PART,
-                    format!("the server does not start: {}", output.trim()),
+                    format!("the server did not start: {}", output.trim()),
                 ));
             }
             // The timeout is short, so that the end of the process is noticed soon.
@@ -173,7 +173,7 @@ impl Postgres {
                     return Err(Error::failed(
                         PART,
                         format!(
-                            "the server does not accept connections {} seconds after its start",
+                            "the server did not accept connections within {} seconds",
                             START_LIMIT.as_secs()
                         ),
                     ));

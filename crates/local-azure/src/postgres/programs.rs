@@ -76,8 +76,8 @@ impl Programs {
     /// Returns the command that runs a program on the files in `folder`, which must be its working directory when it
     /// starts. `arguments` gets the path at which the program can reach the folder.
     ///
-    /// The server's user may not be allowed to reach the folder by its path, for example below root's home, whose mode is
-    /// 0700. The folder is therefore opened before the user changes, and addressed through the open file descriptor.
+    /// The server's user may not be allowed to reach the folder by its path, for example if it is below root's home
+    /// folder. The folder is therefore opened before the user changes, and addressed through the open file descriptor.
     pub(super) fn invoke(
         &self,
         program: &str,

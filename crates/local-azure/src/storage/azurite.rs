@@ -211,7 +211,7 @@ impl Shared {
             if started.elapsed() > START_LIMIT {
                 return Err(Error::failed(
                     "Azurite",
-                    format!("it did not start listening. Its output:\n{output}"),
+                    format!("timed out waiting for it to listen. Its output:\n{output}"),
                 ));
             }
             thread::sleep(Duration::from_millis(20));

@@ -105,7 +105,7 @@ fn blob_operation(method: &Method, reads: bool, query: &Query) -> AnyOf {
     }
 }
 
-/// Whether Azurite accepts only the account's key for an operation for which Azure accepts tokens too.
+/// Whether Azurite accepts only the account's key for the operation, although Azure also accepts tokens.
 pub(super) fn needs_key_at_azurite(address: &BlobAddress, query: &Query) -> bool {
     address.blob.is_none() && query.get("comp") == "acl"
 }

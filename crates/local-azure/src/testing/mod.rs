@@ -271,7 +271,7 @@ impl Cloud {
         [self.endpoints.issued(), signed.clone()].concat()
     }
 
-    /// Panics when the text, such as a log or a page, contains the `IDENTITY_HEADER` of [`Cloud::environment`], the
+    /// Panics if the text, such as a log or a page, contains the `IDENTITY_HEADER` of [`Cloud::environment`], the
     /// storage account's key or a piece of any token.
     pub fn assert_no_secret_in(&self, text: &str) {
         assert!(!text.contains(&self.header), "the text contains IDENTITY_HEADER");

@@ -97,7 +97,7 @@ impl Template {
             }
             drop(lock);
             let _lock = self.lock(File::lock).await?;
-            // Another process may have prepared the data meanwhile.
+            // Another process may have prepared the data in the meantime.
             if !self.is_current() {
                 self.prepare().await?;
             }

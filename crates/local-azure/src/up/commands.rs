@@ -225,7 +225,7 @@ impl CommandHandler for Commands {
             Command::Token { principal, resource } => self.token(&principal, &resource),
             Command::RotateKeys => {
                 azure.keys().rotate()?;
-                Ok("The next key now signs tokens. Tokens of the previous key stay valid.".to_owned())
+                Ok("The next key now signs tokens. Tokens signed with the previous key stay valid.".to_owned())
             }
             Command::ApplicationCreate {
                 name,

@@ -113,7 +113,7 @@ async fn a_request_needs_the_version_and_the_headers() {
     let version = "&api-version=2018-02-01";
     for (request, error) in [
         (get(version), "bad_request_102"),
-        // The request with which clients probe for IMDS.
+        // The request that clients send to probe for IMDS.
         (get(""), "bad_request_102"),
         (get(version).header("Metadata", "false"), "bad_request_102"),
         (get("").header("Metadata", "true"), "invalid_request"),

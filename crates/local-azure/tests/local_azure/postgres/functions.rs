@@ -76,7 +76,7 @@ async fn only_entra_administrators_create_roles_for_principals() {
         error.contains("permission denied") || error.contains("must have admin option"),
         "{error}"
     );
-    // The tables and functions of Local Azure are closed to every role, whatever its search path is.
+    // No role can access Local Azure's own tables and functions, regardless of its search path.
     for sql in [
         "select * from local_azure.principals",
         "create schema mine; create table mine.pg_roles as select 'x'::name as rolname; set search_path = mine, pg_catalog; \

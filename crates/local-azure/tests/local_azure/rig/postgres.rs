@@ -226,7 +226,7 @@ impl SignIn<'_> {
         self.options().connect().await
     }
 
-    /// The options with which sqlx connects.
+    /// The options for connecting with sqlx.
     pub fn options(&self) -> PgConnectOptions {
         PgConnectOptions::new_without_pgpass()
             .host(self.host)
