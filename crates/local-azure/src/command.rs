@@ -46,7 +46,7 @@ pub enum Command {
         #[arg(long, default_value = "oss-rdbms")]
         resource: String,
     },
-    /// Makes the next key the one that signs tokens
+    /// Makes the next key the signing key
     RotateKeys,
     /// Registers an application, and prints its client secret once
     ApplicationCreate {

@@ -1,4 +1,4 @@
-//! Forwarding requests and responses without changing them.
+//! Forwards requests and responses without changing them.
 
 use std::time::Duration;
 

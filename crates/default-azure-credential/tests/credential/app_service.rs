@@ -128,7 +128,7 @@ async fn a_header_that_is_refused_stops_the_chain_and_stays_secret() {
 }
 
 #[tokio::test]
-async fn a_request_is_retried_after_the_time_of_retry_after() {
+async fn a_request_is_retried_after_the_delay_in_retry_after() {
     let start = Instant::now();
     let (outcome, seen) = ask(&[], |_, before| match before {
         0 => answer(429, "").header("retry-after", "1"),
@@ -147,7 +147,7 @@ async fn repeated_429_responses_stop_the_chain_after_the_retries() {
 }
 
 #[tokio::test]
-async fn a_retry_after_of_an_hour_is_not_waited_for() {
+async fn the_chain_does_not_wait_for_a_retry_after_of_an_hour() {
     let (outcome, seen) = ask(&[(TOKEN_TIMEOUT, "3000")], |_, _| {
         answer(429, "slow down").header("retry-after", "3600")
     })

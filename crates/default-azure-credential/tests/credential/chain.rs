@@ -39,7 +39,7 @@ async fn a_failure_is_not_remembered() {
 }
 
 #[tokio::test]
-async fn an_earlier_credential_wins_over_a_later_one() {
+async fn an_earlier_credential_takes_precedence_over_a_later_one() {
     let server = Server::start(|seen, _| {
         let entra = seen.line.contains("login.microsoftonline.com");
         answer(

@@ -71,7 +71,7 @@ async fn a_call_after_the_fetch_starts_a_new_one() {
 }
 
 #[tokio::test]
-async fn another_scope_is_fetched_separately() {
+async fn a_token_for_another_scope_is_fetched_separately() {
     let tools = Tools::logged_in();
     tools.set_az(Run::az_token("token of az").after(SLOW));
     let credential = offline(&NAMED, &tools);

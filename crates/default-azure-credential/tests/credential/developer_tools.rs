@@ -12,7 +12,7 @@ use crate::tools::{Run, Tools};
 const DEV: [(&str, &str); 1] = [("AZURE_TOKEN_CREDENTIALS", "dev")];
 
 #[tokio::test]
-async fn az_comes_first() {
+async fn az_is_tried_first() {
     let tools = Tools::logged_in();
     assert_eq!(token(&offline(&DEV, &tools)).await, "token of az");
     assert_eq!(tools.runs(), ["az"]);

@@ -31,7 +31,7 @@ async fn refused_by(respond: impl Fn() -> Answer + Send + Sync + 'static) -> (St
 }
 
 #[tokio::test]
-async fn the_secret_is_exchanged_for_a_token_that_is_kept() {
+async fn the_secret_is_exchanged_for_a_token_that_is_cached() {
     let server = Server::start(|_, _| answer(200, ENTRA_TOKEN)).await;
     let tools = Tools::logged_in();
     let credential = DefaultAzureCredential::with_options(options(&PRINCIPAL, server.transport(), &tools)).unwrap();

@@ -160,7 +160,7 @@ async fn a_missing_identity_that_was_requested_by_its_id_stops_the_chain() {
 }
 
 #[tokio::test]
-async fn a_request_is_retried_after_the_time_of_retry_after() {
+async fn a_request_is_retried_after_the_delay_in_retry_after() {
     // Request 0 is the probe.
     let server = imds(|_, before| match before {
         1 => answer(429, "slow down").header("retry-after", "1"),

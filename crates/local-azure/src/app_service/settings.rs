@@ -82,7 +82,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn values_are_kept_within_their_limits() {
+    fn values_are_clamped_to_their_limits() {
         let settings = Settings::of(&app(&[
             ("WEBSITE_WARMUP_PATH", "/healthz"),
             ("WEBSITE_WARMUP_STATUSES", "200, 204"),

@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn times_may_have_fractions_and_there_may_be_several_audiences() {
+    fn fractional_times_and_several_audiences_are_parsed() {
         let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
         let claims = json!({"iss": "i", "sub": "s", "aud": ["a", "b"], "exp": 1600.75, "nbf": 1000});
         assert_eq!(read(&claims), Some((names(&["a", "b"]), 1600, 1000)));

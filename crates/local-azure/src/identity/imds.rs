@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_without_a_selector_gets_the_machines_own_or_only_identity() {
+    fn a_request_without_a_selector_gets_the_system_assigned_or_the_only_identity() {
         let identities = ["system", "one", "two"].map(|name| ManagedIdentity::new(format!("/x/{name}")));
         let [system, one, two] = identities.clone().map(|identity| identity.principal_id);
         let state = state::State {

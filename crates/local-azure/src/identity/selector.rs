@@ -1,4 +1,4 @@
-//! Selecting the identity that a request names.
+//! Selects the identity that a request names.
 
 use uuid::Uuid;
 

@@ -11,7 +11,7 @@ use crate::server::LOOPBACK;
 /// The name of the server in error messages.
 pub(super) const PART: &str = "PostgreSQL";
 
-/// The name that Azure gives the superuser. Only Local Azure signs in as it.
+/// The superuser's name, which is the same as on Azure. Only Local Azure signs in as the superuser.
 pub(super) const SUPERUSER: &str = "azuresu";
 
 /// How the superuser connects to a server.

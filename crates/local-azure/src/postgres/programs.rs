@@ -1,4 +1,4 @@
-//! Finding the machine's PostgreSQL programs, and the user that runs them.
+//! Finds the machine's PostgreSQL programs, and the user that runs them.
 
 use std::ffi::OsString;
 use std::fs;

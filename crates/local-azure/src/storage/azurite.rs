@@ -70,7 +70,7 @@ impl Azurite {
 
         let mut arguments: Vec<OsString> = vec!["--require".into(), preload.into(), main.into()];
         arguments.extend(["--blobHost", LOOPBACK, "--blobPort", "0"].map(OsString::from));
-        // Clients use newer protocol versions than those that this Azurite lists.
+        // Clients use protocol versions that are newer than the ones that this Azurite lists.
         arguments.extend(["--oauth", "basic", "--disableTelemetry", "--skipApiVersionCheck"].map(OsString::from));
         arguments.extend(["--location".into(), folder.join("data").into()]);
         arguments.extend(["--cert".into(), certificate.certificate.into()]);
@@ -227,7 +227,7 @@ pub(super) fn accounts(state: &State) -> String {
         .map(|account| format!("{}:{}", account.name, account.key))
         .collect();
     if accounts.is_empty() {
-        // Without any account, Azurite would create its default one, whose key is public.
+        // Without any account, Azurite would create its default account, whose key is public.
         accounts.push(format!("none:{}", Uuid::new_v4().simple()));
     }
     accounts.join(";")

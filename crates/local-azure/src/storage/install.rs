@@ -1,4 +1,4 @@
-//! Installing Azurite from npm, at the version that this crate supports.
+//! Installs Azurite from npm, in the version that this crate supports.
 
 use std::fs;
 use std::io::ErrorKind;

@@ -1,4 +1,4 @@
-//! Signing requests with an account's key.
+//! Signs requests with an account's key.
 //! <https://learn.microsoft.com/rest/api/storageservices/authorize-with-shared-key>
 
 use std::fmt::Write as _;

@@ -1,4 +1,4 @@
-//! Azure for the integration tests of an app: each service that a test asks for, on a free port, with its own state.
+//! Azure for the integration tests of an app: each service that a test uses, on a free port, with its own state.
 //!
 //! A test starts a [`Cloud`], passes its addresses to the app, and checks the result. Nothing is left when the test is
 //! over, however it ends.
@@ -31,8 +31,8 @@
 //! # }
 //! ```
 //!
-//! The state ([`Cloud::azure`]) lists the resources. A test may change it before it asks for a service, for example to
-//! give the database server an administrator with a password, and later, for example to remove a role assignment.
+//! The state ([`Cloud::azure`]) lists the resources. A test may change it before it starts a service, for example to
+//! add a password administrator to the database server, and later, for example to remove a role assignment.
 //! [`crate::faults`] injects faults, and [`Cloud::reopen`] restarts everything.
 //!
 //! PostgreSQL starts in a fraction of a second ([`start_postgres`]), and Azurite in about one. Tests of one process that

@@ -1,4 +1,4 @@
-//! Waiting for a condition in another task or program.
+//! Waits for a condition in another task or program.
 
 use std::time::{Duration, Instant};
 

@@ -84,7 +84,7 @@ async fn an_app_on_app_service_has_the_identity() {
 }
 
 #[test]
-fn secrets_are_found_in_a_text() {
+fn secrets_in_a_text_are_detected() {
     let cloud = Cloud::start();
     let token = cloud.token(STORAGE);
     cloud.assert_no_secret_in("a harmless text");

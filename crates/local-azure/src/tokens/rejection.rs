@@ -9,7 +9,7 @@ pub enum TokenRejection {
     Malformed,
     /// Its `alg` is not RS256.
     Algorithm,
-    /// Its `kid` is not that of a published key.
+    /// Its `kid` does not belong to a published key.
     UnknownKey,
     /// The signature does not match.
     Signature,

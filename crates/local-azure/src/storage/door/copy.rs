@@ -1,4 +1,4 @@
-//! Checking the sources of copies. Azurite lets every client that can write in an account copy any of its blobs.
+//! Checks the sources of copies. Azurite lets every client that can write to an account copy any of its blobs.
 
 use axum::body::Body;
 use axum::extract::Request;

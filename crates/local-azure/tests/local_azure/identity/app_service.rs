@@ -51,7 +51,7 @@ async fn an_identity_is_found_by_each_of_its_ids() {
 }
 
 #[tokio::test]
-async fn errors_are_those_of_azure() {
+async fn errors_match_those_of_azure() {
     const NOT_ASSIGNED: &str = "No User Assigned or Delegated Managed Identity found";
     let cloud = Tenant::start();
     let (system, user, other) = (&cloud.system, &cloud.user, &cloud.other);

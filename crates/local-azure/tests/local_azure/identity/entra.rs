@@ -200,7 +200,7 @@ async fn a_secret_is_exchanged_for_a_token() {
 }
 
 #[tokio::test]
-async fn errors_are_those_of_entra() {
+async fn errors_match_those_of_entra() {
     let cloud = Tenant::start();
     let good = with(request(cloud.application.client_id), "client_secret", &cloud.secret);
     for (name, value, status, error, code) in [

@@ -50,7 +50,7 @@ async fn an_identity_is_found_by_each_of_its_ids_or_is_the_only_one() {
 }
 
 #[tokio::test]
-async fn errors_are_those_of_imds() {
+async fn errors_match_those_of_imds() {
     let cloud = Tenant::start();
     let (user, other) = (&cloud.user, &cloud.other);
     for (query, error, said) in [

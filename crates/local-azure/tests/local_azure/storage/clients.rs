@@ -14,7 +14,7 @@ use futures_util::TryStreamExt as _;
 use crate::rig::{Storage, https, script};
 
 #[tokio::test]
-async fn pythons_client_works_as_with_azure() {
+async fn the_python_client_works_as_on_azure() {
     let storage = Storage::start().await;
     let owner = storage.owner();
     let environment = [
@@ -108,7 +108,7 @@ fn container(storage: &Storage, name: &str, token: String) -> BlobContainerClien
 }
 
 #[tokio::test]
-async fn rusts_client_works_as_with_azure() {
+async fn the_rust_client_works_as_on_azure() {
     let storage = Storage::start().await;
     let contributor = storage.identity();
     storage.give(
