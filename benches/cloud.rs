@@ -2,7 +2,7 @@
 //!
 //! It prints one line of JSON and runs until its standard input is closed:
 //!
-//! - `environment` holds the settings with which the site stores its photos there, signing in as in Azure;
+//! - `environment` contains the settings that make the site store its photos there and sign in as it does on Azure;
 //! - `container_url` and `token` are for reading a blob without the site.
 
 use std::error::Error;

@@ -4,8 +4,8 @@
 #
 #   infra/database.sh RESOURCE_GROUP SERVER DATABASE IDENTITY PRINCIPAL_ID
 #
-# ADMIN_NAME   the administrator's name, if it is not that of the user of `az login`; for a service principal, its
-#              display name
+# ADMIN_NAME   the administrator's name, if it is not the user name of `az login`; for a service principal, its display
+#              name
 # CLIENT_IP    this machine's public address, if it cannot be detected
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."

@@ -44,7 +44,7 @@ need_login
 
 names=(LOCATION RESOURCE_GROUP APP_NAME PLAN_NAME PLAN_SKU DB_SERVER DB_SKU DB_TIER STORAGE_ACCOUNT IDENTITY)
 
-# A variable of the environment wins over a name from the first run.
+# A variable in the environment takes precedence over a name from the first run.
 if [[ -e $state ]]; then
   while IFS='=' read -r name chosen; do
     [[ " ${names[*]} " != *" $name "* ]] || [[ -n ${!name:-} ]] || declare "$name=$chosen"
@@ -99,8 +99,8 @@ if ! exists az postgres flexible-server show "${in_group[@]}" --name "$DB_SERVER
     --version 17 --tier "$DB_TIER" --sku-name "$DB_SKU" --storage-size 32 \
     --microsoft-entra-auth Enabled --password-auth Disabled --public-access None --yes
 fi
-# The address 0.0.0.0 stands for Azure's own services. The rule is a separate step because `create` adds its rule after
-# the server exists: if that failed, later runs would skip `create` and never add the rule.
+# The address 0.0.0.0 means Azure's own services. The rule is a separate step because `create` adds its rule only after
+# it has created the server: if adding the rule failed, later runs would skip `create` and never add it.
 run az postgres flexible-server firewall-rule create "${in_group[@]}" --server-name "$DB_SERVER" \
   --name AllowAzureServices --start-ip-address 0.0.0.0 --end-ip-address 0.0.0.0
 
@@ -127,7 +127,7 @@ run az webapp config set "${in_group[@]}" --name "$APP_NAME" --startup-file "exe
   --always-on "$always_on" --ftps-state Disabled --min-tls-version 1.2 --http20-enabled true \
   --generic-configurations '{"healthCheckPath": "/readyz"}'
 run az webapp log config "${in_group[@]}" --name "$APP_NAME" --docker-container-logging filesystem
-# Publishing accepts only Entra tokens as well: no password for FTP or for the deployment service.
+# Publishing also accepts only Entra tokens: FTP and the deployment service have no passwords.
 for service in ftp scm; do
   run az resource update "${in_group[@]}" --namespace Microsoft.Web --parent "sites/$APP_NAME" \
     --resource-type basicPublishingCredentialsPolicies --name "$service" --set properties.allow=false

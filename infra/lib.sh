@@ -35,7 +35,7 @@ run() {
   fi
 }
 
-# Prints the output of a command. In a dry run, prints the first argument in its place.
+# Prints the output of a command. In a dry run, prints the first argument instead.
 value() {
   local stand_in=$1
   shift
@@ -47,8 +47,8 @@ value() {
   fi
 }
 
-# Tells whether a resource exists, by running its `az … show`. Only exit status 3 means that it does not. Any other
-# failure, such as a lost network, ends the script, so that the resource is not created twice.
+# Tells whether a resource exists, by running its `az … show`. Only exit status 3 means that it does not exist. Any
+# other failure, such as a lost connection, ends the script, so that the resource is not created twice.
 exists() {
   if is_dry_run; then
     print_command "$@"

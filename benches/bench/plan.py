@@ -26,7 +26,7 @@ class Plan:
     """Restaurants and reviews."""
     big: tuple[int, int] = (100_000, 5_000_000)
     uploads: int = 10
-    """The number of photos to upload one after the other."""
+    """The number of photos to upload one after another."""
     starts: int = 20
     """The number of times to start each server."""
     hour: int = 1_000_000

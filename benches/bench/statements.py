@@ -1,4 +1,4 @@
-"""The SQL that the site runs, read from PostgreSQL's log, so that pgbench runs the same whatever the code becomes."""
+"""The SQL that the site runs, read from PostgreSQL's log, so that pgbench always runs the same SQL as the site."""
 
 import json
 import re
@@ -22,8 +22,8 @@ class Statement:
     """As SQL literals."""
 
     def text(self, replacements: Mapping[str, str] | None = None) -> str:
-        """The statement with its parameters in their places. A parameter that one of the patterns in `replacements`
-        matches whole becomes what stands beside it, such as a variable of pgbench's."""
+        """The statement with its parameters filled in. `replacements` maps patterns to replacements, such as pgbench's
+        variables. A parameter that a pattern matches completely is replaced."""
 
         def value(match: re.Match[str]) -> str:
             literal = self.parameters[int(match[1])]
@@ -31,7 +31,7 @@ class Statement:
                 if re.fullmatch(pattern, literal):
                     return replacement
             if ":" in literal:
-                raise SystemExit(f"pgbench would take the colon in {literal} for a variable")
+                raise SystemExit(f"pgbench would interpret the colon in {literal} as the start of a variable")
             return literal
 
         return re.sub(r"\$(\d+)\b", value, self.sql)
@@ -39,12 +39,12 @@ class Statement:
 
 def of(postgres: Postgres, database: str, request: Callable[[], object]) -> list[Statement]:
     """The statements that the site runs on that database while it answers `request`."""
-    request()  # The first time is not the usual one: connections are opened, statements prepared.
+    request()  # Not recorded: the first request also opens connections and prepares statements.
     _log_statements(postgres, "all")
     log = postgres.data / "log" / "server.json"
     before = log.stat().st_size
     request()
-    time.sleep(0.5)  # The log is written by a process of its own.
+    time.sleep(0.5)  # A separate process writes the log.
     with open(log, encoding="utf-8") as file:
         file.seek(before)
         entries = [json.loads(line) for line in file]
@@ -56,12 +56,12 @@ def of(postgres: Postgres, database: str, request: Callable[[], object]) -> list
             parameters = {int(number): literal for number, literal in _PARAMETER.findall(entry.get("detail", ""))}
             found.append(Statement(_dedented(logged[1].strip().rstrip(";")), parameters))
     if not found:
-        raise SystemExit(f"the site asked {database} nothing: is its cache on?")
+        raise SystemExit(f"the site sent no statements to {database}: check that its cache is off")
     return found
 
 
 def _dedented(sql: str) -> str:
-    """Without the indentation that it has in the code: only its first line has none there."""
+    """Removes the indentation that the SQL has in the code, where only its first line is not indented."""
     first, _, rest = sql.partition("\n")
     return f"{first}\n{textwrap.dedent(rest)}".rstrip()
 
@@ -69,5 +69,5 @@ def _dedented(sql: str) -> str:
 def _log_statements(postgres: Postgres, which: str) -> None:
     postgres.sql("postgres", f"alter system set log_statement = '{which}'")
     postgres.sql("postgres", "select pg_reload_conf()")
-    # Connections take the new setting with their next command, once they were told.
+    # Connections apply the new setting at their next command, after the server has notified them.
     time.sleep(0.5)

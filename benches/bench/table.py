@@ -9,7 +9,7 @@ def markdown(table: Table) -> str:
 
 
 def overview(rows: list[Row]) -> str:
-    """The table of all rows with their goals, results, peers and limits."""
+    """The table of all rows, with their goals, results, peers and limits."""
     head = ["What", "Goal", "Reached", "Measured", "Sample as shipped", "Sample tuned", "Limit", "Met"]
     lines = [
         [

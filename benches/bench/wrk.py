@@ -31,8 +31,8 @@ class Load:
 
 
 class Wrk:
-    """Runs wrk. A failed connection, a missing response or an error status ends the benchmark: errors are answered
-    quickly and would look like speed."""
+    """Runs wrk. A failed connection, a missing response or an error status ends the benchmark: error responses are fast
+    and would count as good results."""
 
     def __init__(self, commands: Commands) -> None:
         self.commands = commands

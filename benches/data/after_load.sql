@@ -1,4 +1,5 @@
--- Ends what before_load.sql began: the indexes, and where new ids go on.
+-- Completes a load that before_load.sql began: creates the indexes again, and makes new ids continue after the loaded
+-- ones.
 
 select make_it from left_out \gexec
 

@@ -1,12 +1,12 @@
--- Makes a load of many rows quick, until the transaction ends: no trigger and no foreign key is looked at
--- (what they would do is in the rows), and indexes are made at the end, by after_load.sql. Which tables:
--- \set tables 'one,another'.
+-- Speeds up the loading of many rows until the transaction ends. Triggers and foreign keys are off, because the rows
+-- already contain the results of the triggers. Indexes are dropped; after_load.sql creates them again. The variable
+-- `tables` names the tables: \set tables 'one,another'.
 
 set local session_replication_role = replica;
 set local maintenance_work_mem = '512MB';
 set local client_min_messages = warning;
 
--- Indexes that are no constraint's.
+-- The indexes that do not belong to a constraint.
 create temporary table left_out on commit drop as
 select format('drop index %s', indexrelid::regclass) as drop_it, pg_get_indexdef(indexrelid) as make_it
 from pg_index

@@ -1,7 +1,7 @@
--- What a database holds, as one line to compare: psql -v schema=site (or peer) -f check.sql
+-- Summarises the data in a database as one line, for comparison: psql -v schema=site (or peer) -f check.sql
 --
--- The numbers of a restaurant's reviews are those that its page shows: kept in its row by the site,
--- counted by the peer.
+-- The number and the stars of a restaurant's reviews are the ones that its page shows. The site stores them in the
+-- restaurant's row, and the peer counts them.
 
 \set ON_ERROR_STOP on
 \set QUIET on
@@ -32,7 +32,7 @@ from (
     from shown
 ) restaurant, (
     select count(*) as reviews, count(image_name) as photos, sum(rating) as stars,
-           -- One number for all rows, in whatever order they come.
+           -- One hash for all rows, which does not depend on their order.
            bit_xor(hashtextextended(concat_ws('|', id, restaurant_id, user_name, rating, review_text,
                extract(epoch from review_date), image_name), 0)) as texts
     from written

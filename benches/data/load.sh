@@ -3,8 +3,9 @@
 #
 #     load.sh SITE_DB_URL PEER_DB_URL RESTAURANTS REVIEWS
 #
-# At least one of each. URLs are psql's, of a superuser. The tables are there (the site's migrations,
-# manage.py migrate) and without a row. Fails when the two databases do not hold the same in the end.
+# RESTAURANTS and REVIEWS are at least 1. The URLs are psql's, and their user is a superuser. The tables must exist
+# (from the site's migrations and from manage.py migrate) and be empty. The script fails if the databases differ at the
+# end.
 set -euo pipefail
 
 if (($# != 4)); then
@@ -14,7 +15,7 @@ fi
 site=$1 peer=$2 restaurants=$3 reviews=$4
 here=$(dirname "$0")
 
-# The site's are made, the peer's are their copy.
+# Generates the site's data, and copies it to the peer.
 psql --no-psqlrc "$site" -v restaurants="$restaurants" -v reviews="$reviews" -f "$here/site.sql" >/dev/null
 SITE_DB_URL=$site psql --no-psqlrc "$peer" -f "$here/peer.sql" >/dev/null
 
@@ -23,6 +24,6 @@ in_peer=$(psql --no-psqlrc "$peer" -v schema=peer -f "$here/check.sql")
 echo "site: $in_site"
 echo "peer: $in_peer"
 if [[ $in_site != "$in_peer" || $in_site != "$restaurants restaurants "*", $reviews reviews "* ]]; then
-  echo "load.sh: the databases do not hold what they should" >&2
+  echo "load.sh: the databases do not contain the expected data" >&2
   exit 1
 fi

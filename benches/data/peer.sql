@@ -1,8 +1,8 @@
--- Copies what site.sql made into the Django peer's tables, from the database at the URL in SITE_DB_URL:
+-- Copies the data that site.sql generated into the Django peer's tables, from the database at the URL in SITE_DB_URL:
 --
 --     SITE_DB_URL=postgres://… psql -f peer.sql
 --
--- wants the tables of manage.py migrate without a row, and a superuser.
+-- This needs the empty tables of manage.py migrate, and a superuser.
 
 \set ON_ERROR_STOP on
 \set QUIET on

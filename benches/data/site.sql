@@ -2,11 +2,11 @@
 --
 --     psql -v restaurants=50 -v reviews=1000 -f site.sql
 --
--- needs the empty tables of migrations/postgres and a superuser. Ids go from 1 to :restaurants and to :reviews; each
--- restaurant has :reviews / :restaurants reviews.
+-- This needs the empty tables of migrations/postgres, and a superuser. Ids go from 1 to :restaurants and from 1 to
+-- :reviews. Each restaurant has :reviews / :restaurants reviews.
 --
--- To measure a search: "noodle" finds one restaurant in 14 (the Noodle Bars), "fondue" one in 1,000. Restaurant 7 is one
--- of them, so that "fondue" finds one in 50 too.
+-- Two words are for measuring searches: "noodle" finds one restaurant in 14 (the Noodle Bars), and "fondue" one in
+-- 1,000. Restaurant 7 has "fondue", so that a set of 50 restaurants has one too.
 
 \set ON_ERROR_STOP on
 \set QUIET on
@@ -14,21 +14,21 @@
 begin;
 \ir before_load.sql
 
--- A number from 0 to below `below` that looks random, for that row and that purpose. (The hash is the one
--- of hash partitioning, which no version of PostgreSQL can change.)
+-- A pseudo-random number that is at least 0 and less than `below`, for that row and that purpose. The hash function is
+-- the one of hash partitioning, which must stay the same in every version of PostgreSQL.
 create function pg_temp.chance(id bigint, purpose integer, below integer) returns integer
 language sql immutable
 as $$ select ((hashint8extended(id, purpose) & 2147483647) % below)::integer $$;
 
--- One of those words, in the same way.
+-- One of the words, chosen in the same way.
 create function pg_temp.one_of(words text[], id bigint, purpose integer) returns text
 language sql immutable
 as $$ select words[1 + pg_temp.chance(id, purpose, cardinality(words))] $$;
 
--- Reviews first, since restaurants are added with the numbers of their reviews. The dates are spread over a year that has
--- the same hours in every time zone. Each review is for the next restaurant, so that those of one restaurant are far
--- apart in the table. Only the newest 20 reviews of a restaurant have photos, one in 25, so that its first page is as
--- large in a big set as in a small one.
+-- Reviews come first, because each restaurant is inserted with the numbers of its reviews. The dates are spread over a
+-- year that has the same hours in every time zone. Each review is for the next restaurant, so the reviews of one
+-- restaurant are far apart in the table. Of a restaurant's newest 20 reviews, one in 25 has a photo; older reviews have
+-- none. Its first page is therefore as large in a big set as in a small one.
 insert into reviews (id, restaurant_id, user_name, rating, review_text, review_date, image_name)
 select
     id,
@@ -70,7 +70,7 @@ select
         overlay(overlay(md5('photo ' || id) placing '4' from 13) placing '8' from 17)::uuid || '.jpg'
     end
 from (
-    -- More good ones than bad ones, and some restaurants better than others.
+    -- There are more good ratings than bad ones, and some restaurants are better than others.
     select id, (array[1, 2, 2, 3, 3, 4, 4, 4, 5, 5, 5, 5])[
         1 + (pg_temp.chance(id, 2, 8) + pg_temp.chance(1 + (id - 1) % :restaurants, 6, 5))
     ]::smallint as rating

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Counts the processor instructions that the site executes for a request, page by page, and compares them with a budget.
 
-Times vary between machines and runs, but instruction counts hardly do, so an increase of a few per cent is visible. It
-measures the binary that is deployed (built by ./package.sh) in valgrind's callgrind. It counts the site's own instructions
-only, not those of the database or the kernel. Pages are requested one after the other on one connection, and compressed as
-for browsers. Start-up is not counted.
+Times vary between machines and runs, but instruction counts hardly vary, so an increase of a few per cent is visible.
+The script runs the binary that is deployed (built by ./package.sh) in valgrind's callgrind. It counts only the site's
+own instructions, not those of the database or the kernel. Pages are requested one after another on one connection, and
+compressed as for browsers. Start-up is not counted.
 
     benches/instructions/measure.py             fails if a page exceeds its budget in budget.json by more than 5 %
     benches/instructions/measure.py --update    writes the counts to budget.json as the new budget

@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 def programs():
-    """The folder with the server's newest programs. Debian does not put them on the PATH."""
+    """The folder with the newest version of the server's programs. Debian does not put them on the PATH."""
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: float(path.parts[4]))
     where = found[-1] if found else shutil.which("initdb")
     if not where:

@@ -49,7 +49,7 @@ resource administrator 'Microsoft.DBforPostgreSQL/flexibleServers/administrators
   }
 }
 
-// The address 0.0.0.0 stands for Azure's own services. A client still needs a token to sign in.
+// The address 0.0.0.0 means Azure's own services. A client still needs a token to sign in.
 resource azureServices 'Microsoft.DBforPostgreSQL/flexibleServers/firewallRules@2024-08-01' = {
   parent: server
   name: 'AllowAzureServices'

@@ -1,4 +1,4 @@
-// The storage of photos: a private container in a storage account whose keys are disabled.
+// The photo storage: a private container in a storage account whose keys are disabled.
 param name string
 param location string
 param tags object
@@ -36,7 +36,7 @@ resource container 'Microsoft.Storage/storageAccounts/blobServices/containers@20
   properties: { publicAccess: 'None' }
 }
 
-// Storage Blob Data Contributor: may read, write and delete blobs. Assigned on this account only.
+// The role Storage Blob Data Contributor, which may read, write and delete blobs. It is assigned on this account only.
 var blobDataContributor = subscriptionResourceId('Microsoft.Authorization/roleDefinitions', 'ba92f5b4-2d11-453d-a403-e96b0029c9fe')
 
 resource access 'Microsoft.Authorization/roleAssignments@2022-04-01' = {

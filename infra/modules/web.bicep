@@ -6,7 +6,7 @@ param tags object
 param sku string
 param identityId string
 param workspaceId string
-@description('Settings that name the database and the storage of photos.')
+@description('Settings that name the database and the photo storage.')
 param settings object
 
 resource plan 'Microsoft.Web/serverfarms@2024-04-01' = {

@@ -7,8 +7,8 @@
 -- The functions below use this schema, whatever the search path of their caller is.
 select set_config('search_path', quote_ident(current_schema()), true);
 
--- A text without case and accents: "Café" and "CAFE" become "cafe". Names are sorted by it, byte by byte: Élan stands
--- with the E, not after Z, and the order is the same on every server. (The order of a locale changes with the operating
+-- A text without case and accents: "Café" and "CAFE" become "cafe". Names are sorted by it, byte by byte: Élan sorts
+-- with E, not after Z, and the order is the same on every server. (The order of a locale changes with the operating
 -- system, which corrupts indexes.)
 create function folded_text(text) returns text
 language sql immutable strict parallel safe
@@ -18,7 +18,7 @@ as $$
 $$;
 
 -- The words of a text, folded. Every character that is neither a letter nor a digit separates words; the characters are
--- listed, since the locale of a server may know only the letters of ASCII. (The function repeats the folding: one that
+-- listed, because the locale of a server may know only the letters of ASCII. (The function repeats the folding: one that
 -- calls another function by name could not be restored from a dump. The text is composed again so that 250 Korean
 -- syllables without a space stay below the 2,046 bytes that a word may have.)
 create function text_words(text) returns text[]
@@ -32,7 +32,7 @@ as $$
 $$;
 
 -- A search: each word of the text must be the beginning of a word. A text without words gives NULL, which matches
--- nothing. The cost is about its real one. It makes PostgreSQL plan a search among many restaurants for the words at
+-- nothing. The declared cost is close to the real one. It makes PostgreSQL plan a search among many restaurants for the words at
 -- hand: rare words are found by the index of the words, common ones by the index of the order.
 create function search_query(text) returns tsquery
 language sql immutable strict parallel safe cost 1000
@@ -89,9 +89,9 @@ create table unclaimed_photos (
     since timestamptz not null default clock_timestamp()
 );
 
--- One index for each order of the list (see store/postgres/list.rs); ids are the order of the newest. The index of names
--- holds the words too: restaurants of the same name stand together, so a search in this order may pass thousands of
--- others, and does so in the index alone.
+-- One index for each order of the list (see store/postgres/list.rs); the primary key gives the order by newest. The index
+-- of names holds the words too: restaurants with the same name are adjacent, so a search in this order may skip thousands
+-- of others, and it does so in the index alone.
 create index restaurants_by_name on restaurants (name_folded, id) include (search_words);
 create index restaurants_by_rating on restaurants (milli_stars desc, review_count desc, id desc);
 create index restaurants_by_reviews on restaurants (review_count desc, id desc);
@@ -116,7 +116,7 @@ $$;
 create trigger reviews_dated before insert or update of review_date on reviews
 for each row execute function reviews_dated();
 
--- A new restaurant has no reviews, whatever numbers an INSERT gives for it.
+-- A new restaurant has no reviews, even if an INSERT gives numbers for it.
 create function restaurants_uncounted() returns trigger
 language plpgsql set search_path from current
 as $$

@@ -1,5 +1,5 @@
--- A mix of requests as visitors send them: lists in all orders, restaurants from 1 to the first argument, of which most are
--- read rarely, and searches for the words in the other arguments.
+-- A mix of requests as visitors send them: lists in all orders, restaurants, and searches. The first argument is the
+-- number of restaurants, most of which are rarely read. The other arguments are the words to search for.
 dofile("benches/bench/lua/report.lua")
 
 local restaurants

@@ -1,5 +1,5 @@
--- Posts reviews, each different from the others, of restaurants from 1 to the first argument. The other arguments, if
--- any, are the token and the cookie that Django requires with a form.
+-- Posts reviews of random restaurants. Each review is different. The first argument is the number of restaurants. The
+-- other arguments, if any, are the token and the cookie that Django requires with a form.
 dofile("benches/bench/lua/report.lua")
 
 local restaurants, token, cookie

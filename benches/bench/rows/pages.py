@@ -152,9 +152,9 @@ class Latency:
             tuned=p99("tuned"),
             limit=p99("bare"),
             text=(
-                "The table shows medians of the rounds. *At full load* are the loads of the two rows above, which keep "
-                "all processors busy. *At human pace* are rounds in which each connection waits up to 0.6 seconds "
-                "before its next request. That is about 50 requests/s in total, which even the sample as shipped can handle."
+                "The table shows medians of the rounds. *At full load* means the loads of the two rows above, which "
+                "keep all processors busy. *At human pace* means that each connection waits up to 0.6 seconds before "
+                "its next request. That is about 50 requests/s in total, which even the sample as shipped can handle."
             ),
             tables=[Table(["p99, ms", "site", "bare server", "sample as shipped", "sample tuned"], lines)],
             figures={"latency_ms": percentiles},

@@ -66,7 +66,7 @@ def _upload(bench: Bench, site: Server, times: dict[str, float]) -> Row:
         what="Photo upload (5 MB, 12 megapixels), to stored photo and thumbnail",
         measured=sent.text(" ms"),
         goals=[Goal.at_most(2, "decoder and encoders alone", Samples([ms / alone for ms in sent.values]))],
-        how=f"{bench.plan.uploads} uploads, one after the other, after one for warm-up, with Python's http.client",
+        how=f"{bench.plan.uploads} uploads, one after another, after one for warm-up, with Python's http.client",
         limit=f"{number(alone)} ms: decoder and encoders",
         text=(
             f"The photo has {len(photo):,} bytes. Decoding it takes {number(times['decoder_ms'])} ms, encoding the "
@@ -167,7 +167,7 @@ def _concurrent_uploads(bench: Bench, blobs: "Blobs") -> Row:
 @dataclass(frozen=True)
 class Blobs:
     environment: Mapping[str, str]
-    """The settings with which the site stores its photos there."""
+    """The settings that make the site store its photos there."""
     container_url: str
     token: str
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
-# If tuned, a connection lives as long as its worker. As shipped, each request opens one.
+# If tuned, a worker keeps its connection open. As shipped, each request opens a new connection.
 TUNED = os.environ.get("PEER_TUNED") == "1"
 
 DEBUG = False

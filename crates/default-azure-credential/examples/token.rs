@@ -1,4 +1,4 @@
-//! Tells whether the chain finds a token for a scope on this machine, and if not, why.
+//! Reports whether the chain finds a token for a scope on this machine. If it does not, the error says why.
 
 use std::env;
 use std::process::ExitCode;
@@ -25,7 +25,7 @@ async fn main() -> ExitCode {
 async fn token(scope: &str) -> azure_core::Result<String> {
     let token = DefaultAzureCredential::new()?.get_token(&[scope], None).await?;
     Ok(format!(
-        "There is a token for {scope}, valid until {}.",
+        "The chain returned a token for {scope}, valid until {}.",
         token.expires_on
     ))
 }

@@ -1,4 +1,4 @@
-//! The chain: tries one credential after the other, and remembers the first that returned a token.
+//! The chain: tries one credential after another, and remembers the first that returned a token.
 
 use std::sync::{Arc, OnceLock};
 
@@ -135,8 +135,8 @@ impl Chain {
             CredentialKind::Environment => environment::credential(settings),
             CredentialKind::WorkloadIdentity => workload_identity::credential(settings),
             CredentialKind::ManagedIdentity => {
-                // If the chain holds nothing else, there is no next credential to reach quickly. As in the other
-                // Azure SDKs, the probe is then left out.
+                // If the chain holds no other credential, there is no next one to reach quickly. As in the other
+                // Azure SDKs, the probe is then skipped.
                 let probe = self.links.len() > 1;
                 managed_identity::credential(settings, probe).await
             }

@@ -16,7 +16,7 @@ pub(crate) enum CredentialKind {
     AzureDeveloperCli,
 }
 
-// The order of the other Azure SDKs: the credentials of a deployment, then those of a developer.
+// The same order as in the other Azure SDKs: first a deployment's credentials, then a developer's.
 const PRODUCTION: [CredentialKind; 3] = [
     CredentialKind::Environment,
     CredentialKind::WorkloadIdentity,
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn prod_and_dev_select_the_two_halves() {
+    fn prod_and_dev_each_select_one_group() {
         assert_eq!(selected(Some("prod"))[2..], ["ManagedIdentityCredential"]);
         assert_eq!(selected(Some("Prod")).len(), 3);
         assert_eq!(

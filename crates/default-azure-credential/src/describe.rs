@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn long_texts_are_cut_after_their_secrets_are_hidden() {
+    fn secrets_are_hidden_before_a_long_text_is_truncated() {
         let secret = "s".repeat(MAX_CHARS);
         let text = format!("{}{secret}", "é".repeat(MAX_CHARS - 2));
         let shown = Secrets::new([secret.as_str()]).hide(&text);

@@ -43,11 +43,11 @@ pub struct Attempt {
     failure: Failure,
 }
 
-/// Why a credential failed, and whether the chain goes on.
+/// Why a credential failed, and whether the chain continues.
 #[derive(Clone, Debug)]
 pub(crate) struct Failure {
     /// True if the credential is available but failed, which stops the chain. False if it is not available,
-    /// so that the chain goes on.
+    /// so that the chain continues.
     pub refused: bool,
     pub reason: String,
     pub status: Option<StatusCode>,

@@ -1,8 +1,8 @@
 //! Detects whether there is an Azure Instance Metadata Service (IMDS).
 //!
 //! The official credential tries for more than a minute before it gives up. That is right on a virtual
-//! machine and too long on a laptop. So IMDS is probed first, as in the other Azure SDKs, with a request
-//! without the header `Metadata: true`, to which it answers 400 at once.
+//! machine, but too long on a laptop. IMDS is therefore probed first, as in the other Azure SDKs. The probe
+//! is a request without the header `Metadata: true`, which IMDS answers with 400 immediately.
 //! <https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-use-vm-token#error-handling>
 
 use azure_core::http::{Context, Method, Request, StatusCode, Transport, Url};
@@ -12,7 +12,7 @@ use crate::time_limit::with_time_limit;
 
 const ENDPOINT: &str = "http://169.254.169.254/metadata/identity/oauth2/token?api-version=2019-08-01";
 
-/// Returns `Ok` if IMDS is there, or else the reason why it is considered absent.
+/// Returns `Ok` if IMDS is available, or else the reason why it is considered absent.
 pub(crate) async fn probe(transport: &Transport, limit: Duration) -> Result<(), String> {
     let url = Url::parse(ENDPOINT).map_err(|error| error.to_string())?;
     let mut request = Request::new(url, Method::Get);

@@ -20,7 +20,7 @@ impl LastResponse {
     }
 }
 
-/// A policy that records the status of each response in the context's [`LastResponse`]. It runs at every try.
+/// A policy that records the status of each response in the context's [`LastResponse`]. It runs at every attempt.
 #[derive(Debug)]
 pub(crate) struct RecordResponse;
 

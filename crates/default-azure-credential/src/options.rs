@@ -53,8 +53,8 @@ pub struct DefaultAzureCredentialOptions {
 
     /// The time limit for one credential to return a token, including its retries. The default is 90 seconds.
     ///
-    /// It covers what limits on retries do not: a `Retry-After` of an hour, a response that never ends, or an
-    /// `az` that waits for input.
+    /// It covers cases that limits on retries do not: a `Retry-After` of an hour, a response that never ends, or
+    /// an `az` that waits for input.
     pub token_timeout: Duration,
 
     /// Looks up the environment variables that this crate itself reads. The default is the process's

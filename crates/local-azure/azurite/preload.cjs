@@ -1,4 +1,4 @@
-// Adds what Azurite lacks to be a durable service. Node loads this before Azurite (--require).
+// Adds the features that Azurite lacks as a durable service. Node loads this before Azurite (--require).
 "use strict";
 
 const { createHmac } = require("crypto");
@@ -9,8 +9,8 @@ const path = require("path");
 const azurite = path.dirname(process.argv[1]);
 const load = (name) => require(require.resolve(name, { paths: [azurite] }));
 
-// Azurite loads a database driver and a telemetry client, which take half of its start and are never used here: its
-// index is a file, and telemetry is off. Classes are still derived from the driver's.
+// Azurite loads a database driver and a telemetry client, which take half of its start-up time. Neither is used here:
+// the index is a file, and telemetry is off. Azurite still derives classes from the driver's classes.
 const Module = require("module");
 const unused = new Proxy(class {}, { get: (target, name) => (name in target ? target[name] : unused) });
 const { _load } = Module;
@@ -29,7 +29,7 @@ Loki.prototype.saveDatabase = function (callback) {
 };
 const save = (database) =>
   new Promise((resolve, reject) => {
-    // A save in progress may have begun before the change, so another one follows it.
+    // A save in progress may have started before the change, so another one follows it.
     if (!database.autosaveDirty() && !database.throttledSavePending) return resolve();
     database.saveDatabase((error) => (error ? reject(error) : resolve()));
   });
@@ -57,8 +57,8 @@ publicAccess.validate = async function (request, context) {
 // User delegation keys are derived from a secret in the state folder. Azurite's own secret is public in its source.
 load("./utils/constants").USERDELEGATIONKEY_BASIC_KEY = process.env.LOCAL_AZURE_DELEGATION_KEY;
 
-// Since this version, a user delegation SAS signs two more lines, about required headers and query parameters,
-// which this Azurite does not know. They are empty here, so a SAS with such requirements is rejected.
+// Since version 2026-04-06, a user delegation SAS signs two more lines, for required headers and query parameters. This
+// Azurite does not know them. They are empty here, so a SAS with such requirements is rejected.
 const signatures = load("./authentication/IBlobSASSignatureValues");
 const sign = signatures.generateBlobSASSignatureWithUDK;
 signatures.generateBlobSASSignatureWithUDK = (values, resource, account, key) => {

@@ -1,4 +1,4 @@
-//! The handle of a running Azure: its folder, state, keys, certificate authority and injected faults.
+//! The handle to a running Azure: its folder, state, keys, certificate authority and injected faults.
 
 use std::fs::{self, File};
 use std::io::ErrorKind;
@@ -22,7 +22,7 @@ const IDENTITY_TOKEN_LIFETIME: Duration = Duration::from_hours(24);
 /// The lifetime of a user's or an application's token. Entra picks a random value between 60 and 90 minutes.
 const TOKEN_LIFETIME: Duration = Duration::from_mins(75);
 
-/// The handle of a running Azure. Clones are cheap and share everything.
+/// A handle to a running Azure. Clones are cheap and share all data.
 #[derive(Clone)]
 pub struct Azure(Arc<Inner>);
 
@@ -74,13 +74,13 @@ impl Azure {
         })))
     }
 
-    /// The absolute path of the folder that contains everything.
+    /// The absolute path of the folder that contains all data.
     #[must_use]
     pub fn folder(&self) -> &Path {
         &self.0.folder
     }
 
-    /// A folder in it, which is created if it does not exist.
+    /// The path of a subfolder, which is created if it does not exist.
     pub fn subfolder(&self, name: &str) -> Result<PathBuf> {
         let folder = self.0.folder.join(name);
         fs::create_dir_all(&folder).map_err(Error::file(&folder))?;
@@ -114,7 +114,7 @@ impl Azure {
         &self.0.authority
     }
 
-    /// The secrets with which web apps request tokens.
+    /// The secrets that web apps use to request tokens.
     #[must_use]
     pub fn identity_headers(&self) -> &IdentityHeaders {
         &self.0.headers
@@ -126,7 +126,7 @@ impl Azure {
         &self.0.faults
     }
 
-    /// The `iss` of tokens of version 1.0. Entra's issuer ends with a slash.
+    /// The `iss` of version 1.0 tokens. Entra's issuer ends with a slash.
     #[must_use]
     pub fn issuer(&self) -> String {
         format!("https://sts.windows.net/{}/", self.read(|state| state.tenant))
@@ -155,14 +155,14 @@ impl Azure {
         self.keys().sign(claims)
     }
 
-    /// Issues a token of the principal for the resource.
+    /// Issues a token for the resource to the principal.
     #[must_use]
     pub fn token(&self, principal: &Principal, resource: &str) -> String {
         self.sign(&self.claims(principal, resource))
     }
 
     /// Returns a token's claims if this tenant issued it for one of these audiences and it is valid now. A trailing
-    /// slash of the token's audience is ignored.
+    /// slash in the token's audience is ignored.
     pub fn verify(&self, token: &str, audiences: &[&str]) -> Result<Claims, TokenRejection> {
         let claims = self.keys().open_token(token)?;
         let now = now();
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unreadable_state_is_named_and_left_unchanged() {
+    fn an_unreadable_state_is_reported_and_left_unchanged() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join(STATE_FILE);
         fs::write(&file, "{").unwrap();

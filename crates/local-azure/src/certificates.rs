@@ -68,13 +68,13 @@ impl Authority {
         })
     }
 
-    /// The certificate that clients have to trust, a PEM file.
+    /// The PEM file with the certificate that clients have to trust.
     #[must_use]
     pub fn file(&self) -> PathBuf {
         self.folder.join("ca.pem")
     }
 
-    /// Issues a certificate for these host names and addresses, in files with that name in that folder.
+    /// Issues a certificate for these host names and addresses. Writes it to that folder, in files with that name.
     pub fn issue(&self, folder: &Path, name: &str, hosts: &[&str]) -> Result<Certificate> {
         let (certificate, key) = self.sign(hosts)?;
         let files = Certificate {

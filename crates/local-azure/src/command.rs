@@ -46,7 +46,7 @@ pub enum Command {
         #[arg(long, default_value = "oss-rdbms")]
         resource: String,
     },
-    /// Makes the next key the one that signs tokens
+    /// Makes the next key the signing key
     RotateKeys,
     /// Registers an application, and prints its client secret once
     ApplicationCreate {
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_typed_is_what_is_sent() {
+    fn a_parsed_command_survives_a_json_round_trip() {
         for line in [
             "down",
             "status",

@@ -1,4 +1,5 @@
-//! The control socket in the state folder, over which the other commands reach `up`. Only the folder's owner can use it.
+//! The control socket in the state folder, through which the other commands reach `up`. Only the folder's owner can use
+//! it.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::io;
 use std::path::PathBuf;
 
-/// Why Local Azure cannot do what it was asked. The message is for the person at the terminal.
+/// The reason why an operation failed. The message is for the person at the terminal.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A file or folder cannot be used.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// The active faults. None is active at first, and all end with the process.
+/// The active faults. At first no fault is active, and all faults end with the process.
 #[derive(Debug, Default)]
 pub struct Faults(RwLock<FaultSet>);
 

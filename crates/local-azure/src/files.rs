@@ -1,4 +1,4 @@
-//! Files that are written whole.
+//! Writes files atomically.
 
 use std::fs::File;
 use std::io::Write as _;

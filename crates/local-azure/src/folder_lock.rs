@@ -1,4 +1,4 @@
-//! The lock that lets one process at a time use a state folder.
+//! The lock that lets only one process at a time use a state folder.
 
 use std::fs::{File, TryLockError};
 use std::path::Path;

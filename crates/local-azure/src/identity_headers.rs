@@ -7,14 +7,14 @@ use uuid::Uuid;
 
 /// Maps each valid `IDENTITY_HEADER` to its web app.
 ///
-/// The header is a secret that App Service gives only to the app's own processes, and that changes at each start. It is
-/// therefore kept in memory and never written to disk.
+/// The header is a secret that App Service gives only to the app's own processes. It changes at each start, so it is
+/// kept in memory and never written to disk.
 /// <https://learn.microsoft.com/azure/app-service/overview-managed-identity#rest-endpoint-reference>
 #[derive(Default)]
 pub struct IdentityHeaders(RwLock<HashMap<String, String>>);
 
 impl IdentityHeaders {
-    /// Creates another header for the app. Earlier headers stay valid until [`IdentityHeaders::revoke`].
+    /// Creates another header for the app. Earlier headers stay valid until [`IdentityHeaders::revoke`] is called.
     pub fn give(&self, app: &str) -> String {
         let header = Uuid::new_v4().simple().to_string().to_uppercase();
         let mut headers = self.0.write().expect("no thread panics while holding the lock");

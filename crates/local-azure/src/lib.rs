@@ -20,8 +20,8 @@
 //! - [`up`]: the command `local-azure up`. The other commands ([`command`]) are sent to it over a socket ([`control`]),
 //!   except [`logs`] and [`reset`].
 //!
-//! Everything listens on loopback only. The apps know nothing of this crate: they see the variables that App Service
-//! sets, and addresses.
+//! Everything listens on loopback only. Apps do not depend on this crate: they see only addresses, and the variables
+//! that App Service sets.
 
 pub mod app_service;
 mod azure;

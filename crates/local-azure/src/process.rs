@@ -1,4 +1,4 @@
-//! Supervising a program so that it does not outlive this process.
+//! Supervises programs so that they do not outlive this process.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
@@ -10,11 +10,11 @@ use std::time::Duration;
 
 use crate::error::{Error, Result};
 
-/// The environment variable that marks every program as started for a state folder, so that [`clean_up`] finds those
-/// that a killed process left behind.
+/// The environment variable that marks each program with its state folder, so that [`clean_up`] finds the programs that
+/// a killed process left behind.
 pub(crate) const MARK: &str = "LOCAL_AZURE_STATE";
 
-/// What to run, and how.
+/// A program to run, and how to run it.
 #[derive(Clone)]
 pub struct Program {
     /// The program's path.
@@ -34,7 +34,7 @@ pub struct Program {
 }
 
 /// A running program and everything that it started. It ends when this value is dropped, or when this process ends,
-/// even if that is killed.
+/// even if this process is killed.
 pub struct Process {
     supervisor: Arc<Mutex<Child>>,
     /// The process id of the program, which is also the id of its process group.
@@ -42,8 +42,8 @@ pub struct Process {
 }
 
 /// Runs the program in its own session, where it does not receive Ctrl-C. When this script's standard input is closed,
-/// which happens at the latest when the process that started it ends, the script asks the program to exit and then kills
-/// what is left.
+/// the script asks the program to exit, and then kills the processes that are left. The input is closed at the latest
+/// when the process that started the script ends.
 ///
 /// A separate shell does this because a process that is killed with SIGKILL cannot clean up after itself.
 const SUPERVISOR: &str = r#"
@@ -128,7 +128,7 @@ impl Process {
             .flatten()
     }
 
-    /// Waits until it has ended, by itself or because of [`Process::ask_to_stop`].
+    /// Waits until it has ended, on its own or because of [`Process::ask_to_stop`].
     pub async fn wait(&self) -> ExitStatus {
         loop {
             if let Some(status) = self.ended() {
@@ -138,7 +138,7 @@ impl Process {
         }
     }
 
-    /// Asks it to exit and returns immediately. It is killed when its time limit is over.
+    /// Asks it to exit and returns immediately. If it does not exit within its time limit, it is killed.
     pub fn ask_to_stop(&self) {
         drop(
             self.supervisor
@@ -175,8 +175,8 @@ pub(crate) fn signal(signal: &str, target: &str) {
         .status();
 }
 
-/// Ends every process that an earlier run with that state folder left behind because it was killed together with its
-/// supervisors. Returns the number of processes.
+/// Ends every process that an earlier run with that state folder left behind. That happens if a run is killed together
+/// with its supervisors. Returns the number of processes.
 #[must_use]
 pub fn clean_up(state: &Path) -> usize {
     let mark = [MARK.as_bytes(), b"=", state.as_os_str().as_encoded_bytes()].concat();
@@ -247,9 +247,9 @@ mod tests {
     }
 
     fn until(what: &str, mut is_met: impl FnMut() -> bool) {
-        let begun = Instant::now();
+        let started = Instant::now();
         while !is_met() {
-            assert!(begun.elapsed() < Duration::from_mins(1), "{what}");
+            assert!(started.elapsed() < Duration::from_mins(1), "{what}");
             thread::sleep(Duration::from_millis(20));
         }
     }
@@ -275,7 +275,7 @@ mod tests {
             "trap 'echo bye; exit 0' TERM; echo up; while :; do sleep 0.05; done",
             30,
         );
-        until("it traps", || {
+        until("it has set its trap", || {
             fs::read_to_string(folder.path().join("log")).unwrap().contains("up")
         });
         drop(polite);

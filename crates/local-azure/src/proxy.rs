@@ -1,4 +1,4 @@
-//! Forwarding requests and responses without changing them.
+//! Forwards requests and responses without changing them.
 
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ const IDLE: Duration = Duration::from_secs(2);
 /// How long it may take to connect to a program on this machine.
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 
-/// Creates a client that trusts what `tls` trusts.
+/// Creates a client with this TLS configuration.
 #[must_use]
 pub fn client(tls: ClientConfig) -> Client {
     let mut connector = HttpConnector::new();
@@ -69,7 +69,7 @@ pub async fn forward(client: &Client, base: &Uri, mut request: Request) -> Resul
     Ok(answer)
 }
 
-/// Removes the hop-by-hop headers and those that `Connection` names.
+/// Removes the hop-by-hop headers, and the headers that `Connection` names.
 fn remove_hop_by_hop(headers: &mut HeaderMap) {
     let named: Vec<HeaderName> = headers
         .get_all(CONNECTION)
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn requests_arrive_as_they_were_sent() {
+    async fn requests_arrive_unchanged() {
         let pair = pair(Router::new().fallback(
             |method: Method, uri: Uri, headers: HeaderMap, body: Bytes| async move {
                 let mut names: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
@@ -223,16 +223,16 @@ mod tests {
                 self.0.notify_one();
             }
         }
-        let (begun, ended) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-        let there = (begun.clone(), ended.clone());
+        let (started, ended) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let in_handler = (started.clone(), ended.clone());
         let pair = pair(Router::new().fallback(move || async move {
-            let _ended = Ended(there.1);
-            there.0.notify_one();
+            let _ended = Ended(in_handler.1);
+            in_handler.0.notify_one();
             std::future::pending::<()>().await;
         }));
         let mut stream = TcpStream::connect((LOOPBACK, pair.front)).await.unwrap();
         stream.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
-        begun.notified().await;
+        started.notified().await;
         drop(stream);
         ended.notified().await;
     }

@@ -8,7 +8,8 @@ use crate::error::{Error, Result};
 use crate::folder_lock::{LOCK_FILE, lock};
 use crate::process;
 
-/// Deletes everything in the state folder: databases, photos, identities and keys. Asks for confirmation unless `yes`.
+/// Deletes everything in the state folder: databases, photos, identities and keys. Asks for confirmation unless `yes`
+/// is true.
 ///
 /// # Errors
 ///

@@ -30,8 +30,8 @@ pub fn bind(port: u16, owner: &'static str, flag: &'static str) -> Result<StdLis
 
 /// A server that runs until it is dropped. Dropping it also closes its connections.
 ///
-/// It has its own threads and runtime. It therefore answers while the caller's thread blocks on a program that sends it
-/// requests, and survives the runtime of the test that started it.
+/// It has its own threads and runtime. It therefore responds even while the caller's thread blocks on a program that
+/// sends it requests, and it outlives the runtime in which it was started.
 pub struct Server {
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
@@ -42,7 +42,7 @@ impl Server {
     #[must_use]
     pub fn http(listener: StdListener, router: Router) -> Self {
         Self::start(listener, |listener| async move {
-            // `axum::serve` does not return. Errors of single connections are the client's concern.
+            // `axum::serve` does not return. An error on one connection concerns only its client.
             let service = router.into_make_service_with_connect_info::<std::net::SocketAddr>();
             let _ = axum::serve(listener, service).await;
         })
@@ -95,7 +95,7 @@ impl Drop for Server {
     fn drop(&mut self) {
         drop(self.stop.take());
         if let Some(thread) = self.thread.take() {
-            // A panic of the thread has already been reported there.
+            // If the thread panicked, it has already reported the panic.
             let _ = thread.join();
         }
     }

@@ -1,4 +1,4 @@
-//! Reading what is appended to a file.
+//! Reads the bytes that are appended to a file.
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Read as _, Seek as _, SeekFrom};
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_was_appended_is_returned() {
+    fn only_appended_bytes_are_returned() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("log");
         let mut from_end = Tail::from_end(file.clone()).unwrap();
@@ -98,9 +98,9 @@ mod tests {
         assert_eq!(text(&mut Tail::from_end(file).unwrap()), "");
     }
 
-    /// The read starts at the position: a change before it goes unnoticed.
+    /// Reading starts at the position, so a change before it is not noticed.
     #[test]
-    fn what_was_returned_is_not_read_again() {
+    fn returned_bytes_are_not_read_again() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("log");
         append(&file, "one\n");

@@ -1,9 +1,9 @@
-//! The cryptography behind every TLS connection of this process.
+//! The cryptography provider of this process's TLS connections.
 
 /// Makes ring the provider of every TLS connection that does not name one, unless the program has chosen another.
 ///
-/// [`crate::Azure::open`] does it. A test that builds an HTTP client before that calls it itself.
+/// [`crate::Azure::open`] calls this function. A test that builds an HTTP client before that must call it too.
 pub fn choose_provider() {
-    // An error means that a provider was chosen before.
+    // An error means that a provider has already been chosen.
     let _ = rustls::crypto::ring::default_provider().install_default();
 }

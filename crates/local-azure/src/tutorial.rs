@@ -1,4 +1,4 @@
-//! The tutorial's resources: those that its commands create in Azure.
+//! The resources that the tutorial's commands create in Azure.
 
 use std::path::Path;
 
@@ -27,10 +27,10 @@ pub const DATABASE: &str = "restaurant";
 pub const ACCOUNT: &str = "restaurantreview";
 /// The blob container for the photos.
 pub const CONTAINER: &str = "photos";
-/// The Entra administrator of the database server, which stands for the developer at this machine.
+/// The Entra administrator of the database server, who represents the developer at this machine.
 pub const ADMINISTRATOR: &str = "developer@contoso.onmicrosoft.com";
 
-/// Creates those of the tutorial's resources that do not exist yet.
+/// Creates the tutorial's resources that do not exist yet.
 pub fn provision(azure: &Azure) -> Result<()> {
     azure.change(|state| {
         if !state.resource_groups.iter().any(|group| group.name == GROUP) {
@@ -52,7 +52,7 @@ pub fn provision(azure: &Azure) -> Result<()> {
         }
         if !state.storage_accounts.iter().any(|account| account.name == ACCOUNT) {
             state.storage_accounts.push(account());
-            // Created only with the account, so that a deleted role assignment does not return.
+            // Created only together with the account, so that a deleted role assignment is not created again.
             state.role_assignments.push(RoleAssignment {
                 name: Uuid::new_v4(),
                 scope: account_id(state),

@@ -10,7 +10,7 @@ use azure_identity::{
 use crate::error::Failure;
 use crate::options::Settings;
 
-/// The Azure CLI. Only running it tells whether it is installed and signed in.
+/// The Azure CLI. Whether it is installed and signed in is known only after running it.
 pub(crate) fn azure_cli(settings: &Settings) -> Result<Arc<dyn TokenCredential>, Failure> {
     let options = AzureCliCredentialOptions {
         executor: settings.executor.clone(),
@@ -22,7 +22,7 @@ pub(crate) fn azure_cli(settings: &Settings) -> Result<Arc<dyn TokenCredential>,
     }
 }
 
-/// The Azure Developer CLI. Only running it tells whether it is installed and signed in.
+/// The Azure Developer CLI. Whether it is installed and signed in is known only after running it.
 pub(crate) fn azure_developer_cli(settings: &Settings) -> Result<Arc<dyn TokenCredential>, Failure> {
     let options = AzureDeveloperCliCredentialOptions {
         executor: settings.executor.clone(),
@@ -34,8 +34,8 @@ pub(crate) fn azure_developer_cli(settings: &Settings) -> Result<Arc<dyn TokenCr
     }
 }
 
-/// Classifies every error as "not available". Only their prose tells a tool that is not installed from one that
-/// is not signed in or is signed in to another tenant. None of these is a reason not to try the next tool.
+/// Classifies every error as "not available". Only the wording of an error distinguishes a tool that is not installed
+/// from one that is not signed in, or is signed in to another tenant. In all these cases the chain tries the next tool.
 pub(crate) fn failure(settings: &Settings, error: &azure_core::Error) -> Failure {
     Failure {
         refused: false,

@@ -10,8 +10,8 @@ use crate::options::Settings;
 
 /// Available if all variables of a secret or a certificate are set.
 ///
-/// Variables that are set but unusable, such as the path of an invalid certificate, are a refusal: they show that
-/// the service is meant to be this principal and no other.
+/// Variables that are set but unusable, such as the path of an invalid certificate, count as a refusal: they show that
+/// the service is meant to use only this principal.
 pub(crate) fn credential(settings: &Settings) -> Result<Arc<dyn TokenCredential>, Failure> {
     let variables = &settings.variables;
     let has_secret_or_certificate = variables.client_secret.is_some() || variables.certificate_path.is_some();
@@ -30,7 +30,7 @@ pub(crate) fn credential(settings: &Settings) -> Result<Arc<dyn TokenCredential>
         return Err(Failure::not_set(&missing));
     };
 
-    // As in the other Azure SDKs, the secret comes first.
+    // As in the other Azure SDKs, the secret takes precedence.
     if let Some(secret) = &variables.client_secret {
         let options = ClientSecretCredentialOptions {
             client_options: settings.client_options(),

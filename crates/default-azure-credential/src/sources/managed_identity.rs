@@ -21,7 +21,7 @@ fn is_set(name: &str) -> bool {
 }
 
 /// Available if `IDENTITY_ENDPOINT` is set, as on App Service, or if IMDS answers, as on a virtual machine. If
-/// `probe` is false, IMDS is assumed to be there.
+/// `probe` is false, IMDS is assumed to be available.
 pub(crate) async fn credential(settings: &Settings, probe: bool) -> Result<Arc<dyn TokenCredential>, Failure> {
     if is_set(IDENTITY_ENDPOINT) {
         // Without the header the official credential would silently use IMDS.
@@ -52,7 +52,7 @@ pub(crate) async fn credential(settings: &Settings, probe: bool) -> Result<Arc<d
     }
 }
 
-/// Classifies an error of the endpoint. The endpoint is there, so nearly all errors are refusals.
+/// Classifies an error of the endpoint. The endpoint exists, so nearly all errors are refusals.
 pub(crate) fn failure(settings: &Settings, error: &azure_core::Error) -> Failure {
     let description = settings.secrets.describe(error);
     if description.status != Some(StatusCode::BadRequest) {
@@ -64,8 +64,8 @@ pub(crate) fn failure(settings: &Settings, error: &azure_core::Error) -> Failure
         Some(id) => format!("user-assigned, client id {id}, from AZURE_CLIENT_ID"),
         None => "system-assigned, because AZURE_CLIENT_ID is not set".to_owned(),
     };
-    // A virtual machine without an identity still has IMDS, which then answers with this code. It answers with
-    // another code to a bad scope. If AZURE_CLIENT_ID is set, the identity is expected to exist.
+    // A virtual machine without an identity still has IMDS, which then answers with this code. For a bad scope, it
+    // answers with another code. If AZURE_CLIENT_ID is set, the identity is expected to exist.
     let body = description.body.as_deref().unwrap_or_default();
     let is_invalid_request = from_json::<_, Value>(body).is_ok_and(|body| body["error"] == "invalid_request");
     let has_no_identity = is_invalid_request && client_id.is_none() && !is_set(IDENTITY_ENDPOINT);

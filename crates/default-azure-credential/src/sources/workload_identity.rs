@@ -1,4 +1,4 @@
-//! The identity of a Kubernetes pod: the cluster writes a token to a file, and Entra exchanges it for its own.
+//! The identity of a Kubernetes pod: the cluster writes a token to a file, and Entra exchanges it for an Entra token.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use azure_identity::{ClientAssertionCredentialOptions, WorkloadIdentityCredentia
 use crate::error::Failure;
 use crate::options::Settings;
 
-/// Available if the three variables are set, as the AKS webhook does.
+/// Available if the three variables are set, as the AKS webhook sets them.
 /// <https://learn.microsoft.com/azure/aks/workload-identity-overview>
 pub(crate) fn credential(settings: &Settings) -> Result<Arc<dyn TokenCredential>, Failure> {
     let variables = &settings.variables;

@@ -1,5 +1,5 @@
-//! The identity endpoint of App Service and its like, which the official credential finds in the
-//! process's environment. `az` is on the path and logged in, so a chain that goes too far shows.
+//! The identity endpoint of App Service and similar services, which the official credential finds in the
+//! process's environment. `az` is on the PATH and signed in, so a chain that should have stopped returns its token.
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,7 @@ const HEADER: &str = "identity-header-of-the-app";
 const CLIENT_ID: (&str, &str) = ("AZURE_CLIENT_ID", "33333333-3333-3333-3333-333333333333");
 const NOT_ASSIGNED: &str = r#"{"statusCode":400,"message":"No User Assigned or Delegated Managed Identity found for specified ClientId/ResourceId/PrincipalId."}"#;
 
-/// A folder with an `az` that gives a token, for the path.
+/// A folder for the PATH, with an `az` that returns a token.
 fn logged_in() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     #[cfg(unix)]
@@ -30,7 +30,7 @@ fn token_json(expires_on: &str) -> String {
     )
 }
 
-/// Runs the credential against an endpoint that answers by `respond`.
+/// Runs the credential against an endpoint that answers with the result of `respond`.
 async fn ask(
     variables: &[(&str, &str)],
     respond: impl Fn(&Seen, usize) -> Answer + Send + Sync + 'static,
@@ -52,13 +52,13 @@ async fn run_with(endpoint: &str, variables: &[(&str, &str)]) -> Outcome {
     let outcome = run(&[given.as_slice(), variables].concat()).await;
     assert!(
         !outcome.output.contains(HEADER),
-        "the header shows in {}",
+        "the header appears in {}",
         outcome.output
     );
     outcome
 }
 
-/// Fails unless the managed identity stopped the chain; gives its reason.
+/// Panics unless the managed identity stopped the chain. Returns its reason.
 fn refusal(outcome: &Outcome) -> &str {
     assert_eq!(outcome.refused, "ManagedIdentityCredential", "{outcome:?}");
     let reason = outcome
@@ -68,7 +68,7 @@ fn refusal(outcome: &Outcome) -> &str {
 }
 
 #[tokio::test]
-async fn it_gives_the_apps_token_by_its_contract() {
+async fn the_request_for_the_apps_token_follows_azures_documentation() {
     let (outcome, seen) = ask(&[CLIENT_ID], |_, _| {
         answer(200, token_json(r#""expires_on":"4102444800","#))
     })
@@ -77,7 +77,7 @@ async fn it_gives_the_apps_token_by_its_contract() {
         (outcome.token.as_str(), outcome.expires_on.as_str()),
         ("token of the app", "4102444800")
     );
-    assert_eq!(seen.len(), 1, "no probe: the variable says that it is there");
+    assert_eq!(seen.len(), 1, "no probe: the variable shows that the endpoint exists");
     assert_eq!(seen[0].header("x-identity-header"), Some(HEADER));
     for part in [
         "GET /msi/token?",
@@ -98,7 +98,7 @@ async fn without_a_client_id_it_asks_for_the_system_assigned_identity() {
 }
 
 #[tokio::test]
-async fn an_identity_that_is_not_assigned_stops() {
+async fn an_identity_that_is_not_assigned_stops_the_chain() {
     let (outcome, seen) = ask(&[CLIENT_ID], |_, _| answer(400, NOT_ASSIGNED)).await;
     assert_eq!(
         refusal(&outcome),
@@ -109,13 +109,13 @@ async fn an_identity_that_is_not_assigned_stops() {
     );
     assert_eq!((outcome.status.as_str(), seen.len()), ("400", 1));
 
-    // Unlike on a virtual machine, also without an id: the platform says that there is an identity.
+    // Unlike on a virtual machine, the chain also stops without an id: the platform says that there is an identity.
     let (outcome, _) = ask(&[], |_, _| answer(400, NOT_ASSIGNED)).await;
     assert!(refusal(&outcome).contains("(system-assigned, because AZURE_CLIENT_ID is not set)"));
 }
 
 #[tokio::test]
-async fn a_header_that_is_refused_stops_and_stays_secret() {
+async fn a_header_that_is_refused_stops_the_chain_and_stays_secret() {
     let (outcome, _) = ask(&[], |seen, _| {
         let header = seen.header("x-identity-header").unwrap_or_default();
         answer(401, format!("wrong header: {header}"))
@@ -128,7 +128,7 @@ async fn a_header_that_is_refused_stops_and_stays_secret() {
 }
 
 #[tokio::test]
-async fn a_request_is_retried_after_the_time_of_retry_after() {
+async fn a_request_is_retried_after_the_delay_in_retry_after() {
     let start = Instant::now();
     let (outcome, seen) = ask(&[], |_, before| match before {
         0 => answer(429, "").header("retry-after", "1"),
@@ -140,14 +140,14 @@ async fn a_request_is_retried_after_the_time_of_retry_after() {
 }
 
 #[tokio::test]
-async fn endless_too_many_requests_stop_after_the_retries() {
+async fn repeated_429_responses_stop_the_chain_after_the_retries() {
     let (outcome, seen) = ask(&[], |_, _| answer(429, "slow down").header("retry-after", "0")).await;
     assert_eq!(refusal(&outcome), "HTTP 429: The request failed: slow down");
     assert_eq!((outcome.status.as_str(), seen.len()), ("429", 3));
 }
 
 #[tokio::test]
-async fn a_retry_after_of_an_hour_is_not_waited_for() {
+async fn the_chain_does_not_wait_for_a_retry_after_of_an_hour() {
     let (outcome, seen) = ask(&[(TOKEN_TIMEOUT, "3000")], |_, _| {
         answer(429, "slow down").header("retry-after", "3600")
     })
@@ -160,7 +160,7 @@ async fn a_retry_after_of_an_hour_is_not_waited_for() {
 }
 
 #[tokio::test]
-async fn a_failing_endpoint_stops_after_the_retries() {
+async fn a_failing_endpoint_stops_the_chain_after_the_retries() {
     for status in [500, 502, 503, 504] {
         let (outcome, seen) = ask(&[], move |_, _| answer(status, "<html>oops</html>")).await;
         let reason = refusal(&outcome);
@@ -173,7 +173,7 @@ async fn a_failing_endpoint_stops_after_the_retries() {
 }
 
 #[tokio::test]
-async fn garbage_stops() {
+async fn a_response_that_is_not_a_token_stops_the_chain() {
     for body in [
         "",
         "<html>Sign in</html>",
@@ -198,7 +198,7 @@ async fn a_token_in_an_unexpected_field_is_not_shown() {
 }
 
 #[tokio::test]
-async fn a_token_without_or_with_an_odd_expiry_stops() {
+async fn a_missing_or_invalid_expiry_stops_the_chain() {
     for (expires_on, why) in [
         ("", "missing field `expires_on`"),
         (r#""expires_on":4102444800,"#, "integer `4102444800`, expected a string"),
@@ -228,7 +228,7 @@ async fn an_expired_token_is_returned_unchanged() {
 }
 
 #[tokio::test]
-async fn a_slow_endpoint_stops_within_the_limit() {
+async fn a_slow_endpoint_stops_the_chain_within_the_limit() {
     let start = Instant::now();
     let (outcome, _) = ask(&[(TOKEN_TIMEOUT, "300")], |_, _| {
         answer(200, "").after(Duration::from_mins(10))
@@ -239,7 +239,7 @@ async fn a_slow_endpoint_stops_within_the_limit() {
 }
 
 #[tokio::test]
-async fn a_refused_connection_stops() {
+async fn a_refused_connection_stops_the_chain() {
     let refusing = Refusing::new();
     let outcome = run_with(&format!("http://{}/msi/token", refusing.address), &[]).await;
     let reason = refusal(&outcome);
@@ -250,7 +250,7 @@ async fn a_refused_connection_stops() {
 }
 
 #[tokio::test]
-async fn an_endpoint_that_is_not_a_url_stops() {
+async fn an_endpoint_that_is_not_a_url_stops_the_chain() {
     let outcome = run_with("msi", &[]).await;
     assert!(
         refusal(&outcome).contains("must be a valid URL, but is 'msi'"),
@@ -259,7 +259,7 @@ async fn an_endpoint_that_is_not_a_url_stops() {
 }
 
 #[tokio::test]
-async fn an_endpoint_without_its_header_stops() {
+async fn an_endpoint_without_its_header_stops_the_chain() {
     let outcome = run(&[("IDENTITY_ENDPOINT", "http://127.0.0.1:9/msi/token")]).await;
     assert_eq!(
         refusal(&outcome),
@@ -268,7 +268,7 @@ async fn an_endpoint_without_its_header_stops() {
 }
 
 #[tokio::test]
-async fn a_platform_that_is_not_supported_stops() {
+async fn a_platform_that_is_not_supported_stops_the_chain() {
     let outcome = run_with("http://127.0.0.1:9/", &[("IDENTITY_SERVER_THUMBPRINT", "t")]).await;
     assert_eq!(refusal(&outcome), "Service Fabric managed identity isn't supported");
     let arc = [
@@ -282,17 +282,17 @@ async fn a_platform_that_is_not_supported_stops() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn cloud_shell_moves_on_to_its_login() {
+async fn in_cloud_shell_the_chain_continues_with_its_login() {
     let folder = logged_in();
     let path = folder.path().to_str().unwrap();
     let outcome = run(&[("MSI_ENDPOINT", "http://localhost:50342/oauth2/token"), ("PATH", path)]).await;
     assert_eq!(outcome.token, "token of az");
 }
 
-/// With the client of a real program, which heeds the proxy of the environment.
+/// The child uses the HTTP client of a real program, which uses the proxy of the environment.
 #[cfg(unix)]
 #[tokio::test]
-async fn a_proxy_without_a_route_to_imds_moves_on() {
+async fn the_chain_continues_if_a_proxy_has_no_route_to_imds() {
     let proxy = Server::start(|_, _| answer(504, "<html>no way</html>")).await;
     let folder = logged_in();
     let path = folder.path().to_str().unwrap();

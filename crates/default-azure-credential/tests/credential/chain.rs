@@ -1,4 +1,4 @@
-//! The order of the chain, the credential that it remembers, and the variables that shorten it.
+//! The order of the chain, the credential that it remembers, and the variable that restricts it.
 
 use std::sync::Arc;
 
@@ -39,7 +39,7 @@ async fn a_failure_is_not_remembered() {
 }
 
 #[tokio::test]
-async fn an_earlier_credential_wins_over_a_later_one() {
+async fn an_earlier_credential_takes_precedence_over_a_later_one() {
     let server = Server::start(|seen, _| {
         let entra = seen.line.contains("login.microsoftonline.com");
         answer(
@@ -95,7 +95,7 @@ async fn a_name_selects_a_single_credential() {
 }
 
 #[test]
-fn another_name_is_an_error_at_once() {
+fn an_unknown_name_is_an_error_immediately() {
     let variables = [("AZURE_TOKEN_CREDENTIALS", "production")];
     let options = options(&variables, Refusing::new().transport(), &Tools::none());
     let error = DefaultAzureCredential::with_options(options).unwrap_err();

@@ -1,4 +1,4 @@
-//! The credential in a process of its own, for settings that come from the environment of the process.
+//! Runs the credential in a separate process, for settings that come from the process's environment.
 //!
 //! The test program runs itself again with one test that is otherwise ignored.
 
@@ -64,7 +64,7 @@ pub async fn run(variables: &[(&str, &str)]) -> Outcome {
 }
 
 #[tokio::test]
-#[ignore = "a part of other tests, which run it in a process of its own"]
+#[ignore = "a part of other tests, which run it in a separate process"]
 async fn child() {
     choose_tls_provider();
     let limit = env::var(TOKEN_TIMEOUT).map_or(60_000, |limit| limit.parse().unwrap());

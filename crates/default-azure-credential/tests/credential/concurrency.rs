@@ -14,7 +14,7 @@ use crate::tools::{Run, Tools};
 const NAMED: [(&str, &str); 1] = [("AZURE_TOKEN_CREDENTIALS", "AzureCliCredential")];
 const OTHER_SCOPE: &str = "https://vault.azure.net/.default";
 
-/// A run that takes long enough for all calls of a test to begin.
+/// A delay that is long enough for all calls of a test to begin.
 const SLOW: Duration = Duration::from_secs(2);
 
 async fn get(credential: &DefaultAzureCredential, scope: &str) -> Result<String, String> {
@@ -24,8 +24,8 @@ async fn get(credential: &DefaultAzureCredential, scope: &str) -> Result<String,
     }
 }
 
-/// The results of `count` calls at once.
-async fn at_once(credential: &Arc<DefaultAzureCredential>, count: usize) -> Vec<Result<String, String>> {
+/// The results of `count` concurrent calls.
+async fn call_concurrently(credential: &Arc<DefaultAzureCredential>, count: usize) -> Vec<Result<String, String>> {
     let mut calls = JoinSet::new();
     for _ in 0..count {
         let credential = Arc::clone(credential);
@@ -35,25 +35,25 @@ async fn at_once(credential: &Arc<DefaultAzureCredential>, count: usize) -> Vec<
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn calls_at_once_fetch_once() {
+async fn concurrent_calls_share_one_fetch() {
     let tools = Tools::logged_in();
     tools.set_az(Run::az_token("token of az").after(SLOW));
     let credential = offline(&NAMED, &tools);
-    let all = at_once(&credential, 50).await;
+    let all = call_concurrently(&credential, 50).await;
     assert_eq!(all, vec![Ok("token of az".to_owned()); 50]);
     assert_eq!(tools.runs(), ["az"]);
 
     // This also holds for a remembered credential.
-    let all = at_once(&credential, 50).await;
+    let all = call_concurrently(&credential, 50).await;
     assert_eq!(all, vec![Ok("token of az".to_owned()); 50]);
     assert_eq!(tools.runs(), ["az", "az"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn calls_at_once_fail_once() {
+async fn concurrent_calls_share_one_failure() {
     let tools = Tools::none();
     tools.set_az(Run::failing(1, "ERROR: not logged in").after(SLOW));
-    let all = at_once(&offline(&NAMED, &tools), 50).await;
+    let all = call_concurrently(&offline(&NAMED, &tools), 50).await;
     assert_eq!(all.len(), 50);
     for outcome in all {
         assert!(outcome.unwrap_err().contains("ERROR: not logged in"));
@@ -62,7 +62,7 @@ async fn calls_at_once_fail_once() {
 }
 
 #[tokio::test]
-async fn a_call_after_the_fetch_makes_its_own() {
+async fn a_call_after_the_fetch_starts_a_new_one() {
     let tools = Tools::logged_in();
     let credential = offline(&NAMED, &tools);
     token(&credential).await;
@@ -71,7 +71,7 @@ async fn a_call_after_the_fetch_makes_its_own() {
 }
 
 #[tokio::test]
-async fn another_scope_is_fetched_separately() {
+async fn a_token_for_another_scope_is_fetched_separately() {
     let tools = Tools::logged_in();
     tools.set_az(Run::az_token("token of az").after(SLOW));
     let credential = offline(&NAMED, &tools);
@@ -98,7 +98,7 @@ async fn a_cancelled_call_leaves_the_fetch_to_the_others() {
     };
     tokio::task::yield_now().await;
     first.abort();
-    let outcome = timeout(Duration::from_mins(1), second).await.expect("not wedged");
+    let outcome = timeout(Duration::from_mins(1), second).await.expect("the call returns");
     assert_eq!(outcome.unwrap(), Ok("token of az".to_owned()));
     assert_eq!(tools.runs(), ["az"]);
 }
@@ -108,19 +108,19 @@ async fn after_all_calls_are_cancelled_the_next_call_starts_a_fetch() {
     let tools = Tools::logged_in();
     tools.set_az(Run::az_token("never").after(Duration::from_mins(10)));
     let credential = offline(&NAMED, &tools);
-    let given_up = timeout(Duration::from_millis(100), get(&credential, SCOPE)).await;
-    assert!(given_up.is_err());
+    let abandoned = timeout(Duration::from_millis(100), get(&credential, SCOPE)).await;
+    assert!(abandoned.is_err());
     tools.set_az(Run::az_token("token of az"));
     let outcome = timeout(Duration::from_mins(1), get(&credential, SCOPE)).await;
-    assert_eq!(outcome.expect("not wedged"), Ok("token of az".to_owned()));
+    assert_eq!(outcome.expect("the call returns"), Ok("token of az".to_owned()));
 }
 
 #[tokio::test]
-async fn a_cancelled_walk_along_the_chain_lets_another_scope_start_one() {
+async fn a_cancelled_selection_lets_a_call_for_another_scope_start_one() {
     let tools = Tools::logged_in();
     tools.set_az(Run::az_token("never").after(Duration::from_mins(10)));
     let credential = offline(&NAMED, &tools);
-    let walking = {
+    let selecting = {
         let credential = Arc::clone(&credential);
         tokio::spawn(async move { get(&credential, SCOPE).await })
     };
@@ -133,8 +133,10 @@ async fn a_cancelled_walk_along_the_chain_lets_another_scope_start_one() {
         tokio::spawn(async move { get(&credential, OTHER_SCOPE).await })
     };
     tokio::task::yield_now().await;
-    assert_eq!(tools.runs(), ["az"], "one walk at a time");
-    walking.abort();
-    let outcome = timeout(Duration::from_mins(1), waiting).await.expect("not wedged");
+    assert_eq!(tools.runs(), ["az"], "one selection at a time");
+    selecting.abort();
+    let outcome = timeout(Duration::from_mins(1), waiting)
+        .await
+        .expect("the call returns");
     assert_eq!(outcome.unwrap(), Ok("token of az".to_owned()));
 }

@@ -12,7 +12,7 @@ use crate::tools::{Run, Tools};
 const DEV: [(&str, &str); 1] = [("AZURE_TOKEN_CREDENTIALS", "dev")];
 
 #[tokio::test]
-async fn az_comes_first() {
+async fn az_is_tried_first() {
     let tools = Tools::logged_in();
     assert_eq!(token(&offline(&DEV, &tools)).await, "token of az");
     assert_eq!(tools.runs(), ["az"]);
@@ -20,7 +20,7 @@ async fn az_comes_first() {
 }
 
 #[tokio::test]
-async fn after_any_failure_of_az_azd_is_tried() {
+async fn azd_is_tried_after_any_failure_of_az() {
     for run in [
         Run::not_installed(),
         Run::failing(1, "ERROR: Please run 'az login' to setup account."),

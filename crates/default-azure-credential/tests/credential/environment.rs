@@ -8,8 +8,8 @@ use crate::tools::Tools;
 
 const ENTRA_TOKEN: &str = r#"{"token_type":"Bearer","expires_in":3599,"access_token":"token of the principal"}"#;
 
-/// Fails with what that answer of Entra makes of the credential. A developer is logged in, whose
-/// tools must not run.
+/// Returns the reason, the status and the number of requests when Entra answers with the result of `respond`, which
+/// must stop the chain. A developer is signed in, but the developer's tools must not run.
 async fn refused_by(respond: impl Fn() -> Answer + Send + Sync + 'static) -> (String, Option<u16>, usize) {
     let server = Server::start(move |_, _| respond()).await;
     let tools = Tools::logged_in();
@@ -18,7 +18,7 @@ async fn refused_by(respond: impl Fn() -> Answer + Send + Sync + 'static) -> (St
     assert_eq!(
         tools.runs(),
         [""; 0],
-        "a deployed service went on to a developer's login"
+        "a deployed service continued with a developer's login"
     );
     assert_eq!(asked(&error), ["EnvironmentCredential"]);
     assert_hides(&error, &["secret~of the principal", "secret%7Eof+the+principal"]);
@@ -31,7 +31,7 @@ async fn refused_by(respond: impl Fn() -> Answer + Send + Sync + 'static) -> (St
 }
 
 #[tokio::test]
-async fn the_secret_is_exchanged_for_a_token_that_is_kept() {
+async fn the_secret_is_exchanged_for_a_token_that_is_cached() {
     let server = Server::start(|_, _| answer(200, ENTRA_TOKEN)).await;
     let tools = Tools::logged_in();
     let credential = DefaultAzureCredential::with_options(options(&PRINCIPAL, server.transport(), &tools)).unwrap();
@@ -39,7 +39,7 @@ async fn the_secret_is_exchanged_for_a_token_that_is_kept() {
     assert_eq!(token(&credential).await, "token of the principal");
 
     let seen = server.seen();
-    assert_eq!(seen.len(), 1, "the first token is still good, and IMDS is not asked");
+    assert_eq!(seen.len(), 1, "the first token is still valid, and IMDS is not probed");
     assert_eq!(
         seen[0].line,
         "POST /login.microsoftonline.com/contoso/oauth2/v2.0/token"
@@ -60,7 +60,7 @@ async fn the_secret_is_exchanged_for_a_token_that_is_kept() {
 }
 
 #[tokio::test]
-async fn a_secret_that_entra_refuses_stops() {
+async fn a_secret_that_entra_refuses_stops_the_chain() {
     let body = r#"{"error":"invalid_client","error_description":"AADSTS7000215: Invalid client secret provided.","error_codes":[7000215]}"#;
     let (reason, status, requests) = refused_by(move || answer(401, body)).await;
     assert_eq!(reason, "HTTP 401: AADSTS7000215: Invalid client secret provided.");
@@ -68,7 +68,7 @@ async fn a_secret_that_entra_refuses_stops() {
 }
 
 #[tokio::test]
-async fn a_failing_entra_stops_after_the_retries() {
+async fn a_failing_entra_stops_the_chain_after_the_retries() {
     let body = r#"{"error":"temporarily_unavailable","error_description":"AADSTS90033: later"}"#;
     let (reason, status, requests) = refused_by(move || answer(503, body)).await;
     assert_eq!(reason, "HTTP 503: AADSTS90033: later");
@@ -76,7 +76,7 @@ async fn a_failing_entra_stops_after_the_retries() {
 }
 
 #[tokio::test]
-async fn a_response_without_a_token_stops() {
+async fn a_response_without_a_token_stops_the_chain() {
     let (reason, _, _) = refused_by(|| answer(200, "<html>Sign in to the hotel's network</html>")).await;
     assert!(
         reason.starts_with("the response is not a token in the expected format: "),
@@ -86,7 +86,7 @@ async fn a_response_without_a_token_stops() {
 }
 
 #[tokio::test]
-async fn an_entra_that_cannot_be_reached_stops() {
+async fn an_entra_that_cannot_be_reached_stops_the_chain() {
     let tools = Tools::logged_in();
     let error = failure(&offline(&PRINCIPAL, &tools)).await;
     let reason = refusal(&error, "EnvironmentCredential");
@@ -95,7 +95,7 @@ async fn an_entra_that_cannot_be_reached_stops() {
 }
 
 #[tokio::test]
-async fn an_invalid_tenant_stops() {
+async fn an_invalid_tenant_stops_the_chain() {
     let variables = [PRINCIPAL[1], PRINCIPAL[2], ("AZURE_TENANT_ID", "contoso/../evil")];
     let error = failure(&offline(&variables, &Tools::logged_in())).await;
     assert!(refusal(&error, "EnvironmentCredential").starts_with("invalid tenant ID contoso/../evil"));
@@ -118,14 +118,14 @@ async fn an_endpoint_that_echoes_the_request_reveals_no_secret() {
 }
 
 #[tokio::test]
-async fn a_missing_variable_moves_on_and_is_named() {
+async fn a_missing_variable_is_reported_and_the_chain_continues() {
     for (left_out, name) in [
         (0, "AZURE_TENANT_ID"),
         (1, "AZURE_CLIENT_ID"),
         (2, "AZURE_CLIENT_SECRET (or AZURE_CLIENT_CERTIFICATE_PATH)"),
     ] {
         let mut variables = PRINCIPAL.to_vec();
-        // An empty value counts as none.
+        // An empty variable counts as unset.
         variables[left_out].1 = "";
         let tools = Tools::logged_in();
         assert_eq!(token(&offline(&variables, &tools)).await, "token of az");
@@ -140,7 +140,7 @@ async fn a_missing_variable_moves_on_and_is_named() {
 
 #[cfg(not(feature = "client_certificate"))]
 #[tokio::test]
-async fn a_certificate_without_the_feature_stops_and_says_so() {
+async fn a_certificate_without_the_feature_stops_the_chain_and_is_reported() {
     let variables = [
         PRINCIPAL[0],
         PRINCIPAL[1],
@@ -157,7 +157,7 @@ mod certificate {
 
     use super::*;
 
-    /// Makes a certificate with its key, locked by "open sesame".
+    /// Creates a certificate with its key. The password is "open sesame".
     fn make(folder: &Path) -> String {
         let script = "openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=principal -keyout key.pem -out cert.pem && \
                       openssl pkcs12 -export -in cert.pem -inkey key.pem -out principal.p12 -passout 'pass:open sesame'";
@@ -188,7 +188,7 @@ mod certificate {
     }
 
     #[tokio::test]
-    async fn a_certificate_that_cannot_be_opened_stops() {
+    async fn a_certificate_that_cannot_be_opened_stops_the_chain() {
         let folder = tempfile::tempdir().unwrap();
         let path = make(folder.path());
         let missing = folder.path().join("none.p12");

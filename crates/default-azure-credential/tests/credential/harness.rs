@@ -84,7 +84,7 @@ pub fn asked(error: &DefaultAzureCredentialError) -> Vec<&'static str> {
     error.attempts().iter().map(Attempt::credential).collect()
 }
 
-/// The reason of the refusal that ended the search, which must be that credential's.
+/// The reason of the refusal that stopped the chain. It must come from that credential.
 pub fn refusal<'a>(error: &'a DefaultAzureCredentialError, credential: &str) -> &'a str {
     let attempt = error.refused().unwrap_or_else(|| panic!("not a refusal: {error}"));
     assert_eq!(attempt.credential(), credential, "{error}");
@@ -98,6 +98,6 @@ pub fn assert_hides(error: &DefaultAzureCredentialError, secrets: &[&str]) {
     let error = azure_core::Error::from(error.clone());
     let shown = format!("{error} {error:?} {error:#?}");
     for secret in secrets {
-        assert!(!shown.contains(secret), "{secret} shows in {shown}");
+        assert!(!shown.contains(secret), "{secret} appears in {shown}");
     }
 }

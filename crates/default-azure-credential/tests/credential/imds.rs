@@ -16,7 +16,7 @@ const NO_HEADER: &str = r#"{"error":"invalid_request","error_description":"Requi
 const NO_IDENTITY: &str = r#"{"error":"invalid_request","error_description":"Identity not found"}"#;
 const TOKEN: &str = r#"{"access_token":"token of the machine","client_id":"c","expires_in":"86399","expires_on":"4102444800","ext_expires_in":"86399","not_before":"1","resource":"https://storage.azure.com","token_type":"Bearer"}"#;
 
-/// IMDS as it answers the probe, and `respond` for the rest.
+/// An IMDS that answers the probe as Azure does, and other requests with the result of `respond`.
 async fn imds(respond: impl Fn(&Seen, usize) -> Answer + Send + Sync + 'static) -> Server {
     Server::start(move |seen, before| {
         if seen.is_probe() {
@@ -29,7 +29,7 @@ async fn imds(respond: impl Fn(&Seen, usize) -> Answer + Send + Sync + 'static) 
 }
 
 #[tokio::test]
-async fn it_is_probed_once_and_gives_the_system_assigned_identity() {
+async fn imds_is_probed_once_and_issues_a_token_for_the_system_assigned_identity() {
     let server = imds(|_, _| answer(200, TOKEN)).await;
     let tools = Tools::logged_in();
     let credential = DefaultAzureCredential::with_options(options(&[], server.transport(), &tools)).unwrap();
@@ -63,7 +63,7 @@ async fn the_client_id_selects_a_user_assigned_identity() {
 }
 
 #[tokio::test]
-async fn a_refused_connection_moves_on() {
+async fn the_chain_continues_after_a_refused_connection() {
     assert_eq!(token(&offline(&[], &Tools::logged_in())).await, "token of az");
     let error = failure(&offline(&[], &Tools::none())).await;
     assert_eq!(asked(&error), ALL);
@@ -74,7 +74,7 @@ async fn a_refused_connection_moves_on() {
 }
 
 #[tokio::test]
-async fn a_laptop_is_not_stuck() {
+async fn a_machine_without_imds_is_not_delayed() {
     let server = Server::start(|_, _| answer(400, NO_HEADER).after(Duration::from_mins(10))).await;
     let tools = Tools::logged_in();
     let mut options = options(&[], server.transport(), &tools);
@@ -95,7 +95,7 @@ async fn a_laptop_is_not_stuck() {
 }
 
 #[tokio::test]
-async fn a_proxy_in_its_place_moves_on() {
+async fn the_chain_continues_if_a_proxy_answers_instead_of_imds() {
     for status in [403, 407, 502, 504] {
         let server = Server::start(move |_, _| answer(status, "<html>proxy</html>")).await;
         let tools = Tools::logged_in();
@@ -106,7 +106,7 @@ async fn a_proxy_in_its_place_moves_on() {
 }
 
 #[tokio::test]
-async fn a_machine_without_an_identity_moves_on() {
+async fn the_chain_continues_on_a_machine_without_an_identity() {
     let server = imds(|_, _| answer(400, NO_IDENTITY)).await;
     let tools = Tools::logged_in();
     let credential = DefaultAzureCredential::with_options(options(&[], server.transport(), &tools)).unwrap();
@@ -126,7 +126,7 @@ async fn a_machine_without_an_identity_moves_on() {
 }
 
 #[tokio::test]
-async fn a_scope_that_does_not_exist_stops() {
+async fn a_scope_that_does_not_exist_stops_the_chain() {
     for body in [
         r#"{"error":"invalid_resource","error_description":"AADSTS500011: not found"}"#,
         "no JSON",
@@ -142,7 +142,7 @@ async fn a_scope_that_does_not_exist_stops() {
 }
 
 #[tokio::test]
-async fn an_identity_that_was_asked_for_by_its_id_stops() {
+async fn a_missing_identity_that_was_requested_by_its_id_stops_the_chain() {
     let server = imds(|_, _| answer(400, NO_IDENTITY)).await;
     let tools = Tools::logged_in();
     let credential = DefaultAzureCredential::with_options(options(&[CLIENT_ID], server.transport(), &tools)).unwrap();
@@ -160,8 +160,8 @@ async fn an_identity_that_was_asked_for_by_its_id_stops() {
 }
 
 #[tokio::test]
-async fn a_request_is_retried_after_the_time_of_retry_after() {
-    // The probe is the request before the first.
+async fn a_request_is_retried_after_the_delay_in_retry_after() {
+    // Request 0 is the probe.
     let server = imds(|_, before| match before {
         1 => answer(429, "slow down").header("retry-after", "1"),
         _ => answer(200, TOKEN),
@@ -175,7 +175,7 @@ async fn a_request_is_retried_after_the_time_of_retry_after() {
 }
 
 #[tokio::test]
-async fn a_failing_imds_stops_the_search_within_the_limit_and_is_not_skipped_later() {
+async fn a_failing_imds_stops_the_chain_within_the_limit_and_is_not_skipped_later() {
     let silent = Arc::new(AtomicBool::new(false));
     let is_silent = Arc::clone(&silent);
     let server = Server::start(move |_, _| {
@@ -193,7 +193,7 @@ async fn a_failing_imds_stops_the_search_within_the_limit_and_is_not_skipped_lat
         "no token within 3000 ms; the last response was HTTP 500"
     );
 
-    // IMDS has answered before, so that its silence does not mean a laptop.
+    // IMDS has answered before, so its silence does not mean that it is absent.
     silent.store(true, Ordering::SeqCst);
     let error = failure(&credential).await;
     refusal(&error, "ManagedIdentityCredential");
@@ -202,7 +202,7 @@ async fn a_failing_imds_stops_the_search_within_the_limit_and_is_not_skipped_lat
 }
 
 #[tokio::test]
-async fn a_sole_managed_identity_is_not_probed() {
+async fn imds_is_not_probed_if_only_the_managed_identity_is_selected() {
     let server = Server::start(|_, _| answer(200, TOKEN)).await;
     let variables = [("AZURE_TOKEN_CREDENTIALS", "ManagedIdentityCredential")];
     let options = options(&variables, server.transport(), &Tools::logged_in());

@@ -171,7 +171,7 @@ impl Refusing {
 
 /// Chooses the cryptography of HTTP clients, which need it even for addresses without TLS.
 pub fn choose_tls_provider() {
-    // An error means that an earlier test has chosen it.
+    // An error means that an earlier test has already chosen a provider.
     let _ = rustls::crypto::ring::default_provider().install_default();
 }
 

@@ -1,4 +1,4 @@
-//! An identity of a Kubernetes pod.
+//! The identity of a Kubernetes pod.
 
 use std::fs;
 
@@ -9,7 +9,7 @@ use crate::harness::{PRINCIPAL, asked, assert_hides, failure, offline, options, 
 use crate::server::{Server, answer};
 use crate::tools::Tools;
 
-/// What a cluster writes into the pod; made up, but in the form of a token.
+/// The token that a cluster writes into the pod. It is made up, but has the form of a token.
 const ASSERTION: &str = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJwb2QifQ.c2lnbmF0dXJlIG9mIHRoZSBjbHVzdGVy";
 
 /// A file with the assertion, and the variables that point to it.
@@ -44,7 +44,7 @@ async fn the_token_in_the_file_is_exchanged() {
 }
 
 #[tokio::test]
-async fn an_assertion_that_entra_refuses_stops_and_stays_secret() {
+async fn an_assertion_that_entra_refuses_stops_the_chain_and_stays_secret() {
     let (_folder, path) = pod();
     let server = Server::start(|seen, _| {
         let body = format!(
@@ -68,7 +68,7 @@ async fn an_assertion_that_entra_refuses_stops_and_stays_secret() {
 }
 
 #[tokio::test]
-async fn a_missing_file_stops() {
+async fn a_missing_file_stops_the_chain() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("not yet");
     let path = path.to_str().unwrap();
@@ -81,7 +81,7 @@ async fn a_missing_file_stops() {
 }
 
 #[tokio::test]
-async fn a_missing_variable_moves_on_and_is_named() {
+async fn a_missing_variable_is_reported_and_the_chain_continues() {
     let (_folder, path) = pod();
     for left_out in 0..3 {
         let mut variables = variables(&path).to_vec();

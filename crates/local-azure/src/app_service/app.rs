@@ -31,8 +31,8 @@ pub(super) struct App {
 pub(super) struct Instances {
     /// Whether the app is meant to be running.
     pub(super) started: bool,
-    /// How often the app has been started. When the instances of the latest generation are ready, those of earlier
-    /// generations are stopped.
+    /// How many times the app has been started. When the instances of the latest generation are ready, the instances of
+    /// earlier generations are stopped.
     pub(super) generation: u64,
     pub(super) all: Vec<Arc<Instance>>,
 }
@@ -44,7 +44,7 @@ impl Instances {
     }
 }
 
-/// What becomes of a request.
+/// How a request is handled.
 pub(super) enum Pick {
     /// This instance serves it.
     Instance(Arc<Instance>),
@@ -89,17 +89,17 @@ impl App {
             .read(|state| state.web_apps.iter().find(find).cloned())
     }
 
-    /// Logs a message of the platform about an instance.
+    /// Logs a platform message about an instance.
     pub(super) fn log(&self, instance: &Instance, message: &str) {
         log_platform(&self.site.log_folder(), instance.number, message);
     }
 
-    /// Wakes those who wait for a change of the instances.
+    /// Wakes the tasks that wait for the instances to change.
     pub(super) fn notify(&self) {
         self.changes.send_replace(());
     }
 
-    /// A receiver that is woken by every change of the instances.
+    /// A receiver that is notified of every change to the instances.
     pub(super) fn changes(&self) -> watch::Receiver<()> {
         self.changes.subscribe()
     }
@@ -128,7 +128,7 @@ impl App {
         }
     }
 
-    /// Whether the latest start has succeeded, or `None` while that is open.
+    /// The outcome of the latest start, or `None` if it is still in progress.
     fn start_outcome(&self) -> Option<Result<()>> {
         let instances = self.instances();
         if !instances.started {
@@ -161,7 +161,7 @@ impl App {
         let mut instances = self.instances();
         instances.all.retain(|one| !std::ptr::eq(one.as_ref(), instance));
         let in_use: Vec<_> = instances.all.iter().map(|one| one.folder.clone()).collect();
-        // A deployment may be unpacking a new version. The next instance to end removes the old ones then.
+        // A deployment may be unpacking a new version. If so, the next instance to end removes the unused versions.
         if let Ok(_operation) = self.operation.try_lock() {
             self.site.remove_unused(&in_use);
         }

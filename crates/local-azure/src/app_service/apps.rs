@@ -1,4 +1,4 @@
-//! The web apps that have been used since the start.
+//! The web apps that have been used since this process started.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -28,7 +28,7 @@ impl Apps {
         self.apps.lock().expect("no thread panics while holding the lock")
     }
 
-    /// The web app with that name, whose case is ignored.
+    /// The web app with that name. The case of the name is ignored.
     pub(super) fn get(&self, name: &str) -> Result<Arc<App>> {
         let name = self.platform.azure.read(|state| {
             let mut apps = state.web_apps.iter();
@@ -62,7 +62,7 @@ impl Apps {
         self.lock().values().cloned().collect()
     }
 
-    /// The app that a host name, with or without a port, stands for.
+    /// The app with that host name, which may include a port.
     pub(super) fn with_host(&self, host: &str) -> Option<Arc<App>> {
         let name = without_port(host);
         if name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok() {

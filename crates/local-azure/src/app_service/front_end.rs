@@ -139,8 +139,8 @@ async fn wait_for_instance(app: &App, cookie: Option<&str>, limit: Duration) -> 
     loop {
         match app.pick(cookie) {
             Pick::Instance(instance) => {
-                // The request is counted before the state is checked: either the instance waits for this request when
-                // it stops, or this request sees that it is stopping.
+                // The request is counted before the state is checked. Either the instance waits for this request when
+                // it stops, or this request sees that the instance is stopping.
                 let active = ActiveRequest::new(instance);
                 match active.serving() {
                     Some(port) => return Ok((active, port)),

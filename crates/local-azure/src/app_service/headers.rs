@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use uuid::Uuid;
 
-/// What the front end knows about a request.
+/// A request, as the front end received it.
 pub(super) struct RequestInfo<'a> {
     /// The address of the client.
     pub(super) peer: SocketAddr,
@@ -41,8 +41,9 @@ const PLATFORM_HEADERS: [&str; 14] = [
 ///
 /// The client's own `X-Forwarded-For` is kept in front, so only the last entry can be trusted.
 ///
-/// The headers of App Service Authentication, such as `X-MS-CLIENT-PRINCIPAL`, are forwarded as the client sent them, and
-/// an app must not trust them. App Service does the same while that feature is off, as `WEBSITE_AUTH_ENABLED` says it is.
+/// The headers of App Service Authentication, such as `X-MS-CLIENT-PRINCIPAL`, are forwarded as the client sent them,
+/// so an app must not trust them. App Service does the same when that feature is off. Here it is always off, and
+/// `WEBSITE_AUTH_ENABLED` is `False`.
 /// <https://github.com/Azure/app-service-linux-docs/blob/master/Things_You_Should_Know/headers.md>
 pub(super) fn set(headers: &mut HeaderMap, request: &RequestInfo<'_>) {
     for name in PLATFORM_HEADERS {
@@ -85,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_clients_headers_are_replaced_or_kept_in_front() {
+    fn a_client_cannot_spoof_platform_headers() {
         let mut headers = HeaderMap::new();
         for name in PLATFORM_HEADERS.into_iter().chain(["x-ms-client-principal"]) {
             headers.insert(name, HeaderValue::from_static("spoofed"));

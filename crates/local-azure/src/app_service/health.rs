@@ -18,7 +18,7 @@ use crate::server::LOOPBACK;
 /// How long a response may take.
 const PING_LIMIT: Duration = Duration::from_mins(1);
 
-/// Sends one request of the platform.
+/// Sends one of the platform's own requests to an instance.
 pub(super) async fn ping(
     client: &Client,
     port: u16,
@@ -36,7 +36,7 @@ pub(super) async fn ping(
     Ok(answer.status())
 }
 
-/// Checks the instance's health at each interval. Returns when the instance is to be replaced.
+/// Checks the instance's health at each interval. Returns when the instance must be replaced.
 pub(super) async fn watch(app: &App, instance: &Instance, settings: &Settings, port: u16) {
     let every = app.platform.options.health_check_interval;
     let mut ticks = interval_at(Instant::now() + every, every);

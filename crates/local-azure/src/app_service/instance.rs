@@ -8,12 +8,12 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::watch;
 use uuid::Uuid;
 
-/// `WEBSITE_INSTANCE_ID`, which is the same at each start.
+/// `WEBSITE_INSTANCE_ID`, which does not change when the instance is restarted.
 pub(super) fn instance_id(subscription: Uuid, app: &str, number: u32) -> String {
     hex::encode(Sha256::digest(format!("{subscription} {app} {number}")))
 }
 
-/// `WEBSITE_ROLE_INSTANCE_ID`, with which the names of the log files begin.
+/// `WEBSITE_ROLE_INSTANCE_ID`. The names of the log files begin with it.
 pub(super) fn role_instance_id(number: u32) -> String {
     format!("lw{number}")
 }
@@ -27,7 +27,7 @@ pub enum InstanceState {
     Ready,
     /// Its health checks failed. It serves requests only if too few other instances do.
     Unhealthy,
-    /// Its process exited by itself or did not answer in time. It is restarted after a pause.
+    /// Its process exited on its own or did not answer in time. It is restarted after a pause.
     Crashed,
     /// It gets no new requests and is being stopped.
     Stopping,
@@ -60,11 +60,11 @@ pub struct InstanceStatus {
     pub state: InstanceState,
     /// When it entered that state.
     pub since: SystemTime,
-    /// How often its process was restarted.
+    /// How many times its process was restarted.
     pub restarts: u32,
 }
 
-/// How an instance is to stop.
+/// How an instance should stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stop {
     /// After its current requests, within a time limit.

@@ -43,10 +43,10 @@ struct LogFile {
     tail: Tail,
 }
 
-/// How the names of the platform's log files end.
+/// The suffix of the names of the platform's log files.
 /// <https://learn.microsoft.com/azure/app-service/troubleshoot-diagnostic-logs>
 const PLATFORM: &str = "_docker.log";
-/// How the names of the files with an instance's output end.
+/// The suffix of the names of the files with an instance's output.
 const OUTPUT: &str = "_default_docker.log";
 
 /// The size in bytes above which a file is rotated when an instance starts.
@@ -62,7 +62,7 @@ fn platform_file(folder: &Path, instance: u32) -> PathBuf {
     folder.join(format!("{}{PLATFORM}", role_instance_id(instance)))
 }
 
-/// Logs a message of the platform about an instance.
+/// Logs a platform message about an instance.
 pub(super) fn log_platform(folder: &Path, instance: u32, message: &str) {
     let now = OffsetDateTime::now_utc();
     let now = now.replace_millisecond(now.millisecond()).unwrap_or(now);
@@ -78,7 +78,7 @@ pub(super) fn log_platform(folder: &Path, instance: u32, message: &str) {
     }
 }
 
-/// Rotates the files of an instance that have grown too large. Returns a tail of its output from now on.
+/// Rotates an instance's log files if they are too large. Returns a tail that starts at the current end of its output.
 pub(super) fn start_output(folder: &Path, instance: u32) -> io::Result<Tail> {
     let output = output_file(folder, instance);
     for file in [platform_file(folder, instance), output.clone()] {
@@ -160,7 +160,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_are_returned_once_and_whole() {
+    fn complete_lines_are_returned_once() {
         let folder = tempfile::tempdir().unwrap();
         let mut logs = Logs::open(folder.path().to_owned());
         assert_eq!(logs.lines(), []);

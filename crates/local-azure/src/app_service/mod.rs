@@ -6,7 +6,7 @@
 //! - `settings` and `startup`: the platform's app settings, an instance's environment, and its startup script.
 //! - `instance`: the state of an instance.
 //! - `log`: the output of the instances, and the platform's messages about them.
-//! - `platform` and `replacements`: what all apps share.
+//! - `platform` and `replacements`: the state that all apps share.
 //! - `app`: a web app and its instances, and which of them serves a request. `apps`: all web apps.
 //! - `supervisor` and `health`: running an instance.
 //! - `operations`: deploying, restarting, stopping and scaling an app.
@@ -15,7 +15,7 @@
 //! Differences from Azure:
 //!
 //! - All instances share this machine's loopback network. `HOST` is therefore 127.0.0.1 instead of 0.0.0.0, each instance
-//!   has its own port, and the setting `PORT` applies only to the first.
+//!   has its own port, and the setting `PORT` applies only to the first instance.
 //! - CPU and memory are not limited.
 //! - There are no deployment slots, no build during deployment and no App Service Authentication.
 //! - The deprecated variables `MSI_ENDPOINT` and `MSI_SECRET` are not set.
@@ -223,7 +223,7 @@ impl Drop for AppService {
     fn drop(&mut self) {
         self.front_end.clear();
         let (apps, runtime) = (self.apps.all(), self.runtime.take());
-        // A separate thread, because the caller's thread may belong to a runtime, in which blocking on another one panics.
+        // Uses a separate thread, because the caller's thread may belong to a runtime. Blocking there would panic.
         let end = thread::spawn(move || {
             if let Some(runtime) = runtime {
                 runtime.block_on(join_all(apps.into_iter().map(app::App::stop)));

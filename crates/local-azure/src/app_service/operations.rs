@@ -19,7 +19,7 @@ impl App {
         self.start_generation().await
     }
 
-    /// Starts the deployed version in place of what is running.
+    /// Starts the deployed version, which replaces the running instances.
     pub(super) async fn restart(self: Arc<Self>) -> Result<()> {
         let _operation = self.operation.lock().await;
         self.start_generation().await
@@ -42,8 +42,8 @@ impl App {
             .await;
     }
 
-    /// Starts a new generation of instances. The old instances are stopped when the new ones are ready, or before, if
-    /// both would need the same port.
+    /// Starts a new generation of instances. The old instances are stopped when the new ones are ready. If both need
+    /// the same port, the old instances are stopped first.
     async fn start_generation(self: &Arc<Self>) -> Result<()> {
         let web_app = self.web_app().ok_or_else(|| no_such_app(&self.name))?;
         if web_app.startup_command.trim().is_empty() {
@@ -72,7 +72,7 @@ impl App {
         Ok(())
     }
 
-    /// Starts the instances that the current generation lacks.
+    /// Starts the instances that are missing from the current generation.
     fn start_missing(self: &Arc<Self>, instances: &mut Instances, count: u32) {
         let Some(folder) = self.site.deployed() else { return };
         let generation = instances.generation;

@@ -1,4 +1,4 @@
-//! Deploying a package: it is unpacked into its own folder, which then becomes the app's.
+//! Deploys packages. Each package is unpacked into its own folder, which then becomes the app's `wwwroot`.
 
 use std::fs::{self, File, Permissions};
 use std::io::{self, ErrorKind};

@@ -1,4 +1,4 @@
-//! What all web apps share.
+//! The platform that all web apps share.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use super::replacements::Replacements;
 use crate::azure::Azure;
 use crate::proxy::Client;
 
-/// How the platform works. The defaults are Azure's.
+/// The options of the platform. The defaults are Azure's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
     /// The front end's port for HTTPS. 0 selects a free one.
@@ -35,7 +35,7 @@ impl Default for Options {
     }
 }
 
-/// What all web apps share.
+/// The state that all web apps share.
 pub(super) struct Platform {
     pub(super) azure: Azure,
     pub(super) identity_endpoint: String,

@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 
 use crate::state::WebApp;
 
-/// The platform's part of an app's settings.
+/// The app settings that configure the platform.
 /// <https://learn.microsoft.com/azure/app-service/reference-app-settings>
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Settings {
@@ -82,7 +82,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn values_are_kept_within_their_limits() {
+    fn values_are_clamped_to_their_limits() {
         let settings = Settings::of(&app(&[
             ("WEBSITE_WARMUP_PATH", "/healthz"),
             ("WEBSITE_WARMUP_STATUSES", "200, 204"),

@@ -19,7 +19,7 @@ use crate::process::{Program, plain_environment};
 use crate::server::LOOPBACK;
 use crate::state::{State, WebApp};
 
-/// What determines how an instance is started.
+/// The parameters for starting an instance.
 pub(super) struct Start<'a> {
     pub(super) app: &'a WebApp,
     pub(super) site: &'a Site,
@@ -63,12 +63,12 @@ impl Start<'_> {
             arguments.extend([self.folder.into(), script.into()]);
             return Ok(("unshare".into(), arguments));
         }
-        // The owner can make the files writable again, but an app does not do so by mistake.
+        // The owner can make the files writable again, so this prevents only accidental writes.
         set_writable(self.folder, !read_only).map_err(Error::file(self.folder))?;
         Ok(("/bin/sh".into(), vec![script.into()]))
     }
 
-    /// The script, in the form in which Oryx writes it.
+    /// The script, in the same form as Oryx writes it.
     /// <https://github.com/microsoft/Oryx/tree/main/src/startupscriptgenerator>
     fn script(&self, read_only: bool) -> String {
         let folder = quote_for_shell(&self.folder.to_string_lossy());
@@ -135,10 +135,11 @@ impl Start<'_> {
     }
 }
 
-/// Makes the app's folder read-only for the app only, even if it runs as root, to which file modes do not apply.
+/// Makes the app's folder read-only for the app only. This works even if the app runs as root, which file modes do not
+/// restrict.
 const READ_ONLY: &str = r#"mount --bind "$1" "$1" && mount -o remount,bind,ro "$1" && exec /bin/sh "$2""#;
 
-/// Whether this process may create a mount namespace. That requires root, and in some containers even root may not.
+/// Whether this process may create a mount namespace. That requires root, and some containers do not permit it at all.
 pub(super) fn can_mount() -> bool {
     static CAN_MOUNT: OnceLock<bool> = OnceLock::new();
     *CAN_MOUNT.get_or_init(|| {
@@ -150,7 +151,7 @@ pub(super) fn can_mount() -> bool {
     })
 }
 
-/// Quotes a text as one word for a shell.
+/// Quotes a string so that a shell reads it as one word.
 fn quote_for_shell(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }

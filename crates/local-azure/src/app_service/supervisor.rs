@@ -18,7 +18,7 @@ use crate::server::LOOPBACK;
 use crate::state::WebApp;
 use crate::tail::Tail;
 
-/// The pause after the first crash. It doubles after each further one.
+/// The pause after the first crash. It doubles after each further crash.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 /// A process that ran for this long resets the pause.
@@ -34,7 +34,7 @@ const LAST_LINES: usize = 20;
 pub(super) async fn supervise(app: Arc<App>, instance: Arc<Instance>) {
     let mut pause = FIRST_PAUSE;
     loop {
-        let begun = Instant::now();
+        let started = Instant::now();
         let failure = match run(&app, &instance).await {
             Ok(End::Stopped) => break,
             Ok(End::Unhealthy) => {
@@ -44,7 +44,7 @@ pub(super) async fn supervise(app: Arc<App>, instance: Arc<Instance>) {
             Ok(End::Failed(why)) => why,
             Err(error) => error.to_string(),
         };
-        if begun.elapsed() > STABLE_AFTER {
+        if started.elapsed() > STABLE_AFTER {
             pause = FIRST_PAUSE;
         }
         app.log(&instance, &format!("{failure}\nRestarting in {} s.", pause.as_secs()));
@@ -63,9 +63,9 @@ pub(super) async fn supervise(app: Arc<App>, instance: Arc<Instance>) {
 enum End {
     /// The instance was told to stop.
     Stopped,
-    /// Its health checks failed, so it is to be replaced.
+    /// Its health checks failed, so it must be replaced.
     Unhealthy,
-    /// It exited by itself, or did not answer in time.
+    /// It exited on its own, or did not answer in time.
     Failed(String),
 }
 
@@ -94,7 +94,9 @@ async fn run(app: &Arc<App>, instance: &Instance) -> Result<End> {
     app.log(instance, &start_message(&web_app, &settings, port));
     let state_folder = azure.folder().to_owned();
     let process = tokio::task::spawn_blocking(move || Process::start(&program, &state_folder));
-    let process = process.await.map_err(|error| Error::failed("the start", error))??;
+    let process = process
+        .await
+        .map_err(|error| Error::failed("the start of an instance", error))??;
     instance.started(port, process.id());
     app.notify();
 
@@ -106,7 +108,7 @@ async fn run(app: &Arc<App>, instance: &Instance) -> Result<End> {
         let limit = settings.stop_limit;
         app.log(
             instance,
-            &format!("Stopping: sending SIGTERM to the first process, and SIGKILL to all after {limit} s."),
+            &format!("Stopping: sending SIGTERM to the first process, and SIGKILL to all processes after {limit} s."),
         );
         process.ask_to_stop();
         let status = process.wait().await;
@@ -129,7 +131,7 @@ async fn run(app: &Arc<App>, instance: &Instance) -> Result<End> {
     })
 }
 
-/// Why a process is to end or has ended.
+/// Why a process must end, or has ended.
 enum EndReason {
     StopRequested(Stop),
     Exited(ExitStatus),
@@ -138,7 +140,7 @@ enum EndReason {
 }
 
 async fn wait_for_end(app: &Arc<App>, instance: &Instance, settings: &Settings, process: &Process) -> EndReason {
-    let begun = Instant::now();
+    let started = Instant::now();
     let port = instance.status().port.unwrap_or_default();
     tokio::select! {
         biased;
@@ -150,10 +152,10 @@ async fn wait_for_end(app: &Arc<App>, instance: &Instance, settings: &Settings, 
             }
         }
     }
-    let taken = begun.elapsed().as_secs_f32();
+    let elapsed = started.elapsed().as_secs_f32();
     app.log(
         instance,
-        &format!("Ready: the warm-up request was answered after {taken:.1} s."),
+        &format!("Ready: the warm-up request was answered after {elapsed:.1} s."),
     );
     instance.set(InstanceState::Ready);
     app.instance_ready(instance);
@@ -184,7 +186,7 @@ fn choose_port(settings: &Settings, number: u32) -> u16 {
     {
         return port;
     }
-    // Outside the range from which the system assigns ports.
+    // This range is outside the one from which the system assigns ports.
     let is_free = |port: &u16| std::net::TcpListener::bind((LOOPBACK, *port)).is_ok();
     let mut ports = std::iter::repeat_with(|| fastrand::u16(20_000..32_000));
     ports.find(is_free).expect("the iterator is infinite")
@@ -214,7 +216,7 @@ impl Drop for IdentityHeader {
 fn start_message(app: &WebApp, settings: &Settings, port: u16) -> String {
     let mut text = format!("Starting on port {port}: {}", app.startup_command);
     if settings.read_only && !can_mount() {
-        text.push_str("\nThe package is read-only by file modes only, because mounting requires root.");
+        text.push_str("\nOnly file modes make the package read-only, because mounting requires root.");
     }
     text
 }

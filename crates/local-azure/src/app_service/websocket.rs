@@ -1,4 +1,4 @@
-//! Forwarding WebSocket connections.
+//! Forwards WebSocket connections.
 
 use axum::body::Body;
 use axum::extract::Request;

@@ -1,4 +1,4 @@
-//! Client assertions: signed tokens with which a client authenticates (RFC 7523).
+//! Client assertions: signed tokens that authenticate a client (RFC 7523).
 
 use std::time::Duration;
 
@@ -36,7 +36,7 @@ pub struct AssertionClaims {
     nbf: u64,
 }
 
-/// Parses a time, which may have a fraction (RFC 7519, section 2). Python's clients send one.
+/// Parses a time in seconds, which may have a fraction (RFC 7519, section 2). Python's clients send fractions.
 fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
     let time = f64::deserialize(deserializer)?;
     let time = Duration::try_from_secs_f64(time).map_err(D::Error::custom)?;
@@ -71,7 +71,7 @@ impl<'a> Assertion<'a> {
         })
     }
 
-    /// Whether it is signed with the private key of `key` by that algorithm.
+    /// Whether it is signed with the private key of `key` and with that algorithm.
     pub fn is_signed_by(&self, key: &DecodingKey, algorithm: Algorithm) -> bool {
         let mut validation = Validation::new(algorithm);
         validation.required_spec_claims.clear();
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn times_may_have_fractions_and_there_may_be_several_audiences() {
+    fn fractional_times_and_several_audiences_are_parsed() {
         let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
         let claims = json!({"iss": "i", "sub": "s", "aud": ["a", "b"], "exp": 1600.75, "nbf": 1000});
         assert_eq!(read(&claims), Some((names(&["a", "b"]), 1600, 1000)));
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_is_formatted_as_by_entra() {
+    fn a_time_is_formatted_as_entra_does() {
         assert_eq!(format_time(0), "1970-01-01T00:00:00.0000000Z");
         assert_eq!(format_time(u64::MAX), u64::MAX.to_string());
     }

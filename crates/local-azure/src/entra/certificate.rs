@@ -77,7 +77,7 @@ fn is_client(text: &str, application: &Application) -> bool {
     uuid::Uuid::try_parse(text) == Ok(application.client_id)
 }
 
-/// The thumbprint with which the header names a certificate.
+/// The thumbprint that identifies a certificate in the header.
 enum Thumbprint {
     Sha1(Vec<u8>),
     Sha256(Vec<u8>),

@@ -14,7 +14,7 @@ use url::Url;
 use super::error::OAuthError;
 use super::shared::{Shared, Tenant};
 
-/// How long clients may cache the keys. A new key is published before it signs.
+/// How long clients may cache the keys. A new key is published before it signs tokens.
 const KEEP_KEYS: &str = "max-age=86400, private";
 
 /// `GET /{tenant}/.well-known/openid-configuration`, for tokens of version 1.0, which Azure's services accept.
@@ -61,7 +61,7 @@ pub async fn configuration_v2(
     })
 }
 
-/// What both documents have in common.
+/// The properties that both documents have in common.
 fn common(shared: &Shared, oauth2: &str) -> Value {
     json!({
         "token_endpoint": format!("{oauth2}/token"),

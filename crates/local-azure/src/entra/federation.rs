@@ -20,7 +20,7 @@ use crate::azure::Azure;
 use crate::error::{Error, Result};
 use crate::state::FederatedCredential;
 
-/// How long an issuer's keys are cached. An unknown key causes them to be fetched again immediately.
+/// How long an issuer's keys are cached. If a token names an unknown key, the keys are fetched again immediately.
 const CACHE_KEYS_FOR: Duration = Duration::from_mins(5);
 
 /// How long an issuer may take to respond.
@@ -43,7 +43,7 @@ struct Discovery {
 }
 
 impl Issuers {
-    /// In addition to the system's roots, trusts this Azure's authority, for issuers on this machine.
+    /// Creates an empty cache. It trusts the system's roots and, for issuers on this machine, this Azure's authority.
     pub fn new(azure: &Azure) -> Result<Self> {
         let file = azure.authority().file();
         let pem = fs::read(&file).map_err(Error::file(&file))?;
@@ -54,8 +54,8 @@ impl Issuers {
         })
     }
 
-    /// Checks that one of these credentials trusts the assertion. Keys are fetched only from an issuer that one of them
-    /// names.
+    /// Checks that one of these credentials trusts the assertion. Keys are fetched only from an issuer that one of
+    /// these credentials names.
     pub async fn check(&self, assertion: &Assertion<'_>, trusted: &[FederatedCredential]) -> Result<(), OAuthError> {
         check_trust(assertion, trusted)?;
         assertion.check_time()?;
@@ -122,7 +122,7 @@ impl Issuers {
             .timeout(TIMEOUT)
             .tls_certs_merge([self.authority.clone()]);
         if is_loopback(&url) {
-            // A proxy would connect to its own machine.
+            // A proxy would connect to its own loopback address.
             client = client.no_proxy();
         }
         let answer = async { client.build()?.get(url).send().await?.error_for_status()?.json().await };

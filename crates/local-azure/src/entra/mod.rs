@@ -1,8 +1,8 @@
 //! The tenant's authority, which is `https://login.microsoftonline.com` on Azure.
 //!
 //! It publishes its signing keys ([`Entra::authority_host`] and the discovery document), and issues tokens to applications
-//! that authenticate with a secret, a certificate or the token of an issuer that they trust. It is such an issuer itself
-//! ([`Entra::workload_issuer`]). Users cannot sign in with a browser.
+//! that authenticate with a secret, a certificate or the token of an issuer that they trust. It also acts as such an
+//! issuer ([`Entra::workload_issuer`]). Users cannot sign in with a browser.
 
 mod assertion;
 mod certificate;

@@ -1,4 +1,4 @@
-//! What the authority's handlers share.
+//! The state that the authority's handlers share.
 
 use uuid::Uuid;
 
@@ -7,7 +7,7 @@ use crate::azure::Azure;
 use crate::server::LOOPBACK;
 use crate::tokens::SigningKeys;
 
-/// What the authority's handlers share.
+/// The state that the authority's handlers share.
 pub struct Shared {
     pub azure: Azure,
     /// The authority's URL, which ends with a slash.

@@ -63,7 +63,7 @@ pub async fn v2(
     })
 }
 
-/// A token that is granted.
+/// A granted token.
 struct Grant {
     token: String,
     claims: Claims,
@@ -120,7 +120,7 @@ async fn grant(
     })
 }
 
-/// The resource as version 1.0 names it.
+/// The resource that a version 1.0 request names.
 fn resource_v1(form: &Form) -> Result<String, OAuthError> {
     Ok(form.required("resource")?.to_owned())
 }
@@ -180,7 +180,7 @@ impl Client {
         })
     }
 
-    /// Authenticates the client. Returns how, as the value of the claim `appidacr`.
+    /// Authenticates the client. Returns the method, as the value of the claim `appidacr`.
     async fn authenticate(&self, shared: &Shared, form: &Form) -> Result<&'static str, OAuthError> {
         if let Some(assertion) = form.get("client_assertion") {
             if form.required("client_assertion_type")? != assertion::TYPE {
@@ -205,7 +205,7 @@ impl Client {
         Err(OAuthError::client(7_000_215, format!("{text} '{}'.", self.client_id())))
     }
 
-    /// Checks an assertion. An application signs its own with a certificate; others are tokens of another issuer.
+    /// Checks an assertion. It is either signed with the application's certificate, or a token of another issuer.
     async fn check_assertion(&self, shared: &Shared, assertion: &Assertion<'_>) -> Result<(), OAuthError> {
         let is_external = assertion.claims.iss.starts_with("https://");
         if let Self::Application(application) = self
@@ -304,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_may_authenticate_by_http_basic() {
+    fn a_client_may_authenticate_with_http_basic() {
         let mut headers = HeaderMap::new();
         let text = format!("basic {}", STANDARD.encode("id:a%2Bb:c"));
         headers.insert(header::AUTHORIZATION, text.parse().unwrap());

@@ -1,5 +1,5 @@
-//! This machine's own issuer of workload tokens, with which workload identity federation can be tried without Kubernetes
-//! or GitHub. <https://learn.microsoft.com/entra/workload-id/workload-identity-federation>
+//! This machine's own issuer of workload tokens. It makes it possible to try workload identity federation without
+//! Kubernetes or GitHub. <https://learn.microsoft.com/entra/workload-id/workload-identity-federation>
 
 use std::sync::Arc;
 

@@ -19,8 +19,8 @@ const VERSION: &str = "2019-08-01";
 /// The header that proves that the request comes from the app.
 const SECRET: &str = "x-identity-header";
 
-/// Azure's message if the identity is not assigned to the app, or if the request names none and the app has no
-/// system-assigned identity.
+/// Azure's message if the identity is not assigned to the app, or if the request names no identity and the app has no
+/// system-assigned one.
 const NOT_ASSIGNED: &str =
     "No User Assigned or Delegated Managed Identity found for specified ClientId/ResourceId/PrincipalId.";
 
@@ -95,7 +95,8 @@ fn check(
     })
 }
 
-/// Selects the system-assigned identity if the request names none. As on Azure, ids select only user-assigned ones.
+/// Selects the system-assigned identity if the request names no identity. As on Azure, ids select only user-assigned
+/// identities.
 fn find<'a>(
     state: &'a state::State,
     assigned: &'a state::AssignedIdentities,

@@ -13,12 +13,13 @@ use crate::tokens::{Claims, now};
 /// The maximum length of [`Cache::issued`].
 const ISSUED_LIMIT: usize = 1000;
 
-/// Caches the last token of each identity and resource until half of its lifetime is over.
+/// Caches the last token for each identity and resource until half of the token's lifetime has passed.
 ///
 /// Azure caches tokens for about 24 hours and offers no way to clear the cache, so a new group membership can take that
-/// long to show: <https://learn.microsoft.com/azure/app-service/overview-managed-identity#configure-target-resource>.
-/// It does not document when it issues a new token. MSAL refreshes a token after half of its lifetime (`refresh_in`),
-/// and this cache then has a token for it that expires later.
+/// long to take effect:
+/// <https://learn.microsoft.com/azure/app-service/overview-managed-identity#configure-target-resource>.
+/// Azure does not document when it issues a new token. MSAL refreshes a token after half of its lifetime
+/// (`refresh_in`). By then this cache returns a token that expires later.
 #[derive(Default)]
 pub struct Cache(Mutex<Entries>);
 
@@ -42,7 +43,7 @@ pub struct IssuedToken {
 }
 
 impl Cache {
-    /// A token of the principal for the resource.
+    /// Returns a token for the resource, issued to the principal.
     pub fn token(&self, azure: &Azure, principal: &Principal, resource: &str) -> IssuedToken {
         let lifetime = azure.faults().now().token_lifetime;
         let mut entries = self.0.lock().expect("no thread panics while holding the lock");
@@ -91,7 +92,7 @@ impl Cache {
     }
 }
 
-/// Whether less than half of the token's lifetime is over.
+/// Whether less than half of the token's lifetime has passed.
 fn is_fresh(claims: &Claims) -> bool {
     now() < claims.iat + (claims.exp - claims.iat) / 2
 }

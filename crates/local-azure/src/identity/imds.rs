@@ -1,8 +1,9 @@
 //! The managed identity endpoint of virtual machines, part of the Instance Metadata Service (IMDS).
 //! <https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-use-vm-token>
 //!
-//! Every program on the machine may request tokens. The header `Metadata: true` keeps out attackers who can only make a
-//! program fetch an address, and `X-Forwarded-For` reveals a proxy:
+//! Every program on the machine may request tokens. Requests without the header `Metadata: true` are rejected, because
+//! an attacker may be able to make a program fetch a URL. Requests with `X-Forwarded-For` are rejected, because they
+//! come through a proxy:
 //! <https://learn.microsoft.com/azure/virtual-machines/instance-metadata-service#security-and-authentication>
 
 use std::sync::Arc;
@@ -60,7 +61,7 @@ fn check(
     query: &[(String, String)],
 ) -> Result<(String, ManagedIdentity), InvalidRequest> {
     let invalid = |description: &str| ("invalid_request", description.to_owned());
-    // Clients detect IMDS by a request without the header, and expect exactly this response.
+    // Clients detect IMDS with a request without the header, and expect exactly this response.
     if headers.get("metadata").is_none_or(|value| value != "true") {
         let description = "Required metadata header not specified";
         return Err(("bad_request_102", description.to_owned()));
@@ -96,7 +97,7 @@ fn is_version(text: &str) -> bool {
     is_date && text >= OLDEST_VERSION
 }
 
-/// Selects an identity. A request that names none gets the system-assigned one, or else the only assigned one.
+/// Selects an identity. A request that names no identity gets the system-assigned one, or else the only assigned one.
 fn find<'a>(
     state: &'a state::State,
     assigned: &'a state::AssignedIdentities,
@@ -157,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_without_a_selector_gets_the_machines_own_or_only_identity() {
+    fn a_request_without_a_selector_gets_the_system_assigned_or_the_only_identity() {
         let identities = ["system", "one", "two"].map(|name| ManagedIdentity::new(format!("/x/{name}")));
         let [system, one, two] = identities.clone().map(|identity| identity.principal_id);
         let state = state::State {

@@ -110,7 +110,7 @@ fn router(shared: Arc<Shared>) -> Router {
     Router::new()
         .route("/msi/token", get(app_service::token))
         .route("/metadata/identity/oauth2/token", get(imds::token))
-        // MSAL for Node.js appends a slash to the path when the host comes from the variable.
+        // MSAL for Node.js appends a slash to the path if the host comes from `AZURE_POD_IDENTITY_AUTHORITY_HOST`.
         .route("/metadata/identity/oauth2/token/", get(imds::token))
         .layer(middleware::from_fn_with_state(shared.clone(), count))
         .with_state(shared)

@@ -1,4 +1,4 @@
-//! Selecting the identity that a request names.
+//! Selects the identity that a request names.
 
 use uuid::Uuid;
 
@@ -7,7 +7,7 @@ use crate::state::{AssignedIdentities, ManagedIdentity, State};
 /// How a request names an identity.
 #[derive(Debug, PartialEq, Eq)]
 pub enum IdentitySelector {
-    /// It names none.
+    /// It does not name one.
     Unnamed,
     /// By its client id.
     ClientId(String),

@@ -1,4 +1,4 @@
-//! What the endpoints' handlers share.
+//! The state that the endpoints' handlers share.
 
 use std::future::pending;
 use std::sync::atomic::AtomicUsize;
@@ -8,7 +8,7 @@ use crate::azure::Azure;
 use crate::faults::IdentityFault;
 use crate::state::ManagedIdentity;
 
-/// What the endpoints' handlers share.
+/// The state that the endpoints' handlers share.
 pub struct Shared {
     pub azure: Azure,
     pub cache: Cache,
@@ -25,8 +25,8 @@ impl Shared {
     /// Applies the injected fault to a valid request.
     pub async fn apply_fault(&self) -> Result<(), InjectedError> {
         match self.azure.faults().now().identity {
-            // While the endpoints are away, `IdentityEndpoints::stop` has closed the port. This request came before or
-            // afterwards.
+            // For the fault `Away`, `IdentityEndpoints::stop` closes the port. This request arrived before that, or
+            // after the port was opened again.
             IdentityFault::None | IdentityFault::Away => Ok(()),
             IdentityFault::Slow(time) => {
                 tokio::time::sleep(time).await;
@@ -44,7 +44,7 @@ impl Shared {
         }
     }
 
-    /// A token of the identity, from the platform's cache or newly issued.
+    /// A token for the identity, from the platform's cache or newly issued.
     pub fn token(&self, identity: &ManagedIdentity, resource: &str) -> IssuedToken {
         self.cache.token(&self.azure, &identity.principal(), resource)
     }

@@ -1,4 +1,4 @@
-//! What Azure's control plane does to a server.
+//! The operations of Azure's control plane on a server.
 
 use sha2::{Digest as _, Sha256};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
@@ -100,7 +100,7 @@ impl ControlPlane<'_> {
         })
     }
 
-    /// Sets the password of the administrator with a password.
+    /// Sets the password of the administrator that signs in with a password.
     pub(super) async fn set_administrator_password(&self, password: &str) -> Result<()> {
         let name = self.config()?.administrator_login.ok_or_else(|| {
             Error::Refused(format!(
@@ -224,7 +224,7 @@ const RESERVED: [&str; 8] = [
     "public",
 ];
 
-/// Checks those of Azure's rules for names on which a folder or `pg_hba.conf` depends.
+/// Checks Azure's rules for names, as far as a folder or `pg_hba.conf` depends on them.
 /// <https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules#microsoftdbforpostgresql>
 pub(super) fn check_names(config: &PostgresServer) -> Result<()> {
     let is_server = |character: char| matches!(character, 'a'..='z' | '0'..='9' | '-');

@@ -1,4 +1,4 @@
-//! Looking up in the server which principal's tokens are the password of a role.
+//! Looks up the principal of a role in the server. The principal's tokens are the role's password.
 
 use std::time::Duration;
 
@@ -49,7 +49,9 @@ impl Binding {
                 return Err(format!("Service principal oid mismatch for role[{role}]"));
             }
             Kind::User if claims.oid != self.object_id => {
-                return Err(format!("the token belongs to another user than role[{role}]"));
+                return Err(format!(
+                    "the token belongs to another user, not to that of role[{role}]"
+                ));
             }
             Kind::Group if !claims.groups.contains(&self.object_id) => {
                 return Err(format!(
@@ -58,7 +60,7 @@ impl Binding {
             }
             Kind::User | Kind::Group | Kind::Service => {}
         }
-        // Local Azure's tokens lack the claim `amr`, with which Entra says how the user authenticated.
+        // Local Azure's tokens lack the claim `amr`, in which Entra records how the user authenticated.
         if self.is_mfa {
             return Err(format!(
                 "role[{role}] requires a multifactor sign-in, which Local Azure does not support"
@@ -68,13 +70,14 @@ impl Binding {
     }
 }
 
-/// Queries the server over one superuser connection that stays open. PostgreSQL waits for the answer during a sign-in,
-/// when it may have no free connection left.
+/// Queries the server over one superuser connection that stays open. PostgreSQL waits for the result during a sign-in,
+/// and may have no free connection at that time.
 #[derive(Clone)]
 pub(super) struct Catalogue(mpsc::Sender<Lookup>);
 
 struct Lookup {
-    /// `None` only checks that the server responds, which it does even before the catalogue's tables exist.
+    /// If this is `None`, the lookup only checks that the server responds. That works even before the catalogue's
+    /// tables exist.
     role: Option<String>,
     answer: oneshot::Sender<Result<Option<Binding>, String>>,
 }
@@ -93,7 +96,7 @@ impl Catalogue {
         (Self(sender), serve(server, lookups))
     }
 
-    /// The principal of the role, or `None` if it has none. Fails if the server does not respond.
+    /// The principal of the role, or `None` if the role is not bound to one. Fails if the server does not respond.
     pub(super) async fn binding(&self, role: &str) -> Result<Option<Binding>, String> {
         self.look_up(Some(role.to_owned())).await
     }
@@ -115,14 +118,14 @@ impl Catalogue {
 async fn serve(server: PgConnectOptions, mut lookups: mpsc::Receiver<Lookup>) {
     let mut connection = None;
     while let Some(Lookup { role, answer }) = lookups.recv().await {
-        let begun = Instant::now();
+        let started = Instant::now();
         let result = loop {
             let attempt = timeout(ATTEMPT_LIMIT, query_binding(&server, &mut connection, role.as_deref())).await;
             match attempt.unwrap_or_else(|_| Err("the server does not respond".to_owned())) {
                 Err(error) => {
                     // Reconnects, because the server may have been restarted.
                     connection = None;
-                    if begun.elapsed() > RETRY_LIMIT || answer.is_closed() {
+                    if started.elapsed() > RETRY_LIMIT || answer.is_closed() {
                         break Err(error);
                     }
                     sleep(RETRY_PAUSE).await;

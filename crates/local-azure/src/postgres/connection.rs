@@ -8,10 +8,10 @@ use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
 use crate::error::{Error, Result};
 use crate::server::LOOPBACK;
 
-/// What error messages call the server.
+/// The name of the server in error messages.
 pub(super) const PART: &str = "PostgreSQL";
 
-/// The name that Azure gives the superuser. Only Local Azure signs in as it.
+/// The superuser's name, which is the same as on Azure. Only Local Azure signs in as the superuser.
 pub(super) const SUPERUSER: &str = "azuresu";
 
 /// How the superuser connects to a server.

@@ -22,7 +22,7 @@ use crate::state::PostgresServer;
 /// The role that contains all Entra roles, so that `pg_hba.conf` can match them.
 const ENTRA_ROLES: &str = "azure_ad_user";
 
-/// How many seconds it has to close connections and write its data.
+/// How many seconds the server has to close connections and write its data.
 const STOP_LIMIT: u64 = 60;
 
 /// The folder `<state>/postgres/<server>`. It contains the superuser's password and the folder `server`, which belongs
@@ -153,7 +153,8 @@ impl Folder {
         Process::start(&program, azure.folder())
     }
 
-    /// Ends what a killed server left behind: its other processes, each of which has its own session, and its lock file.
+    /// Ends the processes that a killed server left behind, each of which has its own session, and removes its lock
+    /// file.
     pub(super) fn end_leftovers(&self) {
         let data = self.data();
         if !Path::new("/proc/self/cwd").exists() {
@@ -165,7 +166,7 @@ impl Folder {
             }
             for _ in 0..50 {
                 if processes_in(&data).is_empty() {
-                    // PostgreSQL does not start if another program has the process id in this file by now.
+                    // PostgreSQL does not start if the process id in this file now belongs to another program.
                     let _ = fs::remove_file(data.join("postmaster.pid"));
                     return;
                 }
@@ -235,7 +236,7 @@ fn settings(port: u16) -> String {
          port = {port}\n\
          unix_socket_directories = ''\n\
          max_connections = 200\n\
-         # As on Azure, some are reserved for the service itself: here, for the judge.\n\
+         # As on Azure, some connections are reserved for the service itself: here, for the judge.\n\
          superuser_reserved_connections = 15\n\
          ssl = on\n\
          ssl_cert_file = 'server.pem'\n\
@@ -251,8 +252,8 @@ fn settings(port: u16) -> String {
 }
 
 /// The content of `pg_hba.conf`. Over TLS, the judge authenticates Entra roles. If the server has an administrator with a
-/// password, other roles authenticate with passwords. Connections without TLS are rejected with the message that Azure
-/// sends too.
+/// password, other roles authenticate with passwords. Connections without TLS are rejected with the same message as on
+/// Azure.
 fn authentication_rules(administrator: Option<&str>, judge: &str) -> String {
     let mut lines = format!("hostssl all \"{SUPERUSER}\" 127.0.0.1/32 scram-sha-256\n");
     if administrator.is_some() {

@@ -35,7 +35,7 @@ const REQUEST_LIMIT: usize = 80 * 1024;
 /// The maximum nesting of a request. A bind needs three levels.
 const DEPTH_LIMIT: usize = 8;
 
-/// How many verdicts are stored.
+/// The maximum number of verdicts that are stored.
 const VERDICT_LIMIT: usize = 1000;
 
 /// The result of one sign-in with a token.
@@ -179,7 +179,7 @@ impl Shared {
             Some(role) => self.judge(role, &token).await,
             None => (
                 LdapResultCode::InvalidCredentials,
-                "the name is not that of a role".to_owned(),
+                "the name does not identify a role".to_owned(),
             ),
         }
     }
@@ -197,7 +197,7 @@ async fn serve(listener: TcpListener, shared: Arc<Shared>) {
     }
 }
 
-/// Answers the binds of one connection, and closes it at any other request.
+/// Responds to the binds on one connection, and closes the connection on any other request.
 async fn serve_connection(stream: TcpStream, shared: &Shared) {
     let mut framed = Framed::new(
         stream,

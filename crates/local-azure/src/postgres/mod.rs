@@ -6,13 +6,14 @@
 //! - `programs`: finding PostgreSQL's programs.
 //! - `data`: the server's folder, its settings and its authentication rules.
 //! - `connection`: the superuser's connections.
-//! - `administration`: what Azure's control plane does to the server.
+//! - `administration`: the operations of Azure's control plane on the server.
 //! - `judge`: decides whether a token is the password of a role. `catalogue`: the principal of each role.
 //! - `sql/`: gives the server Azure's roles, functions and extension allow-list.
 //!
-//! Two things would require Azure's own libraries in the server. `SECURITY LABEL for "pgaadauth"` does not work;
-//! `pgaadauth_update_principal_with_oid` binds an existing role to a principal instead. And the reason why a sign-in is
-//! rejected, which Azure sends to the client, is only in the server's log.
+//! There are two differences from Azure, because Azure's own libraries are not in the server. First,
+//! `SECURITY LABEL for "pgaadauth"` does not work; `pgaadauth_update_principal_with_oid` binds an existing role to a
+//! principal instead. Second, the reason why a sign-in is rejected is only in the server's log, while Azure sends it to
+//! the client.
 
 mod administration;
 mod catalogue;
@@ -47,8 +48,8 @@ const FLAG: &str = "--postgres-port";
 /// How long a server may take to start. After a crash it first recovers from its write-ahead log.
 const START_LIMIT: Duration = Duration::from_mins(2);
 
-/// A running server with its judge. Both stop when this value is dropped, or when this process ends, even if that is
-/// killed.
+/// A running server with its judge. Both stop when this value is dropped, or when this process ends, even if this
+/// process is killed.
 ///
 /// It is independent of the runtime in which it was started.
 pub struct Postgres {
@@ -105,7 +106,7 @@ impl Postgres {
                 Err(error) => return Err(error),
             }
         }
-        Err(last.unwrap_or_else(|| Error::failed(PART, "the server does not start")))
+        Err(last.unwrap_or_else(|| Error::failed(PART, "the server did not start")))
     }
 
     /// The loopback port that it listens on.
@@ -148,7 +149,7 @@ impl Postgres {
         let log = &self.folder.log;
         let mut log = Tail::from_end(log.clone()).map_err(Error::file(log))?;
         let process = self.folder.start(&self.azure)?;
-        let begun = Instant::now();
+        let started = Instant::now();
         loop {
             if process.ended().is_some() {
                 let output = log.read().map_err(Error::file(log.file()))?;
@@ -162,17 +163,17 @@ impl Postgres {
                 }
                 return Err(Error::failed(
                     PART,
-                    format!("the server does not start: {}", output.trim()),
+                    format!("the server did not start: {}", output.trim()),
                 ));
             }
-            // A short timeout, so that the end of the process is noticed soon.
+            // The timeout is short, so that the end of the process is noticed soon.
             match tokio::time::timeout(Duration::from_millis(500), self.judge.wait_for_server()).await {
                 Ok(Ok(())) => break,
-                _ if begun.elapsed() > START_LIMIT => {
+                _ if started.elapsed() > START_LIMIT => {
                     return Err(Error::failed(
                         PART,
                         format!(
-                            "the server does not accept connections {} seconds after its start",
+                            "the server did not accept connections within {} seconds",
                             START_LIMIT.as_secs()
                         ),
                     ));
@@ -208,7 +209,7 @@ impl Postgres {
         self.control_plane().create_database(name).await
     }
 
-    /// Sets the password of the administrator with a password.
+    /// Sets the password of the administrator that signs in with a password.
     pub async fn set_administrator_password(&self, password: &str) -> Result<()> {
         self.control_plane().set_administrator_password(password).await
     }
@@ -240,7 +241,7 @@ impl Postgres {
     }
 }
 
-/// The folder with PostgreSQL's programs that new servers are made by.
+/// The folder with the PostgreSQL programs that create new servers.
 pub(crate) fn program_folder() -> Result<PathBuf> {
     Ok(Programs::find(None)?.folder)
 }

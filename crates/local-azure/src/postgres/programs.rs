@@ -1,4 +1,4 @@
-//! Finding the machine's PostgreSQL programs, and the user that runs them.
+//! Finds the machine's PostgreSQL programs, and the user that runs them.
 
 use std::ffi::OsString;
 use std::fs;
@@ -12,7 +12,7 @@ use crate::process::on_path;
 #[derive(Clone, Debug)]
 pub(super) struct Programs {
     pub(super) folder: PathBuf,
-    /// The user that runs them if this process runs as root, as which the server refuses to run.
+    /// The user that runs them if this process runs as root. The server refuses to run as root.
     pub(super) user: Option<User>,
 }
 
@@ -73,11 +73,11 @@ impl Programs {
         Ok(Self { folder, user })
     }
 
-    /// How to run a program on the files in `folder`, which must be its working directory at the start. `arguments` gets
-    /// the path at which the program can reach the folder.
+    /// Returns the command that runs a program on the files in `folder`, which must be its working directory when it
+    /// starts. `arguments` gets the path at which the program can reach the folder.
     ///
-    /// The server's user may not be allowed to reach the folder by its path, for example below root's home, whose mode is
-    /// 0700. The folder is therefore opened before the user changes, and addressed through the open file descriptor.
+    /// The server's user may not be allowed to reach the folder by its path, for example if it is below root's home
+    /// folder. The folder is therefore opened before the user changes, and addressed through the open file descriptor.
     pub(super) fn invoke(
         &self,
         program: &str,

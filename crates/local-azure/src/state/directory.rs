@@ -38,7 +38,7 @@ pub struct Group {
     pub members: Vec<Uuid>,
 }
 
-/// An application registration with its service principal: a program outside Azure that authenticates by itself.
+/// An application registration with its service principal: a program outside Azure that has its own credentials.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Application {
     /// The object id of its service principal.

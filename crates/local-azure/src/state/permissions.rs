@@ -1,4 +1,4 @@
-//! Which operations the role assignments permit.
+//! Decides which operations the role assignments permit.
 //! <https://learn.microsoft.com/azure/role-based-access-control/overview>
 
 use uuid::Uuid;

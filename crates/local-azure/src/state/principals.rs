@@ -1,4 +1,4 @@
-//! Looking up principals.
+//! Looks up principals.
 
 use uuid::Uuid;
 

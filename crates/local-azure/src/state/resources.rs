@@ -78,7 +78,7 @@ impl ManagedIdentity {
 /// The principal ids of the managed identities that a resource may use.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct AssignedIdentities {
-    /// The system-assigned identity, which a request selects by not naming one.
+    /// The system-assigned identity. It is used for requests that do not name an identity.
     #[serde(default)]
     pub system: Option<Uuid>,
     /// The user-assigned identities.
@@ -162,11 +162,11 @@ impl fmt::Debug for StorageAccount {
 pub struct Container {
     /// Its name.
     pub name: String,
-    /// What can be read anonymously.
+    /// The level of anonymous read access.
     pub public_access: PublicAccess,
 }
 
-/// What can be read anonymously, if the account allows it.
+/// The level of anonymous read access to a container. It applies only if the account allows anonymous reads.
 /// <https://learn.microsoft.com/azure/storage/blobs/anonymous-read-access-configure>
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

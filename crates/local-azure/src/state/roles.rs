@@ -10,7 +10,7 @@ pub struct RoleDefinition {
     /// Azure's id of the built-in role.
     /// <https://learn.microsoft.com/azure/role-based-access-control/built-in-roles>
     pub id: Uuid,
-    /// Its name, as `az role assignment create --role` takes it.
+    /// Its name, as `az role assignment create --role` accepts it.
     pub name: &'static str,
     /// The control plane operations that it permits. `*` matches any text.
     pub actions: &'static [&'static str],
@@ -104,7 +104,7 @@ impl RoleDefinition {
         },
     ];
 
-    /// Finds a role by its name, whose case is ignored, or by its id.
+    /// Finds a role by its id or its name. The case of the name is ignored.
     #[must_use]
     pub fn find(name: &str) -> Option<&'static Self> {
         let id = Uuid::parse_str(name).ok();

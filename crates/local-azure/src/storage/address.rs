@@ -6,8 +6,8 @@ use url::form_urlencoded;
 
 use crate::host::without_port;
 
-/// What a URL addresses. It must be parsed exactly as Azurite does: otherwise a request could be permitted for one
-/// container and carried out in another.
+/// The resource that a URL addresses. A URL must be parsed exactly as Azurite parses it: otherwise a request could be
+/// permitted for one container and carried out in another.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct BlobAddress {
     pub(super) account: String,
@@ -15,12 +15,12 @@ pub(super) struct BlobAddress {
     pub(super) blob: Option<String>,
 }
 
-/// Where a URL contains the account.
+/// The part of a URL that contains the account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum AddressStyle {
-    /// In the first label of the host name, as on Azure: `<account>.blob.core.windows.net`.
+    /// The first label of the host name, as on Azure: `<account>.blob.core.windows.net`.
     Host,
-    /// In the first part of the path, because the host is an IP address or a name without dots.
+    /// The first part of the path, because the host is an IP address or a name without dots.
     Path,
     /// Unknown: Azurite would take the account from a host name that is not Azure's.
     Unclear,
@@ -58,7 +58,7 @@ impl BlobAddress {
     }
 }
 
-/// Decodes a text like JavaScript's `decodeURIComponent`.
+/// Decodes a string as JavaScript's `decodeURIComponent` does.
 fn decode(text: &str) -> Option<String> {
     let mut bytes = text.bytes();
     let mut decoded = Vec::with_capacity(text.len());
@@ -94,7 +94,7 @@ impl Query {
         Some(parsed)
     }
 
-    /// The value of a parameter, or an empty text if it is missing.
+    /// The value of a parameter, or an empty string if it is missing.
     pub(super) fn get(&self, name: &str) -> &str {
         let found = self.0.iter().find(|(key, _)| key == name);
         found.map_or("", |(_, value)| value)
@@ -110,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_are_parsed_as_by_azurite() {
+    fn addresses_are_parsed_as_azurite_does() {
         for (host, path, account, container, blob) in [
             ("127.0.0.1:1", "/a/c/b/d", "a", Some("c"), Some("b/d")),
             ("127.0.0.1", "/a/c/", "a", Some("c"), None),

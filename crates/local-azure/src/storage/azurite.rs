@@ -45,17 +45,17 @@ struct Running {
     accounts: String,
 }
 
-/// A script that adds what Azurite lacks, loaded before it starts.
+/// A script that adds features that Azurite lacks. It is loaded before Azurite.
 const PRELOAD: &str = include_str!("../../azurite/preload.cjs");
 /// How long it may take to start listening on a busy machine.
 const START_LIMIT: Duration = Duration::from_mins(1);
-/// How often it is checked whether it still runs.
+/// How often its process is checked.
 const INTERVAL: Duration = Duration::from_millis(100);
 /// The pause after a failed restart.
 const PAUSE: Duration = Duration::from_secs(2);
 
 impl Azurite {
-    /// Starts it and waits until it listens. Blocks.
+    /// Starts it and waits until it listens. Blocks the thread.
     pub(super) fn start(azure: &Azure, from: &AzuriteFrom) -> Result<Self> {
         let folder = azure.subfolder("storage")?;
         let node = on_path("node").ok_or_else(|| Error::Missing {
@@ -70,7 +70,7 @@ impl Azurite {
 
         let mut arguments: Vec<OsString> = vec!["--require".into(), preload.into(), main.into()];
         arguments.extend(["--blobHost", LOOPBACK, "--blobPort", "0"].map(OsString::from));
-        // Clients use newer protocol versions than those that this Azurite lists.
+        // Clients use protocol versions that are newer than the ones that this Azurite lists.
         arguments.extend(["--oauth", "basic", "--disableTelemetry", "--skipApiVersionCheck"].map(OsString::from));
         arguments.extend(["--location".into(), folder.join("data").into()]);
         arguments.extend(["--cert".into(), certificate.certificate.into()]);
@@ -103,7 +103,7 @@ impl Azurite {
         })
     }
 
-    /// Restarts it if it runs with other accounts. Blocks.
+    /// Restarts it if it runs with other accounts. Blocks the thread.
     pub(super) fn set_accounts(&self, accounts: &str) -> Result<()> {
         if self.shared.running().accounts == accounts {
             return Ok(());
@@ -159,7 +159,7 @@ impl Shared {
         Ok(())
     }
 
-    /// Restarts it whenever it exits, until it is to stop.
+    /// Restarts it whenever it exits, until the service stops.
     fn keep_running(&self) {
         while !self.is_stopping.load(Ordering::Relaxed) {
             thread::sleep(INTERVAL);
@@ -171,7 +171,7 @@ impl Shared {
                 (running.accounts.clone(), status)
             };
             let Some(status) = status else { continue };
-            tracing::warn!(%status, "Azurite exited and is restarted");
+            tracing::warn!(%status, "Azurite exited and is being restarted");
             if let Err(error) = self.restart(&accounts) {
                 tracing::error!(%error, "Azurite cannot be restarted");
                 thread::sleep(PAUSE);
@@ -192,7 +192,7 @@ impl Shared {
             },
             &self.state,
         )?;
-        let begun = Instant::now();
+        let started = Instant::now();
         loop {
             output += &String::from_utf8_lossy(&tail.read().map_err(Error::file(log))?);
             let listens = output.split_once("successfully listens on ");
@@ -208,10 +208,10 @@ impl Shared {
                     format!("it exited ({status}) with this output:\n{output}"),
                 ));
             }
-            if begun.elapsed() > START_LIMIT {
+            if started.elapsed() > START_LIMIT {
                 return Err(Error::failed(
                     "Azurite",
-                    format!("it did not start listening. Its output:\n{output}"),
+                    format!("timed out waiting for it to listen. Its output:\n{output}"),
                 ));
             }
             thread::sleep(Duration::from_millis(20));
@@ -227,7 +227,7 @@ pub(super) fn accounts(state: &State) -> String {
         .map(|account| format!("{}:{}", account.name, account.key))
         .collect();
     if accounts.is_empty() {
-        // Without any account, Azurite would create its default one, whose key is public.
+        // Without any account, Azurite would create its default account, whose key is public.
         accounts.push(format!("none:{}", Uuid::new_v4().simple()));
     }
     accounts.join(";")

@@ -1,4 +1,4 @@
-//! Creating the state's containers in Azurite.
+//! Creates the state's containers in Azurite.
 
 use std::time::Duration;
 

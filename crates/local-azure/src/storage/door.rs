@@ -1,4 +1,4 @@
-//! The front door, which checks what Azurite does not.
+//! The front door, which makes the checks that Azurite does not make.
 
 mod copy;
 mod credential;
@@ -50,7 +50,8 @@ const DRAIN_LIMIT: usize = 256 << 20;
 enum Caller {
     /// A principal with a valid token.
     Principal(Uuid),
-    /// The holder of the account's key, or of a signature made with it or with a user delegation key. Azurite checks it.
+    /// The holder of the account's key, or of a signature made with that key or with a user delegation key. Azurite
+    /// verifies the signature.
     Signer { has_key: bool },
     /// An anonymous client.
     Anonymous,
@@ -90,7 +91,7 @@ impl Door {
         answer
     }
 
-    /// Checks a request, and changes it into the one that Azurite gets.
+    /// Checks a request, and rewrites it for Azurite.
     async fn admit(&self, request: &mut Request) -> Result<Caller, StorageError> {
         let headers = request.headers_mut();
         let host = headers
@@ -134,7 +135,8 @@ impl Door {
             Credential::Key => Caller::Signer { has_key: true },
             Credential::KeySas => Caller::Signer { has_key: false },
             Credential::DelegationSas { principal, tenant } => {
-                // The signature permits what the principal that requested its key may do, as long as that principal exists.
+                // The signature grants the permissions of the principal that requested its key, as long as that
+                // principal exists.
                 let is_known = self
                     .0
                     .azure
@@ -234,7 +236,7 @@ impl Door {
         })?;
         let code = answer.headers().get("x-ms-error-code").map(HeaderValue::as_bytes);
         match (caller, answer.status(), code) {
-            // Azurite has one error where Azure has two, and mistakes a signature with another key for a token.
+            // Azurite returns one error where Azure returns two, and mistakes a signature with another key for a token.
             (Caller::Anonymous, StatusCode::FORBIDDEN, Some(b"AuthorizationFailure")) => {
                 Err(StorageError::anonymous(version))
             }
@@ -246,7 +248,7 @@ impl Door {
     }
 }
 
-/// The protocol version of the request, or an empty text if it names none.
+/// The protocol version of the request, or an empty string if the request does not name one.
 fn version(headers: &HeaderMap) -> &str {
     let version = headers.get("x-ms-version").and_then(|version| version.to_str().ok());
     version.unwrap_or_default()

@@ -10,11 +10,11 @@ use uuid::Uuid;
 
 use crate::tokens::{STORAGE, TokenRejection};
 
-/// Why a request is rejected. It contains nothing from the request, and therefore no secret.
+/// The reason why a request is rejected. It contains no part of the request, and therefore no secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct StorageError {
     pub(super) status: StatusCode,
-    /// Azure's code, by which clients distinguish errors.
+    /// Azure's code. Clients use it to distinguish errors.
     pub(super) code: &'static str,
     message: &'static str,
     /// `AuthenticationErrorDetail`.
@@ -92,7 +92,7 @@ impl StorageError {
         "The server is currently unable to receive requests. Please retry your request.",
     );
 
-    /// The source of a copy cannot be read. `status` is that of the attempt.
+    /// The source of a copy cannot be read. `status` is the status of the attempt to read it.
     pub(super) const fn unreadable_copy_source(status: StatusCode) -> Self {
         Self::new(
             status,

@@ -1,4 +1,4 @@
-//! Installing Azurite from npm, at the version that this crate supports.
+//! Installs Azurite from npm, in the version that this crate supports.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -16,8 +16,8 @@ const LOCK: &str = include_str!("../../azurite/package-lock.json");
 /// Where Azurite is installed.
 #[derive(Clone, Debug)]
 pub enum AzuriteFrom {
-    /// In the state folder, into which npm installs it at first use and when this crate requires another version. Only
-    /// the packages in `azurite/package-lock.json` are downloaded, and none of their scripts runs.
+    /// In the state folder. npm installs it there at the first use, and when this crate requires another version. Only
+    /// the packages in `azurite/package-lock.json` are downloaded, and their scripts are not run.
     Npm,
     /// In `node_modules` of this folder, where `npm ci` has installed the same version.
     Folder(PathBuf),

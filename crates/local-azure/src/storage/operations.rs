@@ -6,7 +6,7 @@ use axum::http::{HeaderMap, Method};
 use super::address::{BlobAddress, Query};
 use crate::state::Action;
 
-/// Permissions of which any one suffices.
+/// A list of permissions. Any one of them suffices.
 pub(super) type AnyOf = &'static [Action<'static>];
 
 macro_rules! control {
@@ -45,8 +45,8 @@ const TAGS_WRITE: AnyOf = &[data!("tags/write")];
 const FILTER: AnyOf = &[data!("filter/action")];
 const IMMUTABILITY: AnyOf = &[data!("immutableStorage/runAsSuperUser/action")];
 
-/// The permissions that a request requires, all of them. An unknown operation requires those of the most similar one, and
-/// is then rejected by Azurite.
+/// All the permissions that a request requires. An unknown operation requires the permissions of the most similar one,
+/// and Azurite then rejects it.
 pub(super) fn needed(method: &Method, address: &BlobAddress, query: &Query, headers: &HeaderMap) -> Vec<AnyOf> {
     let reads = matches!(*method, Method::GET | Method::HEAD);
     let first = match (&address.container, &address.blob) {
@@ -105,7 +105,7 @@ fn blob_operation(method: &Method, reads: bool, query: &Query) -> AnyOf {
     }
 }
 
-/// Whether Azurite accepts only the account's key for an operation for which Azure accepts tokens too.
+/// Whether Azurite accepts only the account's key for the operation, although Azure also accepts tokens.
 pub(super) fn needs_key_at_azurite(address: &BlobAddress, query: &Query) -> bool {
     address.blob.is_none() && query.get("comp") == "acl"
 }

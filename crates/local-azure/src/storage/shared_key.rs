@@ -1,4 +1,4 @@
-//! Signing requests with an account's key.
+//! Signs requests with an account's key.
 //! <https://learn.microsoft.com/rest/api/storageservices/authorize-with-shared-key>
 
 use std::fmt::Write as _;
@@ -9,7 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use url::form_urlencoded;
 
-/// The headers of which only the values are signed, in this order.
+/// The headers whose values are signed without their names, in this order.
 const STANDARD_HEADERS: [&str; 11] = [
     "content-encoding",
     "content-language",

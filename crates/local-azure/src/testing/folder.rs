@@ -15,8 +15,8 @@ pub(super) struct Folder {
     keeper: Child,
 }
 
-/// Waits for the end of its input and for the end of the programs that use the folder, and removes the folder. The
-/// keepers of these programs end them at the end of their own input.
+/// Waits until its standard input is closed and the programs that use the folder have ended, and then removes the
+/// folder. The supervisors of these programs end them when their own input is closed.
 ///
 /// This is a shell script because a process that is killed cannot clean up after itself.
 const KEEPER: &str = r#"

@@ -1,4 +1,4 @@
-//! Azure for the integration tests of an app: each service that a test asks for, on a free port, with its own state.
+//! Azure for the integration tests of an app: each service that a test uses, on a free port, with its own state.
 //!
 //! A test starts a [`Cloud`], passes its addresses to the app, and checks the result. Nothing is left when the test is
 //! over, however it ends.
@@ -31,8 +31,8 @@
 //! # }
 //! ```
 //!
-//! The state ([`Cloud::azure`]) lists the resources. A test may change it before it asks for a service, for example to
-//! give the database server an administrator with a password, and later, for example to remove a role assignment.
+//! The state ([`Cloud::azure`]) lists the resources. A test may change it before it starts a service, for example to
+//! add a password administrator to the database server, and later, for example to remove a role assignment.
 //! [`crate::faults`] injects faults, and [`Cloud::reopen`] restarts everything.
 //!
 //! PostgreSQL starts in a fraction of a second ([`start_postgres`]), and Azurite in about one. Tests of one process that
@@ -45,7 +45,7 @@
 //! static SHARED: LazyLock<Cloud> = LazyLock::new(Cloud::start);
 //! ```
 //!
-//! A service that cannot start panics with the reason.
+//! If a service cannot start, the method that starts it panics with the reason.
 
 mod folder;
 mod patience;
@@ -80,12 +80,12 @@ use crate::tokens::Claims;
 const LAST_LINES: usize = 100;
 
 /// A small Azure for one test: a web app with a user-assigned managed identity, a PostgreSQL server and a storage
-/// account. The identity endpoints run from the beginning; the other services start when they are first asked for.
+/// account. The identity endpoints run from the beginning; the other services start when they are first used.
 ///
 /// Everything ends with this value or, in a static, with the process. When the test that owns it fails, the logs of its
 /// services are printed.
 pub struct Cloud {
-    // In the order in which they end.
+    // The fields are in the order in which they are dropped.
     app_service: OnceLock<AppService>,
     postgres: OnceCell<Postgres>,
     blob_storage: OnceCell<BlobStorage>,
@@ -180,7 +180,7 @@ impl Cloud {
         self.postgres.get_or_init(start).await
     }
 
-    /// Creates a role of the PostgreSQL server that the identity signs in as. The role has no privileges yet.
+    /// Creates a role in the PostgreSQL server. The identity signs in as this role, which has no privileges yet.
     pub async fn create_role(&self, name: &str) {
         let mut connection = ready(self.postgres().await.superuser("postgres").await);
         sqlx::query("select pgaadauth_create_principal_with_oid($1, $2, 'service', false, false)")
@@ -222,7 +222,7 @@ impl Cloud {
         self.app_service_with(Options::default())
     }
 
-    /// App Service with these options, which count when it is asked for first.
+    /// App Service with these options. They take effect only if this is the first call that returns App Service.
     pub fn app_service_with(&self, options: Options) -> &AppService {
         self.app_service.get_or_init(|| {
             let endpoint = self.endpoints.app_service_url();
@@ -230,8 +230,8 @@ impl Cloud {
         })
     }
 
-    /// A token of the identity for that resource, such as [`crate::tokens::POSTGRES`], without a request to the
-    /// endpoints.
+    /// A token of the identity for that resource, such as [`crate::tokens::POSTGRES`]. It is issued without a request
+    /// to the endpoints.
     #[must_use]
     pub fn token(&self, resource: &str) -> String {
         self.sign(&self.claims(resource))
@@ -261,7 +261,7 @@ impl Cloud {
         [self.endpoints.issued(), signed.clone()].concat()
     }
 
-    /// Panics when the text, such as a log or a page, contains the `IDENTITY_HEADER` of [`Cloud::environment`], the
+    /// Panics if the text, such as a log or a page, contains the `IDENTITY_HEADER` of [`Cloud::environment`], the
     /// storage account's key or a piece of any token.
     pub fn assert_no_secret_in(&self, text: &str) {
         assert!(!text.contains(&self.header), "the text contains IDENTITY_HEADER");
@@ -273,7 +273,8 @@ impl Cloud {
                 account.name
             );
         }
-        // Logs shorten long texts, so a piece counts as well. Any 47 characters contain a whole piece of 24.
+        // Logs may truncate tokens, so a piece counts as well. Any 47 characters of a token contain a whole piece of
+        // 24.
         for token in self.tokens() {
             for (at, piece) in token.as_bytes().chunks_exact(24).enumerate() {
                 let piece = str::from_utf8(piece).expect("a token consists of base64url and dots");
@@ -286,7 +287,7 @@ impl Cloud {
         }
     }
 
-    /// The last lines of the log of each service that runs.
+    /// The last lines of the log of each running service.
     #[must_use]
     pub fn logs(&self) -> String {
         let mut all = String::new();

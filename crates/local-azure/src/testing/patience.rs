@@ -1,22 +1,22 @@
-//! Waiting for a condition in another task or program.
+//! Waits for a condition in another task or program.
 
 use std::time::{Duration, Instant};
 
-/// Returns what `look` finds as soon as it finds something.
+/// Calls `look` until it returns a value, and returns that value.
 ///
-/// The limit of five minutes only ends a test that has failed: the speed of the machine does not decide.
+/// The time limit of five minutes is so long that only a failed test reaches it, even on a slow machine.
 ///
 /// # Panics
 ///
-/// Panics when nothing is found in time; the message contains `what`, such as "the app is ready".
+/// Panics if `look` returns no value in time. The message contains `what`, such as "the app is ready".
 pub async fn patiently<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
-    let begun = Instant::now();
+    let started = Instant::now();
     loop {
         if let Some(found) = look().await {
             return found;
         }
         assert!(
-            begun.elapsed() < Duration::from_mins(5),
+            started.elapsed() < Duration::from_mins(5),
             "timed out after five minutes, waiting until {what}"
         );
         tokio::time::sleep(Duration::from_millis(10)).await;

@@ -1,11 +1,11 @@
 //! Ports for services that stop and start again on the same port.
 //!
-//! A port that the system chooses comes from the range of outgoing connections, so that any program may get it while
-//! the service is stopped. The ports here are below that range, and below those of App Service's instances.
+//! A port that the system chooses comes from the range of outgoing connections, so any program may get it while the
+//! service is stopped. The ports here are below that range, and below the ports of App Service's instances.
 
 use crate::{Error, Result};
 
-/// Starts a service on a random port, and tries another one when it is taken.
+/// Starts a service on a random port, and tries another one if the port is in use.
 pub(super) fn on_a_port<T>(start: impl Fn(u16) -> Result<T>) -> Result<T> {
     loop {
         match start(random()) {

@@ -1,4 +1,4 @@
-//! The resources of the cloud of a test.
+//! The resources in a test's cloud.
 
 use uuid::Uuid;
 

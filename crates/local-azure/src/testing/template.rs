@@ -1,6 +1,6 @@
 //! The data of a PostgreSQL server, prepared once for each build of a test program and copied for each of its servers.
 //!
-//! Making the data takes seconds, and copying them a tenth of one.
+//! Preparing the data takes seconds; copying it takes a tenth of a second.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -14,34 +14,34 @@ use crate::postgres::{self, Postgres};
 use crate::state::PostgresServer;
 use crate::{Error, Result};
 
-/// The server whose data are copied.
+/// The server whose data is copied.
 const SERVER: &str = "template";
 
 /// Starts the PostgreSQL server of that name, as [`Postgres::start`] does, but faster.
 ///
-/// A server without data gets a copy of data that were prepared once, beside the test program. Nothing is flushed to
-/// disk: the data survive a kill of the server, but not a power failure. A server without a port gets one that other
-/// programs are unlikely to take while the server is stopped.
+/// A server without data gets a copy of data that was prepared once, beside the test program. Writes are not flushed to
+/// disk: the data survives if the server is killed, but not if the power fails. A server without a port gets one that
+/// other programs are unlikely to take while the server is stopped.
 ///
 /// # Errors
 ///
-/// As those of [`Postgres::start`]; the folder of the test program cannot be written.
+/// The same as for [`Postgres::start`], or the test program's folder is not writable.
 pub async fn start_postgres(azure: &Azure, server: &str) -> Result<Postgres> {
-    let of_state = azure.read(|state| {
+    let config = azure.read(|state| {
         state
             .postgres_servers
             .iter()
             .find(|found| found.name == server)
             .cloned()
     });
-    let Some(of_state) = of_state else {
-        return Postgres::start(azure, server).await; // Fails, and says why.
+    let Some(config) = config else {
+        return Postgres::start(azure, server).await; // Returns the error for an unknown server.
     };
     let data = azure.subfolder("postgres")?.join(server);
     if !data.exists() {
         Template::open()?.copy_to(&data).await?;
     }
-    if of_state.port != 0 {
+    if config.port != 0 {
         return Postgres::start(azure, server).await;
     }
     on_a_port_async(async |port| {
@@ -59,7 +59,7 @@ pub async fn start_postgres(azure: &Azure, server: &str) -> Result<Postgres> {
 
 struct Template {
     folder: PathBuf,
-    /// Identifies the build of the test program and the PostgreSQL that the data were prepared by.
+    /// Identifies the build of the test program and the PostgreSQL programs that prepared the data.
     stamp: String,
 }
 
@@ -97,7 +97,7 @@ impl Template {
             }
             drop(lock);
             let _lock = self.lock(File::lock).await?;
-            // Another process may have prepared the data meanwhile.
+            // Another process may have prepared the data in the meantime.
             if !self.is_current() {
                 self.prepare().await?;
             }
@@ -116,7 +116,7 @@ impl Template {
 
     async fn prepare(&self) -> Result<()> {
         let _ = fs::remove_file(self.stamp_file());
-        // The data of an earlier build, and those that a killed process did not finish.
+        // Removes the data of an earlier build, and unfinished data of a killed process.
         for entry in fs::read_dir(&self.folder).map_err(Error::file(&self.folder))?.flatten() {
             if entry.path().is_dir() {
                 fs::remove_dir_all(entry.path()).map_err(Error::file(entry.path()))?;
@@ -147,8 +147,8 @@ impl Template {
             .map_err(failed)?;
         connection.close().await.map_err(failed)?;
         server.stop();
-        let made = path.join("postgres").join(SERVER);
-        fs::rename(&made, self.data()).map_err(Error::file(made))?;
+        let prepared = path.join("postgres").join(SERVER);
+        fs::rename(&prepared, self.data()).map_err(Error::file(prepared))?;
         fs::write(self.stamp_file(), &self.stamp).map_err(Error::file(self.stamp_file()))
     }
 }

@@ -84,7 +84,7 @@ async fn an_app_on_app_service_has_the_identity() {
 }
 
 #[test]
-fn secrets_are_found_in_a_text() {
+fn secrets_in_a_text_are_detected() {
     let cloud = Cloud::start();
     let token = cloud.token(STORAGE);
     cloud.assert_no_secret_in("a harmless text");
@@ -123,9 +123,9 @@ fn a_cloud_in_a_static_ends_with_its_process() {
     child.kill().unwrap();
     child.wait().unwrap();
     let folder = folder.expect("the process prints its folder");
-    let begun = Instant::now();
+    let started = Instant::now();
     while folder.exists() {
-        assert!(begun.elapsed() < Duration::from_mins(1), "{}", folder.display());
+        assert!(started.elapsed() < Duration::from_mins(1), "{}", folder.display());
         std::thread::sleep(Duration::from_millis(10));
     }
     assert_eq!(crate::process::clean_up(&folder), 0, "no process is left");

@@ -44,7 +44,7 @@ pub struct Claims {
     pub oid: Uuid,
     /// An opaque value for Entra's own use.
     pub rh: String,
-    /// What a program may do on behalf of the user.
+    /// The permissions that a program has on behalf of the user.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scp: Option<String>,
     /// The subject of the token: the principal's object id.
@@ -70,7 +70,7 @@ pub struct Claims {
 const AZURE_CLI: &str = "04b07795-8ddb-461a-bbee-02f9e1bf7b46";
 
 impl Claims {
-    /// The claims of a token of the principal for the resource, valid from now on.
+    /// The claims of a token for the resource that is issued to the principal and valid from now on.
     #[must_use]
     pub fn new(tenant: Uuid, issuer: &str, resource: &str, principal: &Principal, lifetime: Duration) -> Self {
         let now = now();

@@ -28,7 +28,7 @@ pub struct SigningKeys {
     keys: RwLock<Vec<Key>>,
 }
 
-/// A key as it is stored. The list is ordered from oldest to newest, and the last but one signs.
+/// A key as it is stored. The list is ordered from oldest to newest, and the second-to-last key signs.
 #[derive(Clone, Serialize, Deserialize)]
 struct StoredKey {
     kid: String,
@@ -101,7 +101,7 @@ impl SigningKeys {
         })
     }
 
-    /// The public keys, as RFC 7517 defines their form.
+    /// The public keys, in the format of RFC 7517.
     pub fn published(&self) -> JwkSet {
         let keys = self.keys.read().expect("no thread panics while holding the lock");
         JwkSet {

@@ -1,4 +1,4 @@
-//! Entra's access tokens: their claims, the keys that sign them, and why a service rejects one.
+//! Entra's access tokens: their claims, the keys that sign them, and the reasons why a service rejects a token.
 //!
 //! [`Azure`](crate::Azure) issues and verifies them.
 

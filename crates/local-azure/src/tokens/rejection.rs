@@ -1,15 +1,15 @@
-//! Why a token is rejected.
+//! The reasons why a token is rejected.
 
 use std::fmt;
 
 /// Why a token is rejected. The reason never contains any part of the token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenRejection {
-    /// It is not three base64url parts of which the first two are JSON.
+    /// It does not consist of three base64url parts, the first two of which are JSON.
     Malformed,
     /// Its `alg` is not RS256.
     Algorithm,
-    /// Its `kid` is not that of a published key.
+    /// Its `kid` does not belong to a published key.
     UnknownKey,
     /// The signature does not match.
     Signature,

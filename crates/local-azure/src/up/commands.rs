@@ -20,7 +20,7 @@ use crate::state::{Application, FederatedCredential, Principal, RoleAssignment, 
 use crate::tokens::{MANAGEMENT, POSTGRES, STORAGE};
 use crate::tutorial;
 
-/// How often it is checked whether PostgreSQL still runs.
+/// How often PostgreSQL's process is checked.
 const CHECK_INTERVAL: Duration = Duration::from_secs(2);
 
 /// The audience of workload tokens that are exchanged for Entra's tokens.
@@ -59,7 +59,7 @@ impl Commands {
         drop(self.0.parts.write().await.take());
     }
 
-    /// Restarts PostgreSQL when it exits by itself, as Azure does. The other parts restart themselves.
+    /// Restarts PostgreSQL when it exits on its own, as Azure does. The other parts restart themselves.
     pub async fn keep_postgres_running(&self) -> Infallible {
         loop {
             tokio::time::sleep(CHECK_INTERVAL).await;
@@ -72,7 +72,7 @@ impl Commands {
         }
     }
 
-    /// What is running, and where.
+    /// Describes the running parts and their addresses.
     pub async fn status(&self) -> String {
         match &*self.0.parts.read().await {
             Some(parts) => screen::summary(&self.0.azure, parts),
@@ -225,7 +225,7 @@ impl CommandHandler for Commands {
             Command::Token { principal, resource } => self.token(&principal, &resource),
             Command::RotateKeys => {
                 azure.keys().rotate()?;
-                Ok("The next key now signs tokens. Tokens of the previous key stay valid.".to_owned())
+                Ok("The next key now signs tokens. Tokens signed with the previous key stay valid.".to_owned())
             }
             Command::ApplicationCreate {
                 name,
@@ -243,7 +243,8 @@ impl CommandHandler for Commands {
             }
             Command::WorkloadToken { subject } => Ok(parts.entra.workload_token(&subject, EXCHANGE_AUDIENCE)),
             Command::AdminPassword => {
-                // Contains three of Azure's four required kinds of characters, and none that a shell would interpret.
+                // Azure requires three of four kinds of characters. The password has no character that a shell
+                // interprets.
                 let password = format!("Aa1-{}", Uuid::new_v4().simple());
                 parts.postgres.set_administrator_password(&password).await?;
                 Ok(password)

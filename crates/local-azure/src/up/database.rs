@@ -1,4 +1,4 @@
-//! What the Entra administrator does in the database, with a token as in the tutorial.
+//! The steps that the Entra administrator takes in the database, signed in with a token as in the tutorial.
 
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _};

@@ -1,6 +1,6 @@
 //! Progress messages.
 
-/// Prints what is being done.
+/// Prints a step that is starting.
 pub fn report(step: &str) {
     println!("  … {step}");
 }

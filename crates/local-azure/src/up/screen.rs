@@ -6,7 +6,7 @@ use super::parts::Parts;
 use crate::azure::Azure;
 use crate::tutorial;
 
-/// Everything that is running, with its addresses.
+/// The running parts, with their addresses.
 pub fn summary(azure: &Azure, parts: &Parts) -> String {
     let mut text = String::new();
     let authority = azure.authority().file();

@@ -1,6 +1,7 @@
-"""Works with blobs as an app does, through Microsoft's library. What it leaves for others to look at, it prints.
+"""Uses blobs as an app does, through Microsoft's library. Prints two signed URLs, which the test checks afterwards.
 
-The environment has URL (the account's), TOKEN, KEY, and REQUESTS_CA_BUNDLE for the certificate authority.
+The environment has URL, TOKEN and KEY of the account, OTHER_URL of another account, and REQUESTS_CA_BUNDLE for the
+certificate authority.
 """
 
 import json
@@ -25,7 +26,7 @@ ACCOUNT = URL.rsplit("/", 1)[1]
 
 
 class Token:
-    """A credential that has its token already."""
+    """A credential with a fixed token."""
 
     def get_token(self, *scopes, **_):
         assert scopes == ("https://storage.azure.com/.default",), scopes
@@ -38,7 +39,7 @@ def refused(code, do):
     except HttpResponseError as error:
         assert error.error_code == code, f"{error.error_code}, not {code}: {error}"
     else:
-        raise AssertionError(f"it is not refused with {code}")
+        raise AssertionError(f"the request was not refused with {code}")
 
 
 service = BlobServiceClient(URL, Token(), connection_timeout=10, read_timeout=60)
@@ -59,7 +60,7 @@ assert blob.get_blob_properties().content_settings.content_type == "text/plain"
 assert [found.name for found in container.list_blobs()] == [blob.blob_name]
 assert [found.name for found in container.walk_blobs()] == ["folder/"]
 
-# In blocks, as large uploads go.
+# An upload in blocks, as for large files.
 large = bytes(range(251)) * 40_000
 blocks = ContainerClient(URL, "python", Token(), max_single_put_size=1 << 20, max_block_size=1 << 20)
 blocks.upload_blob("large", large)
@@ -85,11 +86,11 @@ copy.start_copy_from_url(blob.url)
 assert copy.download_blob().readall() == b"hello"
 refused("CannotVerifyCopySource", lambda: copy.start_copy_from_url(URL.replace(ACCOUNT, "devstoreaccount1") + "/a/b"))
 
-# What a stored access policy needs, a token may set as well as a key.
+# A token may read and set access policies, as a key may.
 assert container.get_container_access_policy()["public_access"] is None
 container.set_container_access_policy({})
 
-# Shared access signatures, by the account's key and by a user delegation key.
+# Shared access signatures, with the account's key and with a user delegation key.
 soon = datetime.now(timezone.utc) + timedelta(hours=1)
 before = datetime.now(timezone.utc) - timedelta(minutes=5)
 by_key = generate_blob_sas(ACCOUNT, "python", "copy", account_key=KEY, permission="r", expiry=soon)
@@ -114,7 +115,7 @@ assert BlobClient.from_blob_url(f"{copy.url}?{by_delegation}").download_blob().r
 whole = generate_container_sas(ACCOUNT, "python", user_delegation_key=delegation, permission="rl", expiry=soon)
 assert len(list(ContainerClient.from_container_url(f"{container.url}?{whole}").list_blobs())) == 4
 
-# A copy into another account, read by its signature.
+# A copy into another account, which reads the source with its signature.
 other = BlobServiceClient(os.environ["OTHER_URL"], Token()).get_blob_client("one", "from-python")
 refused("CannotVerifyCopySource", lambda: other.start_copy_from_url(copy.url))
 other.start_copy_from_url(f"{copy.url}?{by_delegation}")

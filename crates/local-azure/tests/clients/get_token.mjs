@@ -6,7 +6,7 @@ import * as identity from "@azure/identity";
 const { AZURE_TENANT_ID: tenant, AZURE_CLIENT_ID: client, AZURE_CLIENT_SECRET: secret } = process.env;
 const certificatePath = process.env.AZURE_CLIENT_CERTIFICATE_PATH;
 
-// Without it a client first asks login.microsoftonline.com whether the authority is to be trusted.
+// Without this option, a client first asks login.microsoftonline.com whether it can trust the authority.
 const options = { disableInstanceDiscovery: true };
 
 const credentials = {

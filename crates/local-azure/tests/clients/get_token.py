@@ -13,7 +13,7 @@ def service_principal():
     return {"tenant_id": os.environ["AZURE_TENANT_ID"], "client_id": os.environ["AZURE_CLIENT_ID"]}
 
 
-# Without it a client first asks login.microsoftonline.com whether the authority is to be trusted.
+# Without this option, a client first asks login.microsoftonline.com whether it can trust the authority.
 PRIVATE = {"disable_instance_discovery": True}
 
 CREDENTIALS = {

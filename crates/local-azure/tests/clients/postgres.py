@@ -1,5 +1,5 @@
-"""Runs the statements of standard input by psycopg, as its environment says (PGHOST, PGPASSWORD and so on), and prints
-the rows of the last one as JSON."""
+"""Runs the statements from standard input with psycopg, and prints the rows of the last one as JSON. The environment
+(PGHOST, PGPASSWORD and so on) selects the server."""
 
 import json
 import sys

@@ -1,5 +1,5 @@
-// Checks tokens by the keys that their issuer publishes: verify_token.mjs DISCOVERY-ADDRESS AUDIENCE.
-// Reads one token from each line. Prints the object id of its principal, or that it is refused.
+// Verifies tokens with the keys that their issuer publishes: verify_token.mjs DISCOVERY-ADDRESS AUDIENCE.
+// Reads one token from each line. Prints the object id of its principal, or the reason why it is refused.
 
 import { readFileSync } from "node:fs";
 import { createRemoteJWKSet, errors, jwtVerify } from "jose";

@@ -1,6 +1,6 @@
-"""Checks tokens by the keys that their issuer publishes: verify_token.py DISCOVERY-ADDRESS AUDIENCE.
+"""Verifies tokens with the keys that their issuer publishes: verify_token.py DISCOVERY-ADDRESS AUDIENCE.
 
-Reads one token from each line. Prints the object id of its principal, or that it is refused.
+Reads one token from each line. Prints the object id of its principal, or the reason why it is refused.
 """
 
 import json
@@ -11,7 +11,7 @@ import urllib.request
 import jwt
 
 address, audience = sys.argv[1:]
-# As strict as Python 3.13 is by itself; it trusts SSL_CERT_FILE.
+# As strict as the default context of Python 3.13. It trusts the certificates in SSL_CERT_FILE.
 context = ssl.create_default_context()
 context.verify_flags |= ssl.VERIFY_X509_STRICT
 with urllib.request.urlopen(address, context=context) as answer:

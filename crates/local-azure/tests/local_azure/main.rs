@@ -1,4 +1,4 @@
-//! Each service of Local Azure, judged by the clients that its users have: the official libraries, psql, and plain
+//! Tests each service of Local Azure with the clients that its users have: the official libraries, psql, and plain
 //! requests.
 
 #![expect(clippy::unwrap_used, reason = "a test panics where a result is not as expected")]

@@ -1,6 +1,6 @@
 //! The command as a developer runs it: with the site, with faults, and with kill -9.
 //!
-//! The site is the one that `cargo build` of the workspace made: a package of the debug binary and `start.sh`.
+//! The site is the one that `cargo build` of the workspace built: its package contains the debug binary and `start.sh`.
 
 #![expect(clippy::unwrap_used, reason = "a test panics where a result is not as expected")]
 
@@ -33,7 +33,7 @@ fn with_photo(form: Form) -> Form {
 }
 
 async fn nothing_is_left(folder: &Path) {
-    // The `sleep 0.1` of a keeper may outlive it for a moment.
+    // The `sleep 0.1` of a supervisor may outlive it for a moment.
     patiently("no process is left", async || marked(folder).is_empty().then_some(())).await;
 }
 
@@ -70,7 +70,7 @@ async fn the_site_runs_as_on_app_service() {
     up.say(&["role", "create"]).await;
     up.eventually_reviews(&restaurant, "With it again").await;
 
-    // After kill -9, the next `up` ends what is left, and no data are lost.
+    // After kill -9, the next `up` ends the remaining processes, and no data is lost.
     up.kill();
     let up = up.start_again().await;
     let page = up.page(&restaurant).await;
@@ -114,7 +114,7 @@ async fn the_site_recovers_from_faults() {
     ] {
         up.say(&["faults", fault]).await;
         if let Some(part) = unready {
-            patiently(&format!("{fault} is seen"), async || {
+            patiently(&format!("the site notices {fault}"), async || {
                 let readiness = up.get("/readyz").await;
                 let status = readiness.status();
                 (status == StatusCode::SERVICE_UNAVAILABLE && readiness.text().await.unwrap().contains(part))
@@ -131,7 +131,7 @@ async fn the_site_recovers_from_faults() {
         up.eventually_reviews(&restaurant, &format!("After {fault}")).await;
     }
     let page = up.page(&restaurant).await;
-    assert!(page.contains("(6 reviews)"), "each was saved once: {page}");
+    assert!(page.contains("(6 reviews)"), "each review was saved once: {page}");
 }
 
 #[tokio::test]
@@ -168,7 +168,7 @@ async fn instances_are_scaled_and_restarted() {
     let state = fs::read_to_string(up.folder().join("state.json")).unwrap();
     let secret = application.rsplit('=').next().unwrap().trim();
     assert!(!state.contains(secret), "the state contains the secret");
-    // The administrator runs the SQL of the tutorial by psql, which grants that application access.
+    // The administrator runs the SQL of the tutorial with psql, which grants access to that application.
     let state: Value = serde_json::from_str(&state).unwrap();
     let id = state["directory"]["applications"][0]["id"].as_str().unwrap();
     let settings = up.settings();
@@ -227,7 +227,7 @@ async fn the_site_of_the_checkout_is_built_and_deployed() {
 async fn the_whole_story_in_a_browser() {
     for how in ["with", "without"] {
         let up = Up::start().await;
-        // The test adds demo data by the site's command, which signs in to the database as the site's identity.
+        // The test adds demo data with the site's command, which signs in to the database as the site's identity.
         let mut settings = up.settings();
         settings.retain(|name, _| name.starts_with("DB") || name == "PGSSLROOTCERT");
         let token = up.say(&["token", "--as", &settings["DBUSER"]]).await;
@@ -248,7 +248,7 @@ async fn the_whole_story_in_a_browser() {
 }
 
 #[tokio::test]
-async fn a_taken_port_is_named() {
+async fn a_port_in_use_is_reported() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
     let folder = tempfile::tempdir().unwrap();

@@ -23,21 +23,21 @@ pub struct Up {
     process: Child,
     client: Client,
     base: String,
-    /// The same by plain HTTP.
+    /// The site's address over plain HTTP.
     pub http: String,
 }
 
 /// The package that is deployed.
 enum Package {
-    /// A zip, or a folder that was made for the test.
+    /// A zip, or a folder that was created for the test.
     Given(PathBuf),
     /// The package that `up` builds in a checkout.
     Built,
 }
 
 impl Up {
-    /// With the package that `LOCAL_AZURE_PACKAGE` names by an absolute path, such as that of
-    /// `dist/restaurant-review.zip`. Without the variable, the package contains the site that `cargo build` made.
+    /// Starts it with the package at the absolute path in `LOCAL_AZURE_PACKAGE`, such as that of
+    /// `dist/restaurant-review.zip`. Without the variable, the package contains the site that `cargo build` built.
     pub async fn start() -> Self {
         let home = tempfile::tempdir().unwrap();
         if let Some(package) = std::env::var_os("LOCAL_AZURE_PACKAGE") {
@@ -55,7 +55,7 @@ impl Up {
         Self::run(Arc::new(home), Arc::new(Package::Given(package))).await
     }
 
-    /// With the site of this checkout, which `up` builds when it gets no package.
+    /// Starts it without a package, so that `up` builds the site of this checkout.
     pub async fn start_building() -> Self {
         Self::run(Arc::new(tempfile::tempdir().unwrap()), Arc::new(Package::Built)).await
     }
@@ -118,12 +118,12 @@ impl Up {
         self.home.path().join("state")
     }
 
-    /// kill -9.
+    /// Kills it with SIGKILL.
     pub fn kill(&mut self) {
         self.process.start_kill().unwrap();
     }
 
-    /// Ctrl-C.
+    /// Interrupts it, as Ctrl-C does.
     pub fn interrupt(&self) {
         let id = self.process.id().unwrap().to_string();
         let status = std::process::Command::new("kill").args(["-s", "INT", &id]).status();
@@ -223,7 +223,7 @@ impl Drop for Up {
         if std::thread::panicking() {
             eprintln!("{}", self.log());
         }
-        // SIGTERM comes first, so that its processes end before its folder is removed.
+        // Sends SIGTERM first, so that its processes end before its folder is removed.
         if let Some(id) = self.process.id() {
             let _ = std::process::Command::new("kill").arg(id.to_string()).status();
             for _ in 0..1500 {

@@ -63,7 +63,7 @@ fn simple(token: &str) -> LdapBindCred {
 }
 
 #[test]
-fn an_invalid_token_is_rejected_and_not_repeated() {
+fn an_invalid_token_is_rejected_without_being_quoted() {
     let (_folder, azure, judge) = judge();
     let principal = ManagedIdentity::new("/identities/site".to_owned()).principal();
     let other = azure.token(&principal, "https://storage.azure.com");

@@ -1,4 +1,4 @@
--- The functions with which Entra administrators create roles. As on Azure, only the database postgres has them.
+-- The functions that Entra administrators use to create roles. As on Azure, only the database postgres has them.
 -- <https://learn.microsoft.com/azure/postgresql/security/security-manage-entra-users>
 -- They run as azuresu, with a search path that the caller cannot change.
 
@@ -21,11 +21,11 @@ language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
 begin
     object_type := lower(object_type);
     if object_type is null or object_type not in ('user', 'group', 'service') then
-        raise exception 'the type of a Microsoft Entra principal is user, group or service'
+        raise exception 'the type of a Microsoft Entra principal must be user, group or service'
             using errcode = 'invalid_parameter_value';
     end if;
     if object_id is null or object_id !~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then
-        raise exception 'the object id of a Microsoft Entra principal is a GUID'
+        raise exception 'the object id of a Microsoft Entra principal must be a GUID'
             using errcode = 'invalid_parameter_value';
     end if;
 end
@@ -55,7 +55,7 @@ begin
     if found_count = 0 then
         raise exception 'the Microsoft Entra tenant has no principal named "%"', rolename
             using errcode = 'undefined_object',
-            hint = 'The name is the display name, or the user principal name, in its case.';
+            hint = 'Use the display name or the user principal name. The name is case-sensitive.';
     elsif found_count > 1 then
         raise exception 'the Microsoft Entra tenant has % principals named "%"', found_count, rolename
             using errcode = 'cardinality_violation', hint = 'Use pgaadauth_create_principal_with_oid.';

@@ -6,7 +6,7 @@ begin
     if not exists (select from pg_catalog.pg_roles where rolname = 'azure_pg_admin') then
         create role azure_pg_admin nologin;
     end if;
-    -- All Entra roles are its members, so that pg_hba.conf can send them to the judge of tokens.
+    -- All Entra roles are members of azure_ad_user, so that pg_hba.conf can send them to the judge of tokens.
     if not exists (select from pg_catalog.pg_roles where rolname = 'azure_ad_user') then
         create role azure_ad_user nologin;
     end if;
@@ -72,8 +72,8 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
         or exists (select from pg_roles where rolname = name and rolsuper)
 $$;
 
--- Creates the roles of the control plane's administrators, and drops those of former ones. An Entra administrator cannot
--- have the name `password_administrator`.
+-- Creates the roles of the control plane's administrators, and drops the roles of former administrators. The name of an
+-- Entra administrator cannot be `password_administrator`.
 create or replace function local_azure.set_administrators(object_ids uuid[], password_administrator text)
 returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -121,7 +121,7 @@ begin
 end
 $$;
 
--- Creates the administrator with a password. If new_password is null, the password is left unchanged.
+-- Creates the administrator that signs in with a password. If new_password is null, the password is left unchanged.
 create or replace function local_azure.set_password_administrator(name text, new_password text)
 returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin

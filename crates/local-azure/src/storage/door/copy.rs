@@ -1,4 +1,4 @@
-//! Checking the sources of copies. Azurite lets every client that can write in an account copy any of its blobs.
+//! Checks the sources of copies. Azurite lets every client that can write to an account copy any of its blobs.
 
 use axum::body::Body;
 use axum::extract::Request;
@@ -12,8 +12,8 @@ use super::{Caller, Door};
 use crate::state::StorageAccount;
 
 impl Door {
-    /// Checks that the caller may read the source: with its own credential in its own account, and otherwise with what the
-    /// source's URL permits.
+    /// Checks that the caller may read the source: with its own credential if the source is in the same account, or
+    /// else with the permissions in the source's URL.
     pub(super) async fn check_source(
         &self,
         source: &Url,

@@ -18,7 +18,7 @@ pub(super) enum Credential<'a> {
     KeySas,
     /// A shared access signature with a user delegation key that this principal requested.
     DelegationSas { principal: Uuid, tenant: Uuid },
-    /// Nothing.
+    /// No credential.
     None,
 }
 
@@ -39,7 +39,8 @@ impl<'a> Credential<'a> {
         if !query.has("sig") {
             return Ok(Self::None);
         }
-        // An account SAS does not sign the parameters of user delegation, so adding them to one must not change anything.
+        // An account SAS does not sign the parameters of user delegation, so adding them to an account SAS must have no
+        // effect.
         if query.has("skoid") && !query.has("ss") && !query.has("srt") {
             let id = |name| Uuid::parse_str(query.get(name)).map_err(|_| StorageError::WRONG_SIGNATURE);
             return Ok(Self::DelegationSas {

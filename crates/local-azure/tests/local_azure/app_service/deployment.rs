@@ -49,7 +49,7 @@ async fn an_app_has_only_the_variables_of_app_service() {
     assert_eq!(get("WEBSITE_INSTANCE_ID"), status[0].id);
     assert_eq!(get("PORT"), status[0].port.unwrap().to_string());
     let mut names: Vec<_> = environment.as_object().unwrap().keys().map(String::as_str).collect();
-    // Variables that shells set, and the one by which Local Azure finds its processes after a crash.
+    // Variables that shells set, and the variable that Local Azure uses to find its processes after a crash.
     names.retain(|name| !["LANG", "LC_CTYPE", "LOCAL_AZURE_STATE", "OLDPWD", "PWD", "SHLVL", "_"].contains(name));
     let expected = [
         "APP_PATH",
@@ -122,7 +122,7 @@ async fn a_deployed_app_can_be_started_later() {
     let error = site.service().deploy(APP, &package).await.unwrap_err();
     assert!(error.to_string().contains("startup command"), "{error}");
     assert_eq!(site.get("/").await.status(), 403);
-    // The file of the app becomes executable first.
+    // The startup file is made executable first.
     site.change(|app| app.startup_command = "run.sh".to_owned());
     let root = fs::canonicalize(site.home().join("site/wwwroot")).unwrap();
     write(&root.join("run.sh"), "#!/bin/sh\nexec start.sh\n", 0o644);
@@ -156,7 +156,7 @@ async fn an_app_that_runs_from_its_package_cannot_write_there() {
     site.service().wait_ready(APP).await.unwrap();
     assert_eq!(site.text("/version").await, "2");
     let refused = site.text("/write").await;
-    let enforced = !site.log().contains("by file modes only");
+    let enforced = !site.log().contains("Only file modes make the package read-only");
     if enforced || !is_root() {
         assert!(
             refused.contains("Read-only") || refused.contains("Permission"),

@@ -1,4 +1,4 @@
-//! How requests reach an app.
+//! Routing requests to apps and instances.
 
 use std::time::Duration;
 
@@ -154,7 +154,7 @@ async fn a_visitor_stays_with_one_instance() {
 }
 
 #[tokio::test]
-async fn a_request_without_an_answer_ends_with_504() {
+async fn a_request_without_a_response_ends_with_504() {
     let options = Options {
         request_limit: Duration::from_secs(5),
         ..Options::default()

@@ -1,4 +1,4 @@
-//! The life of instances.
+//! The lifecycle of instances.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -102,7 +102,7 @@ async fn sigterm_reaches_the_app_only_if_it_is_the_first_process() {
     .await;
     site.service().stop_app(APP).await.unwrap();
     let log = site.log();
-    assert!(log.contains("SIGKILL to all after 1 s"), "{log}");
+    assert!(log.contains("SIGKILL to all processes after 1 s"), "{log}");
     assert!(
         !log.contains("bye") && log.contains("Stopped: was killed (SIGKILL)."),
         "{log}"
@@ -297,7 +297,7 @@ async fn a_removed_instance_finishes_its_requests_first() {
 }
 
 #[tokio::test]
-async fn a_deleted_app_leaves_nothing() {
+async fn a_deleted_app_leaves_nothing_behind() {
     let site = Site::new(&[("WEBSITE_RUN_FROM_PACKAGE", "1")]).up().await;
     let process = site.service().status(APP).unwrap()[0].process.unwrap();
     site.azure()

@@ -1,18 +1,18 @@
-//! The endpoint of App Service, by plain HTTP.
+//! App Service's endpoint, tested with plain HTTP requests.
 
 use serde_json::json;
 
 use crate::rig::{STORAGE, Tenant, http, send};
 
 #[tokio::test]
-async fn a_token_comes_in_azures_form() {
+async fn the_response_has_azures_form() {
     let cloud = Tenant::start();
     let before = local_azure::tokens::now();
     let (status, answer) = send(cloud.app_service(&format!("resource={STORAGE}/"))).await;
     assert_eq!(status, 200, "{answer}");
     let claims = cloud.verified(answer["access_token"].as_str().unwrap(), STORAGE);
     assert_eq!(claims.oid, cloud.system.principal_id);
-    assert_eq!(claims.aud, "https://storage.azure.com/", "as it was asked for");
+    assert_eq!(claims.aud, "https://storage.azure.com/", "as requested");
     assert_eq!(claims.appidacr, "2");
     assert!(claims.exp >= before + 24 * 60 * 60);
     let mut rest = answer.clone();
@@ -51,7 +51,7 @@ async fn an_identity_is_found_by_each_of_its_ids() {
 }
 
 #[tokio::test]
-async fn errors_are_those_of_azure() {
+async fn errors_match_those_of_azure() {
     const NOT_ASSIGNED: &str = "No User Assigned or Delegated Managed Identity found";
     let cloud = Tenant::start();
     let (system, user, other) = (&cloud.system, &cloud.user, &cloud.other);
@@ -141,13 +141,13 @@ async fn the_platform_caches_tokens() {
     let postgres = token(cloud.app_service("resource=https://ossrdbms-aad.database.windows.net")).await;
     assert_eq!(cloud.endpoints().issued(), [first.clone(), postgres]);
 
-    // Rotation of the keys does not invalidate it: its key is still published.
+    // Rotating the keys does not invalidate the token: its key is still published.
     cloud.azure().keys().rotate().unwrap();
     assert_eq!(token(cloud.app_service(&resource)).await, first);
     cloud.endpoints().forget_tokens();
     assert_ne!(token(cloud.app_service(&resource)).await, first);
 
-    // The cache returns no token of an identity that does not exist any more.
+    // The cache returns no token of an identity that no longer exists.
     cloud
         .azure()
         .change(|state| {

@@ -28,8 +28,8 @@ enum Library {
 use Library::{JavaScript, Python, Rust};
 
 impl Library {
-    /// The tokens that the credentials get with these variables, or why there are none. A credential is its kind or, with
-    /// an id, `KIND=ID`.
+    /// Returns the tokens that the credentials get with these variables, or the error. A credential is named by its
+    /// kind or, with an id, by `KIND=ID`.
     fn get(self, variables: &Variables, credentials: &[String]) -> Result<Vec<String>, String> {
         let mut variables = variables.clone();
         let mut command = match self {
@@ -60,7 +60,7 @@ impl Library {
     }
 }
 
-/// Runs the command with only these variables and those that any program needs.
+/// Runs the command with only these variables and the variables that any program needs.
 fn run(command: &mut Command, variables: &Variables, input: &str) -> Output {
     let mut child = command
         .env_clear()
@@ -75,7 +75,7 @@ fn run(command: &mut Command, variables: &Variables, input: &str) -> Output {
     child.wait_with_output().unwrap()
 }
 
-/// The client in Rust. Other tests run it in a process of its own, where it finds its variables.
+/// The Rust client. Other tests run it in a separate process with the variables that it needs.
 #[tokio::test]
 #[ignore = "needs variables that other tests set"]
 async fn a_client_in_rust() {
@@ -158,8 +158,8 @@ impl Tenant {
         self.assert_tokens(library, variables, &credentials);
     }
 
-    /// A managed identity without an id, which is the system-assigned one, and by each id of the user-assigned one. The
-    /// resource id comes last.
+    /// A credential without an id, which selects the system-assigned identity, and one for each id of the user-assigned
+    /// identity. The resource id comes last.
     fn managed(&self) -> [(String, uuid::Uuid); 4] {
         let ManagedIdentity {
             resource_id,
@@ -183,7 +183,7 @@ fn managed_identities_on_app_service() {
     for (library, credentials) in [
         (Python, &all[..]),
         (JavaScript, &all),
-        // It refuses resource ids on App Service: Azure/azure-sdk-for-rust#2407.
+        // The Rust crate refuses resource ids on App Service: Azure/azure-sdk-for-rust#2407.
         (Rust, &all[..3]),
     ] {
         cloud.assert_tokens(library, &cloud.in_app_service(), credentials);
@@ -196,7 +196,7 @@ fn managed_identities_on_app_service() {
 #[test]
 fn managed_identities_on_a_machine() {
     let cloud = Tenant::start();
-    // The crate for Rust has no variable for the address of IMDS.
+    // The Rust crate has no variable for the address of IMDS.
     for library in [Python, JavaScript] {
         cloud.assert_tokens(library, &cloud.on_a_machine(), &cloud.managed());
     }
@@ -262,7 +262,7 @@ fn workload_identities() {
 }
 
 #[test]
-fn readers_check_tokens_by_the_published_keys() {
+fn readers_verify_tokens_with_the_published_keys() {
     let cloud = Tenant::start();
     let elsewhere = Tenant::start();
     let principal = cloud.user.principal();

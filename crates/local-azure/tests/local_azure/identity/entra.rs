@@ -1,4 +1,4 @@
-//! The tenant's authority, by plain requests.
+//! The tenant's authority, tested with plain requests.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -53,19 +53,19 @@ impl Tenant {
     }
 
     async fn refused(&self, form: &Pairs, status: u16, error: &str, code: u32) {
-        let (is, answer) = self.post(form).await;
-        assert_eq!((is, &answer["error"]), (status, &json!(error)), "{answer}");
+        let (found, answer) = self.post(form).await;
+        assert_eq!((found, &answer["error"]), (status, &json!(error)), "{answer}");
         assert_eq!(answer["error_codes"], json!([code]));
         let description = answer["error_description"].as_str().unwrap();
         assert!(description.starts_with(&format!("AADSTS{code}: ")), "{description}");
     }
 
-    /// An assertion that is signed by the application's certificate.
+    /// An assertion that is signed with the application's certificate.
     fn assertion(&self, change: impl FnOnce(&mut Header, &mut Value)) -> String {
         self.assertion_by(&self.key, change)
     }
 
-    /// An assertion that names the application's certificate.
+    /// An assertion that names the application's certificate but is signed with `key`.
     fn assertion_by(&self, key: &str, change: impl FnOnce(&mut Header, &mut Value)) -> String {
         let mut header = Header::new(Algorithm::PS256);
         let certificate = CertificateDer::from_pem_slice(self.certificate.as_bytes()).unwrap();
@@ -170,7 +170,7 @@ async fn a_secret_is_exchanged_for_a_token() {
     assert_eq!(answer["ext_expires_in"], answer["expires_in"]);
     assert_eq!(answer.as_object().unwrap().len(), 4);
 
-    // Version 1.0, with the secret by HTTP Basic and the slashes of clients that join addresses as text.
+    // Version 1.0, with the secret in an HTTP Basic header, and with the double slashes that some clients send.
     let url = format!("{}/{}//oauth2/token", cloud.entra().authority_host(), cloud.tenant());
     let form = [
         ("grant_type", "client_credentials"),
@@ -200,7 +200,7 @@ async fn a_secret_is_exchanged_for_a_token() {
 }
 
 #[tokio::test]
-async fn errors_are_those_of_entra() {
+async fn errors_match_those_of_entra() {
     let cloud = Tenant::start();
     let good = with(request(cloud.application.client_id), "client_secret", &cloud.secret);
     for (name, value, status, error, code) in [
@@ -253,7 +253,7 @@ async fn errors_are_those_of_entra() {
         assert_eq!((status, &answer["error_codes"]), (400, &json!([code])));
     }
 
-    // The correlation id is the one of the client.
+    // The correlation id is the one that the client sent.
     let id = Uuid::new_v4();
     let request = cloud
         .https()
@@ -267,7 +267,7 @@ async fn errors_are_those_of_entra() {
 }
 
 #[tokio::test]
-async fn only_an_assertion_signed_by_the_certificate_of_the_application_is_accepted() {
+async fn only_an_assertion_signed_with_the_certificate_of_the_application_is_accepted() {
     let cloud = Tenant::start();
     let client = cloud.application.client_id;
     let claims = cloud.granted(&asserting(client, &cloud.assertion(|_, _| {}))).await;
@@ -373,7 +373,7 @@ async fn only_a_token_of_a_trusted_issuer_is_accepted() {
         .refused(&asserting(cloud.other.client_id, &token), 401, "invalid_client", 70025)
         .await;
 
-    // A trusted issuer that does not answer.
+    // A trusted issuer that cannot be reached.
     let issuer = elsewhere.entra().workload_issuer();
     let foreign = elsewhere.entra().workload_token(SUBJECT, AUDIENCE);
     cloud

@@ -20,7 +20,7 @@ async fn the_endpoints_answer_with_the_injected_faults() {
     assert_eq!((status, &answer["error"]), (503, &json!("unknown")));
     fault(IdentityFault::Status(404));
     assert_eq!(send(cloud.imds(&query)).await.0, 404);
-    // An invalid request is refused as without a fault.
+    // An invalid request is refused in the same way as without a fault.
     assert_eq!(send(cloud.app_service("")).await.0, 400);
 
     fault(IdentityFault::TooManyRequests { retry_after: 7 });
@@ -32,9 +32,9 @@ async fn the_endpoints_answer_with_the_injected_faults() {
 
     let delay = Duration::from_millis(200);
     fault(IdentityFault::Slow(delay));
-    let begun = Instant::now();
+    let started = Instant::now();
     assert_eq!(send(cloud.app_service(&query)).await.0, 200);
-    assert!(begun.elapsed() >= delay);
+    assert!(started.elapsed() >= delay);
 
     fault(IdentityFault::Hangs);
     let request = cloud.imds(&query).timeout(Duration::from_millis(300));
@@ -47,7 +47,7 @@ async fn the_endpoints_answer_with_the_injected_faults() {
 }
 
 #[tokio::test]
-async fn a_changed_lifetime_counts_at_once() {
+async fn a_changed_lifetime_takes_effect_immediately() {
     let cloud = Tenant::start();
     let query = format!("resource={STORAGE}");
     let lifetime = async || {
@@ -100,7 +100,7 @@ async fn the_servers_stop_and_start_again_on_their_ports() {
 }
 
 #[test]
-fn a_taken_port_is_named_with_the_option_that_changes_it() {
+fn a_port_in_use_is_reported_with_the_option_that_changes_it() {
     let cloud = Tenant::start();
     let taken = cloud.endpoints().port();
     let error = local_azure::identity::IdentityEndpoints::start(cloud.azure(), taken)

@@ -1,4 +1,4 @@
-//! The endpoint of IMDS, by plain HTTP.
+//! The endpoint of IMDS, tested with plain HTTP requests.
 
 use serde_json::json;
 
@@ -50,7 +50,7 @@ async fn an_identity_is_found_by_each_of_its_ids_or_is_the_only_one() {
 }
 
 #[tokio::test]
-async fn errors_are_those_of_imds() {
+async fn errors_match_those_of_imds() {
     let cloud = Tenant::start();
     let (user, other) = (&cloud.user, &cloud.other);
     for (query, error, said) in [
@@ -86,13 +86,13 @@ async fn errors_are_those_of_imds() {
             "{query}: {answer}"
         );
     }
-    let nobody = format!("resource={STORAGE}");
+    let without_id = format!("resource={STORAGE}");
     for (assigned, said) in [
         (&[][..], "Identity not found"),
         (&[user, other], "Multiple user assigned"),
     ] {
         cloud.assign(None, assigned);
-        let (status, answer) = send(cloud.imds(&nobody)).await;
+        let (status, answer) = send(cloud.imds(&without_id)).await;
         assert_eq!((status, &answer["error"]), (400, &json!("invalid_request")));
         assert!(answer["error_description"].as_str().unwrap().contains(said), "{answer}");
     }
@@ -113,7 +113,7 @@ async fn a_request_needs_the_version_and_the_headers() {
     let version = "&api-version=2018-02-01";
     for (request, error) in [
         (get(version), "bad_request_102"),
-        // The request by which clients probe for an IMDS.
+        // The request that clients send to probe for IMDS.
         (get(""), "bad_request_102"),
         (get(version).header("Metadata", "false"), "bad_request_102"),
         (get("").header("Metadata", "true"), "invalid_request"),

@@ -1,4 +1,4 @@
-//! The managed identity endpoints and the tenant's authority, judged by the official libraries and by plain requests.
+//! Tests the managed identity endpoints and the tenant's authority with the official libraries and with plain requests.
 
 mod app_service;
 mod clients;

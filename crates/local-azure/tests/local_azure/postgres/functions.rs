@@ -1,4 +1,4 @@
-//! The functions that create roles of principals, and the defaults of databases.
+//! The functions that create roles for principals, and the defaults of databases.
 
 use local_azure::state::User;
 use serde_json::json;
@@ -40,7 +40,7 @@ async fn the_statements_of_the_tutorial_work() {
 }
 
 #[tokio::test]
-async fn only_entra_administrators_create_roles_of_principals() {
+async fn only_entra_administrators_create_roles_for_principals() {
     let server = Server::start().await;
     server.create_identity_role();
     server.postgres().set_administrator_password("secret").await.unwrap();
@@ -67,16 +67,16 @@ async fn only_entra_administrators_create_roles_of_principals() {
         }
     }
     // The administrator with a password may switch to the role of the Entra administrator, but is not signed in as it.
-    let taking_on = format!(
+    let switch = format!(
         "grant \"{ADMIN}\" to {PASSWORD_ADMIN}; set role \"{ADMIN}\"; \
                           select pgaadauth_create_principal('other', false, false)"
     );
-    let error = server.sign_in(PASSWORD_ADMIN, "secret").psql(&taking_on).unwrap_err();
+    let error = server.sign_in(PASSWORD_ADMIN, "secret").psql(&switch).unwrap_err();
     assert!(
         error.contains("permission denied") || error.contains("must have admin option"),
         "{error}"
     );
-    // The tables and functions of Local Azure are closed to every role, whatever its search path is.
+    // No role can access Local Azure's own tables and functions, regardless of its search path.
     for sql in [
         "select * from local_azure.principals",
         "create schema mine; create table mine.pg_roles as select 'x'::name as rolname; set search_path = mine, pg_catalog; \
@@ -137,7 +137,7 @@ async fn users_applications_and_identities_have_roles() {
         list,
         format!("{ADMIN}|user|0|1\n{USER}|user|0|1\npipeline|service|1|0\nweb|service|0|0\nmistaken|user|0|0")
     );
-    // An administrator creates others.
+    // An administrator can create other roles.
     let bob = server.sign_in(USER, &server.token(USER));
     bob.psql("select pgaadauth_create_principal('other', false, false); create role plain; create database bobs")
         .unwrap();
@@ -159,7 +159,7 @@ async fn users_applications_and_identities_have_roles() {
             .is_err()
     );
     assert!(server.last_refusal().contains("multifactor"));
-    // A former administrator does not.
+    // A former administrator cannot.
     let bobs_id = server.principal(USER).id;
     server
         .admin_psql(&format!(
@@ -220,7 +220,7 @@ async fn users_applications_and_identities_have_roles() {
 }
 
 #[tokio::test]
-async fn administrators_of_the_state_have_their_role_and_lose_it() {
+async fn an_administrator_gets_a_role_and_loses_it_when_removed() {
     let server = Server::start().await;
     let carol = User {
         id: Uuid::new_v4(),
@@ -245,7 +245,11 @@ async fn administrators_of_the_state_have_their_role_and_lose_it() {
     assert!(carols.psql("select 1").is_err());
     let left = "select rolcanlogin, rolcreaterole, pg_has_role(oid, 'azure_pg_admin', 'member') from pg_roles \
                 where rolname like 'carol%'";
-    assert_eq!(server.admin_psql(left).unwrap(), "f|f|f", "it owns a database");
+    assert_eq!(
+        server.admin_psql(left).unwrap(),
+        "f|f|f",
+        "the role is kept, because it owns a database"
+    );
     server
         .change(|state| state.postgres_servers[0].entra_administrators.push(carol.id))
         .await;

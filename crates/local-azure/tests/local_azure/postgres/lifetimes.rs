@@ -1,4 +1,4 @@
-//! Starts, stops, and the data that survive them.
+//! Starting and stopping servers, and the data that survives.
 
 use std::fs;
 use std::net::TcpListener;
@@ -22,7 +22,7 @@ fn data(server: &Server) -> PathBuf {
 }
 
 #[tokio::test]
-async fn committed_data_survive_kill_9_and_restarts() {
+async fn committed_data_survives_kill_9_and_restarts() {
     let server = Server::start().await;
     server.create_identity_role();
     server
@@ -104,10 +104,10 @@ async fn the_state_may_be_in_a_folder_that_only_its_owner_can_enter() {
 }
 
 #[tokio::test]
-async fn a_taken_port_is_named() {
+async fn a_port_in_use_is_reported() {
     let server = Server::start().await;
     server.postgres().stop();
-    // Another program may have the port for a moment.
+    // Another program may use the port for a moment.
     let taken = patiently("the test has the port", async || {
         TcpListener::bind(("127.0.0.1", server.postgres().port())).ok()
     })
@@ -139,7 +139,7 @@ async fn a_stale_lock_file_does_not_prevent_a_start() {
     assert_eq!(server.admin_psql("select 1").unwrap(), "1");
 }
 
-/// As after a crash that also killed the keeper of the server.
+/// This is the state after a crash that also killed the server's supervisor.
 #[tokio::test]
 async fn a_server_that_was_left_behind_is_replaced() {
     let server = Server::start().await;
@@ -147,14 +147,14 @@ async fn a_server_that_was_left_behind_is_replaced() {
     let lock = fs::read_to_string(data(&server).join("postmaster.pid")).unwrap();
     let id = lock.lines().next().unwrap().to_owned();
     let status = fs::read_to_string(format!("/proc/{id}/status")).unwrap();
-    let keeper = status
+    let supervisor = status
         .lines()
         .find_map(|line| line.strip_prefix("PPid:"))
         .unwrap()
         .trim();
-    let children = fs::read_to_string(format!("/proc/{keeper}/task/{keeper}/children")).unwrap();
-    let keepers = std::iter::once(keeper).chain(children.split_whitespace().filter(|child| *child != id));
-    let killed = Command::new("kill").arg("-9").args(keepers).status().unwrap();
+    let children = fs::read_to_string(format!("/proc/{supervisor}/task/{supervisor}/children")).unwrap();
+    let supervisors = std::iter::once(supervisor).chain(children.split_whitespace().filter(|child| *child != id));
+    let killed = Command::new("kill").arg("-9").args(supervisors).status().unwrap();
     assert!(killed.success());
     let (port, log) = (server.postgres().port(), server.postgres().log());
     let id: u32 = id.parse().unwrap();

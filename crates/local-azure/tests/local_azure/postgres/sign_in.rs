@@ -101,10 +101,10 @@ async fn tokens_that_are_invalid_or_of_another_principal_are_refused() {
         assert!(refusal.contains(why), "{role} {why}: {refusal}");
         assert!(
             server.postgres().log().contains(&refusal),
-            "PostgreSQL's log has the reason {refusal}"
+            "PostgreSQL's log does not contain the reason {refusal}"
         );
     }
-    // No password, and one that is empty; a token over plain TCP, which Azure says is not encrypted.
+    // An empty password is refused, and so is a token over plain TCP. The error is Azure's, which says "no encryption".
     let error = server.sign_in(IDENTITY, "").psql("select 1").unwrap_err();
     assert!(error.contains("no password supplied"), "{error}");
     let mut plain = server.sign_in(IDENTITY, &token);
@@ -120,7 +120,7 @@ async fn tokens_that_are_invalid_or_of_another_principal_are_refused() {
     assert_eq!(server.sign_in(IDENTITY, &token).psql("select 1").unwrap(), "1");
     let log = server.postgres().log();
     for secret in [&signature[1..], payload] {
-        assert!(!log.contains(secret), "the log has no part of a token");
+        assert!(!log.contains(secret), "the log contains a part of a token");
     }
 }
 
@@ -143,7 +143,7 @@ async fn a_role_without_a_principal_accepts_no_token() {
         }
     }
 
-    // Where there are passwords, a token is a wrong one.
+    // On a server that accepts passwords, a token is a wrong password.
     let server = Server::start().await;
     server.admin_psql("create role unbound login password 'known'").unwrap();
     for role in roles {
@@ -157,7 +157,7 @@ async fn a_role_without_a_principal_accepts_no_token() {
 }
 
 #[tokio::test]
-async fn names_and_tokens_are_of_any_form() {
+async fn unusual_names_and_long_tokens_are_accepted() {
     let server = Server::start().await;
     let id = server.principal(IDENTITY).id;
     let odd = "O'Hara, chef+cook \\2c \u{e9}";
@@ -218,7 +218,7 @@ async fn a_client_sends_no_token_to_a_server_of_another_authority() {
 }
 
 #[tokio::test]
-async fn only_the_administrator_with_a_password_signs_in_by_one() {
+async fn only_the_password_administrator_signs_in_with_a_password() {
     let server = Server::start().await;
     server.create_identity_role();
     let admin = |password: &str| server.sign_in(PASSWORD_ADMIN, password);
@@ -235,7 +235,7 @@ async fn only_the_administrator_with_a_password_signs_in_by_one() {
         "f|t|t|t"
     );
 
-    // Neither its password nor one that it gives opens a role of a principal.
+    // A principal's role accepts neither the administrator's password nor a password that the administrator sets.
     assert!(server.sign_in(ADMIN, password).psql("select 1").is_err());
     admin(password)
         .psql(&format!("alter role \"{IDENTITY}\" password 'known'"))
@@ -272,7 +272,7 @@ async fn only_the_administrator_with_a_password_signs_in_by_one() {
 }
 
 #[tokio::test]
-async fn members_of_a_group_sign_in_by_its_name() {
+async fn members_of_a_group_sign_in_with_its_name() {
     let server = Server::start().await;
     server
         .admin_psql(&format!("select pgaadauth_create_principal('{GROUP}', false, false)"))
@@ -324,7 +324,7 @@ async fn an_identity_that_is_created_again_is_a_different_principal() {
 }
 
 #[tokio::test]
-async fn many_clients_sign_in_at_once_and_a_full_server_still_answers_the_superuser() {
+async fn many_clients_sign_in_at_once_and_a_full_server_still_accepts_the_superuser() {
     let server = Server::start().await;
     server
         .superuser("postgres", "alter system set max_connections = 80")
@@ -344,6 +344,6 @@ async fn many_clients_sign_in_at_once_and_a_full_server_still_answers_the_superu
     assert!(full.contains("remaining connection slots are reserved"), "{full}");
     server.superuser("postgres", "select 1").await;
     connections.truncate(50);
-    // The server does not end dropped connections at once.
+    // The server does not close dropped connections immediately.
     patiently("there is room for a connection", async || client.sqlx().await.ok()).await;
 }

@@ -1,4 +1,4 @@
-"""The app of the tests: says what it was given, and misbehaves when asked to."""
+"""The app that the tests deploy. It returns what it received, and misbehaves on request."""
 
 import json
 import os
@@ -11,7 +11,7 @@ HOME = os.environ["HOME"]
 
 
 def flag(name):
-    """What a test has written for the app, or for this instance of it."""
+    """Returns the text that a test has written for the app or for this instance, or None."""
     for file in (name, name + os.environ["WEBSITE_INSTANCE_ID"]):
         try:
             with open(os.path.join(HOME, file)) as text:

@@ -22,7 +22,7 @@ pub use self::tenant::{AUDIENCE, SUBJECT, Tenant, read, send};
 /// The resource of tokens for Blob Storage, as clients spell it.
 pub const STORAGE: &str = "https://storage.azure.com";
 
-/// A cloud whose state is changed before any service but the identity endpoints starts.
+/// A cloud whose state is changed before any service starts, except the identity endpoints.
 fn cloud(fill: impl FnOnce(&mut State)) -> Cloud {
     let cloud = Cloud::start();
     change(cloud.azure(), fill);
@@ -55,7 +55,7 @@ pub fn https(azure: &Azure) -> ClientBuilder {
     Client::builder().no_proxy().tls_certs_only([root])
 }
 
-/// The Python that has the clients of Azure.
+/// The Python interpreter that has Azure's client libraries.
 pub fn python() -> PathBuf {
     installed("tests/clients/.venv/bin/python")
 }
@@ -76,7 +76,7 @@ fn installed(path: &str) -> PathBuf {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
     assert!(
         path.exists(),
-        "{} is missing. Run ./test.sh, which installs the clients of Azure for Python and JavaScript.",
+        "{} is missing. Run ./test.sh, which installs Azure's client libraries for Python and JavaScript.",
         path.display()
     );
     path
@@ -87,7 +87,7 @@ pub async fn until(what: &str, mut holds: impl FnMut() -> bool) {
     patiently(what, async || holds().then_some(())).await;
 }
 
-/// Whether a process with that id runs. A zombie does not.
+/// Whether a process with that id is running. A zombie does not count.
 pub fn runs(process: u32) -> bool {
     Path::new("/proc").join(process.to_string()).join("exe").exists()
 }

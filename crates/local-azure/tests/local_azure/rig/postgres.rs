@@ -56,7 +56,7 @@ impl Server {
         Self::of(cloud).await
     }
 
-    /// A server whose data initdb makes, as outside of tests, in place of a copy.
+    /// A server whose data is created by initdb, as outside of tests, instead of being copied.
     pub async fn start_with_new_data() -> Self {
         let cloud = cloud(fill);
         drop(Postgres::start(cloud.azure(), SERVER).await.unwrap());
@@ -75,7 +75,7 @@ impl Server {
 
     /// Starts a stopped server again.
     pub async fn start_again(&self) {
-        // Another program may have its port for a moment.
+        // Another program may use its port for a moment.
         patiently("the server has its port again", async || {
             let started = self.postgres().start_again().await;
             if matches!(started, Err(Error::PortTaken { .. })) {
@@ -133,7 +133,7 @@ impl Server {
         }
     }
 
-    /// Runs SQL by psql as the Entra administrator.
+    /// Runs SQL with psql as the Entra administrator.
     pub fn admin_psql(&self, sql: &str) -> Result<String, String> {
         self.sign_in(ADMIN, &self.token(ADMIN)).psql(sql)
     }
@@ -150,7 +150,7 @@ impl Server {
         self.admin_psql(&sql).unwrap();
     }
 
-    /// Why the last sign-in by token was refused.
+    /// The reason why the last sign-in with a token was refused.
     pub fn last_refusal(&self) -> String {
         let last = self.postgres().verdicts().pop().unwrap();
         last.refusal.unwrap_or_else(|| format!("{} was accepted", last.role))
@@ -208,7 +208,7 @@ impl SignIn<'_> {
             .spawn();
         let mut child =
             child.unwrap_or_else(|error| panic!("{what} does not start ({error}): run ./test.sh, which installs it"));
-        // It may end before it reads all.
+        // It may end before it has read everything.
         let _ = child.stdin.take().unwrap().write_all(sql.as_bytes());
         let output = child.wait_with_output().unwrap();
         let errors = String::from_utf8(output.stderr).unwrap();
@@ -228,7 +228,7 @@ impl SignIn<'_> {
         self.options().connect().await
     }
 
-    /// How sqlx connects.
+    /// The options for connecting with sqlx.
     pub fn options(&self) -> PgConnectOptions {
         PgConnectOptions::new_without_pgpass()
             .host(self.host)
@@ -276,7 +276,7 @@ fn fill(state: &mut State) {
     state.directory.users.extend([ada, bob]);
 }
 
-/// Whether only its owner may use a file or enter a folder.
+/// Whether only the owner may use the file or enter the folder.
 pub fn is_private(folder: &Path) -> bool {
     fs::metadata(folder).unwrap().permissions().mode().trailing_zeros() >= 6
 }

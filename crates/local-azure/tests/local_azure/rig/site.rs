@@ -20,20 +20,20 @@ use super::{change, cloud, https};
 
 pub const APP: &str = "contoso";
 
-/// The interpreter itself: a wrapper would not pass signals on.
+/// The path of the interpreter itself, because a wrapper would not forward signals.
 pub static PYTHON: LazyLock<String> = LazyLock::new(|| {
     let mut python = Command::new("python3");
-    let said = python
+    let output = python
         .args(["-c", "import sys; print(sys.executable)"])
         .output()
         .unwrap();
-    String::from_utf8(said.stdout).unwrap().trim().to_owned()
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
 });
 
 pub struct Site {
     cloud: Cloud,
     pub client: Client,
-    /// The packages.
+    /// The folder with the packages.
     pub folder: TempDir,
 }
 
@@ -67,20 +67,20 @@ impl Site {
         self.app_service()
     }
 
-    /// Deploys the app of the tests and waits until it is ready.
+    /// Deploys the test app and waits until it is ready.
     pub async fn up(self) -> Self {
         self.deploy("1").await;
         self.service().wait_ready(APP).await.unwrap();
         self
     }
 
-    /// Deploys the app of the tests with a file that contains this version.
+    /// Deploys the test app with a file that contains this version.
     pub async fn deploy(&self, version: &str) {
         let package = Package::Folder(self.source(version));
         self.service().deploy(APP, &package).await.unwrap();
     }
 
-    /// The folder of the app of the tests.
+    /// Creates a folder with the test app.
     pub fn source(&self, version: &str) -> PathBuf {
         let source = self.folder.path().join(format!("source-{version}"));
         fs::create_dir_all(&source).unwrap();
@@ -94,7 +94,7 @@ impl Site {
         change(self.azure(), |state| what(&mut state.web_apps[0]));
     }
 
-    /// Writes a file that the app reads by its function `flag`.
+    /// Writes a file that the app reads with its function `flag`.
     pub fn flag(&self, name: &str, text: &str) {
         fs::create_dir_all(self.home()).unwrap();
         write(&self.home().join(name), text, 0o644);

@@ -146,7 +146,7 @@ impl Storage {
         })
     }
 
-    /// A client that trusts the authority and sends paths as they are.
+    /// A client that trusts the authority and sends paths unchanged.
     pub fn client(&self) -> Client {
         proxy::client(self.azure().authority().client().unwrap())
     }

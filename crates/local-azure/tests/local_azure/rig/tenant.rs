@@ -26,11 +26,11 @@ pub struct Tenant {
     pub header: String,
     /// The system-assigned identity of the app and of the machine.
     pub system: ManagedIdentity,
-    /// Assigned to both, and with a federated credential.
+    /// An identity that is assigned to both and has a federated credential.
     pub user: ManagedIdentity,
-    /// Assigned to nothing.
+    /// An identity that is not assigned.
     pub other: ManagedIdentity,
-    /// With a secret, a certificate and a federated credential.
+    /// An application with a secret, a certificate and a federated credential.
     pub application: Application,
     pub secret: String,
     /// The application's certificate.

@@ -14,7 +14,7 @@ use futures_util::TryStreamExt as _;
 use crate::rig::{Storage, https, script};
 
 #[tokio::test]
-async fn pythons_client_works_as_with_azure() {
+async fn the_python_client_works_as_on_azure() {
     let storage = Storage::start().await;
     let owner = storage.owner();
     let environment = [
@@ -65,7 +65,7 @@ async fn pythons_client_works_as_with_azure() {
     for (what, signed) in &left {
         let (_, signature) = signed.split_once("sig=").unwrap();
         let signature = signature.split('&').next().unwrap();
-        assert!(!log.contains(signature), "the log has the signature {what}");
+        assert!(!log.contains(signature), "the log contains the signature {what}");
     }
 }
 
@@ -108,7 +108,7 @@ fn container(storage: &Storage, name: &str, token: String) -> BlobContainerClien
 }
 
 #[tokio::test]
-async fn rusts_client_works_as_with_azure() {
+async fn the_rust_client_works_as_on_azure() {
     let storage = Storage::start().await;
     let contributor = storage.identity();
     storage.give(

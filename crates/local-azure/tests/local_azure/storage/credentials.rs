@@ -95,7 +95,7 @@ async fn only_a_valid_token_for_blob_storage_is_accepted() {
 }
 
 #[tokio::test]
-async fn a_token_is_refused_in_versions_without_tokens() {
+async fn a_token_is_refused_by_protocol_versions_without_tokens() {
     let storage = Storage::start().await;
     let token = storage.token(&storage.owner());
     for ask in [

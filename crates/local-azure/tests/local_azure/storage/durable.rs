@@ -32,7 +32,7 @@ async fn acknowledged_changes_survive_kill_9_and_restarts() {
             .text
     };
 
-    // Killed right after the response, many times: Azurite by itself saves its index only every few seconds.
+    // Azurite is killed right after each response. On its own, it saves its index only every few seconds.
     let names: Vec<_> = (0..5).map(|index| format!("blob-{index}")).collect();
     for name in &names {
         put(&storage, name).await;
@@ -46,7 +46,7 @@ async fn acknowledged_changes_survive_kill_9_and_restarts() {
     storage.service().kill_azurite();
     assert!(get(&storage, "blob-0").await.contains("BlobNotFound"));
 
-    // New accounts, containers and levels of access count at once; the rest stays.
+    // New accounts, containers and levels of access take effect immediately; everything else is unchanged.
     let mut new = account("third", "rg", true);
     new.containers.truncate(1);
     storage.change(|state| {

@@ -1,4 +1,4 @@
-//! Role assignments: their permissions, their scope, and their effect at once.
+//! Role assignments: their permissions, their scope, and their immediate effect.
 
 use crate::rig::Storage;
 
@@ -21,7 +21,7 @@ async fn permitted(storage: &Storage, token: &str) -> [bool; 9] {
         let (status, code) = storage.ask(operation).token(token).answer().await;
         *permitted = status < 300;
         let refused = (403, "AuthorizationPermissionMismatch");
-        // Nothing can be deleted where nothing could be written.
+        // A blob that could not be written does not exist, so it cannot be deleted.
         let is_missing = code == "BlobNotFound";
         assert!(
             *permitted || is_missing || (status, code.as_str()) == refused,
@@ -41,7 +41,7 @@ async fn a_role_permits_its_operations_within_its_scope() {
         .azure()
         .read(|state| (format!("/subscriptions/{}", state.subscription), state.group_id("rg")));
     let (account, container) = (storage.scope("photos", None), storage.scope("photos", Some("one")));
-    // Whether a scope includes the list of containers, another container, another account.
+    // Whether a scope includes the list of containers, another container and another account.
     let reach = [
         (&subscription, [true, true, true]),
         (&group, [true, true, false]),
