@@ -8,6 +8,7 @@
 #
 # On Debian and Ubuntu, as root, it installs what is missing; elsewhere it says what to install. `quick` installs
 # nothing. The time of each part is printed at the end, and its output is kept in test-output/.
+# shellcheck disable=SC2329 # `part` and `side_by_side` invoke functions by their names
 set -euo pipefail
 cd "$(dirname "$0")"
 

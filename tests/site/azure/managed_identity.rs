@@ -51,6 +51,7 @@ async fn an_identity_that_is_not_assigned_is_reported() {
 #[tokio::test]
 #[ignore = "other tests run it in a separate process, because it reads the environment variables of its process"]
 async fn child() {
+    restaurant_review::tls::choose_provider();
     let credential = DefaultAzureCredential::new().unwrap();
     match credential
         .get_token(&["https://storage.azure.com/.default"], None)

@@ -215,6 +215,7 @@ async fn instances_are_scaled_and_restarted() {
 }
 
 #[tokio::test]
+#[ignore = "compiles the site in release mode, which takes minutes: ./test.sh release runs it"]
 async fn the_site_of_the_checkout_is_built_and_deployed() {
     let up = Up::start_building().await;
     let restaurant = up.add_restaurant("From source").await;

@@ -67,6 +67,7 @@ impl Up {
     }
 
     async fn run(home: Arc<tempfile::TempDir>, package: Arc<Package>) -> Self {
+        local_azure::tls::choose_provider();
         let output = home.path().join("output");
         let written = File::create(&output).unwrap();
         let mut command = Command::new(PROGRAM);

@@ -79,6 +79,7 @@ fn run(command: &mut Command, variables: &Variables, input: &str) -> Output {
 #[tokio::test]
 #[ignore = "needs variables that other tests set"]
 async fn a_client_in_rust() {
+    local_azure::tls::choose_provider();
     let variable = |name| std::env::var(name).unwrap();
     let scopes = [SCOPE];
     for credential in variable("CREDENTIALS").split(' ') {
