@@ -16,7 +16,7 @@ mode=${1:-change}
 case $mode in
 quick | change | release | all) ;;
 *)
-  sed -n '2,/^set/s/^# \{0,1\}//p' "$0" >&2
+  sed -n '/^# shellcheck/q; 2,$s/^# \{0,1\}//p' "$0" >&2
   exit 2
   ;;
 esac
