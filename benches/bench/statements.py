@@ -30,7 +30,8 @@ class Statement:
             for pattern, replacement in (replacements or {}).items():
                 if re.fullmatch(pattern, literal):
                     return replacement
-            if ":" in literal:
+            # A variable's name does not start with a digit, so the colons of a time are safe.
+            if re.search(r":[^\d:]", literal):
                 raise SystemExit(f"pgbench would interpret the colon in {literal} as the start of a variable")
             return literal
 
