@@ -142,7 +142,7 @@ finish() {
 # --- Parts -----------------------------------------------------------------------------------------
 
 # A test that waits for a server, a deadline or another process leaves its processor to the next test.
-export RUST_TEST_THREADS=${RUST_TEST_THREADS:-6}
+export RUST_TEST_THREADS=${RUST_TEST_THREADS:-4}
 
 checks() {
   part "format" cargo fmt --check
@@ -187,10 +187,8 @@ fetch() {
   part "Python packages" eval 'python_environment crates/local-azure/tests/clients && tests/deploy/run.sh --version'
 }
 
-site_tests() {
+rust_tests() {
   part "tests of the site" cargo test --no-fail-fast --package restaurant-review --package photo-processing --package default-azure-credential
-}
-local_azure_tests() {
   part "tests of Local Azure" cargo test --no-fail-fast --package local-azure
 }
 other_tests() {
@@ -222,7 +220,7 @@ case $mode in
 quick) side_by_side quick ;;
 change | all)
   side_by_side compile fetch
-  side_by_side site_tests local_azure_tests other_tests
+  side_by_side rust_tests other_tests
   ;;&
 release | all) side_by_side release ;;
 esac

@@ -1,6 +1,7 @@
 //! The conformance suite of stores. It uses only the trait; `fresh` opens each implementation.
 
 use std::collections::BTreeSet;
+use std::io::ErrorKind;
 use std::time::Duration;
 
 use proptest::collection::vec;
@@ -13,6 +14,7 @@ use restaurant_review::model::{
 use restaurant_review::photos::PhotoName;
 use restaurant_review::store::{
     AddedReview, ImportedRestaurant, PostgresStore, RESTAURANTS_PER_PAGE, REVIEWS_PER_PAGE, SignIn, SqliteStore, Store,
+    StoreError,
 };
 use tempfile::TempDir;
 use time::OffsetDateTime;
@@ -123,10 +125,22 @@ fn review(stars: i64) -> NewReview {
 }
 
 async fn add_review(store: &dyn Store, id: RestaurantId, stars: i64) {
-    assert_eq!(
-        store.add_review(id, &review(stars), None, None).await.unwrap(),
-        AddedReview::Added
-    );
+    loop {
+        match store.add_review(id, &review(stars), None, None).await {
+            Err(error) if had_no_connection(&error) => {}
+            added => return assert_eq!(added.unwrap(), AddedReview::Added),
+        }
+    }
+}
+
+/// Whether the store got no connection in time, as can happen on a busy machine. It has then not begun to carry out the
+/// call, so the call can be repeated.
+pub fn had_no_connection(error: &StoreError) -> bool {
+    match error {
+        StoreError::Unavailable(sqlx::Error::PoolTimedOut) => true,
+        StoreError::Unavailable(sqlx::Error::Io(error)) => error.kind() == ErrorKind::TimedOut,
+        _ => false,
+    }
 }
 
 async fn a_restaurant_is_read_as_it_was_added(kind: Kind) {
