@@ -89,6 +89,9 @@ fi
 
 # --- How parts run ---------------------------------------------------------------------------------
 
+# Ctrl-C ends the parts too: bash lets commands in the background ignore it.
+trap 'trap - TERM; kill 0' INT TERM
+
 output=test-output
 rm -rf "$output"
 mkdir "$output"
