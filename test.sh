@@ -208,7 +208,7 @@ dependency_policy() {
 }
 
 release() {
-  fetch
+  [[ $mode == all ]] || fetch # `all` has fetched them before its first tests
   part "documentation" env RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
   part "licences and sources of the crates" dependency_policy
   part "the package and the container" tests/deploy/run.sh -m release
