@@ -147,9 +147,10 @@ finish() {
 # A test that waits for a server, a deadline or another process leaves its processor to the next test.
 export RUST_TEST_THREADS=${RUST_TEST_THREADS:-4}
 
-checks() {
-  part "format" cargo fmt --check
-  part "lints" cargo clippy --workspace --all-targets --quiet -- -D warnings
+# Everything is compiled once, with the lints.
+export RUSTC_WORKSPACE_WRAPPER="$PWD/tests/tools/compile-with-lints.sh"
+compile_with_lints() {
+  cargo test --workspace --all-targets --no-run --quiet
 }
 
 python_environment() {
@@ -171,9 +172,9 @@ npm_packages() {
 }
 
 quick() {
-  checks
-  # Both are compiled at once. The names that are skipped are of tests that need a real part of Azure.
-  part "build" cargo test --workspace --lib --bins --test site --no-run --quiet
+  part "format" cargo fmt --check
+  part "build with lints" compile_with_lints
+  # The names that are skipped are of tests that need a real part of Azure.
   part "unit tests" cargo test --workspace --lib --bins -- --skip testing::tests
   part "HTTP tests on the embedded defaults" \
     cargo test --workspace --test site -- --skip azure:: --skip postgresql:: --skip in_blob_storage
@@ -181,9 +182,9 @@ quick() {
 
 # Packages are downloaded while the code is compiled.
 compile() {
-  checks
+  part "format" cargo fmt --check
   part "queries are checked against the tables" migrations/prepare.sh --check
-  part "build" cargo test --workspace --no-run --quiet
+  part "build with lints" compile_with_lints
 }
 fetch() {
   part "npm packages" npm_packages tests/browser crates/local-azure/azurite crates/local-azure/tests/clients assets
@@ -208,6 +209,7 @@ dependency_policy() {
 }
 
 release() {
+  unset RUSTC_WORKSPACE_WRAPPER # what is deployed is compiled by rustc itself
   [[ $mode == all ]] || fetch # `all` has fetched them before its first tests
   part "documentation" env RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
   part "licences and sources of the crates" dependency_policy

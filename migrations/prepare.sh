@@ -50,7 +50,7 @@ mkdir "$folder/sqlx"
 # the next build does not compile the site again.
 touch -r src/lib.rs "$folder/time"
 touch src/lib.rs
-DATABASE_URL=$url SQLX_OFFLINE=false SQLX_OFFLINE_DIR=$folder/sqlx cargo check --quiet --lib
+DATABASE_URL=$url SQLX_OFFLINE=false SQLX_OFFLINE_DIR=$folder/sqlx cargo build --quiet --lib
 touch -r "$folder/time" src/lib.rs
 
 if [[ ${1:-} == --check ]]; then
