@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs the tests.
 #
-#   ./test.sh quick     format, lints, unit tests, and HTTP tests on the embedded defaults; needs only Rust
+#   ./test.sh quick     format, lints, unit tests, and HTTP tests on the embedded defaults; needs only Rust and a C compiler
 #   ./test.sh           everything that a change can break, with real servers, browsers and clients
 #   ./test.sh release   what only a release can break: the package, its dependencies, old systems and the speed
 #   ./test.sh all       both of the above
@@ -119,7 +119,7 @@ part() {
   return "$outcome"
 }
 
-# side_by_side LANE…: runs these functions at the same time, and waits for all of them. A lane ends with its first part
+# side_by_side LANE…: runs these functions at the same time, and waits for all of them. A lane stops at its first part
 # that fails.
 side_by_side() {
   local lane pids=() failed=0
@@ -174,7 +174,7 @@ npm_packages() {
 quick() {
   part "format" cargo fmt --check
   part "build with lints" compile_with_lints
-  # The names that are skipped are of tests that need a real part of Azure.
+  # Skips the tests that need PostgreSQL, Azurite or an identity endpoint.
   part "unit tests" cargo test --workspace --lib --bins -- --skip testing::tests
   part "HTTP tests on the embedded defaults" \
     cargo test --workspace --test site -- --skip azure:: --skip postgresql:: --skip in_blob_storage

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Compares the site with the Django sample and with the limits of the machine, and writes docs/performance.md:
 #
-#   ./benches/run.sh                    measures everything in about half an hour
+#   ./benches/run.sh                    measures everything in about 50 minutes
 #   ./benches/run.sh --quick            checks in a few minutes that the benchmark works; writes to target/bench/docs
 #   ./benches/run.sh --only pages,post  measures some rows; writes to target/bench/docs
 #

@@ -34,7 +34,8 @@ if ! is_dry_run; then
   need "az" "See https://learn.microsoft.com/cli/azure/install-azure-cli"
   if [[ $action == deploy ]]; then
     need "psql" "Install PostgreSQL's client. On Debian or Ubuntu: sudo apt-get install postgresql-client"
-    need "zip" "On Debian or Ubuntu: sudo apt-get install zip"
+    need "python3" "On Debian or Ubuntu: sudo apt-get install python3"
+    need "git" "On Debian or Ubuntu: sudo apt-get install git"
     need "curl" "On Debian or Ubuntu: sudo apt-get install curl"
   fi
 fi

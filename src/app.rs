@@ -21,7 +21,7 @@ pub struct Parts {
     pub config: Config,
     /// Restaurants and reviews.
     pub store: Arc<dyn Store>,
-    /// Rendered pages, kept until their content changes.
+    /// Rendered pages, cached until their content changes.
     pub page_cache: Arc<PageCache>,
     /// Photos.
     pub photos: Arc<dyn PhotoStore>,
@@ -31,8 +31,9 @@ pub struct Parts {
     pub photo_processor: PhotoProcessor,
     /// Limits how many forms with photos are in memory at once.
     pub uploads: Uploads,
-    /// Changes under way. Each one finishes even if its request is dropped, and before the process stops.
-    pub changes: TaskTracker,
+    /// Reviews that are being saved. Each continues even if its request is dropped, and a shutdown waits for them until
+    /// the grace period ends.
+    pub saves: TaskTracker,
 }
 
 impl App {
@@ -47,7 +48,7 @@ impl App {
             store: store.into(),
             photos: photos.into(),
             photo_processor: PhotoProcessor::default(),
-            changes: TaskTracker::new(),
+            saves: TaskTracker::new(),
         }))
     }
 }

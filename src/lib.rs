@@ -2,13 +2,13 @@
 //!
 //! Read it in this order:
 //!
-//! 1. [`config`]: every environment variable, its meaning and its default.
-//! 2. [`routes`]: every address of the site, and the layers around them.
+//! 1. [`config`]: the site's settings, their meanings and their defaults.
+//! 2. [`routes`]: every URL of the site, and the layers around them.
 //! 3. [`pages`]: one file for each page, with the handler beside its template.
 //! 4. [`model`]: restaurants and reviews, and how a form becomes one of them.
 //! 5. [`store`]: where restaurants and reviews are stored; [`photos`]: where photos are stored; [`photo_cleanup`]: how
 //!    photos without a review are removed.
-//! 6. [`cache`]: rendered pages, kept until their content changes.
+//! 6. [`cache`]: rendered pages, cached until their content changes.
 //! 7. [`azure`]: signing in without a password; [`tls`]: the cryptography for it.
 //! 8. [`web`], [`assets`] and [`error`]: what pages share.
 //! 9. [`app`], [`open`] and [`server`]: opening all of it, listening, stopping.

@@ -1,7 +1,7 @@
 //! Opens the stores that the configuration names: one for restaurants and reviews, one for photos.
 //!
-//! A store on this machine is opened at once, and an error in it prevents the start. A store elsewhere is not contacted
-//! yet; the server starts before it is available.
+//! SQLite and the folder of photos are opened at once, and an error in them prevents the start. PostgreSQL and Blob
+//! Storage are not contacted yet; the server starts before they are available.
 
 use std::error::Error;
 use std::path::Path;
@@ -9,7 +9,7 @@ use std::path::Path;
 use azure_core::http::ClientOptions;
 
 use crate::app::App;
-use crate::azure::{KeptToken, POSTGRES_SCOPE, credential};
+use crate::azure::{POSTGRES_SCOPE, RefreshedToken, credential};
 use crate::config::{Config, DatabaseConfig};
 use crate::error_chain::chain;
 use crate::photos::{BlobPhotos, DirectoryPhotos, PhotoStore};
@@ -55,7 +55,7 @@ fn sign_in(database: &DatabaseConfig) -> Result<SignIn, StartError> {
     let make = move || credential(client_id.as_deref());
     // Fails now, instead of at the first token, if the settings do not make a valid credential.
     make().map_err(|error| StartError(chain(&error)))?;
-    Ok(SignIn::Token(KeptToken::start(Box::new(make), POSTGRES_SCOPE)))
+    Ok(SignIn::Token(RefreshedToken::start(Box::new(make), POSTGRES_SCOPE)))
 }
 
 /// Opens the store for photos: Blob Storage, or a folder, which is created if it does not exist.

@@ -40,12 +40,12 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The whole site.
 pub fn router(app: App) -> Router {
-    let kept_pages = Router::new()
+    let cached_pages = Router::new()
         .route("/", get(list::get))
         .route("/{id}/", get(details::get))
         .route_layer(from_fn_with_state(Arc::clone(&app.page_cache), cache::layer));
 
-    let pages = kept_pages
+    let pages = cached_pages
         .route("/create", get(add_restaurant::get))
         .route("/{id}", get(details::redirect))
         .route("/photos/{name}", get(photo::get))
@@ -128,7 +128,7 @@ fn request_span<B>(request: &axum::http::Request<B>) -> Span {
 }
 
 /// Logs one line for each request. A request that succeeded and changed nothing is logged at debug level: the platform
-/// logs all requests, and a second log would be the most expensive part of answering with a kept page.
+/// logs all requests, and a second log would be the most expensive part of answering with a cached page.
 fn log_response<B>(response: &axum::http::Response<B>, latency: Duration, _: &Span) {
     let status = response.status().as_u16();
     let duration_ms = u64::try_from(latency.as_millis()).unwrap_or(u64::MAX);

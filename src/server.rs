@@ -1,4 +1,4 @@
-//! Listens for requests, and stops without dropping any.
+//! Listens for requests, and shuts down gracefully.
 
 use std::future::{Future, IntoFuture};
 use std::io;
@@ -76,8 +76,8 @@ pub async fn serve_on(
         result = async {
             server.into_future().await?;
             // A change outlives its request if the visitor closes the page.
-            app.changes.close();
-            app.changes.wait().await;
+            app.saves.close();
+            app.saves.wait().await;
             Ok::<(), io::Error>(())
         } => {
             result?;

@@ -17,8 +17,8 @@ as $$
         '[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]+', '', 'g')), NFC)
 $$;
 
--- The words of a text, folded. Every character that is neither a letter nor a digit separates words; the characters are
--- listed, because the locale of a server may know only the letters of ASCII. (The function repeats the folding: one that
+-- The words of a text, folded. Punctuation and symbols separate words; they are listed, because the
+-- locale of a server may know only the letters of ASCII. (The function repeats the folding: one that
 -- calls another function by name could not be restored from a dump. The text is composed again so that 250 Korean
 -- syllables without a space stay below the 2,046 bytes that a word may have.)
 create function text_words(text) returns text[]
@@ -32,8 +32,8 @@ as $$
 $$;
 
 -- A search: each word of the text must be the beginning of a word. A text without words gives NULL, which matches
--- nothing. The declared cost is close to the real one. It makes PostgreSQL plan a search among many restaurants for the words at
--- hand: rare words are found by the index of the words, common ones by the index of the order.
+-- nothing. The declared cost is close to the real one. With it, PostgreSQL plans each search for its own words once
+-- there are many restaurants: rare words are found by the index of the words, common ones by the index of the order.
 create function search_query(text) returns tsquery
 language sql immutable strict parallel safe cost 1000
 set search_path from current
@@ -90,8 +90,8 @@ create table unclaimed_photos (
 );
 
 -- One index for each order of the list (see store/postgres/list.rs); the primary key gives the order by newest. The index
--- of names holds the words too: restaurants with the same name are adjacent, so a search in this order may skip thousands
--- of others, and it does so in the index alone.
+-- of names holds the words too: restaurants with the same name are adjacent, so a search in this order may have to skip
+-- thousands of others. With the words in the index, it does so without reading the table.
 create index restaurants_by_name on restaurants (name_folded, id) include (search_words);
 create index restaurants_by_rating on restaurants (milli_stars desc, review_count desc, id desc);
 create index restaurants_by_reviews on restaurants (review_count desc, id desc);
@@ -133,7 +133,7 @@ $$;
 create trigger restaurants_uncounted before insert on restaurants
 for each row execute function restaurants_uncounted();
 
--- Adds ratings to the numbers of their restaurants (sign 1) or subtracts them (sign -1).
+-- Adds ratings to the totals of their restaurants (sign 1) or subtracts them (sign -1).
 create function count_ratings(restaurant_ids bigint[], ratings smallint[], signs integer[]) returns void
 language plpgsql set search_path from current
 as $$
@@ -162,7 +162,7 @@ begin
 end
 $$;
 
--- Every statement that changes reviews updates the numbers and the unclaimed photos.
+-- Every statement that changes reviews updates the totals and the unclaimed photos.
 create function reviews_inserted() returns trigger
 language plpgsql set search_path from current
 as $$
@@ -242,7 +242,7 @@ referencing old table as removed new table as added for each statement execute f
 create trigger reviews_truncated before truncate on reviews
 for each statement execute function reviews_truncated();
 
--- Notifies listeners of the restaurants that change, so that they can cache pages until then. PostgreSQL sends the
+-- Notifies listeners which restaurant has changed, so that they can cache its page until that happens. PostgreSQL sends the
 -- notifications when the transaction commits, and sends equal ones of one transaction once.
 
 -- A rating changes the row of its restaurant too (see count_ratings).

@@ -1,13 +1,13 @@
 //! Signing in to Azure without a password.
 //!
-//! [`credential`] finds the identity of this process and gets tokens for it. [`KeptToken`] keeps a token valid for
+//! [`credential`] finds the identity of this process and gets tokens for it. [`RefreshedToken`] keeps a token valid for
 //! PostgreSQL, which accepts it as a password.
 
 mod credential;
 mod token;
 
 pub use self::credential::credential;
-pub use self::token::{KeptToken, TokenError};
+pub use self::token::{RefreshedToken, TokenError};
 
 /// The scope of a token for PostgreSQL.
 /// <https://learn.microsoft.com/azure/postgresql/security/security-entra-configure>

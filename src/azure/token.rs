@@ -35,7 +35,7 @@ pub struct TokenError(String);
 /// A token that a task refreshes before it expires. The task ends when this value is dropped.
 ///
 /// While refreshes fail, the last token stays in use until it expires.
-pub struct KeptToken {
+pub struct RefreshedToken {
     shared: Arc<Shared>,
     _task: AbortOnDropHandle<()>,
 }
@@ -79,7 +79,7 @@ impl State {
     }
 }
 
-impl KeptToken {
+impl RefreshedToken {
     /// Starts keeping a token for that scope. Must be called within a tokio runtime.
     #[must_use]
     pub fn start(make: MakeCredential, scope: &'static str) -> Arc<Self> {
@@ -108,13 +108,13 @@ impl KeptToken {
     }
 
     /// Another token in place of one that the server refused. Concurrent callers share one request.
-    pub async fn refuse(&self, refused: &Secret) -> Result<Secret, TokenError> {
+    pub async fn replace(&self, refused: &Secret) -> Result<Secret, TokenError> {
         let mut state = self.shared.state.subscribe();
         let fetches = {
-            let now = state.borrow();
-            match now.valid() {
+            let current = state.borrow();
+            match current.valid() {
                 Some(token) if token != refused => return Ok(token.clone()),
-                _ => now.fetches,
+                _ => current.fetches,
             }
         };
         let mut is_being_fetched = false;
@@ -263,7 +263,7 @@ mod tests {
         }
     }
 
-    fn keep(lifetime: Duration) -> (Arc<Numbered>, Arc<KeptToken>) {
+    fn keep(lifetime: Duration) -> (Arc<Numbered>, Arc<RefreshedToken>) {
         let numbered = Arc::new(Numbered {
             lifetime: Mutex::new(lifetime),
             ..Numbered::default()
@@ -274,7 +274,7 @@ mod tests {
             let credential: Arc<dyn TokenCredential> = credential.clone();
             Ok(credential)
         });
-        (numbered, KeptToken::start(make, "scope"))
+        (numbered, RefreshedToken::start(make, "scope"))
     }
 
     fn text(token: Result<Secret, TokenError>) -> String {
@@ -283,12 +283,12 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_token_is_refreshed_before_it_expires() {
-        let (numbered, kept) = keep(Duration::from_secs(20));
-        assert_eq!(text(kept.get().await), "token 1");
+        let (numbered, token_source) = keep(Duration::from_secs(20));
+        assert_eq!(text(token_source.get().await), "token 1");
         // For ten minutes there is always a valid token, which is refreshed about every fifteen seconds.
         for _ in 0..600 {
             tokio::time::sleep(Duration::from_secs(1)).await;
-            kept.get().await.unwrap();
+            token_source.get().await.unwrap();
         }
         let given = numbered.given.load(Ordering::SeqCst);
         assert!((600 / 16..=600 / 12).contains(&given), "{given}");
@@ -297,35 +297,35 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_last_token_is_used_while_the_endpoint_is_unavailable() {
-        let (numbered, kept) = keep(Duration::from_hours(1));
-        assert_eq!(text(kept.get().await), "token 1");
+        let (numbered, token_source) = keep(Duration::from_hours(1));
+        assert_eq!(text(token_source.get().await), "token 1");
         *numbered.away.lock().unwrap() = true;
         tokio::time::sleep(Duration::from_secs(3500)).await;
-        assert_eq!(text(kept.get().await), "token 1");
-        assert!(kept.problem().unwrap().contains("the endpoint is unavailable"));
+        assert_eq!(text(token_source.get().await), "token 1");
+        assert!(token_source.problem().unwrap().contains("the endpoint is unavailable"));
         let asked = numbered.asked.load(Ordering::SeqCst);
         assert!(asked < 60, "with pauses that grow: {asked}");
 
         tokio::time::sleep(Duration::from_secs(200)).await;
-        let error = kept.get().await.unwrap_err().to_string();
+        let error = token_source.get().await.unwrap_err().to_string();
         assert!(error.contains("the endpoint is unavailable"), "{error}");
 
         *numbered.away.lock().unwrap() = false;
         tokio::time::sleep(LONGEST_PAUSE * 2).await;
-        assert_eq!(text(kept.get().await), "token 2");
-        assert_eq!(kept.problem(), None);
+        assert_eq!(text(token_source.get().await), "token 2");
+        assert_eq!(token_source.problem(), None);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_refused_token_is_replaced_once_for_all_callers() {
-        let (numbered, kept) = keep(Duration::from_hours(1));
-        let refused = kept.get().await.unwrap();
-        let (first, second) = tokio::join!(kept.refuse(&refused), kept.refuse(&refused));
+        let (numbered, token_source) = keep(Duration::from_hours(1));
+        let refused = token_source.get().await.unwrap();
+        let (first, second) = tokio::join!(token_source.replace(&refused), token_source.replace(&refused));
         assert_eq!(
             (text(first), text(second)),
             ("token 2".to_owned(), "token 2".to_owned())
         );
-        assert_eq!(text(kept.refuse(&refused).await), "token 2");
+        assert_eq!(text(token_source.replace(&refused).await), "token 2");
         assert_eq!(numbered.given.load(Ordering::SeqCst), 2);
         assert_eq!(
             numbered.made.load(Ordering::SeqCst),
@@ -334,25 +334,25 @@ mod tests {
         );
 
         // The new one is refused as well: a third one follows only after a pause.
-        let newer = kept.get().await.unwrap();
-        assert!(kept.refuse(&newer).await.is_err());
+        let newer = token_source.get().await.unwrap();
+        assert!(token_source.replace(&newer).await.is_err());
         tokio::time::sleep(BETWEEN_REFUSALS).await;
-        assert_eq!(text(kept.refuse(&newer).await), "token 3");
+        assert_eq!(text(token_source.replace(&newer).await), "token 3");
     }
 
     #[tokio::test(start_paused = true)]
     async fn an_expired_token_is_not_returned() {
-        let (_, kept) = keep(Duration::ZERO);
-        let error = kept.get().await.unwrap_err().to_string();
+        let (_, token_source) = keep(Duration::ZERO);
+        let error = token_source.get().await.unwrap_err().to_string();
         assert!(error.contains("had expired"), "{error}");
     }
 
     #[tokio::test(start_paused = true)]
     async fn no_debug_output_shows_the_token() {
-        let (_, kept) = keep(Duration::from_mins(1));
-        let token = kept.get().await.unwrap();
+        let (_, token_source) = keep(Duration::from_mins(1));
+        let token = token_source.get().await.unwrap();
         assert!(!format!("{token:?}").contains("token 1"));
-        let error = kept.refuse(&token).await.err();
+        let error = token_source.replace(&token).await.err();
         assert!(!format!("{error:?}").contains("token 1"));
     }
 }

@@ -11,7 +11,7 @@ use crate::store::{Change, Changes, Store, StoreError};
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 
-/// Keeps the pages up to date until the task is dropped. While changes cannot be followed, no page is kept.
+/// Keeps the pages up to date until the task is dropped. While changes cannot be followed, no page is cached.
 pub async fn follow(store: Arc<dyn Store>, cache: Arc<PageCache>) {
     if cache.capacity == 0 {
         return;
@@ -41,7 +41,7 @@ pub async fn follow(store: Arc<dyn Store>, cache: Arc<PageCache>) {
 /// Applies the changes until they end or fail.
 async fn apply(mut changes: Box<dyn Changes>, cache: &PageCache, pause: &mut Duration) -> Result<(), StoreError> {
     cache.restart();
-    tracing::debug!("changes are followed; pages are kept");
+    tracing::debug!("changes are followed; pages are cached");
     while let Some(change) = changes.next().await? {
         match change {
             Change::Restaurant(id) => cache.restaurant_changed(id),

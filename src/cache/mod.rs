@@ -1,10 +1,10 @@
-//! Rendered pages, kept in memory until their content changes.
+//! Rendered pages, cached in memory until their content changes.
 //!
-//! [`layer`] keeps the pages that are requested most: the first page of the list in each of its orders, and the first
+//! [`layer`] caches the pages that are requested most: the first page of the list in each of its orders, and the first
 //! page of each restaurant. [`follow`] learns of every change to the store, whoever makes it, and evicts the pages
 //! that show it. No page outlives its content:
 //!
-//! - A page whose restaurant changes while the page is rendered is not kept: the change removes its placeholder.
+//! - A page whose restaurant changes while the page is rendered is not cached: the change removes its placeholder.
 //! - Pages are used only during a lease, which ends [`LEASE`] after the store last confirmed that it had reported every
 //!   change. A connection that is lost silently also ends the lease.
 //! - A visitor who has just changed something gets pages straight from the store for longer than a lease
@@ -17,14 +17,14 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use axum::extract::{Request, State};
-use axum::http::Uri;
+use axum::http::{Method, Uri};
 use axum::middleware::Next;
 use axum::response::Response;
 use quick_cache::Weighter;
 use quick_cache::sync::{Cache, GuardResult};
 
 pub use self::follow::follow;
-use self::page::KeptPage;
+use self::page::CachedPage;
 use crate::model::{RestaurantId, Search, Sort};
 use crate::web::{FRESH_FOR, Notice};
 
@@ -32,10 +32,12 @@ use crate::web::{FRESH_FOR, Notice};
 pub const LEASE: Duration = Duration::from_secs(3);
 const _: () = assert!(LEASE.as_secs() < FRESH_FOR.as_secs());
 
-/// Layer around the routes `/` and `/{id}/`, for GET and HEAD: answers with the kept page. If there is none, keeps the
+/// Layer around the routes `/` and `/{id}/`, for GET and HEAD: answers with the cached page. If there is none, caches the
 /// page that the handler renders.
 pub async fn layer(State(cache): State<Arc<PageCache>>, request: Request, next: Next) -> Response {
-    let key = PageKey::of(request.uri()).filter(|_| !Notice::wants_fresh_page(request.headers()));
+    // The layer of a route also receives requests with methods that the route does not accept.
+    let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
+    let key = PageKey::of(request.uri()).filter(|_| is_read && !Notice::wants_fresh_page(request.headers()));
     let (Some(key), Some(pages)) = (key, cache.leased()) else {
         return next.run(request).await;
     };
@@ -46,7 +48,7 @@ pub async fn layer(State(cache): State<Arc<PageCache>>, request: Request, next: 
         GuardResult::Timeout => next.run(request).await,
         GuardResult::Guard(placeholder) => {
             let headers = request.headers().clone();
-            match KeptPage::from_response(next.run(request).await).await {
+            match CachedPage::from_response(next.run(request).await).await {
                 Ok(page) => {
                     let page = Arc::new(page);
                     // Fails if a change has removed the placeholder: the page may show the state before the change.
@@ -59,7 +61,7 @@ pub async fn layer(State(cache): State<Arc<PageCache>>, request: Request, next: 
     }
 }
 
-/// Names a page that can be kept.
+/// Names a page that can be cached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum PageKey {
     /// The first page of the list, in this order.
@@ -69,7 +71,7 @@ enum PageKey {
 }
 
 impl PageKey {
-    /// The key of the page at this address; `None` if the page is not kept.
+    /// The key of the page at this address; `None` if the page is not cached.
     fn of(uri: &Uri) -> Option<Self> {
         let mut sort = Sort::default();
         for (name, value) in form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()) {
@@ -88,7 +90,7 @@ impl PageKey {
     }
 }
 
-/// The kept pages.
+/// The cached pages.
 pub struct PageCache {
     capacity: u64,
     /// `None` while changes are not followed.
@@ -101,7 +103,7 @@ struct Lease {
     until: Instant,
 }
 
-type Pages = Cache<PageKey, Arc<KeptPage>, WeightInBytes>;
+type Pages = Cache<PageKey, Arc<CachedPage>, WeightInBytes>;
 
 impl PageCache {
     /// Keeps at most this many bytes of pages; none until changes are followed.
@@ -130,13 +132,13 @@ impl PageCache {
         }
     }
 
-    /// Whether kept pages are in use.
+    /// Whether cached pages are in use.
     #[must_use]
     pub fn is_on(&self) -> bool {
         self.leased().is_some()
     }
 
-    /// Evicts every page, and keeps pages from now on.
+    /// Evicts every page, and caches pages from now on.
     fn restart(&self) {
         /// Determines the initial size of the cache's tables. It is not a limit.
         const TYPICAL_PAGE: u64 = 16 << 10;
@@ -147,7 +149,7 @@ impl PageCache {
         }));
     }
 
-    /// Evicts every page, and keeps none from now on.
+    /// Evicts every page, and caches none from now on.
     fn stop(&self) {
         self.set_lease(None);
     }
@@ -180,8 +182,8 @@ impl PageCache {
 #[derive(Clone)]
 struct WeightInBytes;
 
-impl Weighter<PageKey, Arc<KeptPage>> for WeightInBytes {
-    fn weight(&self, _: &PageKey, page: &Arc<KeptPage>) -> u64 {
+impl Weighter<PageKey, Arc<CachedPage>> for WeightInBytes {
+    fn weight(&self, _: &PageKey, page: &Arc<CachedPage>) -> u64 {
         page.weight()
     }
 }
@@ -227,7 +229,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_page_is_kept_until_it_changes() {
+    async fn a_page_is_cached_until_it_changes() {
         let cache = on();
         for path in [PATH, "/2/", "/"] {
             assert_eq!(text(&cache, path, "old").await, "old");
@@ -240,7 +242,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_page_that_changes_while_it_is_rendered_is_not_kept() {
+    async fn a_page_that_changes_while_it_is_rendered_is_not_cached() {
         let cache = on();
         let changing = Arc::clone(&cache);
         let handler = async move || {
@@ -262,26 +264,26 @@ mod tests {
     #[tokio::test]
     async fn a_page_that_may_be_old_is_not_used() {
         let cache = Arc::new(PageCache::new(1 << 20));
-        let is_kept = async || {
+        let is_cached = async || {
             let first = text(&cache, PATH, "1").await;
             text(&cache, PATH, "2").await == first
         };
-        assert!(!is_kept().await, "changes are not followed yet");
+        assert!(!is_cached().await, "changes are not followed yet");
         cache.restart();
-        assert!(!is_kept().await, "nothing is confirmed yet");
+        assert!(!is_cached().await, "nothing is confirmed yet");
         cache.heard_until(Instant::now().checked_sub(LEASE).unwrap());
-        assert!(!is_kept().await, "confirmed too long ago");
+        assert!(!is_cached().await, "confirmed too long ago");
         cache.heard_until(Instant::now());
-        assert!(is_kept().await);
+        assert!(is_cached().await);
         cache.stop();
-        assert!(!is_kept().await);
+        assert!(!is_cached().await);
         cache.restart();
         cache.heard_until(Instant::now());
         assert_eq!(text(&cache, PATH, "3").await, "3", "no page from before the restart");
     }
 
     #[tokio::test]
-    async fn only_first_pages_that_can_be_shown_to_everyone_are_kept() {
+    async fn only_first_pages_that_can_be_shown_to_everyone_are_cached() {
         let cache = on();
         for path in ["/?sort=rating", "/?sort=nonsense&q=+", "/12/?sort=rating"] {
             assert_eq!(text(&cache, path, path).await, path);
@@ -300,7 +302,7 @@ mod tests {
             "/a/",
         ] {
             assert_eq!(text(&cache, path, "old").await, "old");
-            assert_eq!(text(&cache, path, "new").await, "new", "{path} is not kept");
+            assert_eq!(text(&cache, path, "new").await, "new", "{path} is not cached");
         }
         answer(&cache, request(PATH), async || (StatusCode::NOT_FOUND, Html("old"))).await;
         answer(&cache, request(PATH), async || "no page").await;

@@ -1,4 +1,4 @@
-//! A page as it is kept, and how it answers a request.
+//! A page as it is cached, and how it answers a request.
 
 use std::io::Write as _;
 use std::sync::OnceLock;
@@ -19,14 +19,14 @@ const LONGEST_PAGE: usize = 1 << 20;
 
 /// A rendered page. Every visitor gets the same bytes.
 #[derive(Debug)]
-pub(super) struct KeptPage {
+pub(super) struct CachedPage {
     html: Bytes,
     etag: HeaderValue,
     /// The page as gzip, created for the first request that accepts it.
     gzip: OnceLock<Bytes>,
 }
 
-impl KeptPage {
+impl CachedPage {
     /// The page in a response, or the response itself if it has no page to keep.
     pub(super) async fn from_response(response: Response) -> Result<Self, Response> {
         if response.status() != StatusCode::OK || response.headers().get(CONTENT_TYPE) != Some(&HTML) {
@@ -111,7 +111,7 @@ mod tests {
     #[tokio::test]
     async fn every_visitor_gets_the_same_page() {
         let html = "<p>é</p>".repeat(100);
-        let page = KeptPage::new(html.as_bytes());
+        let page = CachedPage::new(html.as_bytes());
         for encoding in ["identity", "gzip", "gzip"] {
             let headers = request(ACCEPT_ENCODING, &HeaderValue::from_static(encoding));
             let response = page.respond(&headers);
@@ -131,26 +131,26 @@ mod tests {
 
     #[tokio::test]
     async fn a_browser_that_has_the_page_gets_only_a_status() {
-        let page = KeptPage::new(b"a page");
+        let page = CachedPage::new(b"a page");
         let etag = page.respond(&HeaderMap::new()).headers()[ETAG].clone();
         let again = page.respond(&request(IF_NONE_MATCH, &etag));
         assert_eq!(again.status(), StatusCode::NOT_MODIFIED);
         assert_eq!(again.headers()[ETAG], etag);
         assert!(body(again).await.is_empty());
-        let changed = KeptPage::new(b"another page").respond(&request(IF_NONE_MATCH, &etag));
+        let changed = CachedPage::new(b"another page").respond(&request(IF_NONE_MATCH, &etag));
         assert_eq!(changed.status(), StatusCode::OK);
     }
 
     #[test]
     fn the_etag_depends_only_on_the_bytes() {
-        assert_eq!(KeptPage::new(b"1").etag, KeptPage::new(b"1").etag);
-        assert_ne!(KeptPage::new(b"1").etag, KeptPage::new(b"2").etag);
+        assert_eq!(CachedPage::new(b"1").etag, CachedPage::new(b"1").etag);
+        assert_ne!(CachedPage::new(b"1").etag, CachedPage::new(b"2").etag);
     }
 
     proptest! {
         #[test]
         fn a_compressed_page_unpacks_to_the_same_page(html in ".{0,3000}") {
-            prop_assert_eq!(unpacked(&KeptPage::new(html.as_bytes()).gzip()), html);
+            prop_assert_eq!(unpacked(&CachedPage::new(html.as_bytes()).gzip()), html);
         }
     }
 }

@@ -24,8 +24,8 @@ pub struct DatabaseConfig {
     pub ssl_mode: PgSslMode,
     /// `PGSSLROOTCERT`: a PEM file with certificates to trust in addition to the platform's.
     pub root_certificates: Option<PathBuf>,
-    /// `AZURE_POSTGRESQL_CLIENTID`: the client id of the managed identity for the database, if it is not that of
-    /// `AZURE_CLIENT_ID`.
+    /// `AZURE_CLIENT_ID`, or Service Connector's `AZURE_POSTGRESQL_CLIENTID`: the client id of the managed identity. If
+    /// both are set, they must be equal.
     pub client_id: Option<String>,
 }
 

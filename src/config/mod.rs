@@ -1,4 +1,4 @@
-//! Every environment variable that the site reads, in one place.
+//! The site's own settings, in one place. Each is an environment variable; the Azure libraries read others.
 
 mod database;
 mod reader;
@@ -107,7 +107,7 @@ impl Config {
             ),
             page_cache_bytes: reader.parse(
                 "PAGE_CACHE_BYTES",
-                "a number of bytes from 0 (no pages are kept) to 1073741824 (1 GiB)",
+                "a number of bytes from 0 (no pages are cached) to 1073741824 (1 GiB)",
                 8 << 20,
                 |bytes| (0..=1 << 30).contains(bytes),
             ),

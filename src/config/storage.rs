@@ -15,8 +15,8 @@ pub struct StorageConfig {
     pub container: String,
     /// `PHOTOS_BASE_URL`: where browsers load the photos from, if not through the site. Without a trailing slash.
     pub photos_base_url: Option<Url>,
-    /// `AZURE_STORAGEBLOB_CLIENTID`: the client id of the managed identity for the storage account, if it is not that
-    /// of `AZURE_CLIENT_ID`.
+    /// `AZURE_CLIENT_ID`, or Service Connector's `AZURE_STORAGEBLOB_CLIENTID`: the client id of the managed identity. If
+    /// both are set, they must be equal.
     pub client_id: Option<String>,
 }
 

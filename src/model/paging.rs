@@ -50,7 +50,7 @@ impl Sort {
         }
     }
 
-    /// The order with that name. An unknown name gives the default, because a mistyped address should still show
+    /// The order with that name. An unknown name gives the default, because a mistyped URL should still show
     /// restaurants.
     #[must_use]
     pub fn parse(text: &str) -> Self {
@@ -104,7 +104,7 @@ impl SortKey {
 /// A position in the list of restaurants.
 ///
 /// Paging by name and by newest shows each restaurant once, even if others are added meanwhile. By rating and by number
-/// of reviews, a restaurant whose numbers change meanwhile may be shown twice or not at all.
+/// of reviews, a restaurant whose ratings change meanwhile may be shown twice or not at all.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListCursor {
     /// The restaurant at that position.
@@ -191,7 +191,7 @@ pub struct ListPage {
 pub struct ReviewCursor {
     /// The review's date, in milliseconds since 1970.
     pub date_ms: i64,
-    /// The review's number.
+    /// The review's id.
     pub id: i64,
 }
 

@@ -40,7 +40,7 @@ impl FromStr for RestaurantId {
 /// A restaurant as its page shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Restaurant {
-    /// Its number.
+    /// Its id.
     pub id: RestaurantId,
     /// Its name, never empty.
     pub name: String,
@@ -57,7 +57,7 @@ pub struct Restaurant {
 /// A restaurant as a row of the list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RestaurantSummary {
-    /// Its number.
+    /// Its id.
     pub id: RestaurantId,
     /// Its name.
     pub name: String,

@@ -57,7 +57,7 @@ impl RatingSummary {
 /// A review as its restaurant's page shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Review {
-    /// Its number.
+    /// Its id.
     pub id: i64,
     /// The author.
     pub user_name: String,

@@ -8,7 +8,7 @@ use uuid::Uuid;
 /// A double click, a retry and a reload send the same contents with the same rendering and are recognised. Going
 /// back, changing a word and sending again is a new submission.
 ///
-/// A kept page shows one rendering to many visitors. Two visitors who send exactly the same contents with it are
+/// A cached page shows one rendering to many visitors. Two visitors who send exactly the same contents with it are
 /// treated as one, until the page next changes: it is then rendered again, with another form id.
 ///
 /// A client that sends no form id, such as a script, sends a new submission with each request.

@@ -1,4 +1,4 @@
-//! The rules for texts in forms.
+//! The rules for text in forms.
 
 use std::collections::BTreeMap;
 
@@ -53,7 +53,7 @@ pub(super) fn check(
     if text.contains(char::REPLACEMENT_CHARACTER) {
         errors.add(
             field,
-            format!("{label} was not sent as UTF-8 text. Type the marked characters again."),
+            format!("{label} was not sent as UTF-8 text. Replace each � with the character that you meant."),
         );
     }
     let allowed = |c: char| !c.is_control() || (multiline && matches!(c, '\n' | '\t'));

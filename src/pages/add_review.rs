@@ -61,7 +61,7 @@ pub async fn post(
     ];
     let submission = SubmissionId::of(&form.form_id, &contents);
     // A separate task, which finishes even if the visitor closes the page now.
-    let saving = app.changes.spawn(save(app.clone(), id, new, photo, submission));
+    let saving = app.saves.spawn(save(app.clone(), id, new, photo, submission));
     match saving.await.map_err(|error| AppError::Internal(error.into()))? {
         Ok(AddedReview::NoRestaurant) => Err(AppError::NotFound),
         Ok(AddedReview::Added | AddedReview::Repeated) if by_script => {

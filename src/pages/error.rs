@@ -36,7 +36,7 @@ pub async fn error_pages(
     next: Next,
 ) -> Response {
     let is_get = request.method() == Method::GET;
-    let mut response = with_page(&app, &request_id, next.run(request).await);
+    let mut response = with_page(&app, &request_id, is_get, next.run(request).await);
     let status = response.status();
     if matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
         response.headers_mut().insert(RETRY_AFTER, RETRY_SECONDS);
@@ -48,7 +48,7 @@ pub async fn error_pages(
     response
 }
 
-fn with_page(app: &App, request_id: &RequestId, response: Response) -> Response {
+fn with_page(app: &App, request_id: &RequestId, is_get: bool, response: Response) -> Response {
     let status = response.status();
     let is_error = status.is_client_error() || status.is_server_error();
     let has_page = response
@@ -59,7 +59,7 @@ fn with_page(app: &App, request_id: &RequestId, response: Response) -> Response 
         return response;
     }
 
-    let (title, advice) = wording(status);
+    let (title, advice) = wording(status, is_get);
     let own_advice = response.extensions().get::<Advice>();
     let page = ErrorTemplate {
         chrome: Chrome::of_error(&app.config, request_id, status),
@@ -75,7 +75,7 @@ fn with_page(app: &App, request_id: &RequestId, response: Response) -> Response 
 }
 
 /// The heading of the page, and what to do.
-fn wording(status: StatusCode) -> (&'static str, &'static str) {
+fn wording(status: StatusCode, is_get: bool) -> (&'static str, &'static str) {
     match status {
         StatusCode::BAD_REQUEST => (
             "Bad request",
@@ -109,9 +109,14 @@ fn wording(status: StatusCode) -> (&'static str, &'static str) {
             "Too many requests",
             "The site is busy. Wait a moment, then go back and try again.",
         ),
+        StatusCode::SERVICE_UNAVAILABLE if is_get => (
+            "Back in a moment",
+            "Part of this site is unavailable at the moment. This page reloads by itself.",
+        ),
         StatusCode::SERVICE_UNAVAILABLE => (
             "Back in a moment",
-            "Part of this site is unavailable at the moment. Nothing is lost; this page reloads by itself.",
+            "Part of this site is unavailable at the moment, so the form may not have been saved. Go back and send it \
+             again.",
         ),
         status if status.is_server_error() => (
             "Something went wrong",

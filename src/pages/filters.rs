@@ -1,4 +1,4 @@
-//! Formats for the templates. Askama finds them by the name of this module.
+//! Filters for the templates. Askama finds them by the name of this module.
 
 #![expect(
     clippy::inline_always,

@@ -38,7 +38,7 @@ struct Part {
     warning: Option<&'static str>,
 }
 
-/// `/readyz`: whether the store is reachable and migrated, and whether photos can be stored. If not, the status is 503
+/// `/readyz`: whether the store is reachable and migrated, and whether the photo store is reachable. If not, the status is 503
 /// and the JSON says which part is not ready.
 pub async fn readyz(State(app): State<App>) -> impl IntoResponse {
     let (store, photos) = tokio::join!(app.store.ready(), app.photos.ready());

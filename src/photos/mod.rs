@@ -42,7 +42,7 @@ pub trait PhotoStore: Send + Sync {
     /// The kind and location of the store, for the start-up log.
     fn describe(&self) -> String;
 
-    /// Succeeds when photos can be stored and read.
+    /// Succeeds if the store can be reached and its folder or container exists.
     async fn ready(&self) -> Result<(), PhotoStoreError>;
 
     /// Stores a photo and its thumbnail. Each appears only once it is complete.

@@ -75,7 +75,7 @@ pub trait Store: Send + Sync {
     /// The kind and location of the store, for the start-up log.
     fn describe(&self) -> String;
 
-    /// Succeeds if the store can be reached and its tables have this program's version.
+    /// Succeeds if the store can be reached and its tables have at least this program's version.
     async fn ready(&self) -> Result<(), StoreError>;
 
     /// Migrates the tables to this program's version, unless another instance has done so. Retried at start until it

@@ -86,7 +86,7 @@ impl Store for SqliteStore {
         Ok(())
     }
 
-    /// Does nothing: [`SqliteStore::open`] has already migrated the file, or failed.
+    /// Only checks the version: [`SqliteStore::open`] has already migrated the file, or failed.
     async fn prepare(&self) -> Result<(), StoreError> {
         self.ready().await
     }
@@ -115,27 +115,16 @@ impl Store for SqliteStore {
     ) -> Result<Option<(Restaurant, ReviewPage)>, StoreError> {
         // One snapshot for both queries, so that the numbers on a page agree with its reviews.
         let mut snapshot = self.readers.begin().await?;
-        let restaurant: Option<RestaurantRow> = sqlx::query_as(
-            "select id, name, street_address, description, rating_1, rating_2, rating_3, rating_4, rating_5
-             from restaurants where id = ?1",
-        )
-        .bind(id.0)
-        .fetch_optional(&mut *snapshot)
-        .await?;
+        let restaurant: Option<RestaurantRow> = sqlx::query_as(include_str!("sqlite/details/restaurant.sql"))
+            .bind(id.0)
+            .fetch_optional(&mut *snapshot)
+            .await?;
         let Some(restaurant) = restaurant else { return Ok(None) };
 
         let (direction, cursor) = from.unwrap_or((Direction::After, ReviewCursor::START));
         let sql = match direction {
-            Direction::After => {
-                "select id, user_name, rating, review_text, review_date, image_name from reviews
-                 where restaurant_id = ?1 and (review_date, id) < (?2, ?3)
-                 order by review_date desc, id desc limit 21"
-            }
-            Direction::Before => {
-                "select id, user_name, rating, review_text, review_date, image_name from reviews
-                 where restaurant_id = ?1 and (review_date, id) > (?2, ?3)
-                 order by review_date, id limit 21"
-            }
+            Direction::After => include_str!("sqlite/details/after.sql"),
+            Direction::Before => include_str!("sqlite/details/before.sql"),
         };
         let reviews = sqlx::query_as(sql)
             .bind(id.0)

@@ -16,7 +16,7 @@ use crate::error::AppError;
 /// The maximum number of bytes of text in a form. The longest valid form has about 10 kB when every character is
 /// percent-encoded.
 const TEXT_MAX: usize = 256 * 1024;
-/// How many forms with photos are in memory at the same time, each with at most `MAX_UPLOAD_BYTES`.
+/// How many multipart forms, which may have a photo of up to `MAX_UPLOAD_BYTES`, are in memory at the same time.
 const UPLOADS_AT_ONCE: usize = 16;
 /// How long a form waits for its turn.
 const TURN_LIMIT: Duration = Duration::from_secs(20);

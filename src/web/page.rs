@@ -62,7 +62,7 @@ pub struct Page<T>(pub T);
 
 impl<T: Template> IntoResponse for Page<T> {
     fn into_response(self) -> Response {
-        /// Room for the longest pages: a string that outgrows its capacity is copied.
+        /// Room for a typical page: a string that outgrows its capacity is copied.
         const ROOM: usize = 32 << 10;
         let mut html = String::with_capacity(ROOM);
         match self.0.render_into(&mut html) {

@@ -63,6 +63,10 @@ async fn a_site_killed_during_posts_has_saved_each_review_once_or_not() {
             .collect();
         // Killed at a different point each time, once enough reviews are confirmed.
         while confirmed.load(Ordering::SeqCst) < enough {
+            assert!(
+                writers.iter().any(|writer| !writer.is_finished()),
+                "every writer has failed"
+            );
             tokio::task::yield_now().await;
         }
         process.kill().await;

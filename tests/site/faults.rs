@@ -48,7 +48,7 @@ async fn unavailable_photos(site: Site) {
         .await;
     assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert!(response.headers().contains_key("retry-after"));
-    assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_mins(1), "{:?}", begun.elapsed());
     let page = response.text().await.unwrap();
     for part in [
         "its photo could not be stored just now",
@@ -179,11 +179,8 @@ async fn errors_in_production_reveal_nothing() {
         .unwrap();
     let page = site.get(&path).send().await.unwrap().text().await.unwrap();
     assert!(page.contains("Something went wrong"));
-    for detail in ["For the developer", "DATA_DIR", "sqlite", "table", "reviews"] {
-        assert!(
-            !page.to_lowercase().contains(&detail.to_lowercase()) || detail == "reviews",
-            "{detail}"
-        );
+    for detail in ["For the developer", "DATA_DIR", "sqlite", "table"] {
+        assert!(!page.to_lowercase().contains(&detail.to_lowercase()), "{detail}");
     }
 }
 
@@ -249,15 +246,30 @@ async fn photos_that_lost_their_review_are_removed(site: Site) {
 
 #[tokio::test]
 async fn an_interrupted_upload_leaves_nothing() {
-    use tokio::io::AsyncWriteExt;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let site = Site::start().await;
     let path = site.add_restaurant("A").await;
     let address = site.base.trim_start_matches("http://").to_owned();
     let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    // All fields, and the first half of a photo.
+    let photo = encoded(&red_blue(40, 30), ImageFormat::Png);
+    let field =
+        |name: &str, value: &str| format!("--b\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n");
+    let fields = [
+        field("user_name", "Ada"),
+        field("rating", "5"),
+        field("review_text", "Good"),
+    ]
+    .concat();
     let head = "POST /review/1 HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=b\r\n\
-                Content-Length: 100000\r\n\r\n--b\r\nContent-Disposition: form-data; name=\"user_name\"\r\n\r\nAda\r\n";
-    stream.write_all(head.as_bytes()).await.unwrap();
-    drop(stream);
+                Content-Length: 100000\r\n\r\n";
+    let file = "--b\r\nContent-Disposition: form-data; name=\"reviewImage\"; filename=\"a.png\"\r\n\r\n";
+    let sent = [(head.to_owned() + &fields + file).as_bytes(), &photo[..photo.len() / 2]].concat();
+    stream.write_all(&sent).await.unwrap();
+    // The site closes the connection once it has given up the request.
+    stream.shutdown().await.unwrap();
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer).await;
     assert!(site.page(&path).await.contains("No reviews of this restaurant yet."));
     assert!(site.photo_files().is_empty());
 }

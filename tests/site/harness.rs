@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use std::process::Output;
 
 use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
-use reqwest::header::LOCATION;
 use reqwest::multipart::{Form, Part};
 use reqwest::{Client, RequestBuilder, Response, StatusCode, redirect};
 use restaurant_review::app::App;
@@ -19,6 +18,7 @@ use tokio::net::TcpListener;
 use tokio::process::Command;
 use tokio::sync::oneshot;
 
+pub use crate::redirect::location;
 use crate::rig::{Container, shared};
 
 /// A site that stops with the test.
@@ -230,12 +230,6 @@ pub fn assert_passed(output: &Output) -> String {
     let text = String::from_utf8_lossy(&[&*output.stdout, &*output.stderr].concat()).into_owned();
     assert!(output.status.success() && text.contains("1 passed"), "{text}");
     text
-}
-
-/// The target of a 303 redirect.
-pub fn location(response: &Response) -> String {
-    assert_eq!(response.status(), StatusCode::SEE_OTHER);
-    response.headers()[LOCATION].to_str().unwrap().to_owned()
 }
 
 /// A review without a photo.

@@ -13,6 +13,7 @@ mod pages;
 mod photos;
 mod plain_sql;
 mod process;
+mod redirect;
 mod rig;
 mod start_sh;
 mod store;

@@ -390,8 +390,8 @@ async fn a_change_is_completed_without_its_request() {
         let send = site.review(&path, review_with_photo("Ada", "5", photo.clone()));
         let _ = tokio::time::timeout(Duration::from_millis(patience), send).await;
     }
-    site.app.changes.close();
-    site.app.changes.wait().await;
+    site.app.saves.close();
+    site.app.saves.wait().await;
     // However far each request got, no photo lacks its review, and no review lacks its photo.
     let page = site.page(&path).await;
     let reviews = page.matches("class=\"review\"").count();

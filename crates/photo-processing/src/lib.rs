@@ -1,4 +1,4 @@
-//! Turns a sent file into a photo that can be shown: decoded within limits, upright, without metadata, at a size for
+//! Turns an uploaded file into a photo that can be shown: decoded within limits, upright, without metadata, at a size for
 //! the web, always JPEG.
 //!
 //! Only the pixels of the sent file are kept. Hidden data (a GPS position, a script after the picture) cannot reach a
@@ -39,7 +39,7 @@ const BAND: u32 = 64;
 /// How long an upload waits for its turn before the visitor is asked to try again.
 const TURN_LIMIT: Duration = Duration::from_secs(20);
 
-/// What is wrong with a sent photo.
+/// What is wrong with an uploaded photo.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PhotoError {
     /// It is not a PNG, JPEG or WebP.
@@ -52,7 +52,7 @@ pub enum PhotoError {
     #[error("This image has too many pixels. Choose one with at most 64 megapixels.")]
     TooManyPixels,
     /// Too many photos are being processed.
-    #[error("Too many photos are being processed just now. Wait a moment, then send again.")]
+    #[error("Too many photos are being processed just now. Wait a moment, then try again.")]
     Busy,
 }
 
@@ -192,7 +192,7 @@ pub fn resize_to_fit(picture: RgbImage, side: u32) -> RgbImage {
     let (width, height) = (scaled(picture.width()), scaled(picture.height()));
     let source = TypedImageRef::<U8x3>::from_buffer(picture.width(), picture.height(), &picture)
         .expect("the buffer is the picture's");
-    // Where this row begins in the sent picture. The row after the last begins exactly at its bottom.
+    // Where this row begins in the uploaded picture. The row after the last begins exactly at its bottom.
     let edge = |row: u32| f64::from(row) * f64::from(picture.height()) / f64::from(height);
     let mut scaled = RgbImage::new(width, height);
     let mut resizer = Resizer::new();

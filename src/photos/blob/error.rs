@@ -1,5 +1,5 @@
-//! Explains errors of Blob Storage to the person who sets up the site: each text names the missing role or command. No
-//! text contains a token: texts from elsewhere are quoted without their long words.
+//! Explains errors of Blob Storage to the person who sets up the site: each message names the missing role or command.
+//! No message contains a token: text from elsewhere is quoted without its long words.
 
 use std::error::Error;
 use std::fmt;

@@ -7,7 +7,7 @@ use sqlx::ConnectOptions;
 use sqlx::error::DatabaseError;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgListener, PgPoolOptions};
 
-use crate::azure::KeptToken;
+use crate::azure::RefreshedToken;
 use crate::config::{DatabaseConfig, Secret};
 use crate::store::StoreError;
 use crate::tls;
@@ -24,7 +24,7 @@ pub enum SignIn {
     /// The password from the settings.
     Password,
     /// An Entra token in place of the password.
-    Token(Arc<KeptToken>),
+    Token(Arc<RefreshedToken>),
 }
 
 /// Opens connections to the database that the settings name.
@@ -66,13 +66,13 @@ impl Connector {
         options: &PgConnectOptions,
         open: impl Fn(PgConnectOptions) -> F,
     ) -> Result<T, StoreError> {
-        let SignIn::Token(kept) = &self.sign_in else {
+        let SignIn::Token(token_source) = &self.sign_in else {
             return Ok(open(options.clone()).await?);
         };
-        let token = kept.get().await?;
+        let token = token_source.get().await?;
         match open(options.clone().password(token.expose())).await {
             Err(error) if is_refusal(&error) => {
-                let token = kept.refuse(&token).await?;
+                let token = token_source.replace(&token).await?;
                 Ok(open(options.clone().password(token.expose())).await?)
             }
             result => Ok(result?),
@@ -81,7 +81,7 @@ impl Connector {
 
     /// Whether connections need tokens and the last refresh failed.
     pub(super) fn lacks_new_tokens(&self) -> bool {
-        matches!(&self.sign_in, SignIn::Token(kept) if kept.problem().is_some())
+        matches!(&self.sign_in, SignIn::Token(token_source) if token_source.problem().is_some())
     }
 }
 
@@ -126,7 +126,7 @@ fn options(config: &DatabaseConfig) -> PgConnectOptions {
         .password(config.password.as_ref().map_or("", Secret::expose))
         .ssl_mode(config.ssl_mode)
         .application_name("restaurant-review")
-        // The log line of the request reports slow and failed statements.
+        // The request's own log line has its duration, and an error its cause.
         .disable_statement_logging()
         .options([
             ("statement_timeout", "10s"),

@@ -26,8 +26,8 @@ struct Row {
     image_name: Option<String>,
 }
 
-/// Reads the restaurant, and a page of its reviews plus one more in the direction of reading. `None` if the restaurant
-/// does not exist.
+/// Reads the restaurant, and one review more than a page has, which tells whether another page follows. `None` if the
+/// restaurant does not exist.
 pub(super) async fn page(
     connection: &mut PgConnection,
     restaurant: RestaurantId,

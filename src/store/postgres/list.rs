@@ -4,9 +4,11 @@
 //! so that it does not plan again for other values. Planning takes longer than reading the page.
 //!
 //! It plans each search for its words (see `search_query` in the migration): for common words, it reads the index of
-//! the order until it has found a page; for rare words, it sorts all restaurants that have them. It knows how common a
-//! word is from its statistics, which need at least 100 different common words. In the order of names, it finds the
-//! page in the index alone, which includes the words, and then reads the rows.
+//! the order until it has found a page; for rare words, it sorts all restaurants that have them. It estimates how common
+//! the words with a given beginning are from its statistics, if those list at least 100 words. In the order of names, it
+//! finds the page in the index alone, which includes the words, and then reads the rows.
+//!
+//! The parameters are the columns of the cursor's restaurant, in the order of the query's sort, and then the search.
 
 use sqlx::PgConnection;
 
@@ -21,19 +23,19 @@ macro_rules! rows {
     };
 }
 
-/// Reads a page and one more row, in the direction of reading.
+/// Reads one row more than a page has, which tells whether another page follows.
 pub(super) async fn page(connection: &mut PgConnection, query: &ListQuery) -> sqlx::Result<Vec<ListRow>> {
     let (direction, cursor) = match &query.from {
         Some((direction, cursor)) => (*direction, cursor),
         None => (After, &ListCursor::start(query.sort)),
     };
     match query.search.words() {
-        None => all(connection, query.sort, direction, cursor).await,
-        Some(words) => found(connection, query.sort, direction, cursor, &words.join(" ")).await,
+        None => without_search(connection, query.sort, direction, cursor).await,
+        Some(words) => with_search(connection, query.sort, direction, cursor, &words.join(" ")).await,
     }
 }
 
-async fn all(
+async fn without_search(
     connection: &mut PgConnection,
     sort: Sort,
     direction: Direction,
@@ -58,7 +60,7 @@ async fn all(
     }
 }
 
-async fn found(
+async fn with_search(
     connection: &mut PgConnection,
     sort: Sort,
     direction: Direction,

@@ -111,7 +111,7 @@ impl Store for PostgresStore {
     }
 
     async fn ready(&self) -> Result<(), StoreError> {
-        is_migrated(&mut *self.pool.get_pinged().await?).await
+        check_version(&mut *self.pool.get_pinged().await?).await
     }
 
     fn warning(&self) -> Option<&'static str> {
@@ -129,7 +129,7 @@ impl Store for PostgresStore {
             .await
             .map_err(|error| self.name_connect_grant(error))?;
         // A role that may no longer create tables can still use those that exist.
-        if is_migrated(&mut connection).await.is_err() {
+        if check_version(&mut connection).await.is_err() {
             // sqlx takes a lock in the database: one instance migrates, and the others wait.
             // (`run` does the same for an `Acquire`, which does not compile in an async trait.)
             if let Err(error) = MIGRATIONS.run_direct(None, &mut connection, false).await {
@@ -288,8 +288,8 @@ fn untraced<F: Future>(query: F) -> WithDispatch<F> {
     query.with_subscriber(Dispatch::none())
 }
 
-/// Whether the tables are of this program's version.
-async fn is_migrated(connection: &mut PgConnection) -> Result<(), StoreError> {
+/// Fails if the tables are older than this program.
+async fn check_version(connection: &mut PgConnection) -> Result<(), StoreError> {
     let applied = sqlx::query_scalar!("select max(version) from _sqlx_migrations where success")
         .fetch_one(connection)
         .await?;

@@ -117,7 +117,8 @@ impl Pooled {
             }
     }
 
-    /// Returns the connection to the pool. The server must have answered every query.
+    /// Returns the connection to the pool without the ping of a drop, for what must be fast. The server must have answered
+    /// every query.
     pub(super) fn release(mut self) {
         if let Some(mut object) = self.0.take() {
             object.since = Instant::now();

@@ -122,7 +122,7 @@ async fn an_untrusted_certificate_is_reported_within_seconds() {
     let text = fault(&container.photos_over(options)).await;
     assert!(text.contains("the certificate of 127.0.0.1 is not trusted"), "{text}");
     assert!(text.contains("SSL_CERT_FILE"), "{text}");
-    assert!(begun.elapsed() < Duration::from_secs(20));
+    assert!(begun.elapsed() < Duration::from_mins(1));
 }
 
 #[tokio::test]
@@ -167,7 +167,7 @@ async fn a_call_to_a_silent_service_times_out_within_seconds() {
         text.contains("cannot be reached") || text.contains("no answer"),
         "{text}"
     );
-    assert!(begun.elapsed() < Duration::from_secs(20));
+    assert!(begun.elapsed() < Duration::from_mins(1));
 }
 
 #[tokio::test]
@@ -180,7 +180,7 @@ async fn a_missing_account_is_reported_within_seconds() {
         text.contains("the name contoso.blob.core.windows.invalid cannot be resolved"),
         "{text}"
     );
-    assert!(begun.elapsed() < Duration::from_secs(20));
+    assert!(begun.elapsed() < Duration::from_mins(1));
 }
 
 /// A client that counts the bytes it has read.

@@ -1,4 +1,4 @@
-//! Kept pages: every instance shows what the store has, whoever changes it.
+//! Cached pages: every instance shows what the store has, whoever changes it.
 
 use std::collections::HashMap;
 use std::process::Command;
@@ -18,20 +18,20 @@ use crate::azure::postgres::store;
 use crate::harness::{Site, location, review};
 use crate::rig::{Database, shared};
 
-/// Instances of the site on one database. All of them keep pages.
+/// Instances of the site on one database. All of them cache pages.
 async fn instances(count: usize) -> (Database, Vec<Arc<Site>>) {
     let database = Database::with_password(&shared().await).await;
     let mut sites = Vec::new();
     for _ in 0..count {
         let site = Site::start_on(Box::new(store(&database.config))).await;
-        keeps_pages(&site).await;
+        caches_pages(&site).await;
         sites.push(Arc::new(site));
     }
     (database, sites)
 }
 
-async fn keeps_pages(site: &Site) {
-    patiently("pages are kept", async || site.app.page_cache.is_on().then_some(())).await;
+async fn caches_pages(site: &Site) {
+    patiently("pages are cached", async || site.app.page_cache.is_on().then_some(())).await;
 }
 
 /// The number of reviews on the page of a restaurant.
@@ -43,7 +43,7 @@ fn count(page: &str) -> usize {
 }
 
 #[tokio::test]
-async fn a_page_is_kept_until_what_it_shows_changes() {
+async fn a_page_is_cached_until_what_it_shows_changes() {
     let (database, sites) = instances(1).await;
     let site = &sites[0];
     let mut sql = database.plain_sql().await;
@@ -75,7 +75,7 @@ async fn a_page_is_kept_until_what_it_shows_changes() {
         ("truncate reviews", "No reviews of this restaurant"),
         ("delete from restaurants where id = 1", "Page not found"),
     ] {
-        // Afterwards, both pages are kept.
+        // Afterwards, both pages are cached.
         for path in ["/1/", "/"] {
             seen.push(site.get(path).send().await.unwrap().text().await.unwrap());
         }
@@ -93,9 +93,9 @@ async fn a_page_is_kept_until_what_it_shows_changes() {
             .await;
         }
     }
-    // Pages are kept again after all reviews were truncated.
-    keeps_pages(site).await;
-    patiently("the page is kept", async || {
+    // Pages are cached again after all reviews were truncated.
+    caches_pages(site).await;
+    patiently("the page is cached", async || {
         let kept = site.get("/2/").send().await.unwrap().headers().get(ETAG)?.clone();
         let same = site.get("/2/").header(IF_NONE_MATCH, kept).send().await.unwrap();
         (same.status() == StatusCode::NOT_MODIFIED).then_some(())
@@ -113,12 +113,12 @@ fn form_id(page: &str) -> String {
 }
 
 #[tokio::test]
-async fn every_visitor_gets_the_same_kept_page_once_until_it_changes() {
+async fn every_visitor_gets_the_same_cached_page_once_until_it_changes() {
     let (_database, sites) = instances(1).await;
     let site = &sites[0];
     let path = site.add_restaurant("Ada's").await;
     // At first, the report of the new restaurant may evict a page.
-    let (first, etag, gzip) = patiently("a page is kept", async || {
+    let (first, etag, gzip) = patiently("a page is cached", async || {
         let first = site.get(&path).send().await.unwrap();
         assert_eq!(first.headers()[CACHE_CONTROL], "no-cache");
         let etag = first.headers().get(ETAG)?.clone();
@@ -137,6 +137,14 @@ async fn every_visitor_gets_the_same_kept_page_once_until_it_changes() {
     std::io::Read::read_to_string(&mut flate2::read::GzDecoder::new(&file[..]), &mut unpacked).unwrap();
     assert_eq!(unpacked, first);
 
+    // A cached page answers no other method.
+    for path in [path.as_str(), "/"] {
+        site.page(path).await;
+        assert_eq!(
+            site.post(path).send().await.unwrap().status(),
+            StatusCode::METHOD_NOT_ALLOWED
+        );
+    }
     // A visitor who has just changed something gets a rendering of their own.
     let fresh = site.get(&path).header(COOKIE, "fresh=1").header(IF_NONE_MATCH, &etag);
     let fresh = fresh.send().await.unwrap();
@@ -151,11 +159,11 @@ async fn every_visitor_gets_the_same_kept_page_once_until_it_changes() {
 }
 
 #[tokio::test]
-async fn a_page_that_was_kept_for_head_is_complete_for_get() {
+async fn a_page_that_was_cached_for_head_is_complete_for_get() {
     let (_database, sites) = instances(1).await;
     let site = &sites[0];
     let path = site.add_restaurant("Ada's").await;
-    patiently("the page is kept", async || {
+    patiently("the page is cached", async || {
         let head = site.client.head(format!("{}{path}", site.base)).send().await.unwrap();
         let etag = head.headers().get(ETAG)?.clone();
         assert!(head.bytes().await.unwrap().is_empty());
@@ -169,7 +177,7 @@ async fn a_page_that_was_kept_for_head_is_complete_for_get() {
     assert!(site.page(&path).await.contains("Ada&#39;s"));
 }
 
-/// Two visitors who get one kept page send the same form id. Their reviews are treated as one only if they typed
+/// Two visitors who get one cached page send the same form id. Their reviews are treated as one only if they typed
 /// exactly the same, and only until the page changes.
 #[tokio::test]
 async fn a_review_is_recognised_by_the_rendering_and_its_contents() {
@@ -310,7 +318,7 @@ async fn no_page_is_ever_stale_on_two_instances() {
         for writes in join_all(people).await {
             written += writes.unwrap();
         }
-        // A stale page would be kept until the next change.
+        // A stale page would be cached until the next change.
         for site in &sites {
             let mut total = 0;
             for id in 1..=RESTAURANTS {
@@ -369,7 +377,7 @@ async fn an_instance_that_receives_nothing_stops_using_its_pages() {
     let site = &sites[0];
     let path = site.add_restaurant("Ada's").await;
     let other = Site::start_on(Box::new(store(&database.config))).await;
-    keeps_pages(&other).await;
+    caches_pages(&other).await;
     other.review(&path, review("Chidi", "5", "")).await;
     patiently("the first instance shows it", async || {
         site.page(&path).await.contains("Chidi").then_some(())
@@ -395,7 +403,7 @@ async fn an_instance_that_receives_nothing_stops_using_its_pages() {
     assert!(site.page(&path).await.contains("Written elsewhere"));
 
     signal("-CONT", &backend);
-    keeps_pages(site).await;
+    caches_pages(site).await;
     assert!(site.page(&path).await.contains("Written elsewhere"));
 }
 
@@ -417,7 +425,7 @@ async fn a_lost_connection_turns_the_cache_off_until_it_is_back() {
             site.page(&path).await.contains(&shown).then_some(())
         })
         .await;
-        keeps_pages(site).await;
+        caches_pages(site).await;
         assert!(site.page(&path).await.contains(&shown));
     }
 }

@@ -183,7 +183,7 @@ async fn plans(database: &Database) -> Vec<Plan> {
     let log = log.replace("\n\t", "\t");
     let own = format!("@{} ", database.config.name);
     let entries = log.lines().filter(|entry| entry.contains(&own));
-    entries
+    let plans: Vec<_> = entries
         .filter_map(|entry| entry.split_once("Query Text: "))
         .map(|(_, text)| {
             let text = text.replace('\t', "\n");
@@ -201,5 +201,11 @@ async fn plans(database: &Database) -> Vec<Plan> {
                 text,
             }
         })
-        .collect()
+        .collect();
+    // PostgreSQL omits the counts only if they are 0.
+    assert!(
+        plans.iter().any(|plan| plan.buffers > 0),
+        "the plans have no counts of buffers"
+    );
+    plans
 }

@@ -8,7 +8,7 @@ use azure_core::credentials::{AccessToken, TokenCredential, TokenRequestOptions}
 use azure_core::time::{Duration, OffsetDateTime};
 use local_azure::certificates::Authority;
 use reqwest::StatusCode;
-use restaurant_review::azure::{KeptToken, POSTGRES_SCOPE};
+use restaurant_review::azure::{POSTGRES_SCOPE, RefreshedToken};
 use restaurant_review::config::{DatabaseConfig, Secret};
 use restaurant_review::error_chain::chain;
 use restaurant_review::model::{ListQuery, NewRestaurant};
@@ -564,7 +564,7 @@ fn token(tokens: &[&str]) -> SignIn {
         tokens.iter().map(|token| (*token).to_owned()).collect(),
         AtomicUsize::new(0),
     ));
-    SignIn::Token(KeptToken::start(
+    SignIn::Token(RefreshedToken::start(
         Box::new(move || Ok(Arc::clone(&tokens))),
         POSTGRES_SCOPE,
     ))

@@ -9,7 +9,7 @@ use reqwest::{Client, Response, StatusCode, redirect};
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::{Child, Command};
 
-use crate::harness::location;
+use crate::redirect::location;
 
 /// The settings, with one of them changed.
 pub fn with(mut environment: Vec<(&'static str, String)>, name: &str, value: &str) -> Vec<(&'static str, String)> {
