@@ -13,9 +13,8 @@ use crate::files::write_private;
 use crate::folder_lock::lock;
 use crate::identity_headers::IdentityHeaders;
 use crate::state::{Principal, PrincipalKind, State};
+use crate::state_folder::{self, STATE_FILE};
 use crate::tokens::{Claims, SigningKeys, TokenRejection, now};
-
-const STATE_FILE: &str = "state.json";
 
 /// The lifetime of a managed identity's token: 24 hours, as on Azure.
 const IDENTITY_TOKEN_LIFETIME: Duration = Duration::from_hours(24);
@@ -42,11 +41,11 @@ impl Azure {
     ///
     /// # Errors
     ///
-    /// [`Error::AlreadyRunning`] if another process has opened the folder.
+    /// [`Error::AlreadyRunning`] if another process has opened the folder. [`Error::Refused`] if the folder belongs to
+    /// another user.
     pub fn open(folder: &Path) -> Result<Self> {
         crate::tls::choose_provider();
-        fs::create_dir_all(folder).map_err(Error::file(folder))?;
-        let folder = folder.canonicalize().map_err(Error::file(folder))?;
+        let folder = state_folder::open(folder)?;
         let lock = lock(&folder)?;
         let file = folder.join(STATE_FILE);
         let state = match fs::read(&file) {

@@ -41,8 +41,9 @@ impl Authority {
         let (file, key_file) = (folder.join("ca.pem"), folder.join("ca.key"));
         let issuer = match fs::read_to_string(&file) {
             Ok(certificate) => {
-                let key = fs::read_to_string(&key_file).map_err(Error::file(&key_file))?;
-                KeyPair::from_pem(&key).and_then(|key| Issuer::from_ca_cert_pem(&certificate, key))
+                let key = fs::read_to_string(&key_file).map_err(|error| damaged(&key_file, &error))?;
+                let key = KeyPair::from_pem(&key).map_err(|error| damaged(&key_file, &error))?;
+                Issuer::from_ca_cert_pem(&certificate, key).map_err(|error| damaged(&file, &error))?
             }
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 let key = KeyPair::generate().map_err(unusable)?;
@@ -58,13 +59,13 @@ impl Authority {
                 // The certificate is written last, so that its key exists whenever it does.
                 write_private(&key_file, key.serialize_pem().as_bytes())?;
                 write_private(&file, own.pem().as_bytes())?;
-                Ok(Issuer::new(params, key))
+                Issuer::new(params, key)
             }
             Err(error) => return Err(Error::file(file)(error)),
         };
         Ok(Self {
             folder: folder.to_owned(),
-            issuer: issuer.map_err(unusable)?,
+            issuer,
         })
     }
 
@@ -133,6 +134,14 @@ impl Authority {
         let certificate = params.signed_by(&key, &self.issuer).map_err(unusable)?;
         Ok((certificate.pem(), key.serialize_pem()))
     }
+}
+
+fn damaged(file: &Path, error: &impl std::fmt::Display) -> Error {
+    Error::Refused(format!(
+        "{} is missing or damaged ({error}): restore it, or delete both ca.pem and ca.key to get a new authority, which \
+         every client then has to trust anew",
+        file.display()
+    ))
 }
 
 fn unusable(error: impl std::fmt::Display) -> Error {

@@ -65,6 +65,17 @@ pub enum Command {
     AdminPassword,
 }
 
+impl Command {
+    /// Whether its output is a secret that a program reads, such as a token.
+    #[must_use]
+    pub fn prints_secret(&self) -> bool {
+        matches!(
+            self,
+            Self::Token { .. } | Self::WorkloadToken { .. } | Self::AdminPassword
+        )
+    }
+}
+
 /// A command about role assignments.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, clap::Subcommand)]
 pub enum RoleCommand {

@@ -1,7 +1,9 @@
 //! The control socket in the state folder, through which the other commands reach `up`. Only the folder's owner can use
 //! it.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io;
+use std::os::fd::AsRawFd as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -13,6 +15,7 @@ use tokio::net::UnixListener;
 
 use crate::command::Command;
 use crate::error::{Error, Result};
+use crate::folder_lock::is_locked;
 
 const PART: &str = "the control socket";
 
@@ -22,16 +25,28 @@ pub trait CommandHandler: Clone + Send + Sync + 'static {
     fn handle(&self, command: Command) -> impl Future<Output = Result<String>> + Send;
 }
 
-fn socket(state: &Path) -> PathBuf {
-    state.join("control.sock")
+/// The socket's name in the state folder.
+const SOCKET: &str = "control.sock";
+
+/// Opens the state folder. Returns it with a path of the socket that is short however deep the folder is, because Linux
+/// limits the path of a socket to 107 bytes. The path is valid while the folder is open.
+fn socket(state: &Path) -> io::Result<(File, PathBuf)> {
+    let folder = File::open(state)?;
+    let path = Path::new("/proc/self/fd")
+        .join(folder.as_raw_fd().to_string())
+        .join(SOCKET);
+    Ok((folder, path))
 }
 
 /// Serves commands on the state folder's socket until the future is dropped.
 pub async fn serve<H: CommandHandler>(state: &Path, handler: H) -> Result<()> {
-    let socket = socket(state);
+    let file = Error::file(state.join(SOCKET));
     // A killed run leaves its socket behind. The folder's lock guarantees that no other process uses it.
-    let _ = fs::remove_file(&socket);
-    let listener = UnixListener::bind(&socket).map_err(Error::file(&socket))?;
+    let listener = socket(state).and_then(|(_folder, socket)| {
+        let _ = fs::remove_file(&socket);
+        UnixListener::bind(&socket)
+    });
+    let listener = listener.map_err(file)?;
     let routes = Router::new().route("/", post(answer::<H>)).with_state(handler);
     axum::serve(listener, routes)
         .await
@@ -48,8 +63,9 @@ async fn answer<H: CommandHandler>(State(handler): State<H>, Json(command): Json
 /// Sends a command to the Local Azure that runs with that state folder. Returns its message.
 pub async fn send(state: &Path, command: &Command) -> Result<String> {
     let failed = |error| Error::failed(PART, error);
+    let (_folder, socket) = socket(state).map_err(|_| not_running(state))?;
     let client = reqwest::Client::builder()
-        .unix_socket(socket(state))
+        .unix_socket(socket)
         .timeout(Duration::from_mins(10))
         .build()
         .map_err(failed)?;
@@ -64,6 +80,13 @@ pub async fn send(state: &Path, command: &Command) -> Result<String> {
     let is_done = answer.status().is_success();
     let text = answer.text().await.map_err(failed)?;
     if is_done { Ok(text) } else { Err(Error::Refused(text)) }
+}
+
+/// Waits until no process uses the state folder.
+pub async fn wait_until_ended(state: &Path) {
+    while is_locked(state) {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }
 
 fn not_running(state: &Path) -> Error {
@@ -91,19 +114,24 @@ mod tests {
 
     #[tokio::test]
     async fn commands_reach_the_running_process() {
-        let folder = tempfile::tempdir().unwrap();
-        let error = send(folder.path(), &Command::Status).await.unwrap_err();
+        let parent = tempfile::tempdir().unwrap();
+        // Longer than the path of a socket may be, with blanks and other letters.
+        let folder = parent.path().join("a folder of Zoë's ".repeat(9));
+        fs::create_dir(&folder).unwrap();
+        let folder = folder.as_path();
+        let error = send(folder, &Command::Status).await.unwrap_err();
         assert!(error.to_string().contains("local-azure up"), "{error}");
 
         // A socket without a listener.
-        drop(std::os::unix::net::UnixListener::bind(socket(folder.path())).unwrap());
-        let error = send(folder.path(), &Command::Status).await.unwrap_err();
+        let (_folder, path) = socket(folder).unwrap();
+        drop(std::os::unix::net::UnixListener::bind(path).unwrap());
+        let error = send(folder, &Command::Status).await.unwrap_err();
         assert!(error.to_string().contains("local-azure up"), "{error}");
 
-        let path = folder.path().to_owned();
+        let path = folder.to_owned();
         tokio::spawn(async move { serve(&path, Echo).await });
         let answer = loop {
-            match send(folder.path(), &Command::Status).await {
+            match send(folder, &Command::Status).await {
                 Ok(answer) => break answer,
                 Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
             }
@@ -113,7 +141,7 @@ mod tests {
             app: None,
             instances: 2,
         };
-        let error = send(folder.path(), &scale).await.unwrap_err();
+        let error = send(folder, &scale).await.unwrap_err();
         assert!(error.to_string().contains("instances: 2"), "{error}");
     }
 }

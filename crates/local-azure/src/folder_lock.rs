@@ -29,3 +29,9 @@ pub(crate) fn lock(folder: &Path) -> Result<File> {
         Err(TryLockError::Error(error)) => Err(Error::file(file)(error)),
     }
 }
+
+/// Whether a process holds the lock of the folder.
+pub(crate) fn is_locked(folder: &Path) -> bool {
+    let file = File::options().write(true).open(folder.join(LOCK_FILE));
+    file.is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
+}

@@ -1,6 +1,6 @@
 //! The command `local-azure`.
 
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -34,13 +34,7 @@ enum CommandLine {
         yes: bool,
     },
     /// Prints the log of the web app or of another part
-    Logs {
-        /// Keeps printing new lines until Ctrl-C
-        #[arg(short, long)]
-        follow: bool,
-        /// A web app, `postgres` or `azurite`. Defaults to the tutorial's web app
-        part: Option<String>,
-    },
+    Logs(logs::Options),
 }
 
 #[tokio::main]
@@ -60,11 +54,22 @@ async fn run(state: &Path, command: CommandLine) -> Result<()> {
     match command {
         CommandLine::Up(options) => up::up(state, options).await,
         CommandLine::Reset { yes } => reset::reset(state, yes),
-        CommandLine::Logs { follow, part } => logs::print(state, part.as_deref(), follow).await,
+        CommandLine::Logs(options) => logs::print(state, &options).await,
         CommandLine::Sent(command) => {
             let text = control::send(state, &command).await?;
+            let mut output = std::io::stdout();
+            // What another program reads must not have a newline at its end.
+            let end = if command.prints_secret() && !output.is_terminal() {
+                ""
+            } else {
+                "\n"
+            };
             // Fails if the reader, such as `head`, has exited.
-            let _ = writeln!(std::io::stdout(), "{text}");
+            let _ = write!(output, "{text}{end}");
+            if matches!(command, Command::Down) {
+                control::wait_until_ended(state).await;
+                let _ = writeln!(output, "Local Azure has stopped.");
+            }
             Ok(())
         }
     }

@@ -2,13 +2,15 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
+use std::io::{self, ErrorKind, PipeReader, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
-use std::thread;
-use std::time::Duration;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
+use crate::log_time;
 
 /// The environment variable that marks each program with its state folder, so that [`clean_up`] finds the programs that
 /// a killed process left behind.
@@ -31,12 +33,18 @@ pub struct Program {
     pub stop_signal: &'static str,
     /// How many seconds it has to exit before it is killed.
     pub stop_limit: u64,
+    /// Whether it starts the lines of its output with the time. If it does not, the times are added.
+    pub prints_times: bool,
 }
 
 /// A running program and everything that it started. It ends when this value is dropped, or when this process ends,
 /// even if this process is killed.
 pub struct Process {
     supervisor: Arc<Mutex<Child>>,
+    /// Copies the output to the log, with times.
+    copier: Option<JoinHandle<()>>,
+    /// When [`Process::ended`] first noticed the end.
+    noticed: Mutex<Option<Instant>>,
     /// The process id of the program, which is also the id of its process group.
     id: u32,
 }
@@ -47,8 +55,8 @@ pub struct Process {
 ///
 /// A separate shell does this because a process that is killed with SIGKILL cannot clean up after itself.
 const SUPERVISOR: &str = r#"
+exec 2>&1 3<&0
 signal=$1 limit=$2 ready=$3; shift 3
-exec 3<&0
 setsid "$@" </dev/null 3<&- & child=$!
 echo "$child" >"$ready.new"; mv "$ready.new" "$ready"
 (
@@ -74,7 +82,12 @@ impl Process {
             .map_err(Error::file(&program.log))?;
         let temporary = tempfile::tempdir().map_err(Error::file("a temporary folder"))?;
         let ready = temporary.path().join("id");
-        let errors = log.try_clone().map_err(Error::file(&program.log))?;
+        let (copier, output): (_, Stdio) = if program.prints_times {
+            (None, log.into())
+        } else {
+            let (reader, writer) = io::pipe().map_err(|error| Error::failed("a pipe", error))?;
+            (Some(thread::spawn(move || copy_lines(reader, log))), writer.into())
+        };
         let mut supervisor = Command::new("/bin/sh");
         supervisor
             .args(["-c", SUPERVISOR, "supervisor", program.stop_signal])
@@ -87,8 +100,8 @@ impl Process {
             .env(MARK, state)
             .current_dir(&program.folder)
             .stdin(Stdio::piped())
-            .stdout(log)
-            .stderr(errors);
+            .stdout(output)
+            .stderr(Stdio::null());
         std::os::unix::process::CommandExt::process_group(&mut supervisor, 0);
         let mut supervisor = supervisor
             .spawn()
@@ -107,6 +120,8 @@ impl Process {
         };
         Ok(Self {
             supervisor: Arc::new(Mutex::new(supervisor)),
+            copier,
+            noticed: Mutex::new(None),
             id,
         })
     }
@@ -117,15 +132,16 @@ impl Process {
         self.id
     }
 
-    /// Its exit status, or `None` while it runs. If a signal ended it, the exit code is 128 plus the signal's number.
+    /// Its exit status, or `None` while it runs. If a signal ended it, the exit code is 128 plus the signal's number. When
+    /// it has ended, its log is complete, unless a process that left its group still writes to it.
     #[must_use]
     pub fn ended(&self) -> Option<ExitStatus> {
-        self.supervisor
-            .lock()
-            .expect("no thread panics while holding the lock")
-            .try_wait()
-            .ok()
-            .flatten()
+        const LOG_LIMIT: Duration = Duration::from_secs(1);
+        let mut supervisor = self.supervisor.lock().expect("no thread panics while holding the lock");
+        let status = supervisor.try_wait().ok().flatten()?;
+        let mut noticed = self.noticed.lock().expect("no thread panics while holding the lock");
+        let noticed = noticed.get_or_insert_with(Instant::now);
+        (self.copier.as_ref().is_none_or(JoinHandle::is_finished) || noticed.elapsed() > LOG_LIMIT).then_some(status)
     }
 
     /// Waits until it has ended, on its own or because of [`Process::ask_to_stop`].
@@ -163,7 +179,51 @@ impl Drop for Process {
             .lock()
             .expect("no thread panics while holding the lock")
             .wait();
+        while self.ended().is_none() {
+            thread::sleep(Duration::from_millis(5));
+        }
     }
+}
+
+/// Copies the output of a program to its log, until every process that writes to it has ended. Each line gets its time.
+fn copy_lines(mut output: PipeReader, mut log: File) {
+    /// A longer line is divided.
+    const LONGEST: usize = 64 << 10;
+    let mut buffer = vec![0; LONGEST];
+    let mut line = Vec::new();
+    loop {
+        match output.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(count) => line.extend_from_slice(&buffer[..count]),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(_) => break,
+        }
+        let complete = line.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
+        let end = if complete == 0 && line.len() >= LONGEST {
+            line.len()
+        } else {
+            complete
+        };
+        let rest = line.split_off(end);
+        write_lines(&line, &mut log);
+        line = rest;
+    }
+    write_lines(&line, &mut log);
+}
+
+/// Appends these lines to the log. A full disk must not stop the program, so errors are ignored.
+fn write_lines(lines: &[u8], log: &mut File) {
+    let now = log_time::now();
+    let mut text = Vec::with_capacity(lines.len() + 64);
+    for line in lines.split_inclusive(|byte| *byte == b'\n') {
+        text.extend_from_slice(now.as_bytes());
+        text.push(b' ');
+        text.extend_from_slice(line);
+    }
+    if !text.is_empty() && !text.ends_with(b"\n") {
+        text.push(b'\n');
+    }
+    let _ = log.write_all(&text);
 }
 
 /// Sends a signal to a process.
@@ -242,6 +302,7 @@ mod tests {
             log: folder.join("log"),
             stop_signal: "TERM",
             stop_limit,
+            prints_times: false,
         };
         Process::start(&program, folder).unwrap()
     }
@@ -261,10 +322,16 @@ mod tests {
     #[test]
     fn its_exit_status_and_output_are_kept() {
         let folder = tempfile::tempdir().unwrap();
-        let process = shell(folder.path(), "echo out; echo err >&2; exit 3", 5);
+        let process = shell(folder.path(), "echo out; echo err >&2; printf 'no end'; exit 3", 5);
         until("it ends", || process.ended().is_some());
         assert_eq!(process.ended().unwrap().code(), Some(3));
-        assert_eq!(fs::read_to_string(folder.path().join("log")).unwrap(), "out\nerr\n");
+        let log = fs::read_to_string(folder.path().join("log")).unwrap();
+        let lines: Vec<_> = log.lines().map(log_time::split).collect();
+        assert!(lines.iter().all(|(time, _)| !time.is_empty()), "{log}");
+        assert_eq!(
+            lines.iter().map(|(_, text)| *text).collect::<Vec<_>>(),
+            ["out", "err", "no end"]
+        );
     }
 
     #[test]

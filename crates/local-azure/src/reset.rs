@@ -7,19 +7,21 @@ use std::path::Path;
 use crate::error::{Error, Result};
 use crate::folder_lock::{LOCK_FILE, lock};
 use crate::process;
+use crate::state_folder::{self, STATE_FILE};
 
-/// Deletes everything in the state folder: databases, photos, identities and keys. Asks for confirmation unless `yes`
-/// is true.
+/// Deletes the state folder with its databases, photos, identities and keys. Asks for confirmation unless `yes` is true.
 ///
 /// # Errors
 ///
-/// [`Error::AlreadyRunning`] if another process uses the folder.
+/// [`Error::AlreadyRunning`] if another process uses the folder. [`Error::Refused`] if Local Azure did not make the
+/// folder, or if it contains anything else; then nothing is deleted.
 pub fn reset(state: &Path, yes: bool) -> Result<()> {
-    if !state.join("state.json").exists() {
+    if !state.join(STATE_FILE).exists() {
         println!("There is nothing to delete in {}.", state.display());
         return Ok(());
     }
     let state = state.canonicalize().map_err(Error::file(state))?;
+    check_contents(&state)?;
     let lock = lock(&state)?;
     if !yes && !confirmed(&state)? {
         println!("Nothing was deleted.");
@@ -31,6 +33,25 @@ pub fn reset(state: &Path, yes: bool) -> Result<()> {
     Ok(())
 }
 
+/// Refuses a folder that is not Local Azure's alone.
+fn check_contents(state: &Path) -> Result<()> {
+    if !state_folder::is_own(state) {
+        return Err(Error::Refused(format!(
+            "{} is not a state folder of Local Azure, although it contains a file called {STATE_FILE}: nothing was deleted",
+            state.display()
+        )));
+    }
+    let foreign = state_folder::foreign_names(state)?;
+    if foreign.is_empty() {
+        return Ok(());
+    }
+    Err(Error::Refused(format!(
+        "{} also contains what Local Azure did not make: {}. Nothing was deleted: move that elsewhere, then reset again",
+        state.display(),
+        foreign.join(", ")
+    )))
+}
+
 /// Deletes the folder while holding its lock. The lock file is deleted last, so that no other process can lock a new
 /// file of that name in the meantime.
 fn delete(folder: &Path, lock: File) -> Result<()> {
@@ -39,14 +60,7 @@ fn delete(folder: &Path, lock: File) -> Result<()> {
         if entry.file_name() == LOCK_FILE {
             continue;
         }
-        let path = entry.path();
-        let is_folder = entry.file_type().map_err(Error::file(&path))?.is_dir();
-        let deleted = if is_folder {
-            fs::remove_dir_all(&path)
-        } else {
-            fs::remove_file(&path)
-        };
-        deleted.map_err(Error::file(path))?;
+        state_folder::remove(&entry.path())?;
     }
     fs::remove_dir_all(folder).map_err(Error::file(folder))?;
     drop(lock);
@@ -97,10 +111,36 @@ mod tests {
     fn an_unreadable_state_is_deleted() {
         let folder = tempfile::tempdir().unwrap();
         let state = folder.path().join("state");
+        drop(Azure::open(&state).unwrap());
         fs::create_dir_all(state.join("postgres/server")).unwrap();
-        fs::write(state.join("state.json"), "{").unwrap();
+        fs::write(state.join(STATE_FILE), "{").unwrap();
         reset(&state, true).unwrap();
         assert!(!state.exists());
+    }
+
+    #[test]
+    fn what_local_azure_did_not_make_is_left() {
+        let folder = tempfile::tempdir().unwrap();
+        let project = folder.path().join("project");
+        fs::create_dir_all(project.join("logs")).unwrap();
+        fs::write(project.join("logs/mine.log"), "mine").unwrap();
+        fs::write(project.join(STATE_FILE), r#"{"version": 4}"#).unwrap();
+        let error = reset(&project, true).unwrap_err().to_string();
+        assert!(error.contains("is not a state folder"), "{error}");
+
+        let state = folder.path().join("state");
+        drop(Azure::open(&state).unwrap());
+        fs::create_dir_all(state.join("photos/2026")).unwrap();
+        fs::write(state.join("Notes.md"), "mine").unwrap();
+        let error = reset(&state, true).unwrap_err().to_string();
+        assert!(error.contains("Notes.md, photos. Nothing was deleted"), "{error}");
+        for file in [
+            project.join("logs/mine.log"),
+            state.join("keys.json"),
+            state.join("photos/2026"),
+        ] {
+            assert!(file.exists(), "{}", file.display());
+        }
     }
 
     #[test]

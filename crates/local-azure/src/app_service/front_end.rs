@@ -19,6 +19,7 @@ use super::app::{App, Pick};
 use super::apps::Apps;
 use super::headers::{self, RequestInfo};
 use super::instance::ActiveRequest;
+use super::names::{Names, azure_name};
 use super::{affinity, tls, websocket};
 use crate::error::Result;
 use crate::host::without_port;
@@ -80,11 +81,18 @@ async fn handle(
         .path_and_query()
         .map_or("/", |target| target.as_str())
         .to_owned();
+    let inside = azure_name(&app.name);
+    let names = Names {
+        outside: &host,
+        inside: &inside,
+        https_port: platform.https_port,
+        http_port: platform.http_port,
+    };
+    names.translate_request(request.headers_mut());
     let info = RequestInfo {
         peer,
         https: front.https,
-        host: &host,
-        default_host: &platform.host(&app.name),
+        host: &inside,
         app: &app.name,
         target: &target,
     };
@@ -117,6 +125,7 @@ async fn handle(
             );
         }
     };
+    names.translate_answer(answer.headers_mut());
     let has_cookie = cookie.is_some_and(|cookie| cookie == affinity::value(&id));
     if has_affinity && !has_cookie && !affinity::is_disabled(answer.headers()) {
         affinity::set(answer.headers_mut(), &id, &host, front.https);

@@ -10,10 +10,8 @@ pub(super) struct RequestInfo<'a> {
     /// The address of the client.
     pub(super) peer: SocketAddr,
     pub(super) https: bool,
-    /// The host that the client requested.
+    /// The app's host name in Azure.
     pub(super) host: &'a str,
-    /// The app's own host name.
-    pub(super) default_host: &'a str,
     pub(super) app: &'a str,
     /// The path and query.
     pub(super) target: &'a str,
@@ -69,7 +67,7 @@ pub(super) fn set(headers: &mut HeaderMap, request: &RequestInfo<'_>) {
     set("x-original-url", request.target);
     set("x-waws-unencoded-url", request.target);
     set("disguised-host", request.host);
-    set("was-default-hostname", request.default_host);
+    set("was-default-hostname", request.host);
     set("x-site-deployment-id", request.app);
     set("max-forwards", "10");
     if request.https {
@@ -97,8 +95,7 @@ mod tests {
         let mut request = RequestInfo {
             peer: ([127, 0, 0, 1], 9999).into(),
             https: true,
-            host: "contoso.localhost:1",
-            default_host: "contoso.localhost:1",
+            host: "contoso.azurewebsites.net",
             app: "contoso",
             target: "/a?b",
         };

@@ -11,6 +11,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 
 use super::app::App;
 use super::instance::{Instance, InstanceState};
+use super::names::azure_name;
 use super::settings::Settings;
 use crate::proxy::Client;
 use crate::server::LOOPBACK;
@@ -41,7 +42,7 @@ pub(super) async fn watch(app: &App, instance: &Instance, settings: &Settings, p
     let every = app.platform.options.health_check_interval;
     let mut ticks = interval_at(Instant::now() + every, every);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let host = app.platform.host(&app.name);
+    let host = azure_name(&app.name);
     let (mut failures, mut unhealthy_since) = (0, None);
     loop {
         ticks.tick().await;

@@ -5,10 +5,8 @@ use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
-
 use super::instance::role_instance_id;
+use crate::log_time;
 use crate::tail::Tail;
 
 /// A line of a log.
@@ -18,6 +16,8 @@ pub struct LogLine {
     pub instance: u32,
     /// Whether the line is from the platform instead of the app.
     pub platform: bool,
+    /// The time, such as `2026-01-01T00:00:00.000Z`.
+    pub time: String,
     /// The text.
     pub text: String,
 }
@@ -25,7 +25,7 @@ pub struct LogLine {
 impl std::fmt::Display for LogLine {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let source = if self.platform { "platform" } else { "app" };
-        write!(f, "[{} {source}] {}", self.instance, self.text)
+        write!(f, "{} [{} {source}] {}", self.time, self.instance, self.text)
     }
 }
 
@@ -41,6 +41,8 @@ struct LogFile {
     instance: u32,
     platform: bool,
     tail: Tail,
+    /// The time of the last line.
+    time: String,
 }
 
 /// The suffix of the names of the platform's log files.
@@ -64,9 +66,7 @@ fn platform_file(folder: &Path, instance: u32) -> PathBuf {
 
 /// Logs a platform message about an instance.
 pub(super) fn log_platform(folder: &Path, instance: u32, message: &str) {
-    let now = OffsetDateTime::now_utc();
-    let now = now.replace_millisecond(now.millisecond()).unwrap_or(now);
-    let now = now.format(&Rfc3339).unwrap_or_default();
+    let now = log_time::now();
     let mut text = String::new();
     for line in message.lines() {
         let _ = writeln!(text, "{now} {line}");
@@ -89,11 +89,11 @@ pub(super) fn start_output(folder: &Path, instance: u32) -> io::Result<Tail> {
     Tail::from_end(output)
 }
 
-/// The last lines that were appended to the output. The last one may be unfinished.
+/// The last lines that were appended to the output, without their times.
 pub(super) fn last_lines(output: &mut Tail, count: usize) -> Vec<String> {
     let bytes = output.read().unwrap_or_default();
     let text = String::from_utf8_lossy(&bytes);
-    let lines: Vec<_> = text.lines().map(str::to_owned).collect();
+    let lines: Vec<_> = text.lines().map(|line| log_time::split(line).1.to_owned()).collect();
     lines[lines.len().saturating_sub(count)..].to_vec()
 }
 
@@ -106,24 +106,26 @@ impl Logs {
         }
     }
 
-    /// Returns the complete lines that were written since the last call. The lines of one file keep their order. For
-    /// each instance, the platform's lines come first.
+    /// Returns the complete lines that were written since the last call, in order of time. The lines of one file keep
+    /// their order.
     pub fn lines(&mut self) -> Vec<LogLine> {
         self.find_files();
         let mut lines = Vec::new();
-        for LogFile {
-            instance,
-            platform,
-            tail,
-        } in &mut self.files
-        {
-            let read = tail.read_lines().unwrap_or_default();
-            lines.extend(read.into_iter().map(|text| LogLine {
-                instance: *instance,
-                platform: *platform,
-                text,
-            }));
+        for file in &mut self.files {
+            for line in file.tail.read_lines().unwrap_or_default() {
+                let (time, text) = log_time::split(&line);
+                if !time.is_empty() {
+                    file.time = time;
+                }
+                lines.push(LogLine {
+                    instance: file.instance,
+                    platform: file.platform,
+                    time: file.time.clone(),
+                    text: text.to_owned(),
+                });
+            }
         }
+        lines.sort_by(|a, b| a.time.cmp(&b.time));
         lines
     }
 
@@ -138,6 +140,7 @@ impl Logs {
                     instance,
                     platform,
                     tail: Tail::from_start(path),
+                    time: String::new(),
                 });
             }
         }
@@ -160,30 +163,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn complete_lines_are_returned_once() {
+    fn complete_lines_are_returned_once_in_order_of_time() {
         let folder = tempfile::tempdir().unwrap();
         let mut logs = Logs::open(folder.path().to_owned());
         assert_eq!(logs.lines(), []);
         log_platform(folder.path(), 1, "Starting");
         let mut started = start_output(folder.path(), 1).unwrap();
         let output = output_file(folder.path(), 1);
-        fs::write(&output, "one\ntw").unwrap();
-        let lines: Vec<_> = logs.lines().iter().map(ToString::to_string).collect();
-        assert!(
-            lines[0].starts_with("[1 platform] 2") && lines[0].ends_with(" Starting"),
-            "{lines:?}"
-        );
-        assert_eq!(lines[1..], ["[1 app] one"]);
+        let append = |text: &str| {
+            let mut file = File::options().create(true).append(true).open(&output).unwrap();
+            file.write_all(text.as_bytes()).unwrap();
+        };
+        append("2000-01-01T00:00:00.000Z one\n2999-01-01T00:00:00.000Z tw");
+        let lines = logs.lines();
+        assert_eq!(lines[0].to_string(), "2000-01-01T00:00:00.000Z [1 app] one");
+        assert_eq!((lines[1].platform, lines[1].text.as_str()), (true, "Starting"));
         assert_eq!(last_lines(&mut started, 1), ["tw"]);
-        File::options()
-            .append(true)
-            .open(&output)
-            .unwrap()
-            .write_all(b"o\n")
-            .unwrap();
+        append("o\n");
         let line = LogLine {
             instance: 1,
             platform: false,
+            time: "2999-01-01T00:00:00.000Z".to_owned(),
             text: "two".to_owned(),
         };
         assert_eq!(logs.lines(), [line]);

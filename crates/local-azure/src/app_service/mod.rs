@@ -8,9 +8,9 @@
 //! - `log`: the output of the instances, and the platform's messages about them.
 //! - `platform` and `replacements`: the state that all apps share.
 //! - `app`: a web app and its instances, and which of them serves a request. `apps`: all web apps.
-//! - `supervisor` and `health`: running an instance.
+//! - `supervisor`, `health` and `listening`: running an instance, and finding out why it does not start.
 //! - `operations`: deploying, restarting, stopping and scaling an app.
-//! - `front_end`, with `tls`, `headers`, `affinity` and `websocket`: routing requests to instances.
+//! - `front_end`, with `tls`, `names`, `headers`, `affinity` and `websocket`: routing requests to instances.
 //!
 //! Differences from Azure:
 //!
@@ -27,7 +27,9 @@ mod front_end;
 mod headers;
 mod health;
 mod instance;
+mod listening;
 mod log;
+mod names;
 mod operations;
 mod package;
 mod platform;
@@ -69,7 +71,6 @@ pub struct AppService {
     apps: Arc<Apps>,
     runtime: Option<Runtime>,
     front_end: Vec<Server>,
-    http_port: u16,
 }
 
 impl AppService {
@@ -96,6 +97,7 @@ impl AppService {
             azure: azure.clone(),
             identity_endpoint,
             https_port: port(&https).map_err(failed)?,
+            http_port,
             options,
             runtime: runtime.handle().clone(),
             client: client(azure.authority().client()?),
@@ -105,7 +107,6 @@ impl AppService {
             front_end: front_end::serve(&apps, https, http)?,
             runtime: Some(runtime),
             apps,
-            http_port,
         })
     }
 
@@ -118,13 +119,13 @@ impl AppService {
     /// The front end's port for HTTP.
     #[must_use]
     pub fn http_port(&self) -> u16 {
-        self.http_port
+        self.apps.platform.http_port
     }
 
     /// The address of an app, such as `https://contoso.localhost:8443`.
     #[must_use]
     pub fn url(&self, app: &str) -> String {
-        format!("https://{}", self.apps.platform.host(app))
+        format!("https://{}", self.apps.platform.local_host(app))
     }
 
     /// Deploys a package and starts it. The instances of the old version serve requests until those of the new version
@@ -210,6 +211,52 @@ impl AppService {
     /// The app does not exist.
     pub fn status(&self, app: &str) -> Result<Vec<InstanceStatus>> {
         Ok(self.apps.get(app)?.status())
+    }
+
+    /// Describes what [`AppService::wait_ready`] waits for.
+    ///
+    /// # Errors
+    ///
+    /// The app does not exist.
+    pub fn awaited(&self, app: &str) -> Result<String> {
+        let app = self.apps.get(app)?;
+        let web_app = app.web_app().ok_or_else(|| app::no_such_app(&app.name))?;
+        let settings = settings::Settings::of(&web_app);
+        let limit = settings.start_limit.as_secs();
+        Ok(format!(
+            "waiting until {} answers {} ({}), for at most {limit} s at each start",
+            app.name,
+            settings.warmup_path,
+            settings.accepted_statuses()
+        ))
+    }
+
+    /// Stops all instances of all apps.
+    pub async fn stop_all(&self) {
+        let stopped = join_all(self.apps.all().into_iter().map(app::App::stop));
+        // Fails only if the runtime is shutting down, which stops them too.
+        let _ = self.run(stopped).await;
+    }
+
+    /// Describes the instances that have been asked to stop and still run.
+    #[must_use]
+    pub fn stopping(&self) -> Vec<String> {
+        let describe = |app: &Arc<app::App>| -> Vec<String> {
+            let limit = app.web_app().map_or(0, |app| settings::Settings::of(&app).stop_limit);
+            let stopping = app
+                .status()
+                .into_iter()
+                .filter(|one| one.state == InstanceState::Stopping);
+            let describe = |one: InstanceStatus| {
+                let elapsed = one.since.elapsed().unwrap_or_default().as_secs();
+                format!(
+                    "instance {} of {}, which was asked to stop {elapsed} s ago and is killed after {limit} s",
+                    one.number, app.name
+                )
+            };
+            stopping.map(describe).collect()
+        };
+        self.apps.all().iter().flat_map(describe).collect()
     }
 
     /// Runs the work on this value's own runtime.

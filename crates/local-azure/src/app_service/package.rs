@@ -93,6 +93,7 @@ impl Site {
             Package::Zip(file) => unpack(file, &unfinished),
             Package::Folder(folder) => copy(folder, &unfinished),
         };
+        let unpacked = unpacked.and_then(|()| make_private(&unfinished).map_err(Error::file(&unfinished)));
         if let Err(error) = unpacked {
             remove(&unfinished);
             return Err(error);
@@ -154,22 +155,27 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
 
 /// Makes a folder and its contents writable for the owner, or read-only for everyone.
 pub(super) fn set_writable(folder: &Path, writable: bool) -> io::Result<()> {
-    let metadata = fs::symlink_metadata(folder)?;
+    change_modes(folder, |mode| if writable { mode | 0o200 } else { mode & !0o222 })
+}
+
+/// Takes all permissions for other users from a folder and its contents.
+fn make_private(folder: &Path) -> io::Result<()> {
+    change_modes(folder, |mode| mode & !0o077)
+}
+
+fn change_modes(path: &Path, change: impl Fn(u32) -> u32 + Copy) -> io::Result<()> {
+    let metadata = fs::symlink_metadata(path)?;
     if metadata.is_symlink() {
         return Ok(());
     }
     let mode = metadata.permissions().mode();
-    let changed = if writable { mode | 0o200 } else { mode & !0o222 };
-    if writable && changed != mode {
-        fs::set_permissions(folder, Permissions::from_mode(changed))?;
+    if change(mode) != mode {
+        fs::set_permissions(path, Permissions::from_mode(change(mode)))?;
     }
     if metadata.is_dir() {
-        for entry in fs::read_dir(folder)? {
-            set_writable(&entry?.path(), writable)?;
+        for entry in fs::read_dir(path)? {
+            change_modes(&entry?.path(), change)?;
         }
-    }
-    if !writable && changed != mode {
-        fs::set_permissions(folder, Permissions::from_mode(changed))?;
     }
     Ok(())
 }
@@ -215,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn a_zip_is_unpacked_with_its_permissions() {
+    fn a_zip_is_unpacked_with_its_permissions_for_the_owner_alone() {
         let (folder, site) = site();
         let package = zip(
             &folder.path().join("app.zip"),
@@ -224,7 +230,8 @@ mod tests {
         assert_eq!(site.deployed(), None);
         let version = site.deploy(&package).unwrap();
         assert_eq!(site.deployed(), Some(version.clone()));
-        assert_eq!(mode(&version.join("start.sh")), 0o755);
+        assert_eq!(mode(&version.join("start.sh")), 0o700);
+        assert_eq!(mode(&version.join("a/b.txt")), 0o600);
         assert_eq!(
             fs::read_to_string(site.home().join("site/wwwroot/a/b.txt")).unwrap(),
             "a/b.txt"
@@ -258,10 +265,10 @@ mod tests {
         symlink("b/run", source.join("link")).unwrap();
         let package = Package::Folder(source);
         let [old, used, new] = [(); 3].map(|()| site.deploy(&package).unwrap());
-        assert_eq!(mode(&new.join("b/run")), 0o750);
+        assert_eq!(mode(&new.join("b/run")), 0o700);
         assert_eq!(fs::read_link(new.join("link")).unwrap(), Path::new("b/run"));
         set_writable(&old, false).unwrap();
-        assert_eq!(mode(&old.join("b/run")), 0o550);
+        assert_eq!(mode(&old.join("b/run")), 0o500);
         site.remove_unused(std::slice::from_ref(&used));
         assert!(!old.exists() && used.exists() && new.exists());
     }

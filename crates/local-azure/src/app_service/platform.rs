@@ -41,6 +41,7 @@ pub(super) struct Platform {
     pub(super) identity_endpoint: String,
     pub(super) options: Options,
     pub(super) https_port: u16,
+    pub(super) http_port: u16,
     /// Runs everything except the front end.
     pub(super) runtime: Handle,
     /// Sends the platform's own requests.
@@ -49,8 +50,8 @@ pub(super) struct Platform {
 }
 
 impl Platform {
-    /// The app's host name, with the port unless it is 443.
-    pub(super) fn host(&self, app: &str) -> String {
+    /// The app's own host name on this machine, with the port unless it is 443.
+    pub(super) fn local_host(&self, app: &str) -> String {
         match self.https_port {
             443 => format!("{app}.localhost"),
             port => format!("{app}.localhost:{port}"),

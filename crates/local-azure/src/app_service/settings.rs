@@ -51,6 +51,15 @@ impl Settings {
         }
     }
 
+    /// Describes the statuses that complete the start.
+    pub(super) fn accepted_statuses(&self) -> String {
+        if self.warmup_statuses.is_empty() {
+            return "with any status".to_owned();
+        }
+        let statuses: Vec<_> = self.warmup_statuses.iter().map(u16::to_string).collect();
+        format!("with status {}", statuses.join(" or "))
+    }
+
     /// Whether a warm-up request with this status completes the start.
     pub(super) fn is_warm(&self, status: StatusCode) -> bool {
         self.warmup_statuses.is_empty() || self.warmup_statuses.contains(&status.as_u16())

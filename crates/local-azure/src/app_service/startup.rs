@@ -30,7 +30,7 @@ pub(super) struct Start<'a> {
     /// The generation of the instance. The startup script's name contains it.
     pub(super) generation: u64,
     pub(super) port: u16,
-    /// The app's host name, with the port unless it is 443.
+    /// The app's host name in Azure.
     pub(super) host: &'a str,
     /// The values of `IDENTITY_ENDPOINT` and `IDENTITY_HEADER`.
     pub(super) identity: Option<(&'a str, &'a str)>,
@@ -49,6 +49,7 @@ impl Start<'_> {
             log: output_file(&self.site.log_folder(), self.number),
             stop_signal: "TERM",
             stop_limit: settings.stop_limit,
+            prints_times: false,
         })
     }
 
@@ -174,7 +175,7 @@ mod tests {
             number: 1,
             generation: 0,
             port: 8000,
-            host: "contoso.localhost:8443",
+            host: "contoso.azurewebsites.net",
             identity: None,
         };
         let environment = start.environment(&state);

@@ -1,16 +1,19 @@
 //! Supervises an instance: starts it, warms it up, checks its health, restarts it after a crash, and stops it.
 
+use std::net::SocketAddr;
 use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::http::StatusCode;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::app::App;
 use super::instance::{Instance, InstanceState, Stop};
+use super::names::azure_name;
 use super::settings::Settings;
 use super::startup::{Start, can_mount};
-use super::{health, log};
+use super::{health, listening, log};
 use crate::azure::Azure;
 use crate::error::{Error, Result};
 use crate::process::Process;
@@ -86,7 +89,7 @@ async fn run(app: &Arc<App>, instance: &Instance) -> Result<End> {
         number: instance.number,
         generation: instance.generation,
         port,
-        host: &app.platform.host(&app.name),
+        host: &azure_name(&app.name),
         identity: header.as_ref().map(|header| (endpoint, header.value.as_str())),
     };
     let program = azure.read(|state| start.program(state))?;
@@ -117,14 +120,10 @@ async fn run(app: &Arc<App>, instance: &Instance) -> Result<End> {
     Ok(match reason {
         EndReason::StopRequested(_) => End::Stopped,
         EndReason::Unhealthy => End::Unhealthy,
-        EndReason::WarmUpTimedOut => End::Failed(with_last_lines(
-            &format!(
-                "The app did not answer {} on port {port} within {} s",
-                settings.warmup_path,
-                settings.start_limit.as_secs()
-            ),
-            &mut output,
-        )),
+        EndReason::WarmUpTimedOut { last_status, listening } => {
+            let why = not_warm(&settings, port, last_status, &listening);
+            End::Failed(with_last_lines(&why, &mut output))
+        }
         EndReason::Exited(status) => {
             End::Failed(with_last_lines(&format!("The app {}", describe(status)), &mut output))
         }
@@ -135,20 +134,27 @@ async fn run(app: &Arc<App>, instance: &Instance) -> Result<End> {
 enum EndReason {
     StopRequested(Stop),
     Exited(ExitStatus),
-    WarmUpTimedOut,
+    WarmUpTimedOut {
+        /// The last answer to a warm-up request.
+        last_status: Option<StatusCode>,
+        /// Where the app listens.
+        listening: Vec<SocketAddr>,
+    },
     Unhealthy,
 }
 
 async fn wait_for_end(app: &Arc<App>, instance: &Instance, settings: &Settings, process: &Process) -> EndReason {
     let started = Instant::now();
     let port = instance.status().port.unwrap_or_default();
+    let mut last_status = None;
     tokio::select! {
         biased;
         how = instance.stop_requested() => return EndReason::StopRequested(how),
         status = process.wait() => return EndReason::Exited(status),
-        warm = timeout(settings.start_limit, warm_up(app, settings, port)) => {
+        warm = timeout(settings.start_limit, warm_up(app, settings, port, &mut last_status)) => {
             if warm.is_err() {
-                return EndReason::WarmUpTimedOut;
+                let listening = listening::sockets(process.id());
+                return EndReason::WarmUpTimedOut { last_status, listening };
             }
         }
     }
@@ -168,14 +174,41 @@ async fn wait_for_end(app: &Arc<App>, instance: &Instance, settings: &Settings, 
 }
 
 /// Sends warm-up requests until one has an accepted status.
-async fn warm_up(app: &App, settings: &Settings, port: u16) {
+async fn warm_up(app: &App, settings: &Settings, port: u16, last_status: &mut Option<StatusCode>) {
     let host = format!("{LOOPBACK}:{port}");
     loop {
-        match health::ping(&app.platform.client, port, &settings.warmup_path, &host, false).await {
-            Ok(status) if settings.is_warm(status) => return,
-            _ => sleep(WARM_UP_PAUSE).await,
+        if let Ok(status) = health::ping(&app.platform.client, port, &settings.warmup_path, &host, false).await {
+            if settings.is_warm(status) {
+                return;
+            }
+            *last_status = Some(status);
         }
+        sleep(WARM_UP_PAUSE).await;
     }
+}
+
+/// Why the warm-up did not succeed in time.
+fn not_warm(settings: &Settings, port: u16, last_status: Option<StatusCode>, listening: &[SocketAddr]) -> String {
+    let (path, limit) = (&settings.warmup_path, settings.start_limit.as_secs());
+    if let Some(status) = last_status {
+        let accepted = settings.accepted_statuses();
+        return format!(
+            "The app answered {path} with status {}, but not {accepted} (WEBSITE_WARMUP_STATUSES), within {limit} s",
+            status.as_u16()
+        );
+    }
+    let addresses: Vec<_> = listening.iter().map(ToString::to_string).collect();
+    let listens = match addresses.as_slice() {
+        [] => "it does not listen on any port".to_owned(),
+        all if listening.iter().any(|address| address.port() == port) => {
+            format!("although it listens on {}", all.join(", "))
+        }
+        all => format!(
+            "it listens on {} instead: read the port from the variable PORT",
+            all.join(", ")
+        ),
+    };
+    format!("The app did not answer {path} on port {port} within {limit} s; {listens}")
 }
 
 /// Chooses the port of an instance. Because all instances share one network, the setting `PORT` applies only to the

@@ -187,7 +187,9 @@ impl Client {
                 let text = format!("The client_assertion_type must be '{}'.", assertion::TYPE);
                 return Err(OAuthError::request("invalid_request", 90023, text));
             }
-            self.check_assertion(shared, &Assertion::read(assertion)?).await?;
+            // Some clients send the newline at the end of the token's file too.
+            self.check_assertion(shared, &Assertion::read(assertion.trim())?)
+                .await?;
             return Ok("2");
         }
         let Some(secret) = form.get("client_secret") else {

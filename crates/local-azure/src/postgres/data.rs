@@ -149,6 +149,7 @@ impl Folder {
             // Fast shutdown: closes connections and writes committed transactions.
             stop_signal: "INT",
             stop_limit: STOP_LIMIT,
+            prints_times: true,
         };
         Process::start(&program, azure.folder())
     }

@@ -90,6 +90,7 @@ impl Azurite {
                 log,
                 stop_signal: "TERM",
                 stop_limit: 5,
+                prints_times: false,
             },
             running: Mutex::default(),
             address: watch::Sender::new(None),
@@ -205,7 +206,11 @@ impl Shared {
             if let Some(status) = process.ended() {
                 return Err(Error::failed(
                     "Azurite",
-                    format!("it exited ({status}) with this output:\n{output}"),
+                    format!(
+                        "it exited ({status}) with this output:\n{output}\nIts data is in {}. If a file there is damaged, \
+                         restore it, or delete the folder, which loses the blobs",
+                        self.program.folder.join("data").display()
+                    ),
                 ));
             }
             if started.elapsed() > START_LIMIT {

@@ -12,6 +12,7 @@ use axum::http::header::{AUTHORIZATION, EXPECT, HOST};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use axum::response::Response;
 use http_body_util::BodyExt as _;
+use time::macros::format_description;
 use tokio::sync::watch;
 use url::Url;
 use uuid::Uuid;
@@ -112,6 +113,9 @@ impl Door {
             .unwrap_or_default();
         let address = BlobAddress::parse(host, request.uri().path()).ok_or(StorageError::WRONG_ADDRESS)?;
         let query = Query::parse(request.uri().query().unwrap_or_default()).ok_or(StorageError::WRONG_QUERY)?;
+        if headers.contains_key("x-ms-version") && !is_date(version(headers)) {
+            return Err(StorageError::WRONG_VERSION);
+        }
         let account = self.account(&address.account)?;
         // Each part of a batch has its own credential.
         if query.get("comp") == "batch" {
@@ -148,6 +152,9 @@ impl Door {
                 Caller::Signer { has_key: false }
             }
             Credential::None if !account.allow_blob_public_access => return Err(StorageError::NO_PUBLIC_ACCESS),
+            Credential::None if !operations::may_be_anonymous(method, &address, &query) => {
+                return Err(StorageError::anonymous(version(headers)));
+            }
             Credential::None => Caller::Anonymous,
         };
         if headers.contains_key("x-ms-blob-public-access") && !account.allow_blob_public_access {
@@ -252,6 +259,12 @@ impl Door {
 fn version(headers: &HeaderMap) -> &str {
     let version = headers.get("x-ms-version").and_then(|version| version.to_str().ok());
     version.unwrap_or_default()
+}
+
+/// Whether the text is a date such as `2025-11-05`, as every protocol version is.
+fn is_date(text: &str) -> bool {
+    let format = format_description!("[year]-[month]-[day]");
+    time::Date::parse(text, format).is_ok()
 }
 
 /// Signs a permitted request with the account's key.

@@ -76,6 +76,11 @@ impl StorageError {
         "InvalidQueryParameterValue",
         "Value for one of the query parameters specified in the request URI is invalid.",
     );
+    pub(super) const WRONG_VERSION: Self = Self::new(
+        StatusCode::BAD_REQUEST,
+        "InvalidHeaderValue",
+        "The value for one of the HTTP headers is not in the correct format: x-ms-version.",
+    );
     pub(super) const WRONG_COPY_SOURCE: Self = Self::new(
         StatusCode::BAD_REQUEST,
         "InvalidHeaderValue",

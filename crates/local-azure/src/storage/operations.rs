@@ -105,6 +105,26 @@ fn blob_operation(method: &Method, reads: bool, query: &Query) -> AnyOf {
     }
 }
 
+/// Whether an anonymous client may carry out the operation, if the container's public access permits it.
+/// <https://learn.microsoft.com/rest/api/storageservices/operations-on-the-blob-service>
+///
+/// A write is never anonymous. Of the operations that read, some are the owner's alone: the access policy of a container,
+/// the blocks of a blob that are not committed, tags, and everything about the account.
+pub(super) fn may_be_anonymous(method: &Method, address: &BlobAddress, query: &Query) -> bool {
+    if !matches!(*method, Method::GET | Method::HEAD) || query.get("restype") == "account" {
+        return false;
+    }
+    let operation = query.get("comp");
+    match (&address.container, &address.blob) {
+        (None, _) => false,
+        (Some(_), None) => matches!(operation, "" | "list" | "metadata"),
+        (Some(_), Some(_)) if operation == "blocklist" => {
+            matches!(&*query.get("blocklisttype").to_ascii_lowercase(), "" | "committed")
+        }
+        (Some(_), Some(_)) => matches!(operation, "" | "metadata" | "pagelist"),
+    }
+}
+
 /// Whether Azurite accepts only the account's key for the operation, although Azure also accepts tokens.
 pub(super) fn needs_key_at_azurite(address: &BlobAddress, query: &Query) -> bool {
     address.blob.is_none() && query.get("comp") == "acl"
@@ -158,6 +178,68 @@ mod tests {
             let method = method.parse().unwrap();
             let needed = needed(&method, &address, &query, &HeaderMap::new());
             assert_eq!(needed, [expected], "{request}");
+        }
+    }
+
+    #[test]
+    fn anonymous_clients_may_read_what_azures_table_says() {
+        let is_permitted = |request: &str| {
+            let (method, uri) = request.split_once(' ').unwrap();
+            let (path, query) = uri.split_once('?').unwrap_or((uri, ""));
+            let address = BlobAddress::parse("localhost", path).unwrap();
+            may_be_anonymous(&method.parse().unwrap(), &address, &Query::parse(query).unwrap())
+        };
+        for request in [
+            "GET /a/c?restype=container",
+            "HEAD /a/c?restype=container",
+            "GET /a/c?restype=container&comp=metadata",
+            "GET /a/c?restype=container&comp=list",
+            "GET /a/c/b",
+            "HEAD /a/c/b",
+            "GET /a/c/b?snapshot=x",
+            "GET /a/c/b?comp=metadata",
+            "GET /a/c/b?comp=blocklist",
+            "GET /a/c/b?comp=blocklist&blocklisttype=Committed",
+            "GET /a/c/b?comp=pagelist",
+        ] {
+            assert!(is_permitted(request), "{request}");
+        }
+        for request in [
+            "GET /a?comp=list",
+            "GET /a?restype=service&comp=properties",
+            "GET /a?restype=service&comp=stats",
+            "GET /a/?restype=account&comp=properties",
+            "GET /a/c?restype=account&comp=properties",
+            "POST /a?restype=service&comp=userdelegationkey",
+            "GET /a?comp=blobs&where=x",
+            "PUT /a/c?restype=container",
+            "DELETE /a/c?restype=container",
+            "PUT /a/c?restype=container&comp=metadata",
+            "GET /a/c?restype=container&comp=acl",
+            "HEAD /a/c?restype=container&comp=acl",
+            "PUT /a/c?restype=container&comp=acl",
+            "GET /a/c?restype=container&comp=blobs&where=x",
+            "PUT /a/c?restype=container&comp=lease",
+            "GET /a/c/b?comp=blocklist&blocklisttype=uncommitted",
+            "GET /a/c/b?comp=blocklist&blocklisttype=all",
+            "GET /a/c/b?comp=blocklist&blocklisttype=ALL",
+            "GET /a/c/b?comp=tags",
+            "POST /a/c/b?comp=query",
+            "PUT /a/c/b",
+            "PUT /a/c/b?comp=block&blockid=x",
+            "PUT /a/c/b?comp=blocklist",
+            "PUT /a/c/b?comp=page",
+            "PUT /a/c/b?comp=appendblock",
+            "PUT /a/c/b?comp=properties",
+            "PUT /a/c/b?comp=metadata",
+            "PUT /a/c/b?comp=tags",
+            "PUT /a/c/b?comp=tier",
+            "PUT /a/c/b?comp=lease",
+            "PUT /a/c/b?comp=snapshot",
+            "PUT /a/c/b?comp=undelete",
+            "DELETE /a/c/b",
+        ] {
+            assert!(!is_permitted(request), "{request}");
         }
     }
 

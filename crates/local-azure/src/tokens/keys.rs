@@ -52,11 +52,12 @@ impl SigningKeys {
     pub fn open(folder: &Path) -> Result<Self> {
         let file = folder.join("keys.json");
         let stored: Vec<StoredKey> = match fs::read(&file) {
-            Ok(bytes) => serde_json::from_slice(&bytes).map_err(unusable)?,
+            Ok(bytes) => serde_json::from_slice(&bytes).map_err(|error| damaged(&file, &error))?,
             Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
             Err(error) => return Err(Error::file(file)(error)),
         };
-        let mut keys = stored.into_iter().map(Key::open).collect::<Result<Vec<_>>>()?;
+        let opened = stored.into_iter().map(Key::open).collect::<Result<Vec<_>>>();
+        let mut keys = opened.map_err(|error| damaged(&file, &error))?;
         if keys.len() < 2 {
             keys = vec![Key::new()?, Key::new()?];
             save(&file, &keys)?;
@@ -153,6 +154,13 @@ impl Key {
 fn save(file: &Path, keys: &[Key]) -> Result<()> {
     let stored: Vec<_> = keys.iter().map(|key| &key.stored).collect();
     write_private(file, &serde_json::to_vec(&stored).expect("the keys are valid JSON"))
+}
+
+fn damaged(file: &Path, error: &impl std::fmt::Display) -> Error {
+    Error::Refused(format!(
+        "{} is damaged ({error}): restore it, or delete it to get new keys. Tokens that the old keys signed are then invalid",
+        file.display()
+    ))
 }
 
 fn unusable(error: impl std::fmt::Display) -> Error {

@@ -3,22 +3,28 @@
 use std::convert::Infallible;
 use std::fmt::Write as _;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{RwLock, mpsc};
 use uuid::Uuid;
 
+use super::options::Options;
 use super::parts::Parts;
+use super::progress::Progress;
 use super::screen;
+use super::site::Source;
 use crate::azure::Azure;
 use crate::command::{Command, RoleArguments, RoleCommand};
 use crate::control::CommandHandler;
 use crate::entra::add_secret;
 use crate::error::{Error, Result};
-use crate::faults::InjectedFault;
 use crate::state::{Application, FederatedCredential, Principal, RoleAssignment, RoleDefinition, State};
 use crate::tokens::{MANAGEMENT, POSTGRES, STORAGE};
 use crate::tutorial;
+
+/// How often `stop` reports the instances that are still running.
+const REPORT_INTERVAL: Duration = Duration::from_secs(3);
 
 /// How often PostgreSQL's process is checked.
 const CHECK_INTERVAL: Duration = Duration::from_secs(2);
@@ -32,31 +38,63 @@ pub struct Commands(Arc<Inner>);
 
 struct Inner {
     azure: Azure,
+    progress: Progress,
+    /// `None` until everything except the web app runs.
     parts: RwLock<Option<Parts>>,
+    /// Whether the web app has been ready.
+    ready: AtomicBool,
     down: mpsc::Sender<()>,
 }
 
 impl Commands {
     /// Creates it without any running parts. The receiver gets a message when the command `down` arrives.
-    pub fn new(azure: Azure) -> (Self, mpsc::Receiver<()>) {
+    pub fn new(azure: Azure, progress: Progress) -> (Self, mpsc::Receiver<()>) {
         let (down, receiver) = mpsc::channel(1);
-        let parts = RwLock::new(None);
-        (Self(Arc::new(Inner { azure, parts, down })), receiver)
+        let inner = Inner {
+            azure,
+            progress,
+            parts: RwLock::new(None),
+            ready: AtomicBool::new(false),
+            down,
+        };
+        (Self(Arc::new(inner)), receiver)
     }
 
-    /// Sets the running parts, and injects these faults.
-    pub async fn set_parts(&self, parts: Parts, faults: &[InjectedFault]) -> Result<()> {
-        let mut running = self.0.parts.write().await;
-        let parts = running.insert(parts);
-        for fault in faults {
-            parts.inject(&self.0.azure, fault).await?;
+    /// Starts all parts, deploys the web app, waits until it is ready, and injects the faults of the options.
+    pub async fn start(&self, options: &Options, source: &Source) -> Result<()> {
+        let Inner { azure, progress, .. } = &*self.0;
+        let parts = Parts::start(azure, options, progress).await?;
+        *self.0.parts.write().await = Some(parts);
+        let parts = self.0.parts.read().await;
+        let parts = parts.as_ref().expect("it was set above, and only `stop` takes it");
+        parts.deploy(azure, source, progress).await?;
+        for fault in &options.faults {
+            parts.inject(azure, fault).await?;
         }
+        self.0.ready.store(true, Ordering::Relaxed);
         Ok(())
     }
 
-    /// Stops all parts.
+    /// Stops all parts. Reports the instances that take long.
     pub async fn stop(&self) {
-        drop(self.0.parts.write().await.take());
+        let Some(parts) = self.0.parts.write().await.take() else {
+            return;
+        };
+        {
+            let stopped = parts.apps.stop_all();
+            tokio::pin!(stopped);
+            loop {
+                tokio::select! {
+                    () = &mut stopped => break,
+                    () = tokio::time::sleep(REPORT_INTERVAL) => {
+                        for instance in parts.apps.stopping() {
+                            self.0.progress.report(&format!("waiting for {instance}"));
+                        }
+                    }
+                }
+            }
+        }
+        drop(parts);
     }
 
     /// Restarts PostgreSQL when it exits on its own, as Azure does. The other parts restart themselves.
@@ -75,9 +113,22 @@ impl Commands {
     /// Describes the running parts and their addresses.
     pub async fn status(&self) -> String {
         match &*self.0.parts.read().await {
-            Some(parts) => screen::summary(&self.0.azure, parts),
-            None => "Local Azure is starting.".to_owned(),
+            Some(parts) => self.summary(parts),
+            None => self.starting(),
         }
+    }
+
+    fn summary(&self, parts: &Parts) -> String {
+        let summary = screen::summary(&self.0.azure, parts);
+        if self.0.ready.load(Ordering::Relaxed) {
+            format!("\nLocal Azure is running.\n{summary}")
+        } else {
+            format!("\n{}\n{summary}", self.starting())
+        }
+    }
+
+    fn starting(&self) -> String {
+        format!("Local Azure is starting: {}", self.0.progress.latest())
     }
 
     /// The web app with that name, which defaults to the tutorial's.
@@ -187,18 +238,20 @@ impl Commands {
 impl CommandHandler for Commands {
     async fn handle(&self, command: Command) -> Result<String> {
         let azure = &self.0.azure;
+        if matches!(command, Command::Down) {
+            let _ = self.0.down.send(()).await;
+            return Ok("Local Azure is stopping.".to_owned());
+        }
         let parts = self.0.parts.read().await;
         let Some(parts) = &*parts else {
-            return Err(Error::Refused(
-                "Local Azure is still starting: try again later".to_owned(),
-            ));
+            return match command {
+                Command::Status => Ok(self.starting()),
+                _ => Err(Error::Refused(format!("{}. Try again later", self.starting()))),
+            };
         };
         match command {
-            Command::Status => Ok(screen::summary(azure, parts)),
-            Command::Down => {
-                let _ = self.0.down.send(()).await;
-                Ok("Local Azure is stopping.".to_owned())
-            }
+            Command::Status => Ok(self.summary(parts)),
+            Command::Down => unreachable!("it is handled above"),
             Command::Restart { app } => {
                 let app = self.app(app)?;
                 parts.apps.restart(&app).await?;

@@ -12,6 +12,7 @@ use std::io::IsTerminal as _;
 use std::path::Path;
 use std::str::FromStr as _;
 
+use rustix::fs::Mode;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -20,7 +21,8 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 pub use self::options::Options;
 
 use self::commands::Commands;
-use self::parts::Parts;
+use self::progress::Progress;
+use self::site::Source;
 use crate::azure::Azure;
 use crate::error::{Error, Result};
 use crate::{control, process, tutorial};
@@ -31,30 +33,31 @@ pub async fn up(state: &Path, options: Options) -> Result<()> {
     // From here on, Ctrl-C stops everything in order.
     let mut interrupted = signal(SignalKind::interrupt()).map_err(|error| Error::failed("signals", error))?;
     let mut terminated = signal(SignalKind::terminate()).map_err(|error| Error::failed("signals", error))?;
+    // Everything that this process creates is for its user only.
+    rustix::process::umask(Mode::RWXG | Mode::RWXO);
+    let progress = Progress::default();
+    let source = Source::find(options.package.as_deref())?;
     let azure = Azure::open(state)?;
     let ended = process::clean_up(azure.folder());
     if ended > 0 {
-        progress::report(&format!("ended {ended} processes that an earlier run left behind"));
+        progress.report(&format!("ended {ended} processes that an earlier run left behind"));
     }
     tutorial::provision(&azure)?;
-    let (commands, mut down) = Commands::new(azure.clone());
+    let (commands, mut down) = Commands::new(azure.clone(), progress.clone());
     let running = async {
-        let parts = Parts::start(&azure, &options).await?;
-        let injected = commands.set_parts(parts, &options.faults).await;
+        commands.start(&options, &source).await?;
         println!("{}", commands.status().await);
-        injected?;
-        tokio::select! {
-            ended = control::serve(azure.folder(), commands.clone()) => ended,
-            never = commands.keep_postgres_running() => match never {},
-        }
+        match commands.keep_postgres_running().await {}
     };
     let ended = tokio::select! {
         ended = running => ended,
+        // Commands are answered from the first moment.
+        ended = control::serve(azure.folder(), commands.clone()) => ended,
         _ = interrupted.recv() => Ok(()),
         _ = terminated.recv() => Ok(()),
         _ = down.recv() => Ok(()),
     };
-    progress::report("stopping");
+    progress.report("stopping");
     commands.stop().await;
     ended
 }

@@ -1,7 +1,11 @@
 //! The running parts, and the order in which they start.
 
+use std::time::Duration;
+
+use super::database;
 use super::options::Options;
-use super::{database, progress, site};
+use super::progress::Progress;
+use super::site::Source;
 use crate::app_service::{self, AppService};
 use crate::azure::Azure;
 use crate::entra::Entra;
@@ -11,6 +15,9 @@ use crate::identity::IdentityEndpoints;
 use crate::postgres::Postgres;
 use crate::storage::{AzuriteFrom, BlobStorage};
 use crate::tutorial;
+
+/// How often new lines of the web app's log are printed while it starts.
+const LOG_INTERVAL: Duration = Duration::from_millis(300);
 
 /// Everything that runs. It stops when this value is dropped, starting with the web app.
 pub struct Parts {
@@ -22,9 +29,9 @@ pub struct Parts {
 }
 
 impl Parts {
-    /// Starts everything and deploys the site.
-    pub async fn start(azure: &Azure, options: &Options) -> Result<Self> {
-        progress::report("Entra and the managed identity endpoints");
+    /// Starts everything except the web app.
+    pub async fn start(azure: &Azure, options: &Options, progress: &Progress) -> Result<Self> {
+        progress.report("Entra and the managed identity endpoints");
         let entra = Entra::start(azure, options.entra_port)?;
         let identity = IdentityEndpoints::start(azure, options.identity_port)?;
         // Binds the ports early, so that a port that is in use is reported before the slow steps.
@@ -35,7 +42,7 @@ impl Parts {
         };
         let apps = AppService::start(azure, identity.app_service_url(), ports)?;
 
-        progress::report("PostgreSQL");
+        progress.report("PostgreSQL");
         azure.change(|state| {
             let server = state
                 .postgres_servers
@@ -47,15 +54,11 @@ impl Parts {
         let postgres = Postgres::start(azure, tutorial::SERVER).await?;
         database::provision(azure, &postgres).await?;
 
-        progress::report("Blob Storage (npm installs Azurite at the first start)");
+        progress.report("Blob Storage (npm installs Azurite at the first start)");
         let blobs = BlobStorage::start(azure, options.blob_port, AzuriteFrom::Npm).await?;
         let account_url = blobs.account_url(tutorial::ACCOUNT);
         tutorial::connect(azure, postgres.port(), &account_url, &azure.authority().file())?;
 
-        let package = site::package(azure, options.package.as_deref()).await?;
-        progress::report("App Service: deploying the site and waiting until it is ready");
-        apps.deploy(tutorial::APP, &package).await?;
-        apps.wait_ready(tutorial::APP).await?;
         Ok(Self {
             apps,
             blobs,
@@ -63,6 +66,28 @@ impl Parts {
             identity,
             entra,
         })
+    }
+
+    /// Deploys the web app and waits until it is ready. Meanwhile its log appears on the terminal.
+    pub async fn deploy(&self, azure: &Azure, source: &Source, progress: &Progress) -> Result<()> {
+        let package = source.package(azure, progress).await?;
+        let mut log = app_service::logs(azure.folder(), tutorial::APP);
+        log.lines(); // those of earlier runs
+        progress.report("App Service: deploying the web app");
+        self.apps.deploy(tutorial::APP, &package).await?;
+        progress.report(&format!("App Service: {}", self.apps.awaited(tutorial::APP)?));
+        let ready = self.apps.wait_ready(tutorial::APP);
+        tokio::pin!(ready);
+        loop {
+            tokio::select! {
+                ready = &mut ready => return ready,
+                () = tokio::time::sleep(LOG_INTERVAL) => {
+                    for line in log.lines() {
+                        println!("    {line}");
+                    }
+                }
+            }
+        }
     }
 
     /// Injects a fault.

@@ -33,7 +33,7 @@ pub fn summary(azure: &Azure, parts: &Parts) -> String {
         ("State folder", azure.folder().display().to_string()),
         ("Injected faults", azure.faults().now().to_string()),
     ];
-    let _ = writeln!(text, "\nLocal Azure is running.\n");
+    text.push('\n');
     for (name, value) in rows {
         let _ = writeln!(text, "  {name:<24} {value}");
     }

@@ -1,26 +1,54 @@
 //! The package that is deployed by default: the site of the current checkout.
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use tokio::process::Command;
 
-use super::progress;
+use super::progress::Progress;
 use crate::app_service::Package;
 use crate::azure::Azure;
 use crate::error::{Error, Result};
 
-/// The package at `path`, or the site, which is built in release mode first.
-pub async fn package(azure: &Azure, path: Option<&Path>) -> Result<Package> {
-    if let Some(path) = path {
-        return Ok(if path.is_dir() {
-            Package::Folder(path.to_owned())
+/// What is deployed.
+pub enum Source {
+    /// A package that exists.
+    Package(Package),
+    /// The site in this checkout, which is built first.
+    Checkout(PathBuf),
+}
+
+impl Source {
+    /// The package at `path`, or else the site of the current checkout.
+    ///
+    /// # Errors
+    ///
+    /// Neither exists.
+    pub fn find(path: Option<&Path>) -> Result<Self> {
+        let Some(path) = path else {
+            return checkout().map(Self::Checkout);
+        };
+        let path = path.canonicalize().map_err(Error::file(path))?;
+        Ok(Self::Package(if path.is_dir() {
+            Package::Folder(path)
         } else {
-            Package::Zip(path.to_owned())
-        });
+            Package::Zip(path)
+        }))
     }
-    let checkout = checkout()?;
-    progress::report("building the site in release mode (the first build takes minutes)");
+
+    /// The package. The site is built in release mode first.
+    pub async fn package(&self, azure: &Azure, progress: &Progress) -> Result<Package> {
+        match self {
+            Self::Package(package) => Ok(package.clone()),
+            Self::Checkout(checkout) => build(azure, checkout, progress).await,
+        }
+    }
+}
+
+/// Builds the site in this checkout.
+async fn build(azure: &Azure, checkout: &Path, progress: &Progress) -> Result<Package> {
+    progress.report("building the site in release mode (the first build takes minutes)");
     let status = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
         .args([
             "build",
@@ -30,7 +58,7 @@ pub async fn package(azure: &Azure, path: Option<&Path>) -> Result<Package> {
             "--package",
             "restaurant-review",
         ])
-        .current_dir(&checkout)
+        .current_dir(checkout)
         .kill_on_drop(true)
         .status()
         .await
@@ -48,6 +76,7 @@ pub async fn package(azure: &Azure, path: Option<&Path>) -> Result<Package> {
         let to = folder.join(name);
         let _ = fs::remove_file(&to);
         fs::copy(&from, &to).map_err(Error::file(&from))?;
+        fs::set_permissions(&to, Permissions::from_mode(0o700)).map_err(Error::file(&to))?;
     }
     Ok(Package::Folder(folder))
 }

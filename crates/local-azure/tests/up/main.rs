@@ -7,7 +7,9 @@
 mod running;
 
 use std::fs;
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
+use std::process::Stdio;
 
 use local_azure::testing::patiently;
 use reqwest::StatusCode;
@@ -37,6 +39,25 @@ async fn nothing_is_left(folder: &Path) {
     patiently("no process is left", async || marked(folder).is_empty().then_some(())).await;
 }
 
+/// No file or folder grants anything to other users.
+fn only_the_owner_can_read(folder: &Path) {
+    let metadata = fs::symlink_metadata(folder).unwrap();
+    if metadata.is_symlink() || metadata.file_type().is_socket() {
+        return;
+    }
+    assert_eq!(metadata.mode() & 0o077, 0, "{}", folder.display());
+    if metadata.is_dir() {
+        for entry in fs::read_dir(folder).unwrap() {
+            // PostgreSQL and Azurite may remove files meanwhile.
+            if let Ok(path) = entry.map(|entry| entry.path())
+                && path.symlink_metadata().is_ok()
+            {
+                only_the_owner_can_read(&path);
+            }
+        }
+    }
+}
+
 #[tokio::test]
 async fn the_site_runs_as_on_app_service() {
     let mut up = Up::start().await;
@@ -48,6 +69,7 @@ async fn the_site_runs_as_on_app_service() {
             "{name}={value}"
         );
     }
+    only_the_owner_can_read(&up.folder());
     let restaurant = up.add_restaurant("Contoso Café").await;
     let answer = up.review(&restaurant, with_photo(review("Lovely"))).await;
     assert_eq!(answer.status(), StatusCode::SEE_OTHER, "{}", up.log());
@@ -83,8 +105,10 @@ async fn the_site_runs_as_on_app_service() {
 
     // Both `down` and Ctrl-C end every process.
     let folder = up.folder();
+    only_the_owner_can_read(&folder);
+    // `down` returns when everything has ended, so `up` can follow at once.
     up.say(&["down"]).await;
-    up.ended().await;
+    assert!(up.has_ended());
     nothing_is_left(&folder).await;
     let up = up.start_again().await;
     assert!(up.page(&restaurant).await.contains("After kill -9"));
@@ -246,6 +270,86 @@ async fn the_whole_story_in_a_browser() {
         let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
         assert!(output.status.success() && text.contains("pass 1"), "{text}");
     }
+}
+
+/// An app that never answers, in a deep folder with blanks and other letters.
+#[tokio::test]
+async fn commands_work_while_the_app_starts() {
+    let home = tempfile::tempdir().unwrap();
+    let package = home.path().join("package");
+    fs::create_dir(&package).unwrap();
+    let script = package.join("start.sh");
+    fs::write(&script, "#!/bin/sh\necho I am deaf\nexec sleep 600\n").unwrap();
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+    let state = home.path().join("the state of Zoë ".repeat(8));
+    let mut up = Command::new(running::PROGRAM);
+    up.arg("--state").arg(&state).arg("up").arg("--package").arg(&package);
+    for port in ["https", "http", "entra", "identity", "blob", "postgres"] {
+        up.args([&format!("--{port}-port"), "0"]);
+    }
+    let output = home.path().join("output");
+    let written = fs::File::create(&output).unwrap();
+    let mut up = up
+        .stdout(written)
+        .stdin(Stdio::null())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let said = || fs::read_to_string(&output).unwrap();
+    patiently("status answers", async || {
+        let status = command(&state, &["status"]).await;
+        let text = String::from_utf8(status.stdout).unwrap();
+        (status.status.success() && text.contains("Local Azure is starting: ")).then_some(())
+    })
+    .await;
+    patiently("the terminal shows the app's log and what is awaited", async || {
+        (said().contains("I am deaf") && said().contains("waiting until restaurant-review answers /readyz"))
+            .then_some(())
+    })
+    .await;
+    let log = command(&state, &["logs", "-n", "1"]).await;
+    assert!(
+        String::from_utf8(log.stdout).unwrap().contains(" [0 app] I am deaf"),
+        "{}",
+        said()
+    );
+    let since = command(&state, &["logs", "--since", "2999-01-01T00:00:00Z"]).await;
+    assert!(since.status.success() && since.stdout.is_empty());
+    let down = command(&state, &["down"]).await;
+    assert!(down.status.success(), "{}", said());
+    assert!(up.try_wait().unwrap().is_some() || up.wait().await.unwrap().success());
+    nothing_is_left(&state.canonicalize().unwrap()).await;
+}
+
+#[tokio::test]
+async fn a_wrong_package_is_reported_before_anything_starts() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join("state");
+    let output = command(&state, &["up", "--package", "no-such.zip"]).await;
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success() && text.contains("no-such.zip"), "{text}");
+    assert!(!state.exists());
+}
+
+#[tokio::test]
+async fn the_state_of_another_user_is_left() {
+    let folder = tempfile::tempdir().unwrap();
+    let is_root = fs::metadata("/proc/self").unwrap().uid() == 0;
+    let (state, owner) = if is_root {
+        std::os::unix::fs::chown(folder.path(), Some(65534), None).unwrap();
+        (folder.path(), "user 65534")
+    } else {
+        (Path::new("/usr"), "root")
+    };
+    let names = || fs::read_dir(state).unwrap().count();
+    let before = names();
+    let output = command(state, &["up", "--package", "/"]).await;
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(
+        !output.status.success() && text.contains(&format!("belongs to {owner}")),
+        "{text}"
+    );
+    assert_eq!(names(), before);
 }
 
 #[tokio::test]

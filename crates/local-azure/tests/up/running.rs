@@ -14,7 +14,7 @@ use reqwest::{Certificate, Client, Response, StatusCode, redirect};
 use serde_json::Value;
 use tokio::process::{Child, Command};
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_local-azure");
+pub const PROGRAM: &str = env!("CARGO_BIN_EXE_local-azure");
 
 /// `local-azure up` with the site, on free ports, with its state in a temporary folder.
 pub struct Up {
@@ -133,12 +133,13 @@ impl Up {
 
     /// Waits until it has ended.
     pub async fn ended(&self) {
-        let lock = self.folder().join("lock");
-        patiently("it ends", async || {
-            let lock = File::open(&lock).unwrap();
-            lock.try_lock().is_ok().then_some(())
-        })
-        .await;
+        patiently("it ends", async || self.has_ended().then_some(())).await;
+    }
+
+    /// Whether it no longer uses its state folder.
+    pub fn has_ended(&self) -> bool {
+        let lock = File::open(self.folder().join("lock")).unwrap();
+        lock.try_lock().is_ok()
     }
 
     /// The output of another command, which must succeed.

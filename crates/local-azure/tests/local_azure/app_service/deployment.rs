@@ -37,11 +37,8 @@ async fn an_app_has_only_the_variables_of_app_service() {
     let root = fs::canonicalize(site.home().join("site/wwwroot")).unwrap();
     assert_eq!(Path::new(&get("APP_PATH")), root);
     assert!(get("PATH").ends_with(&format!(":{}", root.display())));
-    let host = format!("contoso.localhost:{}", site.service().https_port());
-    assert_eq!(
-        (get("WEBSITE_HOSTNAME"), get("WEBSITE_DEFAULT_HOSTNAME")),
-        (host.clone(), host)
-    );
+    assert_eq!(get("WEBSITE_HOSTNAME"), "contoso.azurewebsites.net");
+    assert_eq!(get("WEBSITE_DEFAULT_HOSTNAME"), "contoso.azurewebsites.net");
     assert_eq!(get("WEBSITE_SITE_NAME"), "contoso");
     assert_eq!(get("WEBSITE_RESOURCE_GROUP"), "rg");
     assert_eq!(get("WEBSITE_AUTH_ENABLED"), "False");

@@ -12,7 +12,7 @@ use crate::rig::{APP, Site};
 #[tokio::test]
 async fn headers_tell_the_app_where_a_request_came_from() {
     let site = Site::new(&[]).up().await;
-    let host = format!("contoso.localhost:{}", site.service().https_port());
+    let host = "contoso.azurewebsites.net";
     let request = site
         .client
         .get(site.url("/headers?a=%2F"))
@@ -53,6 +53,27 @@ async fn headers_tell_the_app_where_a_request_came_from() {
     let echo = site.client.post(site.url("/echo")).body("a body").send().await.unwrap();
     assert_eq!(echo.headers()["content-length"], "6");
     assert_eq!(echo.text().await.unwrap(), "a body");
+}
+
+/// The app sees its name in Azure, and the visitor stays at the address on this machine.
+#[tokio::test]
+async fn the_app_has_its_name_in_azure() {
+    let site = Site::new(&[]).up().await;
+    let port = site.service().https_port();
+    for host in [format!("contoso.localhost:{port}"), format!("localhost:{port}")] {
+        let own = format!("https://{host}");
+        let request = site.client.get(format!("{own}/headers"));
+        let request = request.header("Origin", &own).header("Referer", format!("{own}/a?b"));
+        let headers: serde_json::Value = request.send().await.unwrap().json().await.unwrap();
+        assert_eq!(headers["host"], "contoso.azurewebsites.net");
+        assert_eq!(headers["origin"], "https://contoso.azurewebsites.net");
+        assert_eq!(headers["referer"], "https://contoso.azurewebsites.net/a?b");
+
+        let answer = site.client.get(format!("{own}/redirect")).send().await.unwrap();
+        assert_eq!(answer.headers()["location"], format!("{own}/version"));
+        assert_eq!(answer.headers()["set-cookie"], "a=1; Path=/");
+        assert!(!answer.headers().contains_key("strict-transport-security"));
+    }
 }
 
 #[tokio::test]

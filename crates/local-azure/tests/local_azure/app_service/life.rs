@@ -37,10 +37,30 @@ async fn a_start_that_takes_too_long_is_retried() {
     .await;
     let log = site.log();
     assert!(
-        log.contains("The app did not answer /robots933456.txt on port"),
+        log.contains("The app answered /robots933456.txt with status 404, but not with status 200"),
         "{log}"
     );
     assert!(log.contains("bye"), "{log}");
+}
+
+#[tokio::test]
+async fn an_app_that_listens_on_another_port_is_told_so() {
+    let site = Site::with(
+        &[("WEBSITES_CONTAINER_START_TIME_LIMIT", "10")],
+        Options::default(),
+        |app| app.startup_command = "PORT=0 exec ./start.sh".to_owned(),
+    );
+    site.deploy("1").await;
+    until("it is started again", || {
+        site.log().matches("Starting on port").count() == 2
+    })
+    .await;
+    let log = site.log();
+    assert!(
+        log.contains("did not answer /robots933456.txt on port") && log.contains("it listens on 127.0.0.1:"),
+        "{log}"
+    );
+    assert!(log.contains("read the port from the variable PORT"), "{log}");
 }
 
 #[tokio::test]
@@ -328,7 +348,7 @@ async fn the_log_contains_the_output_of_the_app_and_messages_of_the_platform() {
     assert!(site.home().join("LogFiles/lw0_default_docker.log").exists());
     site.service().stop_app(APP).await.unwrap();
     let lines: Vec<_> = logs.lines().iter().map(ToString::to_string).collect();
-    assert!(lines.iter().any(|line| line == "[0 app] bye"), "{lines:?}");
+    assert!(lines.iter().any(|line| line.ends_with("Z [0 app] bye")), "{lines:?}");
     assert!(
         lines.iter().any(|line| line.ends_with("Stopped: exited with code 0.")),
         "{lines:?}"

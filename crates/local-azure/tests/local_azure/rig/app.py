@@ -39,6 +39,14 @@ class Handler(BaseHTTPRequestHandler):
             self.answer(200, json.dumps(dict(os.environ)))
         elif path == "/headers":
             self.answer(200, json.dumps({name.lower(): value for name, value in self.headers.items()}))
+        elif path == "/redirect":
+            host = self.headers["Host"]
+            self.send_response(302)
+            self.send_header("Location", f"https://{host}/version")
+            self.send_header("Set-Cookie", f"a=1; Domain={host}; Path=/")
+            self.send_header("Strict-Transport-Security", "max-age=31536000")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
         elif path == "/id":
             self.answer(200, os.environ["WEBSITE_INSTANCE_ID"])
         elif path == "/version":

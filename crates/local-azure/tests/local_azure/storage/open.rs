@@ -26,6 +26,20 @@ async fn an_anonymous_read_needs_an_account_and_a_container_that_allow_it() {
         ("PUT /photos/listed/new".to_owned(), nothing),
         ("DELETE /photos/listed/blob".to_owned(), nothing),
         ("GET /photos?comp=list".to_owned(), nothing),
+        ("GET /photos/listed?restype=container".to_owned(), (200, "")),
+        ("GET /photos/listed?restype=container&comp=acl".to_owned(), nothing),
+        ("HEAD /photos/listed?restype=container&comp=acl".to_owned(), nothing),
+        ("GET /photos/listed/blob?comp=metadata".to_owned(), (200, "")),
+        ("GET /photos/listed/blob?comp=blocklist".to_owned(), (200, "")),
+        (
+            "GET /photos/listed/blob?comp=blocklist&blocklisttype=uncommitted".to_owned(),
+            nothing,
+        ),
+        (
+            "GET /photos/listed/blob?comp=blocklist&blocklisttype=All".to_owned(),
+            nothing,
+        ),
+        ("GET /photos/listed/blob?comp=tags".to_owned(), nothing),
         ("GET /other/listed/blob".to_owned(), (409, "PublicAccessNotPermitted")),
         ("GET /other/one/blob".to_owned(), (409, "PublicAccessNotPermitted")),
     ] {
@@ -36,6 +50,10 @@ async fn an_anonymous_read_needs_an_account_and_a_container_that_allow_it() {
             expected == nothing,
             "{what}"
         );
+    }
+    for version in ["abc", "2019", "2019-13-01", "2019-07-07x", "-"] {
+        let ask = storage.ask("GET /photos/blobs/blob").header("x-ms-version", version);
+        assert_eq!(ask.answer().await, (400, "InvalidHeaderValue".to_owned()), "{version}");
     }
     // Without a version, as from a browser, and in old versions, a private blob is reported as missing.
     for ask in [

@@ -1,0 +1,164 @@
+//! The state folder: what Local Azure keeps in it, and who may use it.
+
+use std::fs::{self, DirBuilder, Permissions};
+use std::io::ErrorKind;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use rustix::process::geteuid;
+
+use crate::error::{Error, Result};
+use crate::folder_lock::LOCK_FILE;
+
+/// The name of the file that contains the state.
+pub(crate) const STATE_FILE: &str = "state.json";
+
+/// The files and folders that Local Azure creates in a state folder.
+const OWN_NAMES: [&str; 13] = [
+    "apps",
+    "azurite",
+    "azurite.new",
+    "ca.key",
+    "ca.pem",
+    "control.sock",
+    "keys.json",
+    LOCK_FILE,
+    "logs",
+    "package",
+    "postgres",
+    STATE_FILE,
+    "storage",
+];
+/// The folder of the workload issuer's keys.
+const WORKLOAD: &str = "workload";
+
+/// Creates the folder if it does not exist, and makes it private. Returns its absolute path.
+///
+/// # Errors
+///
+/// [`Error::Refused`] if the folder belongs to another user: the files that this process creates would lock that user
+/// out, or this user later. Nothing has been written then.
+pub(crate) fn open(folder: &Path) -> Result<PathBuf> {
+    let create = DirBuilder::new().recursive(true).mode(0o700).create(folder);
+    create.map_err(Error::file(folder))?;
+    let folder = folder.canonicalize().map_err(Error::file(folder))?;
+    let metadata = fs::metadata(&folder).map_err(Error::file(&folder))?;
+    check_owner(&folder, metadata.uid(), geteuid().as_raw())?;
+    if metadata.mode() & 0o077 != 0 {
+        fs::set_permissions(&folder, Permissions::from_mode(0o700)).map_err(Error::file(&folder))?;
+    }
+    Ok(folder)
+}
+
+fn check_owner(folder: &Path, owner: u32, user: u32) -> Result<()> {
+    if owner == user {
+        return Ok(());
+    }
+    let name = |id| match id {
+        0 => "root".to_owned(),
+        id => format!("user {id}"),
+    };
+    Err(Error::Refused(format!(
+        "{} belongs to {}, but this is {}: one of the two could not use what the other creates there. Run Local Azure as \
+         the folder's owner, or choose another folder with --state",
+        folder.display(),
+        name(owner),
+        name(user)
+    )))
+}
+
+/// Whether Local Azure made the folder. A folder is not Local Azure's only because it contains a file called
+/// `state.json`.
+pub(crate) fn is_own(folder: &Path) -> bool {
+    let is_state = |bytes: Vec<u8>| {
+        let json: serde_json::Value = serde_json::from_slice(&bytes).unwrap_or_default();
+        json["subscription"].is_string() && json["tenant"].is_string()
+    };
+    let has_keys = ["ca.pem", "ca.key", "keys.json"]
+        .iter()
+        .all(|name| folder.join(name).is_file());
+    has_keys || fs::read(folder.join(STATE_FILE)).is_ok_and(is_state)
+}
+
+/// The names in the folder that Local Azure did not create.
+pub(crate) fn foreign_names(folder: &Path) -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(folder).map_err(Error::file(folder))? {
+        let name = entry.map_err(Error::file(folder))?.file_name();
+        let name = name.to_string_lossy().into_owned();
+        // A kill while a file is written leaves the temporary file of `write_private` behind.
+        let is_temporary = name.starts_with(".tmp") && name.len() == 10;
+        if !is_temporary && name != WORKLOAD && !OWN_NAMES.contains(&name.as_str()) {
+            names.push(name);
+        }
+    }
+    names.sort_unstable();
+    Ok(names)
+}
+
+/// Removes a file or a folder with everything in it, if it exists.
+pub(crate) fn remove(path: &Path) -> Result<()> {
+    let removed = match fs::symlink_metadata(path) {
+        Ok(metadata) if metadata.is_dir() => fs::remove_dir_all(path),
+        Ok(_) => fs::remove_file(path),
+        Err(error) => Err(error),
+    };
+    match removed {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(Error::file(path)(error)),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::azure::Azure;
+
+    #[test]
+    fn a_folder_of_another_user_is_refused_with_the_reason() {
+        let path = Path::new("/home/ada/.local-azure");
+        assert!(check_owner(path, 1000, 1000).is_ok());
+        let error = check_owner(path, 1000, 0).unwrap_err().to_string();
+        assert!(error.contains("belongs to user 1000, but this is root"), "{error}");
+        assert!(check_owner(path, 0, 1000).is_err());
+    }
+
+    #[test]
+    fn the_folder_is_private() {
+        let parent = tempfile::tempdir().unwrap();
+        let new = parent.path().join("a/b");
+        let existing = parent.path().join("c");
+        fs::create_dir(&existing).unwrap();
+        fs::set_permissions(&existing, Permissions::from_mode(0o755)).unwrap();
+        for folder in [new, existing] {
+            let opened = open(&folder).unwrap();
+            assert_eq!(fs::metadata(opened).unwrap().mode() & 0o777, 0o700);
+        }
+    }
+
+    #[test]
+    fn everything_in_a_state_folder_is_known() {
+        let folder = tempfile::tempdir().unwrap();
+        drop(Azure::open(folder.path()).unwrap());
+        assert!(is_own(folder.path()));
+        assert_eq!(foreign_names(folder.path()).unwrap(), [""; 0]);
+        fs::write(folder.path().join("notes.txt"), "mine").unwrap();
+        assert_eq!(foreign_names(folder.path()).unwrap(), ["notes.txt"]);
+    }
+
+    #[test]
+    fn a_state_of_another_program_is_not_local_azures() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(!is_own(folder.path()));
+        for text in [
+            "",
+            "{",
+            "{}",
+            "[1]",
+            r#"{"version": 4, "subscription": null, "tenant": 1}"#,
+        ] {
+            fs::write(folder.path().join(STATE_FILE), text).unwrap();
+            assert!(!is_own(folder.path()), "{text}");
+        }
+    }
+}
