@@ -37,6 +37,7 @@ needs=("cc gcc a C compiler for SQLite")
   "java default-jre-headless the HTML checker"
   "$CHROMIUM chromium the browser tests"
   "psql postgresql-client a client that signs in with a token"
+  "/usr/*bin/ip iproute2 the networks of apps on Local Azure"
   "openssl openssl a strict check of Local Azure's certificates"
 )
 [[ $mode != release && $mode != all ]] || needs+=(
@@ -150,7 +151,7 @@ export RUST_TEST_THREADS=${RUST_TEST_THREADS:-4}
 # Everything is compiled once, with the lints.
 export RUSTC_WORKSPACE_WRAPPER="$PWD/tests/tools/compile-with-lints.sh"
 compile_with_lints() {
-  cargo test --workspace --all-targets --no-run --quiet
+  cargo test --workspace --tests --examples --no-run --quiet
 }
 
 python_environment() {

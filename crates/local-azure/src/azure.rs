@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
+use tokio::sync::watch;
+
 use crate::certificates::Authority;
 use crate::error::{Error, Result};
 use crate::faults::Faults;
@@ -30,6 +32,7 @@ struct Inner {
     state: RwLock<State>,
     keys: SigningKeys,
     authority: Authority,
+    changes: watch::Sender<()>,
     faults: Faults,
     headers: IdentityHeaders,
     /// Keeps other processes out of the folder.
@@ -65,6 +68,7 @@ impl Azure {
         Ok(Self(Arc::new(Inner {
             keys: SigningKeys::open(&folder)?,
             authority: Authority::open(&folder)?,
+            changes: watch::Sender::new(()),
             faults: Faults::default(),
             headers: IdentityHeaders::default(),
             state: RwLock::new(state),
@@ -98,7 +102,14 @@ impl Azure {
         let answer = change(&mut changed)?;
         save(&self.0.folder, &changed)?;
         *state = changed;
+        self.0.changes.send_replace(());
         Ok(answer)
+    }
+
+    /// A receiver that is notified of every change to the state.
+    #[must_use]
+    pub fn changes(&self) -> watch::Receiver<()> {
+        self.0.changes.subscribe()
     }
 
     /// The keys that sign tokens.
@@ -139,7 +150,7 @@ impl Azure {
         } else {
             TOKEN_LIFETIME
         };
-        let lifetime = self.faults().now().token_lifetime.unwrap_or(default);
+        let lifetime = self.faults().active().token_lifetime.unwrap_or(default);
         let (tenant, groups) = self.read(|state| (state.tenant, state.groups_of(principal.id)));
         let claims = Claims::new(tenant, &self.issuer(), resource, principal, lifetime);
         match principal.kind {

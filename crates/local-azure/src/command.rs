@@ -25,12 +25,12 @@ pub enum Command {
         /// The web app. Defaults to the tutorial's
         app: Option<String>,
     },
-    /// Shows or injects faults: token-lifetime=SECONDS, identity=slow|hangs|away|429|500,
+    /// Shows or injects faults: token-lifetime=SECONDS, identity=slow|hangs|away|STATUS,
     /// database=restart|away, storage=away, role=removed
     Faults {
         /// The faults to inject. Without any, the active ones are shown
         faults: Vec<InjectedFault>,
-        /// Ends all other faults
+        /// Clears all faults first
         #[arg(long)]
         clear: bool,
     },

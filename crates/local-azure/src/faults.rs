@@ -49,7 +49,7 @@ pub enum IdentityFault {
 
 impl Faults {
     /// The faults that are active now.
-    pub fn now(&self) -> FaultSet {
+    pub fn active(&self) -> FaultSet {
         self.0.read().expect("no thread panics while holding the lock").clone()
     }
 

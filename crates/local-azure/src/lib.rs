@@ -1,5 +1,4 @@
-//! Azure on a laptop: the services that a passwordless web app uses, with tokens that are really issued and really
-//! checked.
+//! Azure on a laptop: the services that a passwordless web app uses. They issue signed tokens and validate them.
 //!
 //! In reading order:
 //!
@@ -15,10 +14,11 @@
 //! - [`postgres`]: PostgreSQL flexible servers: the machine's own PostgreSQL with a judge of tokens.
 //! - [`storage`]: Blob Storage: Azurite behind a front door that checks tokens and roles.
 //! - [`app_service`]: web apps, which are deployed, started, supervised and reached as on App Service on Linux.
+//! - [`network`]: a network in which programs find these services under Azure's names.
 //! - [`testing`]: all of these services for the integration tests of an app.
 //! - [`tutorial`]: the tutorial's resources.
 //! - [`up`]: the command `local-azure up`. The other commands ([`command`]) are sent to it over a socket ([`control`]),
-//!   except [`logs`] and [`reset`].
+//!   except [`logs`], [`reset`] and [`shell`].
 //!
 //! Everything listens on loopback only. Apps do not depend on this crate: they see only addresses, and the variables
 //! that App Service sets.
@@ -26,6 +26,7 @@
 pub mod app_service;
 mod azure;
 pub mod certificates;
+mod certificates_by_name;
 pub mod command;
 pub mod control;
 pub mod entra;
@@ -38,11 +39,13 @@ pub mod identity;
 mod identity_headers;
 mod log_time;
 pub mod logs;
+pub mod network;
 pub mod postgres;
 pub mod process;
 pub mod proxy;
 pub mod reset;
 pub mod server;
+pub mod shell;
 pub mod state;
 mod state_folder;
 pub mod storage;

@@ -6,11 +6,12 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use local_azure::command::Command;
+use local_azure::network::forwarder;
 use local_azure::up::{self, Options};
-use local_azure::{Result, control, logs, reset};
+use local_azure::{Result, control, logs, reset, shell};
 
-/// Azure on this machine: managed identities, PostgreSQL, Blob Storage and App Service, with tokens that are really
-/// issued and really checked.
+/// Azure on this machine: managed identities, PostgreSQL, Blob Storage and App Service. It issues signed tokens and
+/// validates them.
 #[derive(Parser)]
 #[command(name = "local-azure", version)]
 struct Arguments {
@@ -35,6 +36,11 @@ enum CommandLine {
     },
     /// Prints the log of the web app or of another part
     Logs(logs::Options),
+    /// Opens a shell, or runs the command after `--`, in a network with Azure's own names
+    Shell(shell::Options),
+    /// Connects the addresses inside a network to Local Azure
+    #[command(hide = true)]
+    Forward(forwarder::Options),
 }
 
 #[tokio::main]
@@ -42,7 +48,7 @@ async fn main() -> ExitCode {
     let arguments = Arguments::parse();
     local_azure::tls::choose_provider();
     match run(&arguments.state, arguments.command).await {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprintln!("local-azure: {error}");
             ExitCode::FAILURE
@@ -50,11 +56,13 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(state: &Path, command: CommandLine) -> Result<()> {
-    match command {
+async fn run(state: &Path, command: CommandLine) -> Result<ExitCode> {
+    let done = match command {
         CommandLine::Up(options) => up::up(state, options).await,
         CommandLine::Reset { yes } => reset::reset(state, yes),
         CommandLine::Logs(options) => logs::print(state, &options).await,
+        CommandLine::Shell(options) => return Ok(shell::run(state, &options).await?.into()),
+        CommandLine::Forward(options) => forwarder::run(&options).await,
         CommandLine::Sent(command) => {
             let text = control::send(state, &command).await?;
             let mut output = std::io::stdout();
@@ -72,5 +80,6 @@ async fn run(state: &Path, command: CommandLine) -> Result<()> {
             }
             Ok(())
         }
-    }
+    };
+    done.map(|()| ExitCode::SUCCESS)
 }

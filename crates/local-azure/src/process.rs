@@ -35,6 +35,8 @@ pub struct Program {
     pub stop_limit: u64,
     /// Whether it starts the lines of its output with the time. If it does not, the times are added.
     pub prints_times: bool,
+    /// Whether it only waits for a child, which is the first process of a process namespace. The signals are for the child.
+    pub in_namespace: bool,
 }
 
 /// A running program and everything that it started. It ends when this value is dropped, or when this process ends,
@@ -45,8 +47,10 @@ pub struct Process {
     copier: Option<JoinHandle<()>>,
     /// When [`Process::ended`] first noticed the end.
     noticed: Mutex<Option<Instant>>,
-    /// The process id of the program, which is also the id of its process group.
-    id: u32,
+    /// The process id of the program, which is also the id of its session and process group.
+    session: u32,
+    /// The process that the signals are for: the program, or the first process of its namespace.
+    first: u32,
 }
 
 /// Runs the program in its own session, where it does not receive Ctrl-C. When this script's standard input is closed,
@@ -56,12 +60,14 @@ pub struct Process {
 /// A separate shell does this because a process that is killed with SIGKILL cannot clean up after itself.
 const SUPERVISOR: &str = r#"
 exec 2>&1 3<&0
-signal=$1 limit=$2 ready=$3; shift 3
+signal=$1 limit=$2 ready=$3 in_namespace=$4; shift 4
 setsid "$@" </dev/null 3<&- & child=$!
 echo "$child" >"$ready.new"; mv "$ready.new" "$ready"
 (
   read -r _ <&3
-  kill -s "$signal" "$child" 2>/dev/null
+  target=$child
+  [ "$in_namespace" = false ] || target=$(cat "/proc/$child/task/$child/children")
+  kill -s "$signal" ${target:-"$child"} 2>/dev/null
   for _ in $(seq $((limit * 10))); do kill -0 "$child" 2>/dev/null || break; sleep 0.1; done
   kill -s KILL -- "-$child" 2>/dev/null
 ) >/dev/null 2>&1 & watch=$!
@@ -93,6 +99,7 @@ impl Process {
             .args(["-c", SUPERVISOR, "supervisor", program.stop_signal])
             .arg(program.stop_limit.to_string())
             .arg(&ready)
+            .arg(program.in_namespace.to_string())
             .arg(&program.program)
             .args(&program.arguments)
             .env_clear()
@@ -106,7 +113,7 @@ impl Process {
         let mut supervisor = supervisor
             .spawn()
             .map_err(|error| Error::failed("/bin/sh", format!("{}: {error}", program.program.display())))?;
-        let id = loop {
+        let session = loop {
             if let Ok(text) = fs::read_to_string(&ready) {
                 break text
                     .trim()
@@ -118,18 +125,30 @@ impl Process {
             }
             thread::sleep(Duration::from_millis(5));
         };
+        let first = if program.in_namespace {
+            first_child(session, &mut supervisor)
+        } else {
+            session
+        };
         Ok(Self {
             supervisor: Arc::new(Mutex::new(supervisor)),
             copier,
             noticed: Mutex::new(None),
-            id,
+            session,
+            first,
         })
     }
 
-    /// The process id of the program.
+    /// The process id of the program, or of the first process in its namespace.
     #[must_use]
     pub fn id(&self) -> u32 {
-        self.id
+        self.first
+    }
+
+    /// The id of the session that contains all of its processes.
+    #[must_use]
+    pub(crate) fn session(&self) -> u32 {
+        self.session
     }
 
     /// Its exit status, or `None` while it runs. If a signal ended it, the exit code is 128 plus the signal's number. When
@@ -167,7 +186,7 @@ impl Process {
 
     /// Sends SIGKILL to the program itself.
     pub fn kill(&self) {
-        signal("KILL", &self.id.to_string());
+        signal("KILL", &self.first.to_string());
     }
 }
 
@@ -182,6 +201,21 @@ impl Drop for Process {
         while self.ended().is_none() {
             thread::sleep(Duration::from_millis(5));
         }
+    }
+}
+
+/// The first child of a process. If it ends without one, the process itself.
+fn first_child(parent: u32, supervisor: &mut Child) -> u32 {
+    let children = format!("/proc/{parent}/task/{parent}/children");
+    loop {
+        let ids = fs::read_to_string(&children).unwrap_or_default();
+        if let Some(Ok(id)) = ids.split_whitespace().next().map(str::parse) {
+            return id;
+        }
+        if !matches!(supervisor.try_wait(), Ok(None)) {
+            return parent;
+        }
+        thread::sleep(Duration::from_millis(5));
     }
 }
 
@@ -303,6 +337,7 @@ mod tests {
             stop_signal: "TERM",
             stop_limit,
             prints_times: false,
+            in_namespace: false,
         };
         Process::start(&program, folder).unwrap()
     }

@@ -1,4 +1,6 @@
-//! Forwards requests and responses without changing them.
+//! Forwards requests and responses unchanged, except for hop-by-hop headers.
+
+mod connector;
 
 use std::time::Duration;
 
@@ -10,15 +12,17 @@ use axum::http::header::{
 use axum::http::uri::PathAndQuery;
 use axum::http::{HeaderMap, Uri, Version};
 use axum::response::Response;
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_rustls::HttpsConnectorBuilder;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::{self, Error};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::ClientConfig;
 
+pub use self::connector::{Connector, Endpoint};
+
 /// An HTTP client that does not follow redirects, adds no headers and does not normalise paths. Its connections belong
 /// to the runtime that uses it first.
-pub type Client = legacy::Client<HttpsConnector<HttpConnector>, Body>;
+pub type Client = legacy::Client<Connector, Body>;
 
 /// How long an idle connection is kept. Node.js servers close a connection after 5 s, and a request on a connection that
 /// is being closed would fail.
@@ -41,7 +45,7 @@ pub fn client(tls: ClientConfig) -> Client {
     legacy::Client::builder(TokioExecutor::new())
         .pool_idle_timeout(IDLE)
         .pool_timer(TokioTimer::new())
-        .build(connector)
+        .build(Connector::new(connector))
 }
 
 /// Forwards the request to the scheme, host and port of `base`, such as `http://127.0.0.1:8000`.

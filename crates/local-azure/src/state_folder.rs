@@ -14,7 +14,7 @@ use crate::folder_lock::LOCK_FILE;
 pub(crate) const STATE_FILE: &str = "state.json";
 
 /// The files and folders that Local Azure creates in a state folder.
-const OWN_NAMES: [&str; 13] = [
+const OWN_NAMES: [&str; 15] = [
     "apps",
     "azurite",
     "azurite.new",
@@ -24,13 +24,13 @@ const OWN_NAMES: [&str; 13] = [
     "keys.json",
     LOCK_FILE,
     "logs",
+    "network",
     "package",
     "postgres",
     STATE_FILE,
     "storage",
+    "workload",
 ];
-/// The folder of the workload issuer's keys.
-const WORKLOAD: &str = "workload";
 
 /// Creates the folder if it does not exist, and makes it private. Returns its absolute path.
 ///
@@ -88,7 +88,7 @@ pub(crate) fn foreign_names(folder: &Path) -> Result<Vec<String>> {
         let name = name.to_string_lossy().into_owned();
         // A kill while a file is written leaves the temporary file of `write_private` behind.
         let is_temporary = name.starts_with(".tmp") && name.len() == 10;
-        if !is_temporary && name != WORKLOAD && !OWN_NAMES.contains(&name.as_str()) {
+        if !is_temporary && !OWN_NAMES.contains(&name.as_str()) {
             names.push(name);
         }
     }

@@ -1,11 +1,13 @@
 //! The resources that the tutorial's commands create in Azure.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use uuid::Uuid;
 
 use crate::azure::Azure;
 use crate::error::Result;
+use crate::server::LOOPBACK;
 use crate::state::{
     AssignedIdentities, Container, ManagedIdentity, PostgresServer, PublicAccess, ResourceGroup, RoleAssignment,
     RoleDefinition, State, StorageAccount, User, WebApp,
@@ -79,6 +81,8 @@ pub fn provision(azure: &Azure) -> Result<()> {
                     ("STORAGE_CONTAINER_NAME", CONTAINER),
                     ("WEBSITES_CONTAINER_START_TIME_LIMIT", "600"),
                     ("WEBSITES_CONTAINER_STOP_TIME_LIMIT", "30"),
+                    ("WEBSITE_SWAP_WARMUP_PING_PATH", "/readyz"),
+                    ("WEBSITE_SWAP_WARMUP_PING_STATUSES", "200"),
                     ("WEBSITE_WARMUP_PATH", "/readyz"),
                     ("WEBSITE_WARMUP_STATUSES", "200"),
                 ]
@@ -95,15 +99,34 @@ pub fn provision(azure: &Azure) -> Result<()> {
     })
 }
 
-/// Sets the app settings that tell the web app where its services are. On Azure these are DNS names; here they are
-/// loopback addresses, with certificates signed by the authority in `root`.
-pub fn connect(azure: &Azure, postgres_port: u16, account_url: &str, root: &Path) -> Result<()> {
-    azure.change(|state| {
-        let app = state.web_apps.iter_mut().find(|app| app.name == APP);
-        let settings = &mut app.expect("`provision` created it").settings;
-        let root = root.display().to_string();
+/// The app settings that exist only while the web app has addresses on this machine.
+const ADDRESS_SETTINGS: [&str; 3] = ["DBPORT", "PGSSLROOTCERT", "SSL_CERT_FILE"];
+
+/// Sets the app settings that tell the web app where its services are to Azure's names, which is what they are in Azure.
+/// Settings that a person has changed stay as they are.
+pub fn connect_by_name(azure: &Azure) -> Result<()> {
+    change_settings(azure, |settings| {
+        if settings.get("DBHOST").is_some_and(|host| host == LOOPBACK) {
+            for name in ADDRESS_SETTINGS.into_iter().chain(["DBHOST", "STORAGE_ACCOUNT_NAME"]) {
+                settings.remove(name);
+            }
+        }
         for (name, value) in [
-            ("DBHOST", "127.0.0.1"),
+            ("DBHOST", format!("{SERVER}.postgres.database.azure.com")),
+            ("STORAGE_ACCOUNT_NAME", ACCOUNT.to_owned()),
+        ] {
+            settings.entry(name.to_owned()).or_insert(value);
+        }
+    })
+}
+
+/// Sets the app settings that tell the web app where its services are to addresses on this machine, with certificates
+/// signed by the authority in `root`.
+pub fn connect_by_address(azure: &Azure, postgres_port: u16, account_url: &str, root: &Path) -> Result<()> {
+    let root = root.display().to_string();
+    change_settings(azure, |settings| {
+        for (name, value) in [
+            ("DBHOST", LOOPBACK),
             ("DBPORT", postgres_port.to_string().as_str()),
             ("PGSSLROOTCERT", &root),
             ("STORAGE_ACCOUNT_NAME", account_url),
@@ -111,6 +134,13 @@ pub fn connect(azure: &Azure, postgres_port: u16, account_url: &str, root: &Path
         ] {
             settings.insert(name.to_owned(), value.to_owned());
         }
+    })
+}
+
+fn change_settings(azure: &Azure, change: impl FnOnce(&mut BTreeMap<String, String>)) -> Result<()> {
+    azure.change(|state| {
+        let app = state.web_apps.iter_mut().find(|app| app.name == APP);
+        change(&mut app.expect("`provision` created it").settings);
         Ok(())
     })
 }
@@ -180,25 +210,80 @@ mod tests {
         assert_eq!(azure.read(|state| serde_json::to_string(state).unwrap()), before);
     }
 
-    #[test]
-    fn no_app_setting_is_a_secret() {
+    fn provisioned() -> (tempfile::TempDir, Azure) {
         let folder = tempfile::tempdir().unwrap();
         let azure = Azure::open(folder.path()).unwrap();
         provision(&azure).unwrap();
-        connect(
+        (folder, azure)
+    }
+
+    fn settings(azure: &Azure) -> BTreeMap<String, String> {
+        azure.read(|state| state.web_apps[0].settings.clone())
+    }
+
+    #[test]
+    fn the_app_settings_are_those_of_the_deploy_script() {
+        let (_folder, azure) = provisioned();
+        connect_by_name(&azure).unwrap();
+        let script = include_str!("../../../infra/deploy.sh");
+        let (_, command) = script.split_once("az webapp config appsettings set").unwrap();
+        let (command, _) = command.split_once("\n\n").unwrap();
+        let (_, words) = command.split_once("--settings").unwrap();
+        let words = words.split_whitespace().filter(|word| *word != "\\");
+        let by_script: BTreeMap<_, _> = words
+            .map(|word| word.trim_matches('"').split_once('=').unwrap())
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect();
+        let by_us = settings(&azure);
+        assert_eq!(by_us.keys().collect::<Vec<_>>(), by_script.keys().collect::<Vec<_>>());
+        for (name, value) in &by_script {
+            // The script's variables stand for names that differ from one subscription to another.
+            assert!(
+                value.starts_with('$') || by_us[name] == *value,
+                "{name}: {value}, not {}",
+                by_us[name]
+            );
+        }
+        for (name, value) in &by_us {
+            let is_local = value.contains("127.0.0.1") || value.contains("localhost") || value.contains(".pem");
+            assert!(!is_local, "{name}={value}");
+        }
+    }
+
+    #[test]
+    fn changed_settings_stay_but_addresses_become_names() {
+        let (_folder, azure) = provisioned();
+        connect_by_name(&azure).unwrap();
+        let by_name = settings(&azure);
+        connect_by_address(
             &azure,
             7432,
             "https://127.0.0.1:7446/restaurantreview",
-            &azure.authority().file(),
+            Path::new("/ca.pem"),
         )
         .unwrap();
+        assert_eq!(settings(&azure)["DBPORT"], "7432");
+        connect_by_name(&azure).unwrap();
+        assert_eq!(settings(&azure), by_name);
+        change_settings(&azure, |settings| {
+            settings.insert("DBHOST".to_owned(), "other.postgres.database.azure.com".to_owned());
+            settings.insert("DBPORT".to_owned(), "6432".to_owned());
+        })
+        .unwrap();
+        let changed = settings(&azure);
+        connect_by_name(&azure).unwrap();
+        assert_eq!(settings(&azure), changed);
+    }
+
+    #[test]
+    fn no_app_setting_is_a_secret() {
+        let (_folder, azure) = provisioned();
+        connect_by_name(&azure).unwrap();
         azure.read(|state| {
-            let settings = &state.web_apps[0].settings;
-            for (name, value) in settings {
+            for (name, value) in &state.web_apps[0].settings {
                 assert!(!value.contains(&state.storage_accounts[0].key));
                 assert!(!name.contains("PASS") && !name.contains("KEY"), "{name}");
             }
-            assert_eq!(settings.len(), 14);
         });
     }
 }

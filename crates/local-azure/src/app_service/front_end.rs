@@ -10,7 +10,7 @@ use axum::body::{Body, HttpBody as _};
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::header::{HOST, LOCATION, RETRY_AFTER};
 use axum::http::uri::Authority;
-use axum::http::{Method, StatusCode, Uri};
+use axum::http::{Method, StatusCode};
 use axum::response::{Html, IntoResponse as _, Response};
 use futures_util::{StreamExt as _, stream};
 use tokio::time::{sleep, timeout};
@@ -23,31 +23,37 @@ use super::names::{Names, azure_name};
 use super::{affinity, tls, websocket};
 use crate::error::Result;
 use crate::host::without_port;
-use crate::proxy::{Client, client, forward};
-use crate::server::{LOOPBACK, Server};
+use crate::proxy::{Client, Endpoint, client, forward};
+use crate::server::Server;
 
 /// One of the front end's two addresses.
 struct Front {
     apps: Arc<Apps>,
     https: bool,
+    /// The ports of both addresses, as their clients see them: for HTTPS, and for HTTP.
+    ports: (u16, u16),
     client: Client,
 }
 
 /// Serves both addresses.
 pub(super) fn serve(apps: &Arc<Apps>, https: TcpListener, http: TcpListener) -> Result<Vec<Server>> {
-    let azure = &apps.platform.azure;
-    let router = |https| -> Result<Router> {
-        let front = Front {
-            apps: apps.clone(),
-            https,
-            client: client(azure.authority().client()?),
-        };
-        Ok(Router::new().fallback(handle).with_state(Arc::new(front)))
-    };
+    let tls = tls::config(&apps.platform.azure)?;
+    let ports = (apps.platform.https_port, apps.platform.http_port);
     Ok(vec![
-        Server::https(https, tls::config(azure)?, router(true)?),
-        Server::http(http, router(false)?),
+        Server::https(https, tls, router(apps, true, ports)?),
+        Server::http(http, router(apps, false, ports)?),
     ])
+}
+
+/// The routes of the address for HTTPS, or of the one for HTTP. Clients see these two ports.
+pub(super) fn router(apps: &Arc<Apps>, https: bool, ports: (u16, u16)) -> Result<Router> {
+    let front = Front {
+        apps: apps.clone(),
+        https,
+        ports,
+        client: client(apps.platform.azure.authority().client()?),
+    };
+    Ok(Router::new().fallback(handle).with_state(Arc::new(front)))
 }
 
 async fn handle(
@@ -66,12 +72,12 @@ async fn handle(
     };
     let platform = &front.apps.platform;
     if web_app.https_only && !front.https {
-        return redirect_to_https(&request, without_port(&host), platform.https_port);
+        return redirect_to_https(&request, without_port(&host), front.ports.0);
     }
     let has_affinity = web_app.instances > 1 && web_app.client_affinity_enabled;
     let cookie = has_affinity.then(|| affinity::requested(request.headers())).flatten();
     let limit = platform.options.request_limit;
-    let (active, port) = match wait_for_instance(&app, cookie.as_deref(), limit).await {
+    let (active, endpoint) = match wait_for_instance(&app, cookie.as_deref(), limit).await {
         Ok(found) => found,
         Err(answer) => return answer,
     };
@@ -85,8 +91,8 @@ async fn handle(
     let names = Names {
         outside: &host,
         inside: &inside,
-        https_port: platform.https_port,
-        http_port: platform.http_port,
+        https_port: front.ports.0,
+        http_port: front.ports.1,
     };
     names.translate_request(request.headers_mut());
     let info = RequestInfo {
@@ -97,9 +103,7 @@ async fn handle(
         target: &target,
     };
     headers::set(request.headers_mut(), &info);
-    let base: Uri = format!("http://{LOOPBACK}:{port}")
-        .parse()
-        .expect("this is a valid address");
+    let base = endpoint.url();
     let answer = async {
         if websocket::is_requested(&request) {
             websocket::forward(&front.client, &base, request).await
@@ -140,8 +144,13 @@ fn host(request: &Request) -> String {
     host.unwrap_or_default().to_owned()
 }
 
-/// Waits until an instance can serve the request, as App Service's front ends do. Returns the instance's port too.
-async fn wait_for_instance(app: &App, cookie: Option<&str>, limit: Duration) -> Result<(ActiveRequest, u16), Response> {
+/// Waits until an instance can serve the request, as App Service's front ends do. Returns where the instance listens
+/// too.
+async fn wait_for_instance(
+    app: &App,
+    cookie: Option<&str>,
+    limit: Duration,
+) -> Result<(ActiveRequest, Endpoint), Response> {
     let mut changes = app.changes();
     let deadline = sleep(limit);
     tokio::pin!(deadline);
@@ -152,7 +161,7 @@ async fn wait_for_instance(app: &App, cookie: Option<&str>, limit: Duration) -> 
                 // it stops, or this request sees that the instance is stopping.
                 let active = ActiveRequest::new(instance);
                 match active.serving() {
-                    Some(port) => return Ok((active, port)),
+                    Some(endpoint) => return Ok((active, endpoint)),
                     None => continue,
                 }
             }

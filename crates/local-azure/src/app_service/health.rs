@@ -13,8 +13,7 @@ use super::app::App;
 use super::instance::{Instance, InstanceState};
 use super::names::azure_name;
 use super::settings::Settings;
-use crate::proxy::Client;
-use crate::server::LOOPBACK;
+use crate::proxy::{Client, Endpoint};
 
 /// How long a response may take.
 const PING_LIMIT: Duration = Duration::from_mins(1);
@@ -22,12 +21,14 @@ const PING_LIMIT: Duration = Duration::from_mins(1);
 /// Sends one of the platform's own requests to an instance.
 pub(super) async fn ping(
     client: &Client,
-    port: u16,
+    endpoint: &Endpoint,
     path: &str,
     host: &str,
     https: bool,
 ) -> Result<StatusCode, String> {
-    let request = Request::get(format!("http://{LOOPBACK}:{port}{path}"))
+    let url = endpoint.url();
+    let authority = url.authority().expect("the URL has a host");
+    let request = Request::get(format!("http://{authority}{path}"))
         .header(HOST, host)
         .header(USER_AGENT, "HealthCheck/1.0")
         .header("x-forwarded-proto", if https { "https" } else { "http" })
@@ -38,7 +39,7 @@ pub(super) async fn ping(
 }
 
 /// Checks the instance's health at each interval. Returns when the instance must be replaced.
-pub(super) async fn watch(app: &App, instance: &Instance, settings: &Settings, port: u16) {
+pub(super) async fn watch(app: &App, instance: &Instance, settings: &Settings, endpoint: &Endpoint) {
     let every = app.platform.options.health_check_interval;
     let mut ticks = interval_at(Instant::now() + every, every);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -52,7 +53,7 @@ pub(super) async fn watch(app: &App, instance: &Instance, settings: &Settings, p
             instance.set(InstanceState::Ready);
             continue;
         };
-        let ping = ping(&app.platform.client, port, &path, &host, web_app.https_only);
+        let ping = ping(&app.platform.client, endpoint, &path, &host, web_app.https_only);
         let failure = match timeout(PING_LIMIT, ping).await {
             Ok(Ok(status)) if status.is_success() => None,
             Ok(Ok(status)) => Some(format!("status {}", status.as_u16())),

@@ -8,6 +8,8 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::watch;
 use uuid::Uuid;
 
+use crate::proxy::Endpoint;
+
 /// `WEBSITE_INSTANCE_ID`, which does not change when the instance is restarted.
 pub(super) fn instance_id(subscription: Uuid, app: &str, number: u32) -> String {
     hex::encode(Sha256::digest(format!("{subscription} {app} {number}")))
@@ -52,7 +54,7 @@ pub struct InstanceStatus {
     pub number: u32,
     /// Its `WEBSITE_INSTANCE_ID`.
     pub id: String,
-    /// The loopback port that it listens on.
+    /// The port that it listens on: on loopback, or in its own network.
     pub port: Option<u16>,
     /// The process id of its first process.
     pub process: Option<u32>,
@@ -89,6 +91,8 @@ pub(super) struct Instance {
 
 struct View {
     status: InstanceStatus,
+    /// Where it listens.
+    endpoint: Option<Endpoint>,
     /// The number of failed starts since the last successful one.
     failed_starts: u32,
     /// Why the last start failed.
@@ -113,6 +117,7 @@ impl Instance {
             folder,
             view: Mutex::new(View {
                 status,
+                endpoint: None,
                 failed_starts: 0,
                 failure: None,
             }),
@@ -129,11 +134,11 @@ impl Instance {
             .clone()
     }
 
-    /// Its port if it serves requests.
-    pub(super) fn serving(&self) -> Option<u16> {
+    /// Where it listens if it serves requests.
+    pub(super) fn serving(&self) -> Option<Endpoint> {
         let view = self.view.lock().expect("no thread panics while holding the lock");
         let serves = matches!(view.status.state, InstanceState::Ready | InstanceState::Unhealthy);
-        serves.then_some(view.status.port).flatten()
+        serves.then(|| view.endpoint.clone()).flatten()
     }
 
     pub(super) fn is_healthy(&self) -> bool {
@@ -146,8 +151,9 @@ impl Instance {
     }
 
     /// Records that a process was started.
-    pub(super) fn started(&self, port: u16, process: u32) {
+    pub(super) fn started(&self, endpoint: Endpoint, port: u16, process: u32) {
         let mut view = self.view.lock().expect("no thread panics while holding the lock");
+        view.endpoint = Some(endpoint);
         view.status.port = Some(port);
         view.status.process = Some(process);
         drop(view);
@@ -240,8 +246,8 @@ impl ActiveRequest {
         &self.0.id
     }
 
-    /// The port of the instance if it serves requests.
-    pub(super) fn serving(&self) -> Option<u16> {
+    /// Where the instance listens if it serves requests.
+    pub(super) fn serving(&self) -> Option<Endpoint> {
         self.0.serving()
     }
 }

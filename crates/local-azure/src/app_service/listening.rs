@@ -5,10 +5,10 @@ use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 
-/// The addresses on which the processes of this session listen.
-pub(super) fn sockets(session: u32) -> Vec<SocketAddr> {
+/// The addresses on which the processes of this session listen, in the network of this process.
+pub(super) fn sockets(session: u32, process: u32) -> Vec<SocketAddr> {
     let inodes = inodes(session);
-    let network = Path::new("/proc").join(session.to_string()).join("net");
+    let network = Path::new("/proc").join(process.to_string()).join("net");
     let mut addresses: Vec<_> = ["tcp", "tcp6"]
         .iter()
         .flat_map(|file| listeners(&fs::read_to_string(network.join(file)).unwrap_or_default(), &inodes))
@@ -77,10 +77,10 @@ mod tests {
         let stat = fs::read_to_string("/proc/self/stat").unwrap();
         let session = stat.rsplit_once(") ").unwrap().1.split(' ').nth(3).unwrap();
         let listeners = ["127.0.0.1:0", "[::1]:0", "0.0.0.0:0"].map(|address| TcpListener::bind(address).unwrap());
-        let found = sockets(session.parse().unwrap());
+        let found = sockets(session.parse().unwrap(), std::process::id());
         for listener in listeners {
             assert!(found.contains(&listener.local_addr().unwrap()), "{found:?}");
         }
-        assert_eq!(sockets(u32::MAX), []);
+        assert_eq!(sockets(u32::MAX, std::process::id()), []);
     }
 }

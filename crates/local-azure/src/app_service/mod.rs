@@ -45,6 +45,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use axum::Router;
 use futures_util::future::join_all;
 use tokio::runtime::{Builder, Runtime};
 
@@ -126,6 +127,13 @@ impl AppService {
     #[must_use]
     pub fn url(&self, app: &str) -> String {
         format!("https://{}", self.apps.platform.local_host(app))
+    }
+
+    /// The routes of the front end for clients that reach it at Azure's ports: over HTTPS, and over HTTP.
+    pub fn azure_routers(&self) -> Result<[Router; 2]> {
+        const PORTS: (u16, u16) = (443, 80);
+        let router = |https| front_end::router(&self.apps, https, PORTS);
+        Ok([router(true)?, router(false)?])
     }
 
     /// Deploys a package and starts it. The instances of the old version serve requests until those of the new version

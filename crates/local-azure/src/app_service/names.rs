@@ -31,11 +31,17 @@ impl Names<'_> {
         let inside = HeaderValue::from_str(self.inside).expect("an app's name consists of letters, digits and hyphens");
         headers.insert(HOST, inside);
         for name in [ORIGIN, REFERER] {
-            let url = headers.get(&name).and_then(|value| Url::parse(value.to_str().ok()?).ok());
+            let url = headers
+                .get(&name)
+                .and_then(|value| Url::parse(value.to_str().ok()?).ok());
             let Some(url) = url.filter(|url| self.is_outside(url)) else {
                 continue;
             };
-            let rest = if name == ORIGIN { "" } else { &url[Position::BeforePath..] };
+            let rest = if name == ORIGIN {
+                ""
+            } else {
+                &url[Position::BeforePath..]
+            };
             let translated = format!("{}://{}{rest}", url.scheme(), self.inside);
             if let Ok(translated) = translated.parse() {
                 headers.insert(name, translated);
@@ -45,7 +51,9 @@ impl Names<'_> {
 
     /// Translates the app's answer for the visitor.
     pub(super) fn translate_answer(&self, headers: &mut HeaderMap) {
-        let location = headers.get(LOCATION).and_then(|value| self.outside_location(value.to_str().ok()?));
+        let location = headers
+            .get(LOCATION)
+            .and_then(|value| self.outside_location(value.to_str().ok()?));
         if let Some(location) = location.and_then(|location| location.parse().ok()) {
             headers.insert(LOCATION, location);
         }
@@ -113,7 +121,9 @@ fn without_domain(cookie: &HeaderValue) -> HeaderValue {
         name.trim().eq_ignore_ascii_case("domain")
     };
     let (pair, attributes) = text.split_once(';').unwrap_or((text, ""));
-    let kept = attributes.split(';').filter(|part| !part.is_empty() && !is_domain(part));
+    let kept = attributes
+        .split(';')
+        .filter(|part| !part.is_empty() && !is_domain(part));
     let parts: Vec<_> = std::iter::once(pair).chain(kept).collect();
     parts.join(";").parse().unwrap_or_else(|_| cookie.clone())
 }
@@ -134,19 +144,47 @@ mod tests {
     #[test]
     fn a_request_is_translated() {
         for (outside, origin, inside) in [
-            ("localhost:7443", "https://localhost:7443", "https://contoso.azurewebsites.net"),
-            ("localhost:7080", "http://localhost:7080", "http://contoso.azurewebsites.net"),
+            (
+                "localhost:7443",
+                "https://localhost:7443",
+                "https://contoso.azurewebsites.net",
+            ),
+            (
+                "localhost:7080",
+                "http://localhost:7080",
+                "http://contoso.azurewebsites.net",
+            ),
             // The scheme differs, as in Azure.
-            ("localhost:7443", "http://localhost:7080", "http://contoso.azurewebsites.net"),
-            ("Contoso.localhost:7443", "https://contoso.localhost:7443", "https://contoso.azurewebsites.net"),
+            (
+                "localhost:7443",
+                "http://localhost:7080",
+                "http://contoso.azurewebsites.net",
+            ),
+            (
+                "Contoso.localhost:7443",
+                "https://contoso.localhost:7443",
+                "https://contoso.azurewebsites.net",
+            ),
             ("[::1]:7443", "https://[::1]:7443", "https://contoso.azurewebsites.net"),
-            ("contoso.azurewebsites.net:7443", "https://contoso.azurewebsites.net:7443", "https://contoso.azurewebsites.net"),
+            (
+                "contoso.azurewebsites.net:7443",
+                "https://contoso.azurewebsites.net:7443",
+                "https://contoso.azurewebsites.net",
+            ),
             // Another server on this machine stays another one.
             ("localhost:7443", "https://localhost:8000", "https://localhost:8000"),
             ("localhost:7443", "http://localhost:7443", "http://localhost:7443"),
             ("localhost:7443", "https://localhost", "https://localhost"),
-            ("localhost:7443", "https://evil.example:7443", "https://evil.example:7443"),
-            ("localhost:7443", "https://localhost.evil.example:7443", "https://localhost.evil.example:7443"),
+            (
+                "localhost:7443",
+                "https://evil.example:7443",
+                "https://evil.example:7443",
+            ),
+            (
+                "localhost:7443",
+                "https://localhost.evil.example:7443",
+                "https://localhost.evil.example:7443",
+            ),
             ("localhost:7443", "null", "null"),
         ] {
             let mut headers = HeaderMap::new();
@@ -163,16 +201,48 @@ mod tests {
     #[test]
     fn a_location_is_translated_back() {
         for (outside, location, translated) in [
-            ("localhost:7443", "https://contoso.azurewebsites.net/a?b#c", "https://localhost:7443/a?b#c"),
-            ("localhost:7443", "http://contoso.azurewebsites.net/", "http://localhost:7080/"),
-            ("localhost:7443", "https://CONTOSO.azurewebsites.net", "https://localhost:7443/"),
+            (
+                "localhost:7443",
+                "https://contoso.azurewebsites.net/a?b#c",
+                "https://localhost:7443/a?b#c",
+            ),
+            (
+                "localhost:7443",
+                "http://contoso.azurewebsites.net/",
+                "http://localhost:7080/",
+            ),
+            (
+                "localhost:7443",
+                "https://CONTOSO.azurewebsites.net",
+                "https://localhost:7443/",
+            ),
             ("localhost:7443", "//contoso.azurewebsites.net/a", "//localhost:7443/a"),
-            ("[::1]:7443", "https://contoso.azurewebsites.net/a", "https://[::1]:7443/a"),
-            ("localhost:7443", "/a?next=https://contoso.azurewebsites.net/", "/a?next=https://contoso.azurewebsites.net/"),
+            (
+                "[::1]:7443",
+                "https://contoso.azurewebsites.net/a",
+                "https://[::1]:7443/a",
+            ),
+            (
+                "localhost:7443",
+                "/a?next=https://contoso.azurewebsites.net/",
+                "/a?next=https://contoso.azurewebsites.net/",
+            ),
             ("localhost:7443", "a/b", "a/b"),
-            ("localhost:7443", "https://contoso.azurewebsites.net:444/", "https://contoso.azurewebsites.net:444/"),
-            ("localhost:7443", "https://contoso.azurewebsites.net.evil.example/", "https://contoso.azurewebsites.net.evil.example/"),
-            ("localhost:7443", "https://www.example.com/a", "https://www.example.com/a"),
+            (
+                "localhost:7443",
+                "https://contoso.azurewebsites.net:444/",
+                "https://contoso.azurewebsites.net:444/",
+            ),
+            (
+                "localhost:7443",
+                "https://contoso.azurewebsites.net.evil.example/",
+                "https://contoso.azurewebsites.net.evil.example/",
+            ),
+            (
+                "localhost:7443",
+                "https://www.example.com/a",
+                "https://www.example.com/a",
+            ),
         ] {
             let mut headers = HeaderMap::from_iter([(LOCATION, location.parse().unwrap())]);
             names(outside).translate_answer(&mut headers);
@@ -194,7 +264,10 @@ mod tests {
         }
         names("localhost:7443").translate_answer(&mut headers);
         let cookies: Vec<_> = headers.get_all(SET_COOKIE).iter().collect();
-        assert_eq!(cookies, ["a=1; Path=/; Secure", "b=2", "domain=3; HttpOnly", "c=domain=4"]);
+        assert_eq!(
+            cookies,
+            ["a=1; Path=/; Secure", "b=2", "domain=3; HttpOnly", "c=domain=4"]
+        );
         assert!(!headers.contains_key(STRICT_TRANSPORT_SECURITY));
     }
 }

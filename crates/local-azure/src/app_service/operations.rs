@@ -55,7 +55,7 @@ impl App {
         if self.site.deployed().is_none() {
             return Err(Error::Refused(format!("nothing is deployed to {}", self.name)));
         }
-        if Settings::of(&web_app).port.is_some() {
+        if self.platform.options.network.is_none() && Settings::of(&web_app).port.is_some() {
             self.stop_all().await;
         }
         let mut instances = self.instances();

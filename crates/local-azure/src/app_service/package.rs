@@ -70,6 +70,11 @@ impl Site {
         self.folder.join("startup")
     }
 
+    /// The folder of the network of an instance of one generation.
+    pub(super) fn network(&self, number: u32, generation: u64) -> PathBuf {
+        self.folder.join("networks").join(format!("{number}-{generation}"))
+    }
+
     fn versions(&self) -> PathBuf {
         self.folder.join("versions")
     }

@@ -6,6 +6,7 @@ use tokio::runtime::Handle;
 
 use super::replacements::Replacements;
 use crate::azure::Azure;
+use crate::network::NetworkFiles;
 use crate::proxy::Client;
 
 /// The options of the platform. The defaults are Azure's.
@@ -21,6 +22,8 @@ pub struct Options {
     pub replace_after: Duration,
     /// How long a request may wait for an instance, for the start of the response, and for each further part of it.
     pub request_limit: Duration,
+    /// The files of the networks in which instances run. Without them, all instances share the network of this machine.
+    pub network: Option<NetworkFiles>,
 }
 
 impl Default for Options {
@@ -31,6 +34,7 @@ impl Default for Options {
             health_check_interval: Duration::from_mins(1),
             replace_after: Duration::from_hours(1),
             request_limit: Duration::from_secs(230),
+            network: None,
         }
     }
 }

@@ -15,6 +15,7 @@ use super::package::{Site, set_writable};
 use super::settings::Settings;
 use crate::error::{Error, Result};
 use crate::files::write_private;
+use crate::network::{Inside, NetworkFiles, View};
 use crate::process::{Program, plain_environment};
 use crate::server::LOOPBACK;
 use crate::state::{State, WebApp};
@@ -34,6 +35,9 @@ pub(super) struct Start<'a> {
     pub(super) host: &'a str,
     /// The values of `IDENTITY_ENDPOINT` and `IDENTITY_HEADER`.
     pub(super) identity: Option<(&'a str, &'a str)>,
+    /// The files of the network that the instance runs in, and the folder of its own socket. `None` if it shares the
+    /// network of this machine.
+    pub(super) network: Option<(&'a NetworkFiles, &'a Path)>,
 }
 
 impl Start<'_> {
@@ -50,10 +54,24 @@ impl Start<'_> {
             stop_signal: "TERM",
             stop_limit: settings.stop_limit,
             prints_times: false,
+            in_namespace: self.network.is_some(),
         })
     }
 
     fn command(&self, read_only: bool) -> Result<(OsString, Vec<OsString>)> {
+        if let Some((files, own)) = self.network {
+            let inside = Inside {
+                files,
+                own,
+                port: self.port,
+                view: View::App {
+                    home: &self.site.home(),
+                    version: self.folder,
+                    read_only,
+                },
+            };
+            return Ok(inside.command(["/bin/sh".into(), "-c".into(), self.script(read_only).into()]));
+        }
         let name = format!("{}-{}.sh", self.number, self.generation);
         let script = self.site.startup().join(name);
         write_private(&script, self.script(read_only).as_bytes())?;
@@ -72,16 +90,12 @@ impl Start<'_> {
     /// The script, in the same form as Oryx writes it.
     /// <https://github.com/microsoft/Oryx/tree/main/src/startupscriptgenerator>
     fn script(&self, read_only: bool) -> String {
-        let folder = quote_for_shell(&self.folder.to_string_lossy());
+        let (folder, trap) = match self.network {
+            Some(_) => (WWWROOT.to_owned(), ""),
+            None => (quote_for_shell(&self.folder.to_string_lossy()), TRAP),
+        };
         let command = self.app.startup_command.trim();
-        let mut script = format!(
-            "#!/bin/sh\n\
-             # On App Service this shell is the first process of a container: SIGTERM does not end it, and it does not\n\
-             # forward the signal. A command that replaces it with exec receives the signal.\n\
-             trap : TERM\n\n\
-             cd {folder}\n\
-             export APP_PATH={folder}\n"
-        );
+        let mut script = format!("#!/bin/sh\n{trap}\ncd {folder}\nexport APP_PATH={folder}\n");
         if !read_only && self.folder.join(command).is_file() {
             let _ = writeln!(script, "chmod 0755 {} 2>/dev/null", quote_for_shell(command));
         }
@@ -107,11 +121,15 @@ impl Start<'_> {
             "{}+{}-{}webspace-Linux",
             state.subscription, app.resource_group, app.location
         );
+        let own_home = self.site.home();
+        let (host, home) = match self.network {
+            Some(_) => ("0.0.0.0", "/home".into()),
+            None => (LOOPBACK, own_home.to_string_lossy()),
+        };
         for (name, value) in [
-            // App Service sets 0.0.0.0, because each instance has its own network.
-            ("HOST", LOOPBACK),
+            ("HOST", host),
             ("PORT", &self.port.to_string()),
-            ("HOME", &self.site.home().to_string_lossy()),
+            ("HOME", &home),
             ("WEBSITE_HOSTNAME", self.host),
             ("WEBSITE_DEFAULT_HOSTNAME", self.host),
             ("WEBSITE_SITE_NAME", &app.name),
@@ -132,9 +150,20 @@ impl Start<'_> {
             set("IDENTITY_ENDPOINT", endpoint);
             set("IDENTITY_HEADER", header);
         }
+        if let Some((files, _)) = self.network {
+            environment.extend(files.trust().map(|(name, bundle)| (name.into(), bundle.into())));
+        }
         environment
     }
 }
+
+/// The app's folder in the file system of an instance with its own network.
+const WWWROOT: &str = "/home/site/wwwroot";
+
+/// Gives a shell that is not the first process the behaviour of one that is.
+const TRAP: &str = "# On App Service this shell is the first process of a container: SIGTERM does not end it, and it does not\n\
+                    # forward the signal. A command that replaces it with exec receives the signal.\n\
+                    trap : TERM\n";
 
 /// Makes the app's folder read-only for the app only. This works even if the app runs as root, which file modes do not
 /// restrict.
@@ -177,6 +206,7 @@ mod tests {
             port: 8000,
             host: "contoso.azurewebsites.net",
             identity: None,
+            network: None,
         };
         let environment = start.environment(&state);
         let get = |name: &str| {
@@ -213,6 +243,7 @@ mod tests {
             port: 1,
             host: "",
             identity: None,
+            network: None,
         };
         let script = start.script(false);
         assert!(script.contains("it'\\''s'\nchmod 0755 'run.sh'"), "{script}");

@@ -1,6 +1,9 @@
 //! Supervises an instance: starts it, warms it up, checks its health, restarts it after a crash, and stops it.
 
+use std::fs::{self, File};
 use std::net::SocketAddr;
+use std::os::fd::AsRawFd as _;
+use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +19,10 @@ use super::startup::{Start, can_mount};
 use super::{health, listening, log};
 use crate::azure::Azure;
 use crate::error::{Error, Result};
+use crate::network::forwarder::APP_SOCKET;
+use crate::network::{self, NetworkFiles};
 use crate::process::Process;
+use crate::proxy::Endpoint;
 use crate::server::LOOPBACK;
 use crate::state::WebApp;
 use crate::tail::Tail;
@@ -30,6 +36,8 @@ const STABLE_AFTER: Duration = Duration::from_mins(1);
 const DRAIN_LIMIT: Duration = Duration::from_secs(10);
 /// The pause between two warm-up requests.
 const WARM_UP_PAUSE: Duration = Duration::from_millis(100);
+/// The port of an app in its own network, as for Azure's code stacks.
+const DEFAULT_PORT: u16 = 8000;
 /// How many lines of its output are logged when an instance has crashed.
 const LAST_LINES: usize = 20;
 
@@ -39,12 +47,12 @@ pub(super) async fn supervise(app: Arc<App>, instance: Arc<Instance>) {
     loop {
         let started = Instant::now();
         let failure = match run(&app, &instance).await {
-            Ok(End::Stopped) => break,
-            Ok(End::Unhealthy) => {
+            Ok(Outcome::Stopped) => break,
+            Ok(Outcome::Unhealthy) => {
                 instance.replaced();
                 continue;
             }
-            Ok(End::Failed(why)) => why,
+            Ok(Outcome::Failed(why)) => why,
             Err(error) => error.to_string(),
         };
         if started.elapsed() > STABLE_AFTER {
@@ -63,7 +71,7 @@ pub(super) async fn supervise(app: Arc<App>, instance: Arc<Instance>) {
 }
 
 /// Why a process of an instance ended.
-enum End {
+enum Outcome {
     /// The instance was told to stop.
     Stopped,
     /// Its health checks failed, so it must be replaced.
@@ -73,15 +81,26 @@ enum End {
 }
 
 /// Starts a process and waits until it has ended.
-async fn run(app: &Arc<App>, instance: &Instance) -> Result<End> {
+async fn run(app: &Arc<App>, instance: &Instance) -> Result<Outcome> {
     let Some(web_app) = app.web_app() else {
-        return Ok(End::Stopped);
+        return Ok(Outcome::Stopped);
     };
     let azure = &app.platform.azure;
     let settings = Settings::of(&web_app);
-    let port = choose_port(&settings, instance.number);
+    let network = match &app.platform.options.network {
+        Some(files) => Some(InstanceNetwork::open(app, instance, files)?),
+        None => None,
+    };
+    let port = match &network {
+        // Nothing else listens in the instance's own network.
+        Some(_) => settings.port.unwrap_or(DEFAULT_PORT),
+        None => choose_port(&settings, instance.number),
+    };
     let header = settings.identity.then(|| IdentityHeader::create(azure, &app.name));
-    let endpoint = app.platform.identity_endpoint.as_str();
+    let endpoint = match &network {
+        Some(_) => network::IDENTITY_ENDPOINT,
+        None => app.platform.identity_endpoint.as_str(),
+    };
     let start = Start {
         app: &web_app,
         site: &app.site,
@@ -91,6 +110,7 @@ async fn run(app: &Arc<App>, instance: &Instance) -> Result<End> {
         port,
         host: &azure_name(&app.name),
         identity: header.as_ref().map(|header| (endpoint, header.value.as_str())),
+        network: network.as_ref().map(|network| (network.files, network.own.as_path())),
     };
     let program = azure.read(|state| start.program(state))?;
     let mut output = log::start_output(&app.site.log_folder(), instance.number).map_err(Error::file(&program.log))?;
@@ -100,10 +120,11 @@ async fn run(app: &Arc<App>, instance: &Instance) -> Result<End> {
     let process = process
         .await
         .map_err(|error| Error::failed("the start of an instance", error))??;
-    instance.started(port, process.id());
+    let endpoint = network.as_ref().map_or(Endpoint::Port(port), InstanceNetwork::endpoint);
+    instance.started(endpoint.clone(), port, process.id());
     app.notify();
 
-    let reason = wait_for_end(app, instance, &settings, &process).await;
+    let reason = wait_for_end(app, instance, &settings, &process, &endpoint).await;
     if process.ended().is_none() {
         if matches!(reason, EndReason::StopRequested(Stop::Drained)) {
             let _ = timeout(DRAIN_LIMIT, instance.drained()).await;
@@ -118,14 +139,14 @@ async fn run(app: &Arc<App>, instance: &Instance) -> Result<End> {
         app.log(instance, &format!("Stopped: {}.", describe(status)));
     }
     Ok(match reason {
-        EndReason::StopRequested(_) => End::Stopped,
-        EndReason::Unhealthy => End::Unhealthy,
+        EndReason::StopRequested(_) => Outcome::Stopped,
+        EndReason::Unhealthy => Outcome::Unhealthy,
         EndReason::WarmUpTimedOut { last_status, listening } => {
             let why = not_warm(&settings, port, last_status, &listening);
-            End::Failed(with_last_lines(&why, &mut output))
+            Outcome::Failed(with_last_lines(&why, &mut output))
         }
         EndReason::Exited(status) => {
-            End::Failed(with_last_lines(&format!("The app {}", describe(status)), &mut output))
+            Outcome::Failed(with_last_lines(&format!("The app {}", describe(status)), &mut output))
         }
     })
 }
@@ -143,17 +164,22 @@ enum EndReason {
     Unhealthy,
 }
 
-async fn wait_for_end(app: &Arc<App>, instance: &Instance, settings: &Settings, process: &Process) -> EndReason {
+async fn wait_for_end(
+    app: &Arc<App>,
+    instance: &Instance,
+    settings: &Settings,
+    process: &Process,
+    endpoint: &Endpoint,
+) -> EndReason {
     let started = Instant::now();
-    let port = instance.status().port.unwrap_or_default();
     let mut last_status = None;
     tokio::select! {
         biased;
         how = instance.stop_requested() => return EndReason::StopRequested(how),
         status = process.wait() => return EndReason::Exited(status),
-        warm = timeout(settings.start_limit, warm_up(app, settings, port, &mut last_status)) => {
+        warm = timeout(settings.start_limit, warm_up(app, settings, endpoint, &mut last_status)) => {
             if warm.is_err() {
-                let listening = listening::sockets(process.id());
+                let listening = listening::sockets(process.session(), process.id());
                 return EndReason::WarmUpTimedOut { last_status, listening };
             }
         }
@@ -169,15 +195,15 @@ async fn wait_for_end(app: &Arc<App>, instance: &Instance, settings: &Settings, 
         biased;
         how = instance.stop_requested() => EndReason::StopRequested(how),
         status = process.wait() => EndReason::Exited(status),
-        () = health::watch(app, instance, settings, port) => EndReason::Unhealthy,
+        () = health::watch(app, instance, settings, endpoint) => EndReason::Unhealthy,
     }
 }
 
 /// Sends warm-up requests until one has an accepted status.
-async fn warm_up(app: &App, settings: &Settings, port: u16, last_status: &mut Option<StatusCode>) {
-    let host = format!("{LOOPBACK}:{port}");
+async fn warm_up(app: &App, settings: &Settings, endpoint: &Endpoint, last_status: &mut Option<StatusCode>) {
+    let host = azure_name(&app.name);
     loop {
-        if let Ok(status) = health::ping(&app.platform.client, port, &settings.warmup_path, &host, false).await {
+        if let Ok(status) = health::ping(&app.platform.client, endpoint, &settings.warmup_path, &host, false).await {
             if settings.is_warm(status) {
                 return;
             }
@@ -209,6 +235,35 @@ fn not_warm(settings: &Settings, port: u16, last_status: Option<StatusCode>, lis
         ),
     };
     format!("The app did not answer {path} on port {port} within {limit} s; {listens}")
+}
+
+/// The network of an instance. Its folder is deleted when this value is dropped.
+struct InstanceNetwork<'a> {
+    files: &'a NetworkFiles,
+    own: PathBuf,
+    /// The open folder, which gives the socket in it a short path.
+    folder: File,
+}
+
+impl<'a> InstanceNetwork<'a> {
+    fn open(app: &App, instance: &Instance, files: &'a NetworkFiles) -> Result<Self> {
+        let own = app.site.network(instance.number, instance.generation);
+        fs::create_dir_all(&own).map_err(Error::file(&own))?;
+        let folder = File::open(&own).map_err(Error::file(&own))?;
+        Ok(Self { files, own, folder })
+    }
+
+    /// The socket that leads to the app inside.
+    fn endpoint(&self) -> Endpoint {
+        let folder = format!("/proc/self/fd/{}", self.folder.as_raw_fd());
+        Endpoint::Socket(Path::new(&folder).join(APP_SOCKET))
+    }
+}
+
+impl Drop for InstanceNetwork<'_> {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.own);
+    }
 }
 
 /// Chooses the port of an instance. Because all instances share one network, the setting `PORT` applies only to the
@@ -249,7 +304,7 @@ impl Drop for IdentityHeader {
 fn start_message(app: &WebApp, settings: &Settings, port: u16) -> String {
     let mut text = format!("Starting on port {port}: {}", app.startup_command);
     if settings.read_only && !can_mount() {
-        text.push_str("\nOnly file modes make the package read-only, because mounting requires root.");
+        text.push_str("\nOnly file modes make the package read-only, because this process may not mount file systems.");
     }
     text
 }
@@ -268,7 +323,7 @@ fn describe(status: ExitStatus) -> String {
 fn with_last_lines(what: &str, output: &mut Tail) -> String {
     let lines = log::last_lines(output, LAST_LINES);
     if lines.is_empty() {
-        return format!("{what} without any output.");
+        return format!("{what}. It wrote no output.");
     }
     format!("{what}. Its last output:\n  {}", lines.join("\n  "))
 }

@@ -25,7 +25,7 @@ use tower::util::MapRequestLayer;
 pub use self::secrets::add_secret;
 
 use self::federation::Issuers;
-use self::shared::Shared;
+use self::shared::{AZURE_AUTHORITY, Shared};
 use crate::azure::Azure;
 use crate::error::{Error, Result};
 use crate::server::{LOOPBACK, Server, bind};
@@ -46,13 +46,15 @@ impl Entra {
     pub fn start(azure: &Azure, port: u16) -> Result<Self> {
         let listener = bind(port, PART, FLAG)?;
         let address = listener.local_addr().map_err(|error| Error::failed(PART, error))?;
+        let authority = format!("https://localhost:{}/", address.port());
         let entra = Self {
             port: address.port(),
             shared: Arc::new(Shared {
                 azure: azure.clone(),
-                authority: format!("https://localhost:{}/", address.port()),
-                workload_keys: SigningKeys::open(&azure.subfolder("workload")?)?,
-                issuers: Issuers::new(azure)?,
+                workload_issuer: format!("{authority}workload"),
+                authority,
+                workload_keys: Arc::new(SigningKeys::open(&azure.subfolder("workload")?)?),
+                issuers: Arc::new(Issuers::new(azure)?),
             }),
             server: Mutex::new(None),
         };
@@ -85,13 +87,21 @@ impl Entra {
     /// The `iss` of this machine's workload tokens, for a [federated credential](crate::state::FederatedCredential).
     #[must_use]
     pub fn workload_issuer(&self) -> String {
-        self.shared.workload_issuer()
+        self.shared.workload_issuer.clone()
     }
 
     /// A workload token for the file that `AZURE_FEDERATED_TOKEN_FILE` names. It is valid for an hour.
     #[must_use]
     pub fn workload_token(&self, subject: &str, audience: &str) -> String {
         workload::token(&self.shared, subject, audience)
+    }
+
+    /// The routes of the authority for clients that reach it as `login.microsoftonline.com`.
+    pub fn azure_router(&self) -> Router {
+        router(Arc::new(Shared {
+            authority: AZURE_AUTHORITY.to_owned(),
+            ..Shared::clone(&self.shared)
+        }))
     }
 
     /// Closes the port and all connections.

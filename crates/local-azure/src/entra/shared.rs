@@ -1,5 +1,7 @@
 //! The state that the authority's handlers share.
 
+use std::sync::Arc;
+
 use uuid::Uuid;
 
 use super::federation::Issuers;
@@ -7,14 +9,20 @@ use crate::azure::Azure;
 use crate::server::LOOPBACK;
 use crate::tokens::SigningKeys;
 
+/// The authority's URL in Azure.
+pub const AZURE_AUTHORITY: &str = "https://login.microsoftonline.com/";
+
 /// The state that the authority's handlers share.
+#[derive(Clone)]
 pub struct Shared {
     pub azure: Azure,
-    /// The authority's URL, which ends with a slash.
+    /// The authority's URL for the clients of these handlers. It ends with a slash.
     pub authority: String,
+    /// The `iss` of this machine's workload tokens.
+    pub workload_issuer: String,
     /// The keys of the workload issuer.
-    pub workload_keys: SigningKeys,
-    pub issuers: Issuers,
+    pub workload_keys: Arc<SigningKeys>,
+    pub issuers: Arc<Issuers>,
 }
 
 /// How a path names the tenant.
@@ -55,16 +63,12 @@ impl Shared {
         self.authority.trim_start_matches("https://").trim_end_matches('/')
     }
 
-    pub fn workload_issuer(&self) -> String {
-        format!("{}workload", self.authority)
-    }
-
-    /// The accepted `aud` values of a client assertion: the tenant's token endpoints and issuers, with either host name.
+    /// The accepted `aud` values of a client assertion: the tenant's token endpoints and issuers, with each host name.
     pub fn audiences(&self) -> Vec<String> {
         let tenant = self.own_tenant();
         let other = self.authority.replace("localhost", LOOPBACK);
         let mut audiences = vec![self.azure.issuer()];
-        for host in [&self.authority, &other] {
+        for host in [&self.authority, &other, AZURE_AUTHORITY] {
             for path in ["oauth2/v2.0/token", "oauth2/token", "v2.0", ""] {
                 audiences.push(format!("{host}{tenant}/{path}"));
             }

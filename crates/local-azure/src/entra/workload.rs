@@ -19,7 +19,7 @@ const LIFETIME: u64 = 60 * 60;
 pub fn token(shared: &Shared, subject: &str, audience: &str) -> String {
     let now = now();
     shared.workload_keys.sign(&json!({
-        "iss": shared.workload_issuer(),
+        "iss": shared.workload_issuer,
         "sub": subject,
         "aud": audience,
         "iat": now,
@@ -31,7 +31,7 @@ pub fn token(shared: &Shared, subject: &str, audience: &str) -> String {
 
 /// `GET /workload/.well-known/openid-configuration`
 pub async fn configuration(State(shared): State<Arc<Shared>>) -> Response {
-    let issuer = shared.workload_issuer();
+    let issuer = &shared.workload_issuer;
     Json(json!({
         "jwks_uri": format!("{issuer}/keys"),
         "issuer": issuer,

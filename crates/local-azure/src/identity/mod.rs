@@ -69,6 +69,11 @@ impl IdentityEndpoints {
         format!("http://{LOOPBACK}:{}", self.port)
     }
 
+    /// The routes of both endpoints.
+    pub fn router(&self) -> Router {
+        router(self.shared.clone())
+    }
+
     /// Closes the port and all connections, for the fault [`Away`](crate::faults::IdentityFault::Away).
     pub fn stop(&self) {
         drop(

@@ -150,6 +150,7 @@ impl Folder {
             stop_signal: "INT",
             stop_limit: STOP_LIMIT,
             prints_times: true,
+            in_namespace: false,
         };
         Process::start(&program, azure.folder())
     }

@@ -165,10 +165,10 @@ fn numeric_id(arguments: &[&str]) -> Result<u32> {
         .output()
         .map_err(|error| Error::failed("id", error))?;
     let text = String::from_utf8_lossy(&output.stdout);
-    text.trim().parse().map_err(|_| Error::Missing {
-        program: "PostgreSQL's server, which refuses to run as root and needs another user,",
-        remedy: format!(
-            "run Local Azure as your own user, or create a user {USER:?} (`sudo apt-get install postgresql` does so)"
-        ),
+    text.trim().parse().map_err(|_| {
+        Error::Refused(format!(
+            "PostgreSQL refuses to run as root, and there is no user {USER:?}: run Local Azure as your own user, or install \
+             Debian's package postgresql, which creates that user"
+        ))
     })
 }

@@ -91,6 +91,7 @@ impl Azurite {
                 stop_signal: "TERM",
                 stop_limit: 5,
                 prints_times: false,
+                in_namespace: false,
             },
             running: Mutex::default(),
             address: watch::Sender::new(None),

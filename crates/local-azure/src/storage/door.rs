@@ -204,7 +204,7 @@ impl Door {
         account: &StorageAccount,
         address: &BlobAddress,
     ) -> Result<(), StorageError> {
-        let removed = self.0.azure.faults().now().roles_removed;
+        let removed = self.0.azure.faults().active().roles_removed;
         self.0.azure.read(|state| {
             let mut scope = state.resource_id(
                 &account.resource_group,

@@ -44,10 +44,8 @@ impl AzuriteFrom {
                     main_of(&folder)
                 })
             }
-            Self::Folder(folder) => main_of(folder).map_err(|error| Error::Missing {
-                program: "Azurite",
-                remedy: format!("{error}. Run ./test.sh, or: npm ci --prefix {}", folder.display()),
-            }),
+            Self::Folder(folder) => main_of(folder)
+                .map_err(|error| Error::Refused(format!("{error}: run `npm ci --prefix {}`", folder.display()))),
         }
     }
 }

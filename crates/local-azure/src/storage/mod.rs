@@ -15,6 +15,8 @@ mod shared_key;
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 
+use axum::Router;
+
 pub use self::install::AzuriteFrom;
 
 use self::azurite::Azurite;
@@ -117,10 +119,15 @@ impl BlobStorage {
         self.azurite.log()
     }
 
+    /// The routes of the blob services.
+    pub fn router(&self) -> Result<Router> {
+        let door = Door::new(self.azure.clone(), self.azurite.address(), self.port)?;
+        Ok(door.router())
+    }
+
     fn open(&self, listener: TcpListener) -> Result<()> {
         let tls = self.azure.authority().server(&HOSTS)?;
-        let door = Door::new(self.azure.clone(), self.azurite.address(), self.port)?;
-        let server = Server::https(listener, tls, door.router());
+        let server = Server::https(listener, tls, self.router()?);
         *self.door.lock().expect("no thread panics while holding the lock") = Some(server);
         Ok(())
     }

@@ -19,6 +19,7 @@ use crate::command::{Command, RoleArguments, RoleCommand};
 use crate::control::CommandHandler;
 use crate::entra::add_secret;
 use crate::error::{Error, Result};
+use crate::faults::InjectedFault;
 use crate::state::{Application, FederatedCredential, Principal, RoleAssignment, RoleDefinition, State};
 use crate::tokens::{MANAGEMENT, POSTGRES, STORAGE};
 use crate::tutorial;
@@ -102,7 +103,7 @@ impl Commands {
         loop {
             tokio::time::sleep(CHECK_INTERVAL).await;
             if let Some(parts) = &*self.0.parts.read().await
-                && !self.0.azure.faults().now().database_away
+                && !self.0.azure.faults().active().database_away
                 && let Err(error) = parts.postgres.start_again().await
             {
                 tracing::warn!("PostgreSQL exited and cannot be restarted: {error}");
@@ -261,7 +262,7 @@ impl CommandHandler for Commands {
                 let app = self.app(app)?;
                 parts.apps.scale(&app, instances).await?;
                 let noun = if instances == 1 { "instance" } else { "instances" };
-                Ok(format!("{app} is running {instances} {noun}."))
+                Ok(format!("{app} now has {instances} {noun}."))
             }
             Command::Faults { faults, clear } => {
                 if clear {
@@ -270,7 +271,12 @@ impl CommandHandler for Commands {
                 for fault in &faults {
                     parts.inject(azure, fault).await?;
                 }
-                Ok(format!("Injected faults: {}", azure.faults().now()))
+                let restarted = if faults.contains(&InjectedFault::DatabaseRestart) {
+                    "PostgreSQL was restarted. "
+                } else {
+                    ""
+                };
+                Ok(format!("{restarted}Active faults: {}", azure.faults().active()))
             }
             Command::Role(RoleCommand::List) => Ok(self.role_list()),
             Command::Role(RoleCommand::Create(arguments)) => self.role_create(&arguments),

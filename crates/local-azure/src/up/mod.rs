@@ -40,13 +40,14 @@ pub async fn up(state: &Path, options: Options) -> Result<()> {
     let azure = Azure::open(state)?;
     let ended = process::clean_up(azure.folder());
     if ended > 0 {
-        progress.report(&format!("ended {ended} processes that an earlier run left behind"));
+        progress.report(&format!("stopped processes that an earlier run left behind: {ended}"));
     }
     tutorial::provision(&azure)?;
     let (commands, mut down) = Commands::new(azure.clone(), progress.clone());
     let running = async {
         commands.start(&options, &source).await?;
         println!("{}", commands.status().await);
+        println!("  Ctrl-C stops it. The next `up` continues with the same state.");
         match commands.keep_postgres_running().await {}
     };
     let ended = tokio::select! {

@@ -29,6 +29,9 @@ pub struct Options {
     /// built first
     #[arg(long)]
     pub package: Option<PathBuf>,
+    /// Gives the web app addresses on this machine instead of Azure's names, where namespaces cannot be used
+    #[arg(long)]
+    pub addresses: bool,
     /// Faults to inject, separated by commas: see `local-azure faults --help`
     #[arg(long, value_delimiter = ',')]
     pub faults: Vec<InjectedFault>,

@@ -12,7 +12,9 @@ use crate::entra::Entra;
 use crate::error::Result;
 use crate::faults::{FaultSet, IdentityFault, InjectedFault};
 use crate::identity::IdentityEndpoints;
+use crate::network::{self, NetworkFiles, Routes, Services};
 use crate::postgres::Postgres;
+use crate::state_folder::remove;
 use crate::storage::{AzuriteFrom, BlobStorage};
 use crate::tutorial;
 
@@ -21,6 +23,8 @@ const LOG_INTERVAL: Duration = Duration::from_millis(300);
 
 /// Everything that runs. It stops when this value is dropped, starting with the web app.
 pub struct Parts {
+    /// The services under Azure's names. `None` if the web app has addresses on this machine.
+    _services: Option<Services>,
     pub apps: AppService,
     pub blobs: BlobStorage,
     pub postgres: Postgres,
@@ -35,9 +39,18 @@ impl Parts {
         let entra = Entra::start(azure, options.entra_port)?;
         let identity = IdentityEndpoints::start(azure, options.identity_port)?;
         // Binds the ports early, so that a port that is in use is reported before the slow steps.
+        let network = if options.addresses {
+            // An earlier run may have left its sockets behind.
+            remove(&azure.folder().join("network"))?;
+            None
+        } else {
+            network::check()?;
+            Some(NetworkFiles::write(azure)?)
+        };
         let ports = app_service::Options {
             https_port: options.https_port,
             http_port: options.http_port,
+            network: network.clone(),
             ..app_service::Options::default()
         };
         let apps = AppService::start(azure, identity.app_service_url(), ports)?;
@@ -56,10 +69,22 @@ impl Parts {
 
         progress.report("Blob Storage (npm installs Azurite at the first start)");
         let blobs = BlobStorage::start(azure, options.blob_port, AzuriteFrom::Npm).await?;
-        let account_url = blobs.account_url(tutorial::ACCOUNT);
-        tutorial::connect(azure, postgres.port(), &account_url, &azure.authority().file())?;
-
+        let services = if let Some(files) = &network {
+            tutorial::connect_by_name(azure)?;
+            let routes = Routes {
+                entra: entra.azure_router(),
+                blobs: blobs.router()?,
+                apps: apps.azure_routers()?,
+                identity: identity.router(),
+            };
+            Some(Services::start(azure, files, routes)?)
+        } else {
+            let account_url = blobs.account_url(tutorial::ACCOUNT);
+            tutorial::connect_by_address(azure, postgres.port(), &account_url, &azure.authority().file())?;
+            None
+        };
         Ok(Self {
+            _services: services,
             apps,
             blobs,
             postgres,
@@ -110,7 +135,10 @@ impl Parts {
                 azure.faults().change(|set| set.database_away = true);
                 self.postgres.stop();
             }
-            InjectedFault::DatabaseRestart => self.postgres.restart().await?,
+            InjectedFault::DatabaseRestart => {
+                self.postgres.restart().await?;
+                azure.faults().change(|set| set.database_away = false);
+            }
             InjectedFault::RolesRemoved => azure.faults().change(|set| set.roles_removed = true),
         }
         Ok(())
@@ -118,7 +146,7 @@ impl Parts {
 
     /// Ends all faults.
     pub async fn clear_faults(&self, azure: &Azure) -> Result<()> {
-        let before = azure.faults().now();
+        let before = azure.faults().active();
         azure.faults().change(|set| *set = FaultSet::default());
         if before.identity == IdentityFault::Away {
             self.identity.start_again()?;

@@ -31,7 +31,7 @@ pub fn summary(azure: &Azure, parts: &Parts) -> String {
         ("  IMDS", parts.identity.imds_host()),
         ("Certificates to trust", authority.display().to_string()),
         ("State folder", azure.folder().display().to_string()),
-        ("Injected faults", azure.faults().now().to_string()),
+        ("Injected faults", azure.faults().active().to_string()),
     ];
     text.push('\n');
     for (name, value) in rows {
@@ -45,14 +45,13 @@ pub fn summary(azure: &Azure, parts: &Parts) -> String {
             .map_or_else(String::new, |id| format!(", process {id}"));
         let _ = writeln!(
             text,
-            "    {} {}{port}{process}, restarted {} times",
+            "    {} {}{port}{process}, restarts: {}",
             instance.number, instance.state, instance.restarts
         );
     }
     let _ = write!(
         text,
-        "\n  local-azure logs --follow · status · restart · scale 2 · faults identity=429 · role list · down\n  Ctrl-C stops \
-         it. The next `up` continues with the same state."
+        "\n  local-azure logs --follow · status · restart · scale 2 · faults database=away · role list · shell · down"
     );
     text
 }

@@ -61,9 +61,12 @@ fn only_the_owner_can_read(folder: &Path) {
 #[tokio::test]
 async fn the_site_runs_as_on_app_service() {
     let mut up = Up::start().await;
-    // No setting of the app is a secret: the app uses only tokens.
-    let settings = up.settings();
-    for (name, value) in &settings {
+    // No setting of the app is a secret: the app uses only tokens. None is an address on this machine.
+    for (name, value) in &up.settings() {
+        assert!(
+            !value.contains("127.0.0.1") && !value.contains(".pem"),
+            "{name}={value}"
+        );
         assert!(
             !name.contains("PASS") && !name.contains("KEY") && !name.contains("SECRET"),
             "{name}={value}"
@@ -195,7 +198,7 @@ async fn instances_are_scaled_and_restarted() {
     // The administrator runs the SQL of the tutorial with psql, which grants access to that application.
     let state: Value = serde_json::from_str(&state).unwrap();
     let id = state["directory"]["applications"][0]["id"].as_str().unwrap();
-    let settings = up.settings();
+    let settings = up.database_settings();
     let psql = |user: &str, token: &str| {
         let mut psql = Command::new("psql");
         psql.args([
@@ -253,8 +256,7 @@ async fn the_whole_story_in_a_browser() {
     for how in ["with", "without"] {
         let up = Up::start().await;
         // The test adds demo data with the site's command, which signs in to the database as the site's identity.
-        let mut settings = up.settings();
-        settings.retain(|name, _| name.starts_with("DB") || name == "PGSSLROOTCERT");
+        let mut settings = up.database_settings();
         let token = up.say(&["token", "--as", &settings["DBUSER"]]).await;
         settings.insert("DBPASS".to_owned(), token.trim().to_owned());
         let output = Command::new("node")
@@ -270,6 +272,141 @@ async fn the_whole_story_in_a_browser() {
         let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
         assert!(output.status.success() && text.contains("pass 1"), "{text}");
     }
+}
+
+/// The process id of the first instance's first process.
+fn first_process(status: &str) -> u32 {
+    let (_, rest) = status.split_once("process ").unwrap();
+    let digits = rest.split(|c: char| !c.is_ascii_digit()).next().unwrap();
+    digits.parse().unwrap()
+}
+
+#[tokio::test]
+async fn an_instance_has_a_network_and_processes_of_its_own() {
+    let up = Up::start().await;
+    let status = up.say(&["status"]).await;
+    assert!(status.contains("0 ready, port 8000, process "), "{status}");
+    let process = first_process(&status);
+    let environment = fs::read_to_string(format!("/proc/{process}/environ")).unwrap();
+    let variables: Vec<_> = environment.split('\0').collect();
+    for variable in [
+        "HOST=0.0.0.0",
+        "PORT=8000",
+        "HOME=/home",
+        "APP_PATH=/home/site/wwwroot",
+        "WEBSITE_HOSTNAME=restaurant-review.azurewebsites.net",
+        "IDENTITY_ENDPOINT=http://169.254.129.2:8081/msi/token",
+        "DBHOST=restaurant-review-db.postgres.database.azure.com",
+        "STORAGE_ACCOUNT_NAME=restaurantreview",
+    ] {
+        assert!(variables.contains(&variable), "{variable}: {variables:?}");
+    }
+    for variable in &variables {
+        let is_mark = variable.starts_with("LOCAL_AZURE_STATE=");
+        assert!(
+            is_mark || !variable.contains(up.folder().to_str().unwrap()),
+            "{variable}"
+        );
+        assert!(!variable.starts_with("SSL_CERT_FILE=") && !variable.starts_with("PGSSLROOTCERT="));
+    }
+    // The site is process 1 in its namespace, because of `exec` in the startup command and in start.sh.
+    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    assert!(
+        status.contains("Name:\trestaurant-revi") && status.contains("\t1\n"),
+        "{status}"
+    );
+    // Nothing listens on this machine's port 8000 because of it.
+    let sockets = fs::read_to_string(format!("/proc/{process}/net/tcp")).unwrap();
+    assert!(
+        sockets.contains(":1F40 ")
+            && !fs::read_to_string("/proc/net/tcp")
+                .unwrap()
+                .contains(":1F40 00000000:0000 0A")
+    );
+
+    // A forwarder that is killed is started again, and so is the site.
+    let restaurant = up.add_restaurant("Tailspin").await;
+    let forwarder = "forward --network";
+    let ended = |pattern: &str| {
+        let mark = up.folder();
+        let pids = fs::read_dir("/proc").unwrap().flatten().filter_map(|entry| {
+            let command = fs::read_to_string(entry.path().join("cmdline"))
+                .unwrap_or_default()
+                .replace('\0', " ");
+            let is_ours = command.contains(pattern) && command.contains(mark.to_str().unwrap());
+            is_ours.then(|| entry.file_name().into_string().unwrap())
+        });
+        let killed: Vec<_> = pids.collect();
+        for pid in &killed {
+            std::process::Command::new("kill")
+                .args(["-s", "KILL", pid])
+                .status()
+                .unwrap();
+        }
+        killed.len()
+    };
+    assert!(ended(forwarder) >= 1);
+    up.eventually_reviews(&restaurant, "After the forwarder was killed")
+        .await;
+    let pid = process.to_string();
+    assert!(
+        std::process::Command::new("kill")
+            .args(["-s", "KILL", &pid])
+            .status()
+            .unwrap()
+            .success()
+    );
+    patiently("the site is started again", async || {
+        let status = up.say(&["status"]).await;
+        (status.contains("0 ready") && first_process(&status) != process).then_some(())
+    })
+    .await;
+    up.eventually_reviews(&restaurant, "After process 1 was killed").await;
+}
+
+/// Where namespaces cannot be used, the app has addresses on this machine.
+#[tokio::test]
+async fn the_site_runs_with_addresses() {
+    let up = Up::start_with(&["--addresses"]).await;
+    let settings = up.settings();
+    assert_eq!(settings["DBHOST"], "127.0.0.1");
+    assert!(settings["STORAGE_ACCOUNT_NAME"].starts_with("https://127.0.0.1:"));
+    let restaurant = up.add_restaurant("Fabrikam").await;
+    up.eventually_reviews(&restaurant, "By address").await;
+    let shell = command(&up.folder(), &["shell", "--", "true"]).await;
+    let text = String::from_utf8(shell.stderr).unwrap();
+    assert!(!shell.status.success() && text.contains("--addresses"), "{text}");
+}
+
+/// Programs in `local-azure shell` reach everything by Azure's own names.
+#[tokio::test]
+async fn a_shell_has_azures_names() {
+    let up = Up::start().await;
+    let token = up.say(&["token"]).await;
+    let script = checkout().join("crates/local-azure/tests/up/inside.py");
+    let user = fs::metadata("/proc/self").unwrap().uid().to_string();
+    let expected = format!("EXPECTED_USER={user}");
+    let arguments = [
+        "shell",
+        "--",
+        "env",
+        &expected,
+        "python3",
+        script.to_str().unwrap(),
+        "restaurantreview",
+        "restaurant-review-db",
+        "restaurant-review",
+        "developer@contoso.onmicrosoft.com",
+        &token,
+    ];
+    assert_eq!(up.say(&arguments).await.trim(), "everything is as in Azure");
+
+    // The exit code is that of the command, and nothing is left of the network.
+    let output = command(&up.folder(), &["shell", "--", "sh", "-c", "exit 7"]).await;
+    assert_eq!(output.status.code(), Some(7));
+    let networks = fs::read_dir(up.folder().join("network")).unwrap();
+    let left = networks.filter(|entry| entry.as_ref().unwrap().file_type().unwrap().is_dir());
+    assert_eq!(left.count(), 0);
 }
 
 /// An app that never answers, in a deep folder with blanks and other letters.
@@ -357,7 +494,18 @@ async fn a_port_in_use_is_reported() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
     let folder = tempfile::tempdir().unwrap();
-    let output = command(folder.path(), &["up", "--https-port", &port, "--package", "/"]).await;
+    let arguments = [
+        "up",
+        "--entra-port",
+        "0",
+        "--identity-port",
+        "0",
+        "--https-port",
+        &port,
+        "--package",
+        "/",
+    ];
+    let output = command(folder.path(), &arguments).await;
     assert!(!output.status.success());
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(text.contains(&port) && text.contains("--https-port"), "{text}");

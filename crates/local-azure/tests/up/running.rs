@@ -19,6 +19,7 @@ pub const PROGRAM: &str = env!("CARGO_BIN_EXE_local-azure");
 /// `local-azure up` with the site, on free ports, with its state in a temporary folder.
 pub struct Up {
     home: Arc<tempfile::TempDir>,
+    options: Vec<String>,
     package: Arc<Package>,
     process: Child,
     client: Client,
@@ -39,9 +40,15 @@ impl Up {
     /// Starts it with the package at the absolute path in `LOCAL_AZURE_PACKAGE`, such as that of
     /// `dist/restaurant-review.zip`. Without the variable, the package contains the site that `cargo build` built.
     pub async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    /// Starts it with more options of `up`.
+    pub async fn start_with(options: &[&str]) -> Self {
+        let options: Vec<_> = options.iter().map(|option| (*option).to_owned()).collect();
         let home = tempfile::tempdir().unwrap();
         if let Some(package) = std::env::var_os("LOCAL_AZURE_PACKAGE") {
-            return Self::run(Arc::new(home), Arc::new(Package::Given(package.into()))).await;
+            return Self::run(Arc::new(home), Arc::new(Package::Given(package.into())), options).await;
         }
         let package = home.path().join("package");
         fs::create_dir(&package).unwrap();
@@ -52,21 +59,26 @@ impl Up {
         );
         fs::copy(site, package.join("restaurant-review")).unwrap();
         fs::copy(checkout().join("start.sh"), package.join("start.sh")).unwrap();
-        Self::run(Arc::new(home), Arc::new(Package::Given(package))).await
+        Self::run(Arc::new(home), Arc::new(Package::Given(package)), options).await
     }
 
     /// Starts it without a package, so that `up` builds the site of this checkout.
     pub async fn start_building() -> Self {
-        Self::run(Arc::new(tempfile::tempdir().unwrap()), Arc::new(Package::Built)).await
+        Self::run(
+            Arc::new(tempfile::tempdir().unwrap()),
+            Arc::new(Package::Built),
+            Vec::new(),
+        )
+        .await
     }
 
     /// Starts it again with the same state.
     pub async fn start_again(mut self) -> Self {
         self.process.wait().await.unwrap();
-        Self::run(self.home.clone(), self.package.clone()).await
+        Self::run(self.home.clone(), self.package.clone(), self.options.clone()).await
     }
 
-    async fn run(home: Arc<tempfile::TempDir>, package: Arc<Package>) -> Self {
+    async fn run(home: Arc<tempfile::TempDir>, package: Arc<Package>, options: Vec<String>) -> Self {
         local_azure::tls::choose_provider();
         let output = home.path().join("output");
         let written = File::create(&output).unwrap();
@@ -80,6 +92,7 @@ impl Up {
             command.args([&format!("--{port}-port"), "0"]);
         }
         let process = command
+            .args(&options)
             .stdin(Stdio::null())
             .stdout(written.try_clone().unwrap())
             .stderr(written)
@@ -91,6 +104,7 @@ impl Up {
             base: String::new(),
             http: String::new(),
             home,
+            options,
             package,
             process,
         };
@@ -99,7 +113,9 @@ impl Up {
             if let Some(status) = up.process.try_wait().unwrap() {
                 panic!("it ended ({status}): {said}");
             }
-            let address = |scheme: &str| said.split_whitespace().find(|word| word.starts_with(scheme));
+            // The app's log comes first, and may contain other addresses.
+            let (_, summary) = said.split_once("Local Azure is running.")?;
+            let address = |scheme: &str| summary.split_whitespace().find(|word| word.starts_with(scheme));
             let addresses = (address("https://localhost:")?, address("http://localhost:")?);
             said.contains("Ctrl-C")
                 .then(|| (addresses.0.to_owned(), addresses.1.to_owned()))
@@ -171,6 +187,22 @@ impl Up {
         let state = fs::read(self.folder().join("state.json")).unwrap();
         let state: Value = serde_json::from_slice(&state).unwrap();
         serde_json::from_value(state["web_apps"][0]["settings"].clone()).unwrap()
+    }
+
+    /// The settings with which a program outside reaches the web app's database.
+    pub fn database_settings(&self) -> BTreeMap<String, String> {
+        let state = fs::read(self.folder().join("state.json")).unwrap();
+        let state: Value = serde_json::from_slice(&state).unwrap();
+        let mut settings = self.settings();
+        settings.retain(|name, _| ["DBNAME", "DBUSER"].contains(&name.as_str()));
+        for (name, value) in [
+            ("DBHOST", "127.0.0.1".to_owned()),
+            ("DBPORT", state["postgres_servers"][0]["port"].to_string()),
+            ("PGSSLROOTCERT", self.folder().join("ca.pem").display().to_string()),
+        ] {
+            settings.insert(name.to_owned(), value);
+        }
+        settings
     }
 
     pub async fn get(&self, path: &str) -> Response {

@@ -150,7 +150,7 @@ fn malformed_ldap_closes_the_connection() {
     assert_eq!(send(&judge, &bytes), b"");
 }
 
-/// Random input causes no panic and no accepted sign-in.
+/// Random input is never accepted, and the judge keeps answering.
 #[test]
 fn random_input_is_never_accepted() {
     let (_folder, azure, judge) = judge();

@@ -154,7 +154,9 @@ async fn an_app_that_runs_from_its_package_cannot_write_there() {
     assert_eq!(site.text("/version").await, "2");
     let refused = site.text("/write").await;
     let enforced = !site.log().contains("Only file modes make the package read-only");
-    if enforced || !is_root() {
+    if !enforced && is_root() {
+        eprintln!("root is not restricted by file modes, and this machine does not permit mounts");
+    } else {
         assert!(
             refused.contains("Read-only") || refused.contains("Permission"),
             "{refused}"

@@ -1,0 +1,144 @@
+//! The names inside, their addresses, and the sockets that serve them.
+
+use std::fmt::Write as _;
+use std::net::{Ipv4Addr, SocketAddrV4};
+
+use sha2::{Digest as _, Sha256};
+
+use crate::state::State;
+
+/// The address of every service over HTTP and HTTPS. The TLS handshake names the service.
+pub(super) const WEB: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
+/// The Instance Metadata Service.
+/// <https://learn.microsoft.com/azure/virtual-machines/instance-metadata-service>
+pub(super) const IMDS: Ipv4Addr = Ipv4Addr::new(169, 254, 169, 254);
+/// App Service's managed identity endpoint.
+pub(super) const IDENTITY: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(169, 254, 129, 2), 8081);
+/// The value of `IDENTITY_ENDPOINT` inside.
+pub const IDENTITY_ENDPOINT: &str = "http://169.254.129.2:8081/msi/token";
+
+/// The sockets in the folder of the network.
+pub(super) const HTTPS_SOCKET: &str = "https.sock";
+pub(super) const HTTP_SOCKET: &str = "http.sock";
+pub(super) const IDENTITY_SOCKET: &str = "identity.sock";
+
+/// The hosts of Entra's authority.
+pub(super) const AUTHORITY_HOSTS: [&str; 3] = ["login.microsoftonline.com", "login.windows.net", "sts.windows.net"];
+/// The hosts of Azure Resource Manager and Microsoft Graph.
+const OTHER_HOSTS: [&str; 2] = ["management.azure.com", "graph.microsoft.com"];
+
+/// The domains of the resources. Each resource's host is its name in the domain.
+pub(super) const BLOB_DOMAIN: &str = "blob.core.windows.net";
+pub(super) const APP_DOMAIN: &str = "azurewebsites.net";
+pub(super) const SCM_DOMAIN: &str = "scm.azurewebsites.net";
+pub(super) const POSTGRES_DOMAIN: &str = "postgres.database.azure.com";
+
+/// The address of a PostgreSQL server. It depends only on the server's name, so it stays the same when other servers
+/// come and go.
+pub(super) fn postgres_address(server: &str) -> Ipv4Addr {
+    let hash = Sha256::digest(server.to_ascii_lowercase());
+    Ipv4Addr::new(127, 64 | (hash[0] & 63), hash[1], hash[2])
+}
+
+/// The socket of the PostgreSQL server with that address.
+pub(super) fn postgres_socket(address: Ipv4Addr) -> String {
+    format!("postgres-{address}.sock")
+}
+
+/// Whether the host is one that a certificate may be issued for.
+pub(super) fn is_azure(host: &str) -> bool {
+    let host = host.to_ascii_lowercase();
+    let is_in = |domain: &&str| {
+        let label = host.strip_suffix(*domain).and_then(|rest| rest.strip_suffix('.'));
+        label.is_some_and(|label| !label.is_empty())
+    };
+    AUTHORITY_HOSTS.contains(&host.as_str())
+        || OTHER_HOSTS.contains(&host.as_str())
+        || [BLOB_DOMAIN, APP_DOMAIN].iter().any(is_in)
+}
+
+/// The content of `/etc/hosts`.
+pub(super) fn hosts(state: &State) -> String {
+    let mut text = String::from("127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n");
+    let mut add = |address: Ipv4Addr, host: &str| {
+        let _ = writeln!(text, "{address} {}", host.to_ascii_lowercase());
+    };
+    for host in AUTHORITY_HOSTS.into_iter().chain(OTHER_HOSTS) {
+        add(WEB, host);
+    }
+    for account in &state.storage_accounts {
+        add(WEB, &format!("{}.{BLOB_DOMAIN}", account.name));
+    }
+    for app in &state.web_apps {
+        add(WEB, &format!("{}.{APP_DOMAIN}", app.name));
+        add(WEB, &format!("{}.{SCM_DOMAIN}", app.name));
+    }
+    for server in &state.postgres_servers {
+        add(
+            postgres_address(&server.name),
+            &format!("{}.{POSTGRES_DOMAIN}", server.name),
+        );
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::azure::Azure;
+    use crate::tutorial;
+
+    #[test]
+    fn every_resource_has_its_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let azure = Azure::open(folder.path()).unwrap();
+        tutorial::provision(&azure).unwrap();
+        let hosts = azure.read(hosts);
+        for line in [
+            "127.0.0.2 login.microsoftonline.com",
+            "127.0.0.2 management.azure.com",
+            "127.0.0.2 graph.microsoft.com",
+            "127.0.0.2 restaurantreview.blob.core.windows.net",
+            "127.0.0.2 restaurant-review.azurewebsites.net",
+            "127.0.0.2 restaurant-review.scm.azurewebsites.net",
+        ] {
+            assert!(hosts.lines().any(|other| other == line), "{line}: {hosts}");
+        }
+        let server = format!(
+            "{} {}.postgres.database.azure.com",
+            postgres_address(tutorial::SERVER),
+            tutorial::SERVER
+        );
+        assert!(hosts.contains(&server), "{hosts}");
+    }
+
+    #[test]
+    fn servers_have_addresses_of_their_own() {
+        let addresses: std::collections::HashSet<_> =
+            (0..500).map(|n| postgres_address(&format!("server-{n}"))).collect();
+        assert_eq!(addresses.len(), 500);
+        assert!(addresses.iter().all(Ipv4Addr::is_loopback));
+        assert_eq!(postgres_address("Contoso"), postgres_address("contoso"));
+    }
+
+    #[test]
+    fn certificates_are_for_azures_hosts_only() {
+        for host in [
+            "login.microsoftonline.com",
+            "Contoso.blob.core.windows.net",
+            "contoso.azurewebsites.net",
+            "contoso.scm.azurewebsites.net",
+        ] {
+            assert!(is_azure(host), "{host}");
+        }
+        for host in [
+            "",
+            "example.com",
+            "blob.core.windows.net",
+            ".azurewebsites.net",
+            "evilazurewebsites.net",
+        ] {
+            assert!(!is_azure(host), "{host}");
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! `local-azure forward`: listens on Azure's addresses inside a network, and connects them to the sockets of Local Azure,
+//! which is outside. In the other direction, it connects this network's own socket to the port of the app inside.
+
+use std::fs::{self, File};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::os::fd::AsRawFd as _;
+use std::path::{Path, PathBuf};
+
+use tokio::io::{AsyncRead, AsyncWrite, copy_bidirectional};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+
+use super::addresses::{HTTP_SOCKET, HTTPS_SOCKET, IDENTITY, IDENTITY_SOCKET, IMDS, WEB, postgres_socket};
+use crate::error::{Error, Result};
+
+const PART: &str = "the forwarder of the network";
+const POSTGRES_PORT: u16 = 5432;
+
+/// The socket that leads to the app inside.
+pub const APP_SOCKET: &str = "app.sock";
+
+/// The options of `local-azure forward`, which only Local Azure itself runs.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Options {
+    /// The folder of the network
+    #[arg(long)]
+    network: PathBuf,
+    /// The folder of this network's own socket
+    #[arg(long)]
+    own: PathBuf,
+    /// The port of the app inside; 0 if there is none
+    #[arg(long)]
+    port: u16,
+}
+
+/// Forwards until the network ends.
+pub async fn run(options: &Options) -> Result<()> {
+    let network = Folder::open(&options.network)?;
+    let own = Folder::open(&options.own)?;
+    let web = [
+        (SocketAddrV4::new(WEB, 443), HTTPS_SOCKET),
+        (SocketAddrV4::new(WEB, 80), HTTP_SOCKET),
+        (SocketAddrV4::new(IMDS, 80), IDENTITY_SOCKET),
+        (IDENTITY, IDENTITY_SOCKET),
+    ];
+    for (address, socket) in web {
+        let (listener, socket) = (listen(address).await?, network.path(socket));
+        tokio::spawn(async move {
+            loop {
+                if let Ok((stream, _)) = listener.accept().await {
+                    tokio::spawn(connect(stream, socket.clone()));
+                }
+            }
+        });
+    }
+    let servers = listen(SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, POSTGRES_PORT)).await?;
+    let postgres = network.clone();
+    tokio::spawn(async move {
+        loop {
+            if let Ok((stream, _)) = servers.accept().await
+                && let Ok(SocketAddr::V4(address)) = stream.local_addr()
+            {
+                tokio::spawn(connect(stream, postgres.path(&postgres_socket(*address.ip()))));
+            }
+        }
+    });
+    let socket = own.path(APP_SOCKET);
+    let _ = fs::remove_file(&socket);
+    let app = UnixListener::bind(&socket).map_err(Error::file(options.own.join(APP_SOCKET)))?;
+    File::create(own.path("ready")).map_err(Error::file(&options.own))?;
+    loop {
+        let (stream, _) = app.accept().await.map_err(|error| Error::failed(PART, error))?;
+        let address = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), options.port);
+        tokio::spawn(async move {
+            if let Ok(inside) = TcpStream::connect(address).await {
+                let _ = inside.set_nodelay(true);
+                copy(stream, inside).await;
+            }
+        });
+    }
+}
+
+/// An open folder, whose files have short paths. The path of a socket is limited to 107 bytes.
+#[derive(Clone)]
+struct Folder(std::sync::Arc<File>);
+
+impl Folder {
+    fn open(folder: &Path) -> Result<Self> {
+        let file = File::open(folder).map_err(Error::file(folder))?;
+        Ok(Self(std::sync::Arc::new(file)))
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        Path::new("/proc/self/fd")
+            .join(self.0.as_raw_fd().to_string())
+            .join(name)
+    }
+}
+
+async fn listen(address: SocketAddrV4) -> Result<TcpListener> {
+    let listener = TcpListener::bind(address).await;
+    listener.map_err(|error| Error::failed(PART, format!("cannot listen on {address}: {error}")))
+}
+
+/// Connects a client inside to a socket. If nothing listens there, the client's connection is closed.
+async fn connect(stream: TcpStream, socket: PathBuf) {
+    let _ = stream.set_nodelay(true);
+    if let Ok(outside) = UnixStream::connect(socket).await {
+        copy(stream, outside).await;
+    }
+}
+
+async fn copy(mut a: impl AsyncRead + AsyncWrite + Unpin, mut b: impl AsyncRead + AsyncWrite + Unpin) {
+    // An error only means that one side disconnected.
+    let _ = copy_bidirectional(&mut a, &mut b).await;
+}

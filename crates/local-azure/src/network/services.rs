@@ -1,0 +1,380 @@
+//! Local Azure's services at the sockets that networks inside are connected to.
+
+use std::convert::Infallible;
+use std::fs::{self, File};
+use std::future::pending;
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::AsRawFd as _;
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{ConnectInfo, Request, State};
+use axum::http::StatusCode;
+use axum::http::header::HOST;
+use axum::response::{IntoResponse as _, Response};
+use axum::serve::Listener;
+use rustls::ServerConfig;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf, copy_bidirectional};
+use tokio::net::{TcpStream, UnixListener, UnixStream};
+use tokio::runtime::Builder;
+use tokio::sync::{mpsc, oneshot};
+use tokio_rustls::LazyConfigAcceptor;
+use tokio_rustls::server::TlsStream;
+use tower::ServiceExt as _;
+
+use super::addresses::{
+    APP_DOMAIN, AUTHORITY_HOSTS, BLOB_DOMAIN, HTTP_SOCKET, HTTPS_SOCKET, IDENTITY_SOCKET, SCM_DOMAIN, is_azure,
+    postgres_address, postgres_socket,
+};
+use super::files::NetworkFiles;
+use crate::azure::Azure;
+use crate::certificates_by_name;
+use crate::error::{Error, Result};
+use crate::faults::{FaultSet, IdentityFault};
+use crate::host::without_port;
+use crate::server::LOOPBACK;
+
+const PART: &str = "the services of the networks";
+/// How long a TLS handshake may take.
+const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
+/// How many connections may wait to be served.
+const BACKLOG: usize = 64;
+
+/// The services' routes.
+#[derive(Clone)]
+pub struct Routes {
+    /// Entra's authority.
+    pub entra: Router,
+    /// The blob services of all accounts.
+    pub blobs: Router,
+    /// The web apps over HTTPS and over HTTP.
+    pub apps: [Router; 2],
+    /// The managed identity endpoints.
+    pub identity: Router,
+}
+
+/// The services at the sockets. They stop when this value is dropped.
+pub struct Services {
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Services {
+    /// Serves the sockets, and keeps the names inside up to date with the state.
+    pub fn start(azure: &Azure, files: &NetworkFiles, routes: Routes) -> Result<Self> {
+        let sockets = Sockets {
+            azure: azure.clone(),
+            files: files.clone(),
+            folder: Arc::new(File::open(files.folder()).map_err(Error::file(files.folder()))?),
+        };
+        let failed = |error| Error::failed(PART, error);
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(2)
+            .thread_name("network")
+            .enable_all()
+            .build()
+            .map_err(failed)?;
+        let certificates = certificates_by_name::config(azure, &["localhost"], is_azure)?;
+        let listeners = {
+            let _runtime = runtime.enter();
+            [HTTPS_SOCKET, HTTP_SOCKET, IDENTITY_SOCKET].map(|name| sockets.bind(name))
+        };
+        let [https, http, identity] = listeners;
+        let (https, http, identity) = (https.map_err(failed)?, http.map_err(failed)?, identity.map_err(failed)?);
+        let (stop, stopped) = oneshot::channel();
+        let thread = thread::spawn(move || {
+            runtime.block_on(async {
+                let faults = |is_away: fn(&FaultSet) -> bool| -> IsAway {
+                    let azure = sockets.azure.clone();
+                    Arc::new(move || is_away(&azure.faults().active()))
+                };
+                let https = TlsListener::start(https, certificates, faults(|set| set.storage_away));
+                let plain = |listener, is_away| PlainListener { listener, is_away };
+                let http = plain(http, faults(|_| false));
+                let identity = plain(identity, faults(|set| set.identity == IdentityFault::Away));
+                let all = routes.clone();
+                tokio::select! {
+                    _ = stopped => {}
+                    never = serve(https, by_host(all.clone(), true)) => match never {},
+                    never = serve(http, by_host(all, false)) => match never {},
+                    never = serve(identity, routes.identity) => match never {},
+                    never = sockets.follow_state() => match never {},
+                }
+            });
+            runtime.shutdown_timeout(Duration::from_secs(1));
+        });
+        Ok(Self {
+            stop: Some(stop),
+            thread: Some(thread),
+        })
+    }
+}
+
+impl Drop for Services {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            // If the thread panicked, it has already reported the panic.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Serves these routes. Clients are programs on this machine.
+async fn serve<L: Listener<Addr = ()>>(listener: L, routes: Router) -> Infallible {
+    let local = ConnectInfo(SocketAddr::from(([127, 0, 0, 1], 0)));
+    let routes = routes.layer(axum::Extension(local));
+    // `axum::serve` does not return. An error on one connection concerns only its client.
+    let _ = axum::serve(listener, routes).await;
+    pending().await
+}
+
+/// The routes of every service, chosen by the request's host.
+fn by_host(routes: Routes, https: bool) -> Router {
+    async fn dispatch(State((routes, https)): State<(Arc<Routes>, bool)>, request: Request) -> Response {
+        let named = request.headers().get(HOST).and_then(|host| host.to_str().ok());
+        let host = without_port(named.unwrap_or_default()).to_ascii_lowercase();
+        let is_in = |domain: &str| host.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.'));
+        let service = if AUTHORITY_HOSTS.contains(&host.as_str()) {
+            routes.entra.clone()
+        } else if is_blob_service(&host) {
+            routes.blobs.clone()
+        } else if is_in(APP_DOMAIN) && !is_in(SCM_DOMAIN) {
+            routes.apps[usize::from(!https)].clone()
+        } else {
+            let text = format!("Local Azure does not have {host} yet.\n");
+            return (StatusCode::NOT_FOUND, text).into_response();
+        };
+        match service.oneshot(request).await {
+            Ok(answer) => answer,
+            Err(never) => match never {},
+        }
+    }
+    Router::new().fallback(dispatch).with_state((Arc::new(routes), https))
+}
+
+fn is_blob_service(host: &str) -> bool {
+    host.strip_suffix(BLOB_DOMAIN).is_some_and(|rest| rest.ends_with('.'))
+}
+
+/// The sockets in the folder of the network.
+struct Sockets {
+    azure: Azure,
+    files: NetworkFiles,
+    folder: Arc<File>,
+}
+
+impl Sockets {
+    /// The path of a socket, which is short however deep the folder is.
+    fn path(&self, name: &str) -> PathBuf {
+        Path::new("/proc/self/fd")
+            .join(self.folder.as_raw_fd().to_string())
+            .join(name)
+    }
+
+    /// Listens on a socket, which a killed run may have left behind.
+    fn bind(&self, name: &str) -> io::Result<UnixListener> {
+        let path = self.path(name);
+        let _ = fs::remove_file(&path);
+        UnixListener::bind(path)
+    }
+
+    /// Updates the names inside, and serves a socket for each PostgreSQL server.
+    async fn follow_state(&self) -> Infallible {
+        let mut changes = self.azure.changes();
+        let mut servers: Vec<(String, tokio::task::JoinHandle<()>)> = Vec::new();
+        loop {
+            if let Err(error) = self.files.update(&self.azure) {
+                tracing::warn!("the names inside the networks are out of date: {error}");
+            }
+            let names: Vec<_> = self.azure.read(|state| {
+                state
+                    .postgres_servers
+                    .iter()
+                    .map(|server| server.name.clone())
+                    .collect()
+            });
+            servers.retain(|(name, task)| {
+                let exists = names.contains(name);
+                if !exists {
+                    task.abort();
+                    let _ = fs::remove_file(self.path(&postgres_socket(postgres_address(name))));
+                }
+                exists
+            });
+            for name in names {
+                if servers.iter().any(|(existing, _)| *existing == name) {
+                    continue;
+                }
+                match self.bind(&postgres_socket(postgres_address(&name))) {
+                    Ok(listener) => {
+                        let task = tokio::spawn(forward_to_server(self.azure.clone(), name.clone(), listener));
+                        servers.push((name, task));
+                    }
+                    Err(error) => tracing::warn!("{name} cannot be reached from inside the networks: {error}"),
+                }
+            }
+            if changes.changed().await.is_err() {
+                pending::<()>().await;
+            }
+        }
+    }
+}
+
+/// Connects clients to the loopback port of a PostgreSQL server.
+async fn forward_to_server(azure: Azure, server: String, listener: UnixListener) {
+    loop {
+        let Ok((mut client, _)) = listener.accept().await else {
+            continue;
+        };
+        let port = azure.read(|state| {
+            let found = state.postgres_servers.iter().find(|one| one.name == server);
+            found.map(|server| server.port)
+        });
+        let Some(port) = port else { continue };
+        tokio::spawn(async move {
+            if let Ok(mut server) = TcpStream::connect((LOOPBACK, port)).await {
+                let _ = server.set_nodelay(true);
+                // An error only means that one side disconnected.
+                let _ = copy_bidirectional(&mut client, &mut server).await;
+            }
+        });
+    }
+}
+
+/// Whether the service that a connection is for is away, because of an injected fault.
+type IsAway = Arc<dyn Fn() -> bool + Send + Sync>;
+
+/// A connection that ends when its service goes away.
+struct UntilAway<S> {
+    stream: S,
+    is_away: IsAway,
+}
+
+impl<S> UntilAway<S> {
+    fn check(&self) -> io::Result<()> {
+        if (self.is_away)() {
+            return Err(io::ErrorKind::ConnectionReset.into());
+        }
+        Ok(())
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for UntilAway<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
+        // The client may have sent a request after the service went away.
+        Poll::Ready(self.check())
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for UntilAway<S> {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.check()?;
+        Pin::new(&mut self.stream).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
+
+/// Accepts connections for one service.
+struct PlainListener {
+    listener: UnixListener,
+    is_away: IsAway,
+}
+
+impl Listener for PlainListener {
+    type Io = UntilAway<UnixStream>;
+    type Addr = ();
+
+    async fn accept(&mut self) -> (Self::Io, ()) {
+        loop {
+            match self.listener.accept().await {
+                Ok((stream, _)) if !(self.is_away)() => {
+                    let is_away = self.is_away.clone();
+                    return (UntilAway { stream, is_away }, ());
+                }
+                Ok(_) => {}
+                Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
+            }
+        }
+    }
+
+    fn local_addr(&self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Accepts TLS connections. Their handshakes do not wait for each other.
+struct TlsListener(mpsc::Receiver<UntilAway<TlsStream<UnixStream>>>);
+
+impl TlsListener {
+    /// `storage_is_away` is for the connections whose handshake names a storage account.
+    fn start(listener: UnixListener, config: Arc<ServerConfig>, storage_is_away: IsAway) -> Self {
+        let (sender, receiver) = mpsc::channel(BACKLOG);
+        tokio::spawn(async move {
+            loop {
+                let Ok((stream, _)) = listener.accept().await else {
+                    tokio::time::sleep(Duration::from_millis(10)).await;
+                    continue;
+                };
+                let (sender, config, storage_is_away) = (sender.clone(), config.clone(), storage_is_away.clone());
+                tokio::spawn(async move {
+                    let handshake = async {
+                        let start = LazyConfigAcceptor::new(rustls::server::Acceptor::default(), stream)
+                            .await
+                            .ok()?;
+                        let hello = start.client_hello();
+                        let host = hello.server_name().unwrap_or_default().to_ascii_lowercase();
+                        let is_away: IsAway = if is_blob_service(&host) {
+                            storage_is_away
+                        } else {
+                            Arc::new(|| false)
+                        };
+                        if is_away() {
+                            return None;
+                        }
+                        let stream = start.into_stream(config).await.ok()?;
+                        Some(UntilAway { stream, is_away })
+                    };
+                    if let Ok(Some(stream)) = tokio::time::timeout(HANDSHAKE_LIMIT, handshake).await {
+                        let _ = sender.send(stream).await;
+                    }
+                });
+            }
+        });
+        Self(receiver)
+    }
+}
+
+impl Listener for TlsListener {
+    type Io = UntilAway<TlsStream<UnixStream>>;
+    type Addr = ();
+
+    async fn accept(&mut self) -> (Self::Io, ()) {
+        match self.0.recv().await {
+            Some(stream) => (stream, ()),
+            None => pending().await,
+        }
+    }
+
+    fn local_addr(&self) -> io::Result<()> {
+        Ok(())
+    }
+}

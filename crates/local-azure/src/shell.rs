@@ -1,0 +1,90 @@
+//! `local-azure shell`: runs a shell or a command in a network with Azure's names.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::process::ExitStatusExt as _;
+use std::path::Path;
+
+use tokio::process::Command;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::command::Command as Sent;
+use crate::control;
+use crate::error::{Error, Result};
+use crate::network::{self, Inside, NetworkFiles, View};
+
+/// What bash reads when it starts: the user's own file, and then a mark in the prompt.
+const BASH_START: &str = "[ ! -f ~/.bashrc ] || . ~/.bashrc\nPS1=\"(local-azure) $PS1\"\n";
+
+/// Variables that send clients to a proxy, which cannot be reached inside, or to certificates without Local Azure's.
+const FOREIGN_VARIABLES: [&str; 10] = [
+    "ALL_PROXY",
+    "CURL_CA_BUNDLE",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "PGSSLROOTCERT",
+    "SSL_CERT_DIR",
+    "SSL_CERT_FILE",
+    "all_proxy",
+    "http_proxy",
+    "https_proxy",
+];
+
+/// What `local-azure shell` runs.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Options {
+    /// The command to run. Defaults to your shell
+    #[arg(last = true)]
+    command: Vec<OsString>,
+}
+
+/// Runs the command in a network of its own, as the present user and in the present folder. Returns its exit code.
+pub async fn run(state: &Path, options: &Options) -> Result<u8> {
+    control::send(state, &Sent::Status).await?;
+    network::check()?;
+    let state = state.canonicalize().map_err(Error::file(state))?;
+    let files = NetworkFiles::of_running(&state)?;
+    let own = tempfile::Builder::new().prefix("shell-").tempdir_in(files.folder());
+    let own = own.map_err(Error::file(files.folder()))?;
+    let inside = Inside {
+        files: &files,
+        own: own.path(),
+        port: 0,
+        view: View::Own,
+    };
+    let (program, arguments) = inside.command(command(options, own.path())?);
+    // Ctrl-C is for the command.
+    let mut interrupts = signal(SignalKind::interrupt()).map_err(|error| Error::failed("signals", error))?;
+    let mut command = Command::new(&program);
+    for name in FOREIGN_VARIABLES {
+        command.env_remove(name);
+    }
+    let mut child = command
+        .args(arguments)
+        .env("AZURE_CONFIG_DIR", state.join("azure-cli"))
+        .env("LOCAL_AZURE_SHELL", "1")
+        .envs(files.trust())
+        .spawn()
+        .map_err(|error| Error::failed("unshare", error))?;
+    let status = loop {
+        tokio::select! {
+            status = child.wait() => break status.map_err(|error| Error::failed("the command", error))?,
+            _ = interrupts.recv() => {}
+        }
+    };
+    let code = status.code().or_else(|| Some(128 + status.signal()?)).unwrap_or(1);
+    Ok(u8::try_from(code).unwrap_or(1))
+}
+
+/// The command of the options, or the user's shell with a mark in its prompt.
+fn command(options: &Options, own: &Path) -> Result<Vec<OsString>> {
+    if !options.command.is_empty() {
+        return Ok(options.command.clone());
+    }
+    let shell = std::env::var_os("SHELL").unwrap_or_else(|| "/bin/sh".into());
+    if Path::new(&shell).file_name() != Some(OsStr::new("bash")) {
+        return Ok(vec![shell]);
+    }
+    let start = own.join("bashrc");
+    std::fs::write(&start, BASH_START).map_err(Error::file(&start))?;
+    Ok(vec![shell, "--rcfile".into(), start.into()])
+}
