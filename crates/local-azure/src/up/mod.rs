@@ -38,6 +38,8 @@ pub async fn up(state: &Path, options: Options) -> Result<()> {
     let progress = Progress::default();
     let source = Source::find(options.package.as_deref())?;
     let azure = Azure::open(state)?;
+    // The folder stays locked until this process has ended: `local-azure down` waits for that.
+    std::mem::forget(azure.clone());
     let ended = process::clean_up(azure.folder());
     if ended > 0 {
         progress.report(&format!("stopped processes that an earlier run left behind: {ended}"));
