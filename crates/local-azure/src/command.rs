@@ -1,7 +1,10 @@
 //! The commands that a running Local Azure carries out.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
+use crate::error::{Error, Result};
 use crate::faults::InjectedFault;
 use crate::tutorial;
 
@@ -61,11 +64,39 @@ pub enum Command {
         /// The token's subject, such as system:serviceaccount:default:site
         subject: String,
     },
+    /// Deploys a zip or a folder to a web app. The old version serves requests until the new one is ready
+    Deploy {
+        /// The web app
+        app: String,
+        /// The zip or the folder
+        path: PathBuf,
+    },
+    /// Prints the environment of a web app as JSON, with an identity header of its own
+    #[command(hide = true)]
+    Environment {
+        /// The web app
+        app: String,
+    },
     /// Gives the database server's administrator `demoadmin` a new password, and prints it once
     AdminPassword,
 }
 
 impl Command {
+    /// The same command, with a path that does not depend on the current folder.
+    ///
+    /// # Errors
+    ///
+    /// There is nothing at the path.
+    pub fn with_absolute_path(self) -> Result<Self> {
+        match self {
+            Self::Deploy { app, path } => {
+                let path = path.canonicalize().map_err(Error::file(path))?;
+                Ok(Self::Deploy { app, path })
+            }
+            other => Ok(other),
+        }
+    }
+
     /// Whether its output is a secret that a program reads, such as a token.
     #[must_use]
     pub fn prints_secret(&self) -> bool {
@@ -132,6 +163,8 @@ mod tests {
             "application-create ci --federated-subject repo:a",
             "workload-token repo:a",
             "admin-password",
+            "deploy contoso /package.zip",
+            "environment contoso",
         ] {
             let words = std::iter::once("local-azure").chain(line.split(' '));
             let typed = Line::try_parse_from(words).unwrap().command;

@@ -64,6 +64,7 @@ async fn run(state: &Path, command: CommandLine) -> Result<ExitCode> {
         CommandLine::Shell(options) => return Ok(shell::run(state, &options).await?.into()),
         CommandLine::Forward(options) => forwarder::run(&options).await,
         CommandLine::Sent(command) => {
+            let command = command.with_absolute_path()?;
             let text = control::send(state, &command).await?;
             let mut output = std::io::stdout();
             // What another program reads must not have a newline at its end.

@@ -1,5 +1,6 @@
 //! `local-azure shell`: runs a shell or a command in a network with Azure's names.
 
+use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
@@ -32,6 +33,9 @@ const FOREIGN_VARIABLES: [&str; 10] = [
 /// What `local-azure shell` runs.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Options {
+    /// Acts as this web app: with its environment and its identity
+    #[arg(long = "as", value_name = "APP")]
+    app: Option<String>,
     /// The command to run. Defaults to your shell
     #[arg(last = true)]
     command: Vec<OsString>,
@@ -39,8 +43,14 @@ pub struct Options {
 
 /// Runs the command in a network of its own, as the present user and in the present folder. Returns its exit code.
 pub async fn run(state: &Path, options: &Options) -> Result<u8> {
-    control::send(state, &Sent::Status).await?;
     network::check()?;
+    let environment = if let Some(app) = options.app.clone() {
+        let text = control::send(state, &Sent::Environment { app }).await?;
+        serde_json::from_str(&text).map_err(|error| Error::failed("the environment of the app", error))?
+    } else {
+        control::send(state, &Sent::Status).await?;
+        BTreeMap::<String, String>::new()
+    };
     let state = state.canonicalize().map_err(Error::file(state))?;
     let files = NetworkFiles::of_running(&state)?;
     let own = tempfile::Builder::new().prefix("shell-").tempdir_in(files.folder());
@@ -63,6 +73,8 @@ pub async fn run(state: &Path, options: &Options) -> Result<u8> {
         .env("AZURE_CONFIG_DIR", state.join("azure-cli"))
         .env("LOCAL_AZURE_SHELL", "1")
         .envs(files.trust())
+        // The folder /home is that of this machine.
+        .envs(environment.iter().filter(|(name, _)| *name != "HOME"))
         .spawn()
         .map_err(|error| Error::failed("unshare", error))?;
     let status = loop {

@@ -40,6 +40,7 @@ mod supervisor;
 mod tls;
 mod websocket;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread;
@@ -60,6 +61,7 @@ use self::platform::Platform;
 use self::replacements::Replacements;
 use crate::azure::Azure;
 use crate::error::{Error, Result};
+use crate::network::IDENTITY_ENDPOINT;
 use crate::proxy::client;
 use crate::server::{Server, bind};
 
@@ -219,6 +221,37 @@ impl AppService {
     /// The app does not exist.
     pub fn status(&self, app: &str) -> Result<Vec<InstanceStatus>> {
         Ok(self.apps.get(app)?.status())
+    }
+
+    /// The environment of a program that acts as an instance of the app. Its `IDENTITY_HEADER` stays valid until this
+    /// process ends.
+    ///
+    /// # Errors
+    ///
+    /// The app does not exist, or has addresses on this machine.
+    pub fn environment(&self, app: &str) -> Result<BTreeMap<String, String>> {
+        let app = self.apps.get(app)?;
+        let web_app = app.web_app().ok_or_else(|| app::no_such_app(&app.name))?;
+        let platform = &self.apps.platform;
+        let files =
+            platform.options.network.as_ref().ok_or_else(|| {
+                Error::Refused("Local Azure runs with --addresses, so the app has no names".to_owned())
+            })?;
+        let header = settings::Settings::of(&web_app)
+            .identity
+            .then(|| platform.azure.identity_headers().give(&app.name));
+        let start = startup::Start {
+            app: &web_app,
+            site: &app.site,
+            folder: Path::new(""),
+            number: 0,
+            generation: 0,
+            port: supervisor::DEFAULT_PORT,
+            host: &names::azure_name(&app.name),
+            identity: header.as_deref().map(|header| (IDENTITY_ENDPOINT, header)),
+            network: Some((files, Path::new(""))),
+        };
+        Ok(platform.azure.read(|state| start.variables(state)))
     }
 
     /// Describes what [`AppService::wait_ready`] waits for.

@@ -19,6 +19,22 @@ pub enum Package {
     Folder(PathBuf),
 }
 
+impl Package {
+    /// The package at that path.
+    ///
+    /// # Errors
+    ///
+    /// There is nothing.
+    pub fn at(path: &Path) -> Result<Self> {
+        let path = path.canonicalize().map_err(Error::file(path))?;
+        Ok(if path.is_dir() {
+            Self::Folder(path)
+        } else {
+            Self::Zip(path)
+        })
+    }
+}
+
 /// The folder of an app. Its `home` has the layout of App Service's `/home`.
 ///
 /// `home/site/wwwroot` is a link to a folder in `versions`. A deployment replaces the link with one rename, and running

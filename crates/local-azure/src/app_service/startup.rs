@@ -104,14 +104,21 @@ impl Start<'_> {
     }
 
     /// The instance's whole environment.
-    /// <https://learn.microsoft.com/azure/app-service/reference-app-settings>
     fn environment(&self, state: &State) -> BTreeMap<OsString, OsString> {
+        let own = plain_environment().into_iter();
+        let inherited = own.filter(|(name, _)| name == "PATH" || name == "LANG");
+        let variables = self.variables(state).into_iter();
+        inherited
+            .chain(variables.map(|(name, value)| (name.into(), value.into())))
+            .collect()
+    }
+
+    /// The app settings and the variables that App Service sets.
+    /// <https://learn.microsoft.com/azure/app-service/reference-app-settings>
+    pub(super) fn variables(&self, state: &State) -> BTreeMap<String, String> {
         let app = self.app;
-        let mut environment: BTreeMap<OsString, OsString> = plain_environment()
-            .into_iter()
-            .filter(|(name, _)| name == "PATH" || name == "LANG")
-            .collect();
-        let mut set = |name: &str, value: &str| environment.insert(name.into(), value.into());
+        let mut variables = BTreeMap::new();
+        let mut set = |name: &str, value: &str| variables.insert(name.to_owned(), value.to_owned());
         for (name, value) in &app.settings {
             if name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') && !name.is_empty() {
                 set(name, value);
@@ -151,9 +158,11 @@ impl Start<'_> {
             set("IDENTITY_HEADER", header);
         }
         if let Some((files, _)) = self.network {
-            environment.extend(files.trust().map(|(name, bundle)| (name.into(), bundle.into())));
+            for (name, bundle) in files.trust() {
+                set(name, &bundle.to_string_lossy());
+            }
         }
-        environment
+        variables
     }
 }
 

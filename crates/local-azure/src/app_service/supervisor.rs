@@ -37,7 +37,7 @@ const DRAIN_LIMIT: Duration = Duration::from_secs(10);
 /// The pause between two warm-up requests.
 const WARM_UP_PAUSE: Duration = Duration::from_millis(100);
 /// The port of an app in its own network, as for Azure's code stacks.
-const DEFAULT_PORT: u16 = 8000;
+pub(super) const DEFAULT_PORT: u16 = 8000;
 /// How many lines of its output are logged when an instance has crashed.
 const LAST_LINES: usize = 20;
 

@@ -14,6 +14,7 @@ use super::parts::Parts;
 use super::progress::Progress;
 use super::screen;
 use super::site::Source;
+use crate::app_service::Package;
 use crate::azure::Azure;
 use crate::command::{Command, RoleArguments, RoleCommand};
 use crate::control::CommandHandler;
@@ -301,6 +302,16 @@ impl CommandHandler for Commands {
                 Ok(format!("AZURE_AUTHORITY_HOST={}\n{text}", parts.entra.authority_host()))
             }
             Command::WorkloadToken { subject } => Ok(parts.entra.workload_token(&subject, EXCHANGE_AUDIENCE)),
+            Command::Deploy { app, path } => {
+                let app = self.app(Some(app))?;
+                parts.apps.deploy(&app, &Package::at(&path)?).await?;
+                parts.apps.wait_ready(&app).await?;
+                Ok(format!("{app} runs the new version."))
+            }
+            Command::Environment { app } => {
+                let environment = parts.apps.environment(&self.app(Some(app))?)?;
+                Ok(serde_json::to_string(&environment).expect("text is valid JSON"))
+            }
             Command::AdminPassword => {
                 // Azure requires three of four kinds of characters. The password has no character that a shell
                 // interprets.

@@ -29,12 +29,7 @@ impl Source {
         let Some(path) = path else {
             return checkout().map(Self::Checkout);
         };
-        let path = path.canonicalize().map_err(Error::file(path))?;
-        Ok(Self::Package(if path.is_dir() {
-            Package::Folder(path)
-        } else {
-            Package::Zip(path)
-        }))
+        Ok(Self::Package(Package::at(path)?))
     }
 
     /// The package. The site is built in release mode first.

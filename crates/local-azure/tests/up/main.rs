@@ -401,6 +401,30 @@ async fn a_shell_has_azures_names() {
     ];
     assert_eq!(up.say(&arguments).await.trim(), "everything is as in Azure");
 
+    // As the app, it has the app's settings and identity.
+    let script = "import json, os, urllib.request as u\n\
+        url = os.environ['IDENTITY_ENDPOINT'] + '?api-version=2019-08-01&resource=https://storage.azure.com'\n\
+        url += '&client_id=' + os.environ['AZURE_CLIENT_ID']\n\
+        r = u.Request(url, headers={'X-IDENTITY-HEADER': os.environ['IDENTITY_HEADER']})\n\
+        print(os.environ['WEBSITE_SITE_NAME'], os.environ['DBHOST'], json.load(u.urlopen(r))['token_type'])";
+    let said = up
+        .say(&["shell", "--as", "restaurant-review", "--", "python3", "-c", script])
+        .await;
+    assert_eq!(
+        said.trim(),
+        "restaurant-review restaurant-review-db.postgres.database.azure.com Bearer"
+    );
+
+    // Another version is deployed without a stop.
+    let package = up.package_with("deployed");
+    let text = up
+        .say(&["deploy", "restaurant-review", package.to_str().unwrap()])
+        .await;
+    assert!(text.contains("runs the new version"), "{text}");
+    assert!(up.say(&["logs", "-n", "30"]).await.contains("deployed"), "{}", up.log());
+    let wrong = command(&up.folder(), &["deploy", "restaurant-review", "no-such.zip"]).await;
+    assert!(!wrong.status.success() && String::from_utf8_lossy(&wrong.stderr).contains("no-such.zip"));
+
     // The exit code is that of the command, and nothing is left of the network.
     let output = command(&up.folder(), &["shell", "--", "sh", "-c", "exit 7"]).await;
     assert_eq!(output.status.code(), Some(7));

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs::{self, File};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 use std::sync::Arc;
@@ -60,6 +61,20 @@ impl Up {
         fs::copy(site, package.join("restaurant-review")).unwrap();
         fs::copy(checkout().join("start.sh"), package.join("start.sh")).unwrap();
         Self::run(Arc::new(home), Arc::new(Package::Given(package)), options).await
+    }
+
+    /// A folder with the site, whose start prints this word.
+    pub fn package_with(&self, word: &str) -> PathBuf {
+        let folder = self.home.path().join(word);
+        fs::create_dir(&folder).unwrap();
+        let site = Path::new(PROGRAM).with_file_name("restaurant-review");
+        fs::copy(site, folder.join("restaurant-review")).unwrap();
+        let script = fs::read_to_string(checkout().join("start.sh")).unwrap();
+        let script = script.replacen("set -eu", &format!("set -eu\necho {word}"), 1);
+        let file = folder.join("start.sh");
+        fs::write(&file, script).unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+        folder
     }
 
     /// Starts it without a package, so that `up` builds the site of this checkout.
