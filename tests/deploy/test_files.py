@@ -14,7 +14,16 @@ BIN = Path(sys.executable).parent
 WORKFLOWS = sorted(ROOT.glob(".github/workflows/*.yml"))
 SCRIPTS = sorted(
     path
-    for pattern in ("*.sh", "benches/**/*.sh", "infra/**/*.sh", "tests/deploy/*.sh", "tests/deploy/fake/*", ".ci/run")
+    for pattern in (
+        "*.sh",
+        ".ci/run",
+        "benches/**/*.sh",
+        "crates/*/src/**/*.sh",
+        "infra/**/*.sh",
+        "tests/deploy/*.sh",
+        "tests/deploy/fake/*",
+        "tests/tools/*.sh",
+    )
     for path in ROOT.glob(pattern)
 )
 

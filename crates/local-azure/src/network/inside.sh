@@ -1,3 +1,4 @@
+#!/bin/sh
 # Sets up the network inside, and runs a command in it. `unshare` has made the namespaces, and this script is the first
 # process of its own. Usage:
 #

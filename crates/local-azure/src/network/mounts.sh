@@ -1,3 +1,4 @@
+#!/bin/sh
 # Mounts what a command inside sees, and becomes the command. Usage:
 #
 #   mounts.sh NETWORK HOME VERSION ACCESS TOOLS USER GROUP COMMAND…
