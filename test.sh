@@ -32,12 +32,12 @@ needs=("cc gcc a C compiler for SQLite")
   "npm npm Bootstrap, Azurite, the browser's driver, axe-core and the HTML checker"
   "/usr/lib/postgresql/*/bin/initdb postgresql the store in PostgreSQL"
   "python3 python3 the checks of the deployment, and Azure's clients in Python"
+  "/usr/*bin/ip iproute2 the networks of apps on Local Azure"
+  "$CHROMIUM chromium the browser tests"
+  "psql postgresql-client a client that signs in with a token"
 )
 [[ $mode != change && $mode != all ]] || needs+=(
   "java default-jre-headless the HTML checker"
-  "$CHROMIUM chromium the browser tests"
-  "psql postgresql-client a client that signs in with a token"
-  "/usr/*bin/ip iproute2 the networks of apps on Local Azure"
   "openssl openssl a strict check of Local Azure's certificates"
 )
 [[ $mode != release && $mode != all ]] || needs+=(
