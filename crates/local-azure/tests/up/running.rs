@@ -80,7 +80,7 @@ impl Up {
     /// Starts it without a package, so that `up` builds the site of this checkout.
     pub async fn start_building() -> Self {
         // A clean build takes longer than any other test waits, so `up` repeats one that is done.
-        let build = [
+        let arguments = [
             "build",
             "--release",
             "--locked",
@@ -88,7 +88,11 @@ impl Up {
             "--package",
             "restaurant-review",
         ];
-        let built = Command::new("cargo").args(build).current_dir(checkout()).status().await;
+        let built = Command::new("cargo")
+            .args(arguments)
+            .current_dir(checkout())
+            .status()
+            .await;
         assert!(built.unwrap().success());
         Self::run(
             Arc::new(tempfile::tempdir().unwrap()),
