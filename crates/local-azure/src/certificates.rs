@@ -138,8 +138,8 @@ impl Authority {
 
 fn damaged(file: &Path, error: &impl std::fmt::Display) -> Error {
     Error::Refused(format!(
-        "{} is missing or damaged ({error}): restore it, or delete both ca.pem and ca.key to get a new authority, which \
-         every client then has to trust anew",
+        "{} is missing or damaged ({error}): restore it, or delete both ca.pem and ca.key to get a new authority. Every \
+         client then has to trust the new ca.pem",
         file.display()
     ))
 }

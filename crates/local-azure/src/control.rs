@@ -1,10 +1,8 @@
 //! The control socket in the state folder, through which the other commands reach `up`. Only the folder's owner can use
 //! it.
 
-use std::fs::{self, File};
-use std::io;
-use std::os::fd::AsRawFd as _;
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::path::Path;
 use std::time::Duration;
 
 use axum::extract::State;
@@ -16,6 +14,7 @@ use tokio::net::UnixListener;
 use crate::command::Command;
 use crate::error::{Error, Result};
 use crate::folder_lock::is_locked;
+use crate::open_folder::OpenFolder;
 
 const PART: &str = "the control socket";
 
@@ -28,21 +27,12 @@ pub trait CommandHandler: Clone + Send + Sync + 'static {
 /// The socket's name in the state folder.
 const SOCKET: &str = "control.sock";
 
-/// Opens the state folder. Returns it with a path of the socket that is short however deep the folder is, because Linux
-/// limits the path of a socket to 107 bytes. The path is valid while the folder is open.
-fn socket(state: &Path) -> io::Result<(File, PathBuf)> {
-    let folder = File::open(state)?;
-    let path = Path::new("/proc/self/fd")
-        .join(folder.as_raw_fd().to_string())
-        .join(SOCKET);
-    Ok((folder, path))
-}
-
 /// Serves commands on the state folder's socket until the future is dropped.
 pub async fn serve<H: CommandHandler>(state: &Path, handler: H) -> Result<()> {
     let file = Error::file(state.join(SOCKET));
     // A killed run leaves its socket behind. The folder's lock guarantees that no other process uses it.
-    let listener = socket(state).and_then(|(_folder, socket)| {
+    let listener = OpenFolder::open(state).and_then(|folder| {
+        let socket = folder.path(SOCKET);
         let _ = fs::remove_file(&socket);
         UnixListener::bind(&socket)
     });
@@ -63,9 +53,9 @@ async fn answer<H: CommandHandler>(State(handler): State<H>, Json(command): Json
 /// Sends a command to the Local Azure that runs with that state folder. Returns its message.
 pub async fn send(state: &Path, command: &Command) -> Result<String> {
     let failed = |error| Error::failed(PART, error);
-    let (_folder, socket) = socket(state).map_err(|_| not_running(state))?;
+    let folder = OpenFolder::open(state).map_err(|_| not_running(state))?;
     let client = reqwest::Client::builder()
-        .unix_socket(socket)
+        .unix_socket(folder.path(SOCKET))
         .timeout(Duration::from_mins(10))
         .build()
         .map_err(failed)?;
@@ -123,8 +113,8 @@ mod tests {
         assert!(error.to_string().contains("local-azure up"), "{error}");
 
         // A socket without a listener.
-        let (_folder, path) = socket(folder).unwrap();
-        drop(std::os::unix::net::UnixListener::bind(path).unwrap());
+        let opened = OpenFolder::open(folder).unwrap();
+        drop(std::os::unix::net::UnixListener::bind(opened.path(SOCKET)).unwrap());
         let error = send(folder, &Command::Status).await.unwrap_err();
         assert!(error.to_string().contains("local-azure up"), "{error}");
 

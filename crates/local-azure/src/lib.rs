@@ -40,6 +40,7 @@ mod identity_headers;
 mod log_time;
 pub mod logs;
 pub mod network;
+mod open_folder;
 pub mod postgres;
 pub mod process;
 pub mod proxy;

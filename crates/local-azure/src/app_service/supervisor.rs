@@ -1,9 +1,8 @@
 //! Supervises an instance: starts it, warms it up, checks its health, restarts it after a crash, and stops it.
 
-use std::fs::{self, File};
+use std::fs;
 use std::net::SocketAddr;
-use std::os::fd::AsRawFd as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,6 +20,7 @@ use crate::azure::Azure;
 use crate::error::{Error, Result};
 use crate::network::forwarder::APP_SOCKET;
 use crate::network::{self, NetworkFiles};
+use crate::open_folder::OpenFolder;
 use crate::process::Process;
 use crate::proxy::Endpoint;
 use crate::server::LOOPBACK;
@@ -242,21 +242,20 @@ struct InstanceNetwork<'a> {
     files: &'a NetworkFiles,
     own: PathBuf,
     /// The open folder, which gives the socket in it a short path.
-    folder: File,
+    folder: OpenFolder,
 }
 
 impl<'a> InstanceNetwork<'a> {
     fn open(app: &App, instance: &Instance, files: &'a NetworkFiles) -> Result<Self> {
         let own = app.site.network(instance.number, instance.generation);
         fs::create_dir_all(&own).map_err(Error::file(&own))?;
-        let folder = File::open(&own).map_err(Error::file(&own))?;
+        let folder = OpenFolder::open(&own).map_err(Error::file(&own))?;
         Ok(Self { files, own, folder })
     }
 
     /// The socket that leads to the app inside.
     fn endpoint(&self) -> Endpoint {
-        let folder = format!("/proc/self/fd/{}", self.folder.as_raw_fd());
-        Endpoint::Socket(Path::new(&folder).join(APP_SOCKET))
+        Endpoint::Socket(self.folder.path(APP_SOCKET))
     }
 }
 

@@ -3,14 +3,14 @@
 
 use std::fs::{self, File};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
-use std::os::fd::AsRawFd as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use tokio::io::{AsyncRead, AsyncWrite, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 
 use super::addresses::{HTTP_SOCKET, HTTPS_SOCKET, IDENTITY, IDENTITY_SOCKET, IMDS, WEB, postgres_socket};
 use crate::error::{Error, Result};
+use crate::open_folder::OpenFolder;
 
 const PART: &str = "the forwarder of the network";
 const POSTGRES_PORT: u16 = 5432;
@@ -34,8 +34,8 @@ pub struct Options {
 
 /// Forwards until the network ends.
 pub async fn run(options: &Options) -> Result<()> {
-    let network = Folder::open(&options.network)?;
-    let own = Folder::open(&options.own)?;
+    let network = OpenFolder::open(&options.network).map_err(Error::file(&options.network))?;
+    let own = OpenFolder::open(&options.own).map_err(Error::file(&options.own))?;
     let web = [
         (SocketAddrV4::new(WEB, 443), HTTPS_SOCKET),
         (SocketAddrV4::new(WEB, 80), HTTP_SOCKET),
@@ -76,23 +76,6 @@ pub async fn run(options: &Options) -> Result<()> {
                 copy(stream, inside).await;
             }
         });
-    }
-}
-
-/// An open folder, whose files have short paths. The path of a socket is limited to 107 bytes.
-#[derive(Clone)]
-struct Folder(std::sync::Arc<File>);
-
-impl Folder {
-    fn open(folder: &Path) -> Result<Self> {
-        let file = File::open(folder).map_err(Error::file(folder))?;
-        Ok(Self(std::sync::Arc::new(file)))
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        Path::new("/proc/self/fd")
-            .join(self.0.as_raw_fd().to_string())
-            .join(name)
     }
 }
 

@@ -1,12 +1,10 @@
 //! Local Azure's services at the sockets that networks inside are connected to.
 
 use std::convert::Infallible;
-use std::fs::{self, File};
+use std::fs;
 use std::future::pending;
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::AsRawFd as _;
-use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -38,6 +36,7 @@ use crate::certificates_by_name;
 use crate::error::{Error, Result};
 use crate::faults::{FaultSet, IdentityFault};
 use crate::host::without_port;
+use crate::open_folder::OpenFolder;
 use crate::server::LOOPBACK;
 
 const PART: &str = "the services of the networks";
@@ -71,7 +70,7 @@ impl Services {
         let sockets = Sockets {
             azure: azure.clone(),
             files: files.clone(),
-            folder: Arc::new(File::open(files.folder()).map_err(Error::file(files.folder()))?),
+            folder: OpenFolder::open(files.folder()).map_err(Error::file(files.folder()))?,
         };
         let failed = |error| Error::failed(PART, error);
         let runtime = Builder::new_multi_thread()
@@ -167,20 +166,13 @@ fn is_blob_service(host: &str) -> bool {
 struct Sockets {
     azure: Azure,
     files: NetworkFiles,
-    folder: Arc<File>,
+    folder: OpenFolder,
 }
 
 impl Sockets {
-    /// The path of a socket, which is short however deep the folder is.
-    fn path(&self, name: &str) -> PathBuf {
-        Path::new("/proc/self/fd")
-            .join(self.folder.as_raw_fd().to_string())
-            .join(name)
-    }
-
     /// Listens on a socket, which a killed run may have left behind.
     fn bind(&self, name: &str) -> io::Result<UnixListener> {
-        let path = self.path(name);
+        let path = self.folder.path(name);
         let _ = fs::remove_file(&path);
         UnixListener::bind(path)
     }
@@ -204,7 +196,7 @@ impl Sockets {
                 let exists = names.contains(name);
                 if !exists {
                     task.abort();
-                    let _ = fs::remove_file(self.path(&postgres_socket(postgres_address(name))));
+                    let _ = fs::remove_file(self.folder.path(&postgres_socket(postgres_address(name))));
                 }
                 exists
             });

@@ -74,7 +74,7 @@ impl Service<Uri> for Connector {
         if let Some(path) = socket(&url) {
             return Box::pin(async move {
                 let stream = UnixStream::connect(path).await?;
-                Ok(Stream(Box::new(SocketStream(TokioIo::new(stream)))))
+                Ok(Stream(Box::new(TokioIo::new(stream))))
             });
         }
         let connecting = self.0.call(url);
@@ -85,12 +85,13 @@ impl Service<Uri> for Connector {
 /// A connection.
 pub struct Stream(Box<dyn Io>);
 
-trait Io: Read + Write + Connection + Send + Unpin {}
-impl<T: Read + Write + Connection + Send + Unpin> Io for T {}
+trait Io: Read + Write + Send + Unpin {}
+impl<T: Read + Write + Send + Unpin> Io for T {}
 
 impl Connection for Stream {
     fn connected(&self) -> Connected {
-        self.0.connected()
+        // Every connection speaks HTTP/1.1, and none leads through another proxy.
+        Connected::new()
     }
 }
 
@@ -115,39 +116,6 @@ impl Write for Stream {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut *self.0).poll_shutdown(context)
-    }
-}
-
-/// A connection to a socket.
-struct SocketStream(TokioIo<UnixStream>);
-
-impl Connection for SocketStream {
-    fn connected(&self) -> Connected {
-        Connected::new()
-    }
-}
-
-impl Read for SocketStream {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: ReadBufCursor<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_read(context, buffer)
-    }
-}
-
-impl Write for SocketStream {
-    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(context, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(context)
     }
 }
 

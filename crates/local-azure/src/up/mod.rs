@@ -19,6 +19,7 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 pub use self::options::Options;
+pub use self::site::BUILD;
 
 use self::commands::Commands;
 use self::progress::Progress;

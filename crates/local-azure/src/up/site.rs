@@ -11,6 +11,16 @@ use crate::app_service::Package;
 use crate::azure::Azure;
 use crate::error::{Error, Result};
 
+/// The arguments of cargo that build the site as it is deployed.
+pub const BUILD: [&str; 6] = [
+    "build",
+    "--release",
+    "--locked",
+    "--no-default-features",
+    "--package",
+    "restaurant-review",
+];
+
 /// What is deployed.
 pub enum Source {
     /// A package that exists.
@@ -45,14 +55,7 @@ impl Source {
 async fn build(azure: &Azure, checkout: &Path, progress: &Progress) -> Result<Package> {
     progress.report("building the site in release mode (the first build takes minutes)");
     let status = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-        .args([
-            "build",
-            "--release",
-            "--locked",
-            "--no-default-features",
-            "--package",
-            "restaurant-review",
-        ])
+        .args(BUILD)
         .current_dir(checkout)
         .kill_on_drop(true)
         .status()

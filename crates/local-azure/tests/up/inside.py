@@ -53,7 +53,7 @@ for password, succeeds in (database_token, True), ("", False), (token, False):
     )
     assert (psql.returncode == 0) == succeeds, psql.stderr
 
-# Another name does not exist, and nobody is asked for it.
+# No other name can be resolved, and the attempt fails without waiting for a name server.
 started = time.monotonic()
 for host in "example.com", "nobody.blob.core.windows.net":
     try:

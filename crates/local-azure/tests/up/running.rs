@@ -80,16 +80,8 @@ impl Up {
     /// Starts it without a package, so that `up` builds the site of this checkout.
     pub async fn start_building() -> Self {
         // A clean build takes longer than any other test waits, so `up` repeats one that is done.
-        let arguments = [
-            "build",
-            "--release",
-            "--locked",
-            "--no-default-features",
-            "--package",
-            "restaurant-review",
-        ];
         let built = Command::new("cargo")
-            .args(arguments)
+            .args(local_azure::up::BUILD)
             .current_dir(checkout())
             .status()
             .await;

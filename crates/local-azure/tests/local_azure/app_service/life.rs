@@ -25,6 +25,15 @@ async fn requests_wait_until_the_app_is_warm() {
     assert!(site.log().contains("Ready: the warm-up request was answered after"));
 }
 
+/// The log once the app has been started twice.
+async fn log_of_two_starts(site: &Site) -> String {
+    until("it is started again", || {
+        site.log().matches("Starting on port").count() == 2
+    })
+    .await;
+    site.log()
+}
+
 #[tokio::test]
 async fn a_start_that_takes_too_long_is_retried() {
     let site = Site::new(&[
@@ -32,11 +41,7 @@ async fn a_start_that_takes_too_long_is_retried() {
         ("WEBSITES_CONTAINER_START_TIME_LIMIT", "10"),
     ]);
     site.deploy("1").await;
-    until("it is started again", || {
-        site.log().matches("Starting on port").count() == 2
-    })
-    .await;
-    let log = site.log();
+    let log = log_of_two_starts(&site).await;
     assert!(
         log.contains("The app answered /robots933456.txt with status 404, but not with status 200"),
         "{log}"
@@ -52,11 +57,7 @@ async fn an_app_that_listens_on_another_port_is_told_so() {
         |app| app.startup_command = "PORT=0 exec ./start.sh".to_owned(),
     );
     site.deploy("1").await;
-    until("it is started again", || {
-        site.log().matches("Starting on port").count() == 2
-    })
-    .await;
-    let log = site.log();
+    let log = log_of_two_starts(&site).await;
     assert!(
         log.contains("did not answer /robots933456.txt on port") && log.contains("it listens on 127.0.0.1:"),
         "{log}"
