@@ -67,6 +67,17 @@ impl Server {
         listener
             .set_nonblocking(true)
             .expect("the listener can be made non-blocking");
+        Self::run(|| async {
+            let listener = TcpListener::from_std(listener).expect("the listener can be made non-blocking");
+            serve(listener).await;
+        })
+    }
+
+    /// Runs work that serves listeners of its own.
+    pub fn run<F>(work: impl FnOnce() -> F + Send + 'static) -> Self
+    where
+        F: Future<Output = ()>,
+    {
         let (stop, stopped) = oneshot::channel();
         let thread = thread::spawn(move || {
             let runtime = Builder::new_multi_thread()
@@ -75,10 +86,9 @@ impl Server {
                 .build()
                 .expect("the system provides threads");
             runtime.block_on(async {
-                let listener = TcpListener::from_std(listener).expect("the listener can be made non-blocking");
                 tokio::select! {
                     _ = stopped => {}
-                    () = serve(listener) => {}
+                    () = work() => {}
                 }
             });
             // Ends the tasks that hold connections.

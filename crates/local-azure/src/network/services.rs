@@ -5,10 +5,10 @@ use std::fs;
 use std::future::pending;
 use std::io;
 use std::net::SocketAddr;
+use std::os::unix::net::UnixListener as StdListener;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use axum::Router;
@@ -20,8 +20,7 @@ use axum::serve::Listener;
 use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf, copy_bidirectional};
 use tokio::net::{TcpStream, UnixListener, UnixStream};
-use tokio::runtime::Builder;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
 use tower::ServiceExt as _;
@@ -37,7 +36,7 @@ use crate::error::{Error, Result};
 use crate::faults::{FaultSet, IdentityFault};
 use crate::host::without_port;
 use crate::open_folder::OpenFolder;
-use crate::server::LOOPBACK;
+use crate::server::{LOOPBACK, Server};
 
 const PART: &str = "the services of the networks";
 /// How long a TLS handshake may take.
@@ -60,8 +59,7 @@ pub struct Routes {
 
 /// The services at the sockets. They stop when this value is dropped.
 pub struct Services {
-    stop: Option<oneshot::Sender<()>>,
-    thread: Option<JoinHandle<()>>,
+    _server: Server,
 }
 
 impl Services {
@@ -72,56 +70,31 @@ impl Services {
             files: files.clone(),
             folder: OpenFolder::open(files.folder()).map_err(Error::file(files.folder()))?,
         };
-        let failed = |error| Error::failed(PART, error);
-        let runtime = Builder::new_multi_thread()
-            .worker_threads(2)
-            .thread_name("network")
-            .enable_all()
-            .build()
-            .map_err(failed)?;
         let certificates = certificates_by_name::config(azure, &["localhost"], is_azure)?;
-        let listeners = {
-            let _runtime = runtime.enter();
-            [HTTPS_SOCKET, HTTP_SOCKET, IDENTITY_SOCKET].map(|name| sockets.bind(name))
-        };
-        let [https, http, identity] = listeners;
-        let (https, http, identity) = (https.map_err(failed)?, http.map_err(failed)?, identity.map_err(failed)?);
-        let (stop, stopped) = oneshot::channel();
-        let thread = thread::spawn(move || {
-            runtime.block_on(async {
-                let faults = |is_away: fn(&FaultSet) -> bool| -> IsAway {
-                    let azure = sockets.azure.clone();
-                    Arc::new(move || is_away(&azure.faults().active()))
-                };
-                let https = TlsListener::start(https, certificates, faults(|set| set.storage_away));
-                let plain = |listener, is_away| PlainListener { listener, is_away };
-                let http = plain(http, faults(|_| false));
-                let identity = plain(identity, faults(|set| set.identity == IdentityFault::Away));
-                let all = routes.clone();
-                tokio::select! {
-                    _ = stopped => {}
-                    never = serve(https, by_host(all.clone(), true)) => match never {},
-                    never = serve(http, by_host(all, false)) => match never {},
-                    never = serve(identity, routes.identity) => match never {},
-                    never = sockets.follow_state() => match never {},
-                }
-            });
-            runtime.shutdown_timeout(Duration::from_secs(1));
+        let bind = |name| sockets.bind(name).map_err(|error| Error::failed(PART, error));
+        let (https, http, identity) = (bind(HTTPS_SOCKET)?, bind(HTTP_SOCKET)?, bind(IDENTITY_SOCKET)?);
+        let server = Server::run(move || async move {
+            let on_runtime = |listener| UnixListener::from_std(listener).expect("the listener is non-blocking");
+            let faults = |is_away: fn(&FaultSet) -> bool| -> IsAway {
+                let azure = sockets.azure.clone();
+                Arc::new(move || is_away(&azure.faults().active()))
+            };
+            let plain = |listener, is_away| PlainListener {
+                listener: on_runtime(listener),
+                is_away,
+            };
+            let https = TlsListener::start(on_runtime(https), certificates, faults(|set| set.storage_away));
+            let http = plain(http, faults(|_| false));
+            let identity = plain(identity, faults(|set| set.identity == IdentityFault::Away));
+            let all = routes.clone();
+            tokio::select! {
+                never = serve(https, by_host(all.clone(), true)) => match never {},
+                never = serve(http, by_host(all, false)) => match never {},
+                never = serve(identity, routes.identity) => match never {},
+                never = sockets.follow_state() => match never {},
+            }
         });
-        Ok(Self {
-            stop: Some(stop),
-            thread: Some(thread),
-        })
-    }
-}
-
-impl Drop for Services {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
-            // If the thread panicked, it has already reported the panic.
-            let _ = thread.join();
-        }
+        Ok(Self { _server: server })
     }
 }
 
@@ -171,10 +144,12 @@ struct Sockets {
 
 impl Sockets {
     /// Listens on a socket, which a killed run may have left behind.
-    fn bind(&self, name: &str) -> io::Result<UnixListener> {
+    fn bind(&self, name: &str) -> io::Result<StdListener> {
         let path = self.folder.path(name);
         let _ = fs::remove_file(&path);
-        UnixListener::bind(path)
+        let listener = StdListener::bind(path)?;
+        listener.set_nonblocking(true)?;
+        Ok(listener)
     }
 
     /// Updates the names inside, and serves a socket for each PostgreSQL server.
@@ -204,7 +179,10 @@ impl Sockets {
                 if servers.iter().any(|(existing, _)| *existing == name) {
                     continue;
                 }
-                match self.bind(&postgres_socket(postgres_address(&name))) {
+                match self
+                    .bind(&postgres_socket(postgres_address(&name)))
+                    .and_then(UnixListener::from_std)
+                {
                     Ok(listener) => {
                         let task = tokio::spawn(forward_to_server(self.azure.clone(), name.clone(), listener));
                         servers.push((name, task));
