@@ -154,15 +154,26 @@ compile_with_lints() {
   cargo test --workspace --tests --examples --no-run --quiet
 }
 
+# python_environment FOLDER [REQUIREMENTS…]: creates FOLDER/.venv with what FOLDER/requirements.txt and more such files
+# name.
 python_environment() {
-  local folder=$1
+  local environment=$1/.venv file arguments=()
+  for file in "$1/requirements.txt" "${@:2}"; do
+    arguments+=(--requirement "$file")
+  done
   # An incomplete environment is created again.
-  if ! cmp -s "$folder/requirements.txt" "$folder/.venv/installed"; then
-    rm -rf "$folder/.venv"
-    python3 -m venv "$folder/.venv"
-    "$folder/.venv/bin/pip" install --quiet --disable-pip-version-check --requirement "$folder/requirements.txt"
-    cp "$folder/requirements.txt" "$folder/.venv/installed"
+  if ! cat "$1/requirements.txt" "${@:2}" | cmp -s - "$environment/installed"; then
+    rm -rf "$environment"
+    python3 -m venv "$environment"
+    "$environment/bin/pip" install --quiet --disable-pip-version-check "${arguments[@]}"
+    cat "$1/requirements.txt" "${@:2}" >"$environment/installed"
   fi
+}
+
+python_packages() {
+  # The Django app runs with the environment of the clients.
+  python_environment crates/local-azure/tests/clients crates/local-azure/tests/apps/django/requirements.txt
+  tests/deploy/run.sh --version
 }
 
 npm_packages() {
@@ -188,8 +199,8 @@ compile() {
   part "build with lints" compile_with_lints
 }
 fetch() {
-  part "npm packages" npm_packages tests/browser crates/local-azure/azurite crates/local-azure/tests/clients assets
-  part "Python packages" eval 'python_environment crates/local-azure/tests/clients && tests/deploy/run.sh --version'
+  part "npm packages" npm_packages tests/browser crates/local-azure/{azurite,tests/clients,tests/apps/node} assets
+  part "Python packages" python_packages
 }
 
 rust_tests() {

@@ -1,9 +1,8 @@
 //! The handle to a running Azure: its folder, state, keys, certificate authority and injected faults.
 
 use std::fs::{self, File};
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, RwLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -11,10 +10,9 @@ use tokio::sync::watch;
 use crate::certificates::Authority;
 use crate::error::{Error, Result};
 use crate::faults::Faults;
-use crate::files::write_private;
 use crate::folder_lock::lock;
 use crate::identity_headers::IdentityHeaders;
-use crate::state::{Principal, PrincipalKind, State};
+use crate::state::{Principal, PrincipalKind, State, Store};
 use crate::state_folder::{self, STATE_FILE};
 use crate::tokens::{Claims, SigningKeys, TokenRejection, now};
 
@@ -29,10 +27,9 @@ pub struct Azure(Arc<Inner>);
 
 struct Inner {
     folder: PathBuf,
-    state: RwLock<State>,
+    store: Store,
     keys: SigningKeys,
     authority: Authority,
-    changes: watch::Sender<()>,
     faults: Faults,
     headers: IdentityHeaders,
     /// Keeps other processes out of the folder.
@@ -50,28 +47,13 @@ impl Azure {
         crate::tls::choose_provider();
         let folder = state_folder::open(folder)?;
         let lock = lock(&folder)?;
-        let file = folder.join(STATE_FILE);
-        let state = match fs::read(&file) {
-            Ok(bytes) => serde_json::from_slice(&bytes).map_err(|error| {
-                Error::Refused(format!(
-                    "{} cannot be parsed ({error}): repair it, or delete everything with `local-azure reset`",
-                    file.display()
-                ))
-            })?,
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                let state = State::default();
-                save(&folder, &state)?;
-                state
-            }
-            Err(error) => return Err(Error::file(file)(error)),
-        };
+        let store = Store::open(folder.join(STATE_FILE))?;
         Ok(Self(Arc::new(Inner {
             keys: SigningKeys::open(&folder)?,
             authority: Authority::open(&folder)?,
-            changes: watch::Sender::new(()),
             faults: Faults::default(),
             headers: IdentityHeaders::default(),
-            state: RwLock::new(state),
+            store,
             folder,
             _lock: lock,
         })))
@@ -90,26 +72,26 @@ impl Azure {
         Ok(folder)
     }
 
+    /// The state as it is now. It does not change while the caller holds it.
+    #[must_use]
+    pub fn state(&self) -> Arc<State> {
+        self.0.store.state()
+    }
+
     /// Reads from the state.
     pub fn read<T>(&self, read: impl FnOnce(&State) -> T) -> T {
-        read(&self.0.state.read().expect("no thread panics while holding the lock"))
+        read(&self.state())
     }
 
     /// Changes the state and saves it. Nothing changes if `change` fails or the file cannot be written.
     pub fn change<T>(&self, change: impl FnOnce(&mut State) -> Result<T>) -> Result<T> {
-        let mut state = self.0.state.write().expect("no thread panics while holding the lock");
-        let mut changed = state.clone();
-        let answer = change(&mut changed)?;
-        save(&self.0.folder, &changed)?;
-        *state = changed;
-        self.0.changes.send_replace(());
-        Ok(answer)
+        self.0.store.change(change)
     }
 
-    /// A receiver that is notified of every change to the state.
+    /// A receiver of each new state.
     #[must_use]
-    pub fn changes(&self) -> watch::Receiver<()> {
-        self.0.changes.subscribe()
+    pub fn changes(&self) -> watch::Receiver<Arc<State>> {
+        self.0.store.changes()
     }
 
     /// The keys that sign tokens.
@@ -190,11 +172,6 @@ impl Azure {
     }
 }
 
-fn save(folder: &Path, state: &State) -> Result<()> {
-    let text = serde_json::to_vec_pretty(state).expect("the state is valid JSON");
-    write_private(&folder.join(STATE_FILE), &text)
-}
-
 #[cfg(test)]
 mod tests {
     use base64::Engine as _;
@@ -202,7 +179,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::state::{ManagedIdentity, ResourceGroup};
+    use crate::state::ManagedIdentity;
     use crate::tokens::{POSTGRES, STORAGE};
 
     #[test]
@@ -210,15 +187,15 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let azure = Azure::open(folder.path()).unwrap();
         let tenant = azure.read(|state| state.tenant);
-        let group = ResourceGroup::new("rg", "eastus");
+        let group = azure.read(|state| state.group_id("rg"));
         azure
             .change(|state| {
-                state.resource_groups.push(group.clone());
+                state.add_group("rg", "eastus");
                 Ok(())
             })
             .unwrap();
         let refused = azure.change(|state| {
-            state.resource_groups.clear();
+            state.remove(&group);
             Err::<(), _>(Error::Refused("no".to_owned()))
         });
         assert!(refused.is_err());
@@ -227,7 +204,7 @@ mod tests {
 
         let azure = Azure::open(folder.path()).unwrap();
         assert_eq!(azure.read(|state| state.tenant), tenant);
-        assert_eq!(azure.read(|state| state.resource_groups.clone()), [group]);
+        assert!(azure.read(|state| state.get(&group).is_some()));
         assert_eq!(fs::read(azure.authority().file()).unwrap(), root);
     }
 
@@ -263,7 +240,7 @@ mod tests {
         let principal = identity.principal();
         azure
             .change(|state| {
-                state.identities.push(identity);
+                state.put(&identity);
                 Ok(())
             })
             .unwrap();
@@ -278,7 +255,10 @@ mod tests {
         let claims = azure.verify(&token, &[POSTGRES, STORAGE]).unwrap();
         assert_eq!(claims.oid, principal.id);
         assert_eq!(claims.exp - claims.iat, 24 * 60 * 60);
-        assert_eq!(claims.xms_mirid, principal.managed_identity);
+        assert_eq!(
+            claims.xms_mirid,
+            principal.managed_identity.as_ref().map(ToString::to_string)
+        );
         let slash = azure.token(&principal, "https://storage.azure.com/");
         assert!(azure.verify(&slash, &[STORAGE]).is_ok());
 

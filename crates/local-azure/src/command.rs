@@ -70,7 +70,14 @@ pub enum Command {
         app: String,
         /// The zip or the folder
         path: PathBuf,
+        /// Deploys it again whenever a file in it changes
+        #[arg(long)]
+        #[serde(default)]
+        watch: bool,
     },
+    /// Creates, shows and changes web apps
+    #[command(subcommand)]
+    App(AppCommand),
     /// Prints the environment of a web app as JSON, with an identity header of its own
     #[command(hide = true)]
     Environment {
@@ -89,9 +96,9 @@ impl Command {
     /// There is nothing at the path.
     pub fn with_absolute_path(self) -> Result<Self> {
         match self {
-            Self::Deploy { app, path } => {
+            Self::Deploy { app, path, watch } => {
                 let path = path.canonicalize().map_err(Error::file(path))?;
-                Ok(Self::Deploy { app, path })
+                Ok(Self::Deploy { app, path, watch })
             }
             other => Ok(other),
         }
@@ -105,6 +112,42 @@ impl Command {
             Self::Token { .. } | Self::WorkloadToken { .. } | Self::AdminPassword
         )
     }
+}
+
+/// A command about web apps.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, clap::Subcommand)]
+pub enum AppCommand {
+    /// Creates a web app with an identity of its own
+    Create {
+        /// Its name
+        app: String,
+        /// Gives it this user-assigned identity, which is created if it does not exist, instead of a system-assigned one
+        #[arg(long)]
+        identity: Option<String>,
+    },
+    /// Shows the app settings, or changes them, which restarts the app
+    Settings {
+        /// The web app
+        app: String,
+        /// The settings to set
+        #[arg(value_name = "NAME=VALUE")]
+        settings: Vec<String>,
+        /// The settings to delete
+        #[arg(long, value_name = "NAME", num_args = 1..)]
+        delete: Vec<String>,
+    },
+    /// Shows the startup command, or changes it, which restarts the app
+    Startup {
+        /// The web app
+        app: String,
+        /// The new command
+        command: Option<String>,
+    },
+    /// Deletes a web app with its files
+    Delete {
+        /// The web app
+        app: String,
+    },
 }
 
 /// A command about role assignments.
@@ -164,6 +207,12 @@ mod tests {
             "workload-token repo:a",
             "admin-password",
             "deploy contoso /package.zip",
+            "deploy contoso /package.zip --watch",
+            "app create contoso --identity site",
+            "app settings contoso",
+            "app settings contoso A=1 B=2 --delete C D",
+            "app startup contoso ./run.sh",
+            "app delete contoso",
             "environment contoso",
         ] {
             let words = std::iter::once("local-azure").chain(line.split(' '));

@@ -13,6 +13,7 @@
 //! - [`entra`]: the tenant's authority, which publishes keys and issues tokens to applications that authenticate.
 //! - [`postgres`]: PostgreSQL flexible servers: the machine's own PostgreSQL with a judge of tokens.
 //! - [`storage`]: Blob Storage: Azurite behind a front door that checks tokens and roles.
+//! - `reconcile`: keeps what runs equal to the state.
 //! - [`app_service`]: web apps, which are deployed, started, supervised and reached as on App Service on Linux.
 //! - [`network`]: a network in which programs find these services under Azure's names.
 //! - [`testing`]: all of these services for the integration tests of an app.
@@ -44,6 +45,7 @@ mod open_folder;
 pub mod postgres;
 pub mod process;
 pub mod proxy;
+mod reconcile;
 pub mod reset;
 pub mod server;
 pub mod shell;
@@ -56,6 +58,7 @@ pub mod tls;
 pub mod tokens;
 pub mod tutorial;
 pub mod up;
+pub mod watch;
 
 pub use self::azure::Azure;
 pub use self::error::{Error, Result};

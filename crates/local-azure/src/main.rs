@@ -65,22 +65,44 @@ async fn run(state: &Path, command: CommandLine) -> Result<ExitCode> {
         CommandLine::Forward(options) => forwarder::run(&options).await,
         CommandLine::Sent(command) => {
             let command = command.with_absolute_path()?;
-            let text = control::send(state, &command).await?;
-            let mut output = std::io::stdout();
-            // What another program reads must not have a newline at its end.
-            let end = if command.prints_secret() && !output.is_terminal() {
-                ""
+            let sent = send(state, &command).await;
+            if let Command::Deploy { path, watch: true, .. } = &command {
+                watch(state, &command, path, sent).await
             } else {
-                "\n"
-            };
-            // Fails if the reader, such as `head`, has exited.
-            let _ = write!(output, "{text}{end}");
-            if matches!(command, Command::Down) {
-                control::wait_until_ended(state).await;
-                let _ = writeln!(output, "Local Azure has stopped.");
+                sent
             }
-            Ok(())
         }
     };
     done.map(|()| ExitCode::SUCCESS)
+}
+
+/// Sends a command to the running Local Azure, and prints its message.
+async fn send(state: &Path, command: &Command) -> Result<()> {
+    let text = control::send(state, command).await?;
+    let mut output = std::io::stdout();
+    // What another program reads must not have a newline at its end.
+    let end = if command.prints_secret() && !output.is_terminal() {
+        ""
+    } else {
+        "\n"
+    };
+    // Fails if the reader, such as `head`, has exited.
+    let _ = write!(output, "{text}{end}");
+    if matches!(command, Command::Down) {
+        control::wait_until_ended(state).await;
+        let _ = writeln!(output, "Local Azure has stopped.");
+    }
+    Ok(())
+}
+
+/// Deploys again after each change. A version that does not start is reported, and the one before keeps running.
+async fn watch(state: &Path, deploy: &Command, path: &Path, mut sent: Result<()>) -> Result<()> {
+    loop {
+        if let Err(error) = sent {
+            eprintln!("local-azure: {error}");
+        }
+        println!("Waiting for changes to {}. Ctrl-C ends this.", path.display());
+        local_azure::watch::changed(path).await;
+        sent = send(state, deploy).await;
+    }
 }

@@ -6,12 +6,17 @@ use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as 
 use std::path::{Path, PathBuf};
 
 use rustix::process::geteuid;
+use uuid::Uuid;
 
 use crate::error::{Error, Result};
+use crate::files::write_private;
 use crate::folder_lock::LOCK_FILE;
 
 /// The name of the file that contains the state.
 pub(crate) const STATE_FILE: &str = "state.json";
+
+/// The file in the folder of a resource that contains the resource's `uid`.
+const OWNER_FILE: &str = "resource";
 
 /// The files and folders that Local Azure creates in a state folder.
 const OWN_NAMES: [&str; 15] = [
@@ -96,6 +101,26 @@ pub(crate) fn foreign_names(folder: &Path) -> Result<Vec<String>> {
     Ok(names)
 }
 
+/// Gives a folder to the resource with that `uid`. A folder of a deleted resource, which had the same name, is emptied
+/// first. A folder that belongs to nobody, as in a state of the first version, is kept.
+pub(crate) fn claim(folder: &Path, uid: Uuid) -> Result<()> {
+    let file = folder.join(OWNER_FILE);
+    let owner = uid.to_string();
+    match fs::read_to_string(&file) {
+        Ok(text) if text == owner => return Ok(()),
+        Ok(_) => remove(folder)?,
+        Err(error) if error.kind() == ErrorKind::NotFound => {}
+        Err(error) => return Err(Error::file(file)(error)),
+    }
+    fs::create_dir_all(folder).map_err(Error::file(folder))?;
+    write_private(&file, owner.as_bytes())
+}
+
+/// Makes the folder one that belongs to nobody.
+pub(crate) fn unclaim(folder: &Path) -> Result<()> {
+    remove(&folder.join(OWNER_FILE))
+}
+
 /// Removes a file or a folder with everything in it, if it exists.
 pub(crate) fn remove(path: &Path) -> Result<()> {
     let removed = match fs::symlink_metadata(path) {
@@ -133,6 +158,20 @@ mod tests {
         for folder in [new, existing] {
             let opened = open(&folder).unwrap();
             assert_eq!(fs::metadata(opened).unwrap().mode() & 0o777, 0o700);
+        }
+    }
+
+    #[test]
+    fn a_folder_of_a_deleted_resource_is_emptied() {
+        let parent = tempfile::tempdir().unwrap();
+        let folder = parent.path().join("contoso");
+        let (first, second) = (Uuid::new_v4(), Uuid::new_v4());
+        fs::create_dir(&folder).unwrap();
+        let file = folder.join("data");
+        fs::write(&file, "of the first version").unwrap();
+        for (uid, is_kept) in [(first, true), (first, true), (second, false)] {
+            claim(&folder, uid).unwrap();
+            assert_eq!(file.exists(), is_kept);
         }
     }
 

@@ -9,14 +9,18 @@ use crate::azure::Azure;
 use crate::error::Result;
 use crate::server::LOOPBACK;
 use crate::state::{
-    AssignedIdentities, Container, ManagedIdentity, PostgresServer, PublicAccess, ResourceGroup, RoleAssignment,
-    RoleDefinition, State, StorageAccount, User, WebApp,
+    Container, ManagedIdentity, Plan, PostgresServer, PublicAccess, ResourceId, RoleAssignment, RoleDefinition, State,
+    StorageAccount, User, VIRTUAL_MACHINES, View as _, WebApp,
 };
 
 /// The region of every resource.
 const LOCATION: &str = "eastus";
 /// The resource group.
 pub const GROUP: &str = "restaurant-review";
+/// The App Service plan.
+pub const PLAN: &str = "restaurant-review-plan";
+/// The virtual machine that stands for this machine.
+const MACHINE: &str = "this-machine";
 /// The web app.
 pub const APP: &str = "restaurant-review";
 /// The user-assigned managed identity, and its database role.
@@ -32,123 +36,99 @@ pub const CONTAINER: &str = "photos";
 /// The Entra administrator of the database server, who represents the developer at this machine.
 pub const ADMINISTRATOR: &str = "developer@contoso.onmicrosoft.com";
 
-/// Creates the tutorial's resources that do not exist yet.
-pub fn provision(azure: &Azure) -> Result<()> {
+/// Creates the tutorial's resources that do not exist yet. Resources that exist are left unchanged. `is_site` is whether
+/// the app will be the site of this repository, which has a path for warm-up requests.
+pub fn provision(azure: &Azure, is_site: bool) -> Result<()> {
     azure.change(|state| {
-        if !state.resource_groups.iter().any(|group| group.name == GROUP) {
-            state.resource_groups.push(ResourceGroup::new(GROUP, LOCATION));
-        }
+        state.add_group(GROUP, LOCATION);
         let administrator = administrator(state);
         let identity = identity(state);
-        if !state.postgres_servers.iter().any(|server| server.name == SERVER) {
-            state.postgres_servers.push(PostgresServer {
-                name: SERVER.to_owned(),
-                resource_group: GROUP.to_owned(),
-                location: LOCATION.to_owned(),
-                port: 0,
-                // It cannot sign in until `local-azure admin-password` sets its password.
-                administrator_login: Some("demoadmin".to_owned()),
-                entra_administrators: vec![administrator],
-                databases: vec![DATABASE.to_owned()],
-            });
+        if state.find::<PostgresServer>(SERVER).is_none() {
+            let id = state.resource_id(GROUP, PostgresServer::KIND, SERVER);
+            let mut server = PostgresServer::new(id, LOCATION);
+            // It cannot sign in until `local-azure admin-password` sets its password.
+            server.administrator_login = Some("demoadmin".to_owned());
+            server.entra_administrators = vec![administrator];
+            server.databases = vec![DATABASE.to_owned()];
+            state.put(&server);
         }
-        if !state.storage_accounts.iter().any(|account| account.name == ACCOUNT) {
-            state.storage_accounts.push(account());
+        if state.find::<StorageAccount>(ACCOUNT).is_none() {
+            let account = account(state);
+            state.put(&account);
             // Created only together with the account, so that a deleted role assignment is not created again.
             state.role_assignments.push(RoleAssignment {
                 name: Uuid::new_v4(),
-                scope: account_id(state),
+                scope: account.id,
                 role: RoleDefinition::find("Storage Blob Data Contributor")
                     .expect("the role is defined")
                     .id,
                 principal_id: identity.principal_id,
             });
         }
-        if !state.web_apps.iter().any(|app| app.name == APP) {
-            state.web_apps.push(WebApp {
-                name: APP.to_owned(),
-                resource_group: GROUP.to_owned(),
-                location: LOCATION.to_owned(),
-                identity: AssignedIdentities {
-                    system: None,
-                    user: vec![identity.principal_id],
-                },
-                settings: [
-                    ("AZURE_CLIENT_ID", identity.client_id.to_string().as_str()),
-                    ("DBNAME", DATABASE),
-                    ("DBUSER", IDENTITY),
-                    ("SCM_DO_BUILD_DURING_DEPLOYMENT", "false"),
-                    ("STORAGE_CONTAINER_NAME", CONTAINER),
-                    ("WEBSITES_CONTAINER_START_TIME_LIMIT", "600"),
-                    ("WEBSITES_CONTAINER_STOP_TIME_LIMIT", "30"),
-                    ("WEBSITE_SWAP_WARMUP_PING_PATH", "/readyz"),
-                    ("WEBSITE_SWAP_WARMUP_PING_STATUSES", "200"),
-                    ("WEBSITE_WARMUP_PATH", "/readyz"),
-                    ("WEBSITE_WARMUP_STATUSES", "200"),
-                ]
-                .map(|(name, value)| (name.to_owned(), value.to_owned()))
-                .into(),
-                startup_command: "exec ./start.sh".to_owned(),
-                instances: 1,
-                health_check_path: Some("/readyz".to_owned()),
-                https_only: false,
-                client_affinity_enabled: true,
-            });
+        if state.find::<WebApp>(APP).is_none() {
+            let app = app(state, &identity, is_site);
+            state.put(&app);
         }
         Ok(())
     })
 }
 
-/// The app settings that exist only while the web app has addresses on this machine.
-const ADDRESS_SETTINGS: [&str; 3] = ["DBPORT", "PGSSLROOTCERT", "SSL_CERT_FILE"];
-
-/// Sets the app settings that tell the web app where its services are to Azure's names, which is what they are in Azure.
-/// Settings that a person has changed stay as they are.
-pub fn connect_by_name(azure: &Azure) -> Result<()> {
-    change_settings(azure, |settings| {
-        if settings.get("DBHOST").is_some_and(|host| host == LOOPBACK) {
-            for name in ADDRESS_SETTINGS.into_iter().chain(["DBHOST", "STORAGE_ACCOUNT_NAME"]) {
-                settings.remove(name);
-            }
-        }
+/// The web app with the settings of `infra/deploy.sh`.
+fn app(state: &mut State, identity: &ManagedIdentity, is_site: bool) -> WebApp {
+    let plan = state.resource_id(GROUP, Plan::KIND, PLAN);
+    let plan = state.at(&plan).unwrap_or_else(|| Plan::new(plan, LOCATION));
+    state.put(&plan);
+    let mut app = WebApp::new(state.resource_id(GROUP, WebApp::KIND, APP), &plan);
+    app.identity.user.push(identity.resource_id.clone());
+    "exec ./start.sh".clone_into(&mut app.startup_command);
+    let mut set = |name: &str, value: &str| drop(app.settings.insert(name.to_owned(), value.to_owned()));
+    for (name, value) in [
+        ("AZURE_CLIENT_ID", identity.client_id.to_string().as_str()),
+        ("DBHOST", &format!("{SERVER}.postgres.database.azure.com")),
+        ("DBNAME", DATABASE),
+        ("DBUSER", IDENTITY),
+        ("SCM_DO_BUILD_DURING_DEPLOYMENT", "false"),
+        ("STORAGE_ACCOUNT_NAME", ACCOUNT),
+        ("STORAGE_CONTAINER_NAME", CONTAINER),
+        ("WEBSITES_CONTAINER_STOP_TIME_LIMIT", "30"),
+    ] {
+        set(name, value);
+    }
+    if is_site {
         for (name, value) in [
-            ("DBHOST", format!("{SERVER}.postgres.database.azure.com")),
-            ("STORAGE_ACCOUNT_NAME", ACCOUNT.to_owned()),
+            ("WEBSITES_CONTAINER_START_TIME_LIMIT", "600"),
+            ("WEBSITE_SWAP_WARMUP_PING_PATH", "/readyz"),
+            ("WEBSITE_SWAP_WARMUP_PING_STATUSES", "200"),
+            ("WEBSITE_WARMUP_PATH", "/readyz"),
+            ("WEBSITE_WARMUP_STATUSES", "200"),
         ] {
-            settings.entry(name.to_owned()).or_insert(value);
+            set(name, value);
         }
-    })
+        app.health_check_path = Some("/readyz".to_owned());
+    }
+    app
 }
 
-/// Sets the app settings that tell the web app where its services are to addresses on this machine, with certificates
-/// signed by the authority in `root`.
-pub fn connect_by_address(azure: &Azure, postgres_port: u16, account_url: &str, root: &Path) -> Result<()> {
-    let root = root.display().to_string();
-    change_settings(azure, |settings| {
-        for (name, value) in [
-            ("DBHOST", LOOPBACK),
-            ("DBPORT", postgres_port.to_string().as_str()),
-            ("PGSSLROOTCERT", &root),
-            ("STORAGE_ACCOUNT_NAME", account_url),
-            ("SSL_CERT_FILE", &root),
-        ] {
-            settings.insert(name.to_owned(), value.to_owned());
-        }
-    })
-}
-
-fn change_settings(azure: &Azure, change: impl FnOnce(&mut BTreeMap<String, String>)) -> Result<()> {
-    azure.change(|state| {
-        let app = state.web_apps.iter_mut().find(|app| app.name == APP);
-        change(&mut app.expect("`provision` created it").settings);
-        Ok(())
-    })
-}
-
-/// The resource id of the storage account.
+/// The variables that give an app addresses on this machine instead of Azure's names, if it has the settings of the
+/// tutorial. `root` contains the certificate of the authority.
 #[must_use]
-pub fn account_id(state: &State) -> String {
-    state.resource_id(GROUP, "Microsoft.Storage/storageAccounts", ACCOUNT)
+pub fn addresses(postgres_port: u16, account_url: &str, root: &Path) -> BTreeMap<String, String> {
+    let root = root.display().to_string();
+    [
+        ("DBHOST", LOOPBACK),
+        ("DBPORT", postgres_port.to_string().as_str()),
+        ("PGSSLROOTCERT", &root),
+        ("STORAGE_ACCOUNT_NAME", account_url),
+        ("SSL_CERT_FILE", &root),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .into()
+}
+
+/// The id of the storage account.
+#[must_use]
+pub fn account_id(state: &State) -> ResourceId {
+    state.resource_id(GROUP, StorageAccount::KIND, ACCOUNT)
 }
 
 /// The object id of the administrator.
@@ -166,19 +146,21 @@ fn administrator(state: &mut State) -> Uuid {
 }
 
 fn identity(state: &mut State) -> ManagedIdentity {
-    let id = state.resource_id(GROUP, "Microsoft.ManagedIdentity/userAssignedIdentities", IDENTITY);
-    if let Some(identity) = state.identities.iter().find(|identity| identity.resource_id == id) {
-        return identity.clone();
+    let id = state.resource_id(GROUP, ManagedIdentity::KIND, IDENTITY);
+    if let Some(identity) = state.at(&id) {
+        return identity;
     }
-    let identity = ManagedIdentity::new(id);
-    state.identities.push(identity.clone());
+    let identity = ManagedIdentity::new(id.clone());
+    state.put(&identity);
     // A program that runs on this machine without App Service can use the identity through IMDS.
-    state.machine.user.push(identity.principal_id);
+    let machine = state.machine().map(|machine| machine.id.clone());
+    let machine = machine.unwrap_or_else(|| state.resource_id(GROUP, VIRTUAL_MACHINES, MACHINE));
+    state.update(&machine, |machine| machine.identity.user.push(id));
     identity
 }
 
-fn account() -> StorageAccount {
-    let mut account = StorageAccount::new(ACCOUNT, GROUP, LOCATION);
+fn account(state: &State) -> StorageAccount {
+    let mut account = StorageAccount::new(account_id(state), LOCATION);
     account.allow_shared_key_access = false;
     account.containers.push(Container {
         name: CONTAINER.to_owned(),
@@ -191,40 +173,47 @@ fn account() -> StorageAccount {
 mod tests {
     use super::*;
 
-    #[test]
-    fn existing_resources_are_left_unchanged() {
+    fn provisioned() -> (tempfile::TempDir, Azure) {
         let folder = tempfile::tempdir().unwrap();
         let azure = Azure::open(folder.path()).unwrap();
-        provision(&azure).unwrap();
+        provision(&azure, true).unwrap();
+        (folder, azure)
+    }
+
+    fn site(azure: &Azure) -> WebApp {
+        azure.read(|state| state.find(APP)).unwrap()
+    }
+
+    #[test]
+    fn existing_resources_are_left_unchanged() {
+        let (_folder, azure) = provisioned();
         azure
             .change(|state| {
                 state.role_assignments.clear();
-                state.web_apps[0]
-                    .settings
-                    .insert("RUST_LOG".to_owned(), "debug".to_owned());
+                state.edit(APP, |app: &mut WebApp| {
+                    app.settings.insert("RUST_LOG".to_owned(), "debug".to_owned());
+                    app.settings.remove("DBHOST");
+                });
                 Ok(())
             })
             .unwrap();
         let before = azure.read(|state| serde_json::to_string(state).unwrap());
-        provision(&azure).unwrap();
+        provision(&azure, true).unwrap();
         assert_eq!(azure.read(|state| serde_json::to_string(state).unwrap()), before);
     }
 
-    fn provisioned() -> (tempfile::TempDir, Azure) {
+    #[test]
+    fn an_app_of_another_kind_has_azures_warm_up() {
         let folder = tempfile::tempdir().unwrap();
         let azure = Azure::open(folder.path()).unwrap();
-        provision(&azure).unwrap();
-        (folder, azure)
-    }
-
-    fn settings(azure: &Azure) -> BTreeMap<String, String> {
-        azure.read(|state| state.web_apps[0].settings.clone())
+        provision(&azure, false).unwrap();
+        let app = site(&azure);
+        assert!(app.health_check_path.is_none() && !app.settings.contains_key("WEBSITE_WARMUP_PATH"));
     }
 
     #[test]
     fn the_app_settings_are_those_of_the_deploy_script() {
         let (_folder, azure) = provisioned();
-        connect_by_name(&azure).unwrap();
         let script = include_str!("../../../infra/deploy.sh");
         let (_, command) = script.split_once("az webapp config appsettings set").unwrap();
         let (command, _) = command.split_once("\n\n").unwrap();
@@ -234,7 +223,7 @@ mod tests {
             .map(|word| word.trim_matches('"').split_once('=').unwrap())
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .collect();
-        let by_us = settings(&azure);
+        let by_us = site(&azure).settings;
         assert_eq!(by_us.keys().collect::<Vec<_>>(), by_script.keys().collect::<Vec<_>>());
         for (name, value) in &by_script {
             // The script's variables stand for names that differ from one subscription to another.
@@ -251,39 +240,12 @@ mod tests {
     }
 
     #[test]
-    fn changed_settings_stay_but_addresses_become_names() {
-        let (_folder, azure) = provisioned();
-        connect_by_name(&azure).unwrap();
-        let by_name = settings(&azure);
-        connect_by_address(
-            &azure,
-            7432,
-            "https://127.0.0.1:7446/restaurantreview",
-            Path::new("/ca.pem"),
-        )
-        .unwrap();
-        assert_eq!(settings(&azure)["DBPORT"], "7432");
-        connect_by_name(&azure).unwrap();
-        assert_eq!(settings(&azure), by_name);
-        change_settings(&azure, |settings| {
-            settings.insert("DBHOST".to_owned(), "other.postgres.database.azure.com".to_owned());
-            settings.insert("DBPORT".to_owned(), "6432".to_owned());
-        })
-        .unwrap();
-        let changed = settings(&azure);
-        connect_by_name(&azure).unwrap();
-        assert_eq!(settings(&azure), changed);
-    }
-
-    #[test]
     fn no_app_setting_is_a_secret() {
         let (_folder, azure) = provisioned();
-        connect_by_name(&azure).unwrap();
-        azure.read(|state| {
-            for (name, value) in &state.web_apps[0].settings {
-                assert!(!value.contains(&state.storage_accounts[0].key));
-                assert!(!name.contains("PASS") && !name.contains("KEY"), "{name}");
-            }
-        });
+        let account: StorageAccount = azure.read(|state| state.find(ACCOUNT)).unwrap();
+        for (name, value) in &site(&azure).settings {
+            assert!(account.keys.iter().all(|key| !value.contains(key)));
+            assert!(!name.contains("PASS") && !name.contains("KEY"), "{name}");
+        }
     }
 }

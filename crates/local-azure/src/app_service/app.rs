@@ -1,8 +1,10 @@
 //! A web app: its instances, and which of them serves a request.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use tokio::sync::watch;
+use uuid::Uuid;
 
 use super::affinity;
 use super::instance::{Instance, InstanceStatus, Stop};
@@ -10,7 +12,8 @@ use super::log::log_platform;
 use super::package::Site;
 use super::platform::Platform;
 use crate::error::{Error, Result};
-use crate::state::WebApp;
+use crate::state::{AssignedIdentities, State, View as _, WebApp};
+use crate::state_folder::claim;
 
 /// The number of consecutive failed starts after which [`App::wait_ready`] gives up.
 const START_ATTEMPTS: u32 = 3;
@@ -18,6 +21,7 @@ const START_ATTEMPTS: u32 = 3;
 /// A web app.
 pub(super) struct App {
     pub(super) name: String,
+    uid: Uuid,
     pub(super) platform: Arc<Platform>,
     pub(super) site: Site,
     instances: Mutex<Instances>,
@@ -35,6 +39,26 @@ pub(super) struct Instances {
     /// earlier generations are stopped.
     pub(super) generation: u64,
     pub(super) all: Vec<Arc<Instance>>,
+    /// What the latest generation was started with.
+    pub(super) configuration: Option<Configuration>,
+}
+
+/// What an instance is started with. A change restarts the app.
+#[derive(PartialEq)]
+pub(super) struct Configuration {
+    settings: BTreeMap<String, String>,
+    startup_command: String,
+    identity: AssignedIdentities,
+}
+
+impl Configuration {
+    pub(super) fn of(app: &WebApp) -> Self {
+        Self {
+            settings: app.settings.clone(),
+            startup_command: app.startup_command.clone(),
+            identity: app.identity.clone(),
+        }
+    }
 }
 
 impl Instances {
@@ -59,7 +83,8 @@ pub(super) enum Pick {
 }
 
 impl App {
-    pub(super) fn new(name: &str, platform: Arc<Platform>) -> Result<Self> {
+    /// `uid` is that of the resource.
+    pub(super) fn new(name: &str, uid: Uuid, platform: Arc<Platform>) -> Result<Self> {
         // The app's folder has the same name.
         if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
             return Err(Error::Refused(format!(
@@ -67,8 +92,10 @@ impl App {
             )));
         }
         let folder = platform.azure.subfolder("apps")?.join(name);
+        claim(&folder, uid)?;
         Ok(Self {
             name: name.to_owned(),
+            uid,
             platform,
             site: Site::open(folder)?,
             instances: Mutex::default(),
@@ -83,10 +110,17 @@ impl App {
 
     /// The app in the state, unless it has been deleted.
     pub(super) fn web_app(&self) -> Option<WebApp> {
-        let find = |app: &&WebApp| app.name == self.name;
-        self.platform
-            .azure
-            .read(|state| state.web_apps.iter().find(find).cloned())
+        self.web_app_in(&self.platform.azure.state())
+    }
+
+    pub(super) fn web_app_in(&self, state: &State) -> Option<WebApp> {
+        let app: WebApp = state.find(&self.name)?;
+        (state.uid(app.id()) == self.uid).then_some(app)
+    }
+
+    /// Whether it has been deleted, even if there is another app of its name.
+    pub(super) fn is_deleted(&self, state: &State) -> bool {
+        self.web_app_in(state).is_none()
     }
 
     /// Logs a platform message about an instance.

@@ -26,6 +26,9 @@ use crate::host::without_port;
 use crate::proxy::{Client, Endpoint, client, forward};
 use crate::server::Server;
 
+/// Azure's ports.
+pub(super) const AZURE_PORTS: (u16, u16) = (443, 80);
+
 /// One of the front end's two addresses.
 struct Front {
     apps: Arc<Apps>,
@@ -74,7 +77,7 @@ async fn handle(
     if web_app.https_only && !front.https {
         return redirect_to_https(&request, without_port(&host), front.ports.0);
     }
-    let has_affinity = web_app.instances > 1 && web_app.client_affinity_enabled;
+    let has_affinity = web_app.client_affinity_enabled && platform.azure.state().instances(&web_app) > 1;
     let cookie = has_affinity.then(|| affinity::requested(request.headers())).flatten();
     let limit = platform.options.request_limit;
     let (active, endpoint) = match wait_for_instance(&app, cookie.as_deref(), limit).await {
@@ -93,6 +96,7 @@ async fn handle(
         inside: &inside,
         https_port: front.ports.0,
         http_port: front.ports.1,
+        blob_port: platform.blob_port.get().copied().filter(|_| front.ports != AZURE_PORTS),
     };
     names.translate_request(request.headers_mut());
     let info = RequestInfo {

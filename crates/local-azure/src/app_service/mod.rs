@@ -42,7 +42,7 @@ mod websocket;
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock, RwLock};
 use std::thread;
 use std::time::Duration;
 
@@ -55,6 +55,7 @@ pub use self::log::{LogLine, Logs};
 pub use self::package::Package;
 pub use self::platform::Options;
 
+use self::app::no_such_app;
 use self::apps::Apps;
 use self::package::Site;
 use self::platform::Platform;
@@ -64,6 +65,7 @@ use crate::error::{Error, Result};
 use crate::network::IDENTITY_ENDPOINT;
 use crate::proxy::client;
 use crate::server::{Server, bind};
+use crate::state::{Plan, State, WebApp};
 
 const FRONT_END: &str = "the front end of App Service";
 
@@ -105,6 +107,8 @@ impl AppService {
             runtime: runtime.handle().clone(),
             client: client(azure.authority().client()?),
             replacements: Replacements::default(),
+            addresses: RwLock::default(),
+            blob_port: OnceLock::new(),
         }));
         Ok(Self {
             front_end: front_end::serve(&apps, https, http)?,
@@ -133,8 +137,7 @@ impl AppService {
 
     /// The routes of the front end for clients that reach it at Azure's ports: over HTTPS, and over HTTP.
     pub fn azure_routers(&self) -> Result<[Router; 2]> {
-        const PORTS: (u16, u16) = (443, 80);
-        let router = |https| front_end::router(&self.apps, https, PORTS);
+        let router = |https| front_end::router(&self.apps, https, front_end::AZURE_PORTS);
         Ok([router(true)?, router(false)?])
     }
 
@@ -150,12 +153,13 @@ impl AppService {
         self.run(app.deploy(package.clone())).await?
     }
 
-    /// Starts the deployed version.
+    /// Starts the deployed version, also of an app that was stopped.
     ///
     /// # Errors
     ///
     /// The app does not exist, nothing is deployed to it, or it has no startup command.
     pub async fn start_app(&self, app: &str) -> Result<()> {
+        self.edit(app, |_, app| app.is_stopped = false).await?;
         self.restart(app).await
     }
 
@@ -170,37 +174,68 @@ impl AppService {
         self.run(app.restart()).await?
     }
 
-    /// Stops all instances of an app. Requests are answered with 403 from then on. The app may already have been deleted
-    /// from the state.
+    /// Stops all instances of an app. Requests are answered with 403 from then on.
     ///
     /// # Errors
     ///
     /// The app does not exist.
     pub async fn stop_app(&self, app: &str) -> Result<()> {
-        let app = self.apps.get_or_deleted(app)?;
-        self.run(app.stop()).await
+        self.edit(app, |_, app| app.is_stopped = true).await
     }
 
-    /// Stops all instances of an app and deletes its files. The app may be deleted from the state before or afterwards.
-    ///
-    /// # Errors
-    ///
-    /// The app never existed, or a file cannot be deleted.
-    pub async fn delete_app(&self, app: &str) -> Result<()> {
-        let app = self.apps.get_or_deleted(app)?;
-        self.run(app.clone().stop()).await?;
-        self.apps.remove(&app.name);
-        app.site.delete()
-    }
-
-    /// Changes the number of instances; the minimum is 1. A surplus instance finishes its requests before it is stopped.
+    /// Changes the number of instances, from 1 to 30, in the app's plan. A surplus instance finishes its requests before
+    /// it is stopped.
     ///
     /// # Errors
     ///
     /// The app does not exist.
     pub async fn scale(&self, app: &str, instances: u32) -> Result<()> {
+        let scale = |state: &mut State, app: &mut WebApp| {
+            if let Some(mut plan) = state.at::<Plan>(&app.plan) {
+                plan.instances = instances.clamp(1, 30);
+                state.put(&plan);
+            }
+        };
+        self.edit(app, scale).await
+    }
+
+    /// Changes an app in the state, and applies the change.
+    async fn edit(&self, app: &str, change: impl FnOnce(&mut State, &mut WebApp)) -> Result<()> {
+        self.apps.platform.azure.change(|state| {
+            let mut view: WebApp = state.find(app).ok_or_else(|| no_such_app(app))?;
+            change(state, &mut view);
+            state.put(&view);
+            Ok(())
+        })?;
         let app = self.apps.get(app)?;
-        self.run(app.scale(instances.max(1))).await?
+        self.run(app.reconcile()).await?
+    }
+
+    /// Makes what runs equal to the state: starts, restarts, scales, stops and deletes apps.
+    ///
+    /// # Errors
+    ///
+    /// Those of the first app for which this fails.
+    pub async fn reconcile(&self) -> Result<()> {
+        let apps = self.apps.clone();
+        self.run(async move { apps.reconcile().await }).await?
+    }
+
+    /// Sets the port of the storage accounts on this machine, to which redirections of apps are translated.
+    pub fn set_blob_port(&self, port: u16) {
+        let _ = self.apps.platform.blob_port.set(port);
+    }
+
+    /// Sets variables that take the place of app settings while all instances share the network of this machine.
+    pub fn set_addresses(&self, variables: BTreeMap<String, String>) {
+        let addresses = self.apps.platform.addresses.write();
+        *addresses.expect("no thread panics while holding the lock") = variables;
+    }
+
+    /// Keeps what runs equal to the state from now on.
+    pub fn follow(&self) {
+        let apps = self.apps.clone();
+        self.apps.platform.runtime.spawn(async move { apps.follow().await });
     }
 
     /// Waits until all instances of the latest start serve requests.
@@ -231,7 +266,7 @@ impl AppService {
     /// The app does not exist, or has addresses on this machine.
     pub fn environment(&self, app: &str) -> Result<BTreeMap<String, String>> {
         let app = self.apps.get(app)?;
-        let web_app = app.web_app().ok_or_else(|| app::no_such_app(&app.name))?;
+        let web_app = app.web_app().ok_or_else(|| no_such_app(&app.name))?;
         let platform = &self.apps.platform;
         let files =
             platform.options.network.as_ref().ok_or_else(|| {
@@ -244,6 +279,7 @@ impl AppService {
             app: &web_app,
             site: &app.site,
             folder: Path::new(""),
+            addresses: &BTreeMap::new(),
             number: 0,
             generation: 0,
             port: supervisor::DEFAULT_PORT,
@@ -261,7 +297,7 @@ impl AppService {
     /// The app does not exist.
     pub fn awaited(&self, app: &str) -> Result<String> {
         let app = self.apps.get(app)?;
-        let web_app = app.web_app().ok_or_else(|| app::no_such_app(&app.name))?;
+        let web_app = app.web_app().ok_or_else(|| no_such_app(&app.name))?;
         let settings = settings::Settings::of(&web_app);
         let limit = settings.start_limit.as_secs();
         Ok(format!(

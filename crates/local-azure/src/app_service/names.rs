@@ -23,6 +23,8 @@ pub(super) struct Names<'a> {
     /// The front end's ports.
     pub(super) https_port: u16,
     pub(super) http_port: u16,
+    /// The port of the storage accounts on this machine, unless clients resolve Azure's names.
+    pub(super) blob_port: Option<u16>,
 }
 
 impl Names<'_> {
@@ -78,7 +80,7 @@ impl Names<'_> {
             && url.port_or_known_default() == Some(port)
     }
 
-    /// The outside form of an absolute `Location` at the app's own name.
+    /// The outside form of an absolute `Location` at the app's own name, or at a storage account.
     fn outside_location(&self, location: &str) -> Option<String> {
         let is_relative = location.starts_with("//");
         let url = if is_relative {
@@ -86,6 +88,13 @@ impl Names<'_> {
         } else {
             Url::parse(location).ok()?
         };
+        let rest = &url[Position::BeforePath..];
+        let account = url
+            .host_str()
+            .and_then(|host| host.strip_suffix(".blob.core.windows.net"));
+        if let (Some(account), Some(port), "https", None) = (account, self.blob_port, url.scheme(), url.port()) {
+            return Some(format!("https://{account}.blob.localhost:{port}{rest}"));
+        }
         if url.host_str() != Some(self.inside) || url.port().is_some() {
             return None;
         }
@@ -93,7 +102,6 @@ impl Names<'_> {
             address if address.contains(':') => format!("[{address}]"),
             name => name.to_owned(),
         };
-        let rest = &url[Position::BeforePath..];
         match url.scheme() {
             _ if is_relative => Some(format!("//{}{rest}", self.outside)),
             "https" => Some(format!("https://{name}{}{rest}", port_suffix(self.https_port, 443))),
@@ -138,6 +146,7 @@ mod tests {
             inside: "contoso.azurewebsites.net",
             https_port: 7443,
             http_port: 7080,
+            blob_port: Some(7446),
         }
     }
 
@@ -228,6 +237,11 @@ mod tests {
                 "/a?next=https://contoso.azurewebsites.net/",
             ),
             ("localhost:7443", "a/b", "a/b"),
+            (
+                "localhost:7443",
+                "https://photos.blob.core.windows.net/c/a%20b.png?sig=x%2F",
+                "https://photos.blob.localhost:7446/c/a%20b.png?sig=x%2F",
+            ),
             (
                 "localhost:7443",
                 "https://contoso.azurewebsites.net:444/",

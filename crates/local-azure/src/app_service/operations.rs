@@ -1,8 +1,8 @@
-//! The operations on a web app: deploy, restart, stop and scale.
+//! The operations on a web app.
 
 use std::sync::Arc;
 
-use super::app::{App, Instances, no_such_app};
+use super::app::{App, Configuration, Instances, no_such_app};
 use super::instance::{Instance, Stop, instance_id};
 use super::package::Package;
 use super::settings::Settings;
@@ -25,9 +25,38 @@ impl App {
         self.start_generation().await
     }
 
-    /// Stops all instances. Requests are answered with 403 from then on.
+    /// Makes what runs equal to the state: starts, restarts, scales or stops the app. Deletes the files of an app that
+    /// was deleted.
+    pub(super) async fn reconcile(self: Arc<Self>) -> Result<()> {
+        let _operation = self.operation.lock().await;
+        let state = self.platform.azure.state();
+        let Some(app) = self.web_app_in(&state) else {
+            self.end().await;
+            return self.site.delete();
+        };
+        if app.is_stopped {
+            self.end().await;
+            return Ok(());
+        }
+        let is_current = {
+            let instances = self.instances();
+            instances.started && instances.configuration.as_ref() == Some(&Configuration::of(&app))
+        };
+        if is_current {
+            self.scale_to(state.instances(&app)).await;
+        } else if self.site.deployed().is_some() && !app.startup_command.trim().is_empty() {
+            self.start_generation().await?;
+        }
+        Ok(())
+    }
+
+    /// Stops all instances, whatever the state says.
     pub(super) async fn stop(self: Arc<Self>) {
         let _operation = self.operation.lock().await;
+        self.end().await;
+    }
+
+    async fn end(&self) {
         self.instances().started = false;
         self.stop_all().await;
     }
@@ -45,7 +74,8 @@ impl App {
     /// Starts a new generation of instances. The old instances are stopped when the new ones are ready. If both need
     /// the same port, the old instances are stopped first.
     async fn start_generation(self: &Arc<Self>) -> Result<()> {
-        let web_app = self.web_app().ok_or_else(|| no_such_app(&self.name))?;
+        let state = self.platform.azure.state();
+        let web_app = self.web_app_in(&state).ok_or_else(|| no_such_app(&self.name))?;
         if web_app.startup_command.trim().is_empty() {
             return Err(Error::Refused(format!(
                 "{} has no startup command: set one, such as `exec ./start.sh`",
@@ -66,7 +96,8 @@ impl App {
         }
         instances.started = true;
         instances.generation += 1;
-        self.start_missing(&mut instances, web_app.instances);
+        instances.configuration = Some(Configuration::of(&web_app));
+        self.start_missing(&mut instances, state.instances(&web_app));
         drop(instances);
         self.notify();
         Ok(())
@@ -76,7 +107,7 @@ impl App {
     fn start_missing(self: &Arc<Self>, instances: &mut Instances, count: u32) {
         let Some(folder) = self.site.deployed() else { return };
         let generation = instances.generation;
-        for number in 0..count.max(1) {
+        for number in 0..count {
             let mut existing = instances.all.iter();
             if existing.any(|one| one.number == number && one.generation == generation) {
                 continue;
@@ -89,21 +120,11 @@ impl App {
         }
     }
 
-    /// Changes the number of instances. Surplus instances finish their requests before they are stopped.
-    pub(super) async fn scale(self: Arc<Self>, count: u32) -> Result<()> {
-        let _operation = self.operation.lock().await;
-        self.platform.azure.change(|state| {
-            let mut apps = state.web_apps.iter_mut();
-            let app = apps.find(|app| app.name == self.name);
-            app.ok_or_else(|| no_such_app(&self.name))?.instances = count;
-            Ok(())
-        })?;
+    /// Starts missing instances. Surplus instances finish their requests before they are stopped.
+    async fn scale_to(self: &Arc<Self>, count: u32) {
         let mut changes = self.changes();
         {
             let mut instances = self.instances();
-            if !instances.started {
-                return Ok(());
-            }
             for instance in &instances.all {
                 if instance.number >= count {
                     instance.stop(Stop::Drained);
@@ -114,6 +135,5 @@ impl App {
         self.notify();
         let is_scaled = |instances: &Instances| instances.all.iter().all(|one| one.number < count);
         self.wait_until(&mut changes, is_scaled).await;
-        Ok(())
     }
 }

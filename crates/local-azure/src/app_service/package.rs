@@ -9,6 +9,7 @@ use uuid::Uuid;
 use zip::ZipArchive;
 
 use crate::error::{Error, Result};
+use crate::state_folder;
 
 /// A package to deploy.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +33,18 @@ impl Package {
         } else {
             Self::Zip(path)
         })
+    }
+
+    /// Whether it has a file of that name beside its `start.sh`.
+    #[must_use]
+    pub fn contains(&self, name: &str) -> bool {
+        match self {
+            Self::Folder(folder) => folder.join(name).is_file(),
+            Self::Zip(file) => {
+                let archive = File::open(file).ok().and_then(|file| ZipArchive::new(file).ok());
+                archive.is_some_and(|archive| archive.index_for_name(name).is_some())
+            }
+        }
     }
 }
 
@@ -65,10 +78,13 @@ impl Site {
         Ok(site)
     }
 
-    /// Deletes the folder.
+    /// Deletes the folder, if it exists.
     pub(super) fn delete(&self) -> Result<()> {
-        let removed = set_writable(&self.folder, true).and_then(|()| fs::remove_dir_all(&self.folder));
-        removed.map_err(Error::file(&self.folder))
+        if !self.folder.exists() {
+            return Ok(());
+        }
+        set_writable(&self.folder, true).map_err(Error::file(&self.folder))?;
+        state_folder::remove(&self.folder)
     }
 
     /// The app's `HOME`, which deployments leave unchanged.

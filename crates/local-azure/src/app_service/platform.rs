@@ -1,5 +1,7 @@
 //! The platform that all web apps share.
 
+use std::collections::BTreeMap;
+use std::sync::{OnceLock, RwLock};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
@@ -51,6 +53,10 @@ pub(super) struct Platform {
     /// Sends the platform's own requests.
     pub(super) client: Client,
     pub(super) replacements: Replacements,
+    /// Variables that take the place of app settings while all instances share the network of this machine.
+    pub(super) addresses: RwLock<BTreeMap<String, String>>,
+    /// The port of the storage accounts on this machine, once they run.
+    pub(super) blob_port: OnceLock<u16>,
 }
 
 impl Platform {

@@ -47,7 +47,7 @@ impl Settings {
             ping_failures: number("WEBSITE_HEALTHCHECK_MAXPINGFAILURES", 2..=10, 10),
             read_only: is_on("WEBSITE_RUN_FROM_PACKAGE"),
             port: get("PORT").and_then(|port| port.parse().ok()).filter(|port| *port != 0),
-            identity: (app.identity.system.is_some() || !app.identity.user.is_empty()) && !is_on("WEBSITE_DISABLE_MSI"),
+            identity: !app.identity.is_empty() && !is_on("WEBSITE_DISABLE_MSI"),
         }
     }
 
@@ -69,15 +69,18 @@ impl Settings {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::state::{Plan, State, View as _};
 
     pub(in crate::app_service) fn app(settings: &[(&str, &str)]) -> WebApp {
-        let settings = settings.iter().map(|(name, value)| (*name, *value));
-        serde_json::from_value(serde_json::json!({
-            "name": "contoso", "resource_group": "rg", "location": "eastus", "instances": 1,
-            "startup_command": "exec ./start.sh",
-            "settings": settings.collect::<std::collections::BTreeMap<_, _>>(),
-        }))
-        .unwrap()
+        let state = State::default();
+        let plan = Plan::new(state.resource_id("rg", Plan::KIND, "plan"), "eastus");
+        let mut app = WebApp::new(state.resource_id("rg", WebApp::KIND, "contoso"), &plan);
+        app.startup_command = "exec ./start.sh".to_owned();
+        let settings = settings.iter();
+        app.settings = settings
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
+        app
     }
 
     #[test]

@@ -18,11 +18,13 @@ use crate::files::write_private;
 use crate::network::{Inside, NetworkFiles, View};
 use crate::process::{Program, plain_environment};
 use crate::server::LOOPBACK;
-use crate::state::{State, WebApp};
+use crate::state::{State, View as _, WebApp};
 
 /// The parameters for starting an instance.
 pub(super) struct Start<'a> {
     pub(super) app: &'a WebApp,
+    /// Variables that take the place of app settings.
+    pub(super) addresses: &'a BTreeMap<String, String>,
     pub(super) site: &'a Site,
     /// The folder of the version that it runs.
     pub(super) folder: &'a Path,
@@ -119,15 +121,13 @@ impl Start<'_> {
         let app = self.app;
         let mut variables = BTreeMap::new();
         let mut set = |name: &str, value: &str| variables.insert(name.to_owned(), value.to_owned());
-        for (name, value) in &app.settings {
+        for (name, value) in app.settings.iter().chain(self.addresses) {
             if name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') && !name.is_empty() {
                 set(name, value);
             }
         }
-        let owner = format!(
-            "{}+{}-{}webspace-Linux",
-            state.subscription, app.resource_group, app.location
-        );
+        let group = app.id.resource_group().unwrap_or_default();
+        let owner = format!("{}+{group}-{}webspace-Linux", state.subscription, app.location);
         let own_home = self.site.home();
         let (host, home) = match self.network {
             Some(_) => ("0.0.0.0", "/home".into()),
@@ -139,13 +139,13 @@ impl Start<'_> {
             ("HOME", &home),
             ("WEBSITE_HOSTNAME", self.host),
             ("WEBSITE_DEFAULT_HOSTNAME", self.host),
-            ("WEBSITE_SITE_NAME", &app.name),
+            ("WEBSITE_SITE_NAME", app.name()),
             (
                 "WEBSITE_INSTANCE_ID",
-                &instance_id(state.subscription, &app.name, self.number),
+                &instance_id(state.subscription, app.name(), self.number),
             ),
             ("WEBSITE_ROLE_INSTANCE_ID", &role_instance_id(self.number)),
-            ("WEBSITE_RESOURCE_GROUP", &app.resource_group),
+            ("WEBSITE_RESOURCE_GROUP", group),
             ("WEBSITE_OWNER_NAME", &owner),
             ("REGION_NAME", &app.location),
             ("WEBSITE_SKU", "Basic"),
@@ -208,6 +208,7 @@ mod tests {
         let state = State::default();
         let start = Start {
             app: &app,
+            addresses: &BTreeMap::new(),
             site: &site,
             folder: folder.path(),
             number: 1,
@@ -245,6 +246,7 @@ mod tests {
         app.startup_command = "run.sh".to_owned();
         let start = Start {
             app: &app,
+            addresses: &BTreeMap::new(),
             site: &site,
             folder: &version,
             number: 0,

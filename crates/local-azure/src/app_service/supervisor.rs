@@ -19,7 +19,7 @@ use super::{health, listening, log};
 use crate::azure::Azure;
 use crate::error::{Error, Result};
 use crate::network::forwarder::APP_SOCKET;
-use crate::network::{self, NetworkFiles};
+use crate::network::{self, INSTANCE, NetworkFiles};
 use crate::open_folder::OpenFolder;
 use crate::process::Process;
 use crate::proxy::Endpoint;
@@ -101,8 +101,11 @@ async fn run(app: &Arc<App>, instance: &Instance) -> Result<Outcome> {
         Some(_) => network::IDENTITY_ENDPOINT,
         None => app.platform.identity_endpoint.as_str(),
     };
+    let addresses = app.platform.addresses.read();
+    let addresses = addresses.expect("no thread panics while holding the lock").clone();
     let start = Start {
         app: &web_app,
+        addresses: &addresses,
         site: &app.site,
         folder: &instance.folder,
         number: instance.number,
@@ -124,7 +127,7 @@ async fn run(app: &Arc<App>, instance: &Instance) -> Result<Outcome> {
     instance.started(endpoint.clone(), port, process.id());
     app.notify();
 
-    let reason = wait_for_end(app, instance, &settings, &process, &endpoint).await;
+    let reason = wait_for_end(app, instance, &settings, &process, port, &endpoint).await;
     if process.ended().is_none() {
         if matches!(reason, EndReason::StopRequested(Stop::Drained)) {
             let _ = timeout(DRAIN_LIMIT, instance.drained()).await;
@@ -169,6 +172,7 @@ async fn wait_for_end(
     instance: &Instance,
     settings: &Settings,
     process: &Process,
+    port: u16,
     endpoint: &Endpoint,
 ) -> EndReason {
     let started = Instant::now();
@@ -177,7 +181,7 @@ async fn wait_for_end(
         biased;
         how = instance.stop_requested() => return EndReason::StopRequested(how),
         status = process.wait() => return EndReason::Exited(status),
-        warm = timeout(settings.start_limit, warm_up(app, settings, endpoint, &mut last_status)) => {
+        warm = timeout(settings.start_limit, warm_up(app, settings, port, endpoint, &mut last_status)) => {
             if warm.is_err() {
                 let listening = listening::sockets(process.session(), process.id());
                 return EndReason::WarmUpTimedOut { last_status, listening };
@@ -200,8 +204,12 @@ async fn wait_for_end(
 }
 
 /// Sends warm-up requests until one has an accepted status.
-async fn warm_up(app: &App, settings: &Settings, endpoint: &Endpoint, last_status: &mut Option<StatusCode>) {
-    let host = azure_name(&app.name);
+async fn warm_up(app: &App, settings: &Settings, port: u16, endpoint: &Endpoint, last_status: &mut Option<StatusCode>) {
+    // As in Azure, the request names the address of the instance. An app that checks its host name may reject it.
+    let host = match endpoint {
+        Endpoint::Socket(_) => format!("{INSTANCE}:{port}"),
+        Endpoint::Port(_) => azure_name(&app.name),
+    };
     loop {
         if let Ok(status) = health::ping(&app.platform.client, endpoint, &settings.warmup_path, &host, false).await {
             if settings.is_warm(status) {
@@ -223,12 +231,17 @@ fn not_warm(settings: &Settings, port: u16, last_status: Option<StatusCode>, lis
             status.as_u16()
         );
     }
+    let mut on_port = listening.iter().filter(|address| address.port() == port);
     let addresses: Vec<_> = listening.iter().map(ToString::to_string).collect();
     let listens = match addresses.as_slice() {
         [] => "it does not listen on any port".to_owned(),
-        all if listening.iter().any(|address| address.port() == port) => {
+        all if on_port.clone().any(|address| !address.ip().is_loopback()) => {
             format!("although it listens on {}", all.join(", "))
         }
+        all if on_port.next().is_some() => format!(
+            "it listens on {} only, which nothing outside of its container can reach: listen on 0.0.0.0",
+            all.join(", ")
+        ),
         all => format!(
             "it listens on {} instead: read the port from the variable PORT",
             all.join(", ")

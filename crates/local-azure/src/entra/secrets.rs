@@ -37,14 +37,7 @@ mod tests {
 
     #[test]
     fn only_the_hash_of_a_secret_is_stored() {
-        let mut application = Application {
-            id: Uuid::new_v4(),
-            client_id: Uuid::new_v4(),
-            display_name: "app".to_owned(),
-            secrets: Vec::new(),
-            certificates: Vec::new(),
-            federated_credentials: Vec::new(),
-        };
+        let mut application = Application::new("ci");
         assert!(!has_secret(&application, ""));
         let [one, two] = [add_secret(&mut application), add_secret(&mut application)];
         assert_ne!(one, two);

@@ -150,7 +150,7 @@ fn resource_v2(form: &Form) -> Result<String, OAuthError> {
 
 /// The client that requests a token.
 enum Client {
-    Application(Application),
+    Application(Application, Principal),
     /// A managed identity, which can authenticate only by federation.
     Identity(ManagedIdentity),
 }
@@ -160,13 +160,13 @@ impl Client {
         let id = Uuid::try_parse(client_id).ok();
         shared.azure.read(|state| {
             let mut applications = state.directory.applications.iter();
-            let mut identities = state.identities.iter();
+            let principal = state.principals().find(|principal| principal.client_id == id && id.is_some());
             applications
                 .find(|application| Some(application.client_id) == id)
-                .map(|application| Self::Application(application.clone()))
+                .and_then(|application| Some(Self::Application(application.clone(), principal?)))
                 .or_else(|| {
-                    let identity = identities.find(|identity| Some(identity.client_id) == id)?;
-                    Some(Self::Identity(identity.clone()))
+                    let identity = state.identities().find(|identity| Some(identity.client_id) == id)?;
+                    Some(Self::Identity(identity))
                 })
                 .ok_or_else(|| {
                     let text = format!(
@@ -197,7 +197,7 @@ impl Client {
                         grant type.";
             return Err(OAuthError::client(7_000_216, text));
         };
-        if let Self::Application(application) = self
+        if let Self::Application(application, _) = self
             && secrets::has_secret(application, secret)
         {
             return Ok("1");
@@ -210,7 +210,7 @@ impl Client {
     /// Checks an assertion. It is either signed with the application's certificate, or a token of another issuer.
     async fn check_assertion(&self, shared: &Shared, assertion: &Assertion<'_>) -> Result<(), OAuthError> {
         let is_external = assertion.claims.iss.starts_with("https://");
-        if let Self::Application(application) = self
+        if let Self::Application(application, _) = self
             && !is_external
         {
             return certificate::check(assertion, application, &shared.audiences());
@@ -226,21 +226,21 @@ impl Client {
 
     fn client_id(&self) -> Uuid {
         match self {
-            Self::Application(application) => application.client_id,
+            Self::Application(application, _) => application.client_id,
             Self::Identity(identity) => identity.client_id,
         }
     }
 
     fn federated_credentials(&self) -> &[FederatedCredential] {
         match self {
-            Self::Application(application) => &application.federated_credentials,
+            Self::Application(application, _) => &application.federated_credentials,
             Self::Identity(identity) => &identity.federated_credentials,
         }
     }
 
     fn principal(&self) -> Principal {
         match self {
-            Self::Application(application) => application.principal(),
+            Self::Application(_, principal) => principal.clone(),
             Self::Identity(identity) => identity.principal(),
         }
     }

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::selector::{self, IdentitySelector};
 use super::shared::{Shared, is_resource};
-use crate::state::{self, ManagedIdentity};
+use crate::state::{self, ManagedIdentity, Resource, View as _, WebApp};
 
 /// The only supported version. 2017-09-01, which uses the header `secret`, is retired.
 const VERSION: &str = "2019-08-01";
@@ -30,11 +30,11 @@ pub async fn token(
     headers: HeaderMap,
     Query(query): Query<Vec<(String, String)>>,
 ) -> Response {
-    let (resource, identity) = match check(&shared, &headers, &query) {
+    let (app, resource, identity) = match check(&shared, &headers, &query) {
         Ok(checked) => checked,
         Err((status, message)) => return error(status, &message),
     };
-    if let Err(fault) = shared.apply_fault().await {
+    if let Err(fault) = shared.apply(shared.azure.faults().active().identity_of(&app)).await {
         let status = StatusCode::from_u16(fault.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let answer = error(status, "An unexpected error occured while fetching the AAD Token.");
         return match fault.retry_after {
@@ -54,12 +54,12 @@ pub async fn token(
     .into_response()
 }
 
-/// Validates a request. Returns its resource and identity.
+/// Validates a request. Returns the app, the resource and the identity.
 fn check(
     shared: &Shared,
     headers: &HeaderMap,
     query: &[(String, String)],
-) -> Result<(String, ManagedIdentity), (StatusCode, String)> {
+) -> Result<(String, String, ManagedIdentity), (StatusCode, String)> {
     let bad = |message: &str| (StatusCode::BAD_REQUEST, message.to_owned());
     let unauthorized = || {
         let message = "The X-IDENTITY-HEADER is missing or wrong.";
@@ -86,25 +86,19 @@ fn check(
             return Err(bad(&format!("AADSTS500011: {}", state.unknown_resource(resource))));
         }
         // The app may have been deleted since its header was created.
-        let mut apps = state.web_apps.iter();
-        let app = apps
-            .find(|site| site.name.eq_ignore_ascii_case(&app))
-            .ok_or_else(unauthorized)?;
-        let identity = find(state, &app.identity, &selector).ok_or_else(|| bad(NOT_ASSIGNED))?;
-        Ok((resource.to_owned(), identity.clone()))
+        let site: WebApp = state.find(&app).ok_or_else(unauthorized)?;
+        let site = state.get(site.id()).ok_or_else(unauthorized)?;
+        let identity = find(state, site, &selector).ok_or_else(|| bad(NOT_ASSIGNED))?;
+        Ok((app, resource.to_owned(), identity))
     })
 }
 
 /// Selects the system-assigned identity if the request names no identity. As on Azure, ids select only user-assigned
 /// identities.
-fn find<'a>(
-    state: &'a state::State,
-    assigned: &'a state::AssignedIdentities,
-    selector: &IdentitySelector,
-) -> Option<&'a ManagedIdentity> {
+fn find(state: &state::State, app: &Resource, selector: &IdentitySelector) -> Option<ManagedIdentity> {
     match selector {
-        IdentitySelector::Unnamed => selector::system_assigned(state, assigned),
-        _ => selector::user_assigned(state, assigned).find(|identity| selector.matches(identity)),
+        IdentitySelector::Unnamed => selector::system_assigned(app),
+        _ => selector::user_assigned(state, app).find(|identity| selector.matches(identity)),
     }
 }
 

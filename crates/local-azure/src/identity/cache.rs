@@ -107,7 +107,8 @@ mod tests {
     fn a_token_is_cached_until_something_changes() {
         let folder = tempfile::tempdir().unwrap();
         let azure = Azure::open(folder.path()).unwrap();
-        let [one, two] = ["one", "two"].map(|name| ManagedIdentity::new(format!("/x/{name}")).principal());
+        let [one, two] = ["one", "two"]
+            .map(|name| ManagedIdentity::new(format!("/subscriptions/{name}").parse().unwrap()).principal());
         let cache = Cache::default();
         let token = |principal, resource| cache.token(&azure, principal, resource).token;
         let first = token(&one, STORAGE);
@@ -135,7 +136,7 @@ mod tests {
     fn a_token_is_fresh_for_half_of_its_lifetime() {
         let folder = tempfile::tempdir().unwrap();
         let azure = Azure::open(folder.path()).unwrap();
-        let principal = ManagedIdentity::new("/x/one".to_owned()).principal();
+        let principal = ManagedIdentity::new("/subscriptions/one".parse().unwrap()).principal();
         let mut claims = azure.claims(&principal, STORAGE);
         for (age, fresh) in [(0, true), (490, true), (510, false), (1001, false)] {
             claims.iat = now() - age;

@@ -16,11 +16,13 @@ use serde_json::json;
 
 use super::selector::{self, IdentitySelector};
 use super::shared::{InjectedError, Shared, is_resource};
-use crate::state::{self, ManagedIdentity};
+use crate::state::{self, ManagedIdentity, Resource};
 use crate::tokens::now;
 
 /// The oldest supported version. Newer versions have the same response.
 const OLDEST_VERSION: &str = "2018-02-01";
+
+const NOT_FOUND: &str = "Identity not found";
 
 /// Azure's `error` and `error_description` for an invalid request.
 type InvalidRequest = (&'static str, String);
@@ -35,7 +37,7 @@ pub async fn token(
         Ok(checked) => checked,
         Err((code, description)) => return error(StatusCode::BAD_REQUEST, code, &description),
     };
-    if let Err(fault) = shared.apply_fault().await {
+    if let Err(fault) = shared.apply(shared.azure.faults().active().identity).await {
         return injected_error(&fault);
     }
     let issued = shared.token(&identity, &resource);
@@ -82,8 +84,9 @@ fn check(
             let description = format!("AADSTS500011: {}", state.unknown_resource(resource));
             return Err(("invalid_resource", description));
         }
-        let identity = find(state, &state.machine, &selector).map_err(invalid)?;
-        Ok((resource.to_owned(), identity.clone()))
+        let machine = state.machine().ok_or_else(|| invalid(NOT_FOUND))?;
+        let identity = find(state, machine, &selector).map_err(invalid)?;
+        Ok((resource.to_owned(), identity))
     })
 }
 
@@ -98,14 +101,13 @@ fn is_version(text: &str) -> bool {
 }
 
 /// Selects an identity. A request that names no identity gets the system-assigned one, or else the only assigned one.
-fn find<'a>(
-    state: &'a state::State,
-    assigned: &'a state::AssignedIdentities,
+fn find(
+    state: &state::State,
+    machine: &Resource,
     selector: &IdentitySelector,
-) -> Result<&'a ManagedIdentity, &'static str> {
-    const NOT_FOUND: &str = "Identity not found";
-    let system = selector::system_assigned(state, assigned);
-    let mut user = selector::user_assigned(state, assigned);
+) -> Result<ManagedIdentity, &'static str> {
+    let system = selector::system_assigned(machine);
+    let mut user = selector::user_assigned(state, machine);
     match selector {
         IdentitySelector::Unnamed => match (system, user.next(), user.next()) {
             (Some(identity), ..) | (None, Some(identity), None) => Ok(identity),
@@ -145,7 +147,7 @@ fn error(status: StatusCode, code: &str, description: &str) -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::state::AssignedIdentities;
+    use crate::state::{AssignedIdentities, SystemAssigned, View as _};
 
     #[test]
     fn versions_are_dates_since_2018() {
@@ -159,20 +161,21 @@ mod tests {
 
     #[test]
     fn a_request_without_a_selector_gets_the_system_assigned_or_the_only_identity() {
-        let identities = ["system", "one", "two"].map(|name| ManagedIdentity::new(format!("/x/{name}")));
-        let [system, one, two] = identities.clone().map(|identity| identity.principal_id);
-        let state = state::State {
-            identities: identities.to_vec(),
-            ..state::State::default()
-        };
-        let found = |system, user: &[_]| {
-            let user = user.to_vec();
-            let assigned = AssignedIdentities { system, user };
-            find(&state, &assigned, &IdentitySelector::Unnamed).map(|identity| identity.principal_id)
+        let mut state = state::State::default();
+        let [one, two] = ["one", "two"].map(|name| state.resource_id("rg", ManagedIdentity::KIND, name));
+        let [one, two] = [one, two].map(ManagedIdentity::new);
+        state.put(&one);
+        state.put(&two);
+        let system = SystemAssigned::create();
+        let found = |system: Option<SystemAssigned>, user: &[&ManagedIdentity]| {
+            let mut machine = Resource::new(state.group_id("machine"));
+            let user = user.iter().map(|identity| identity.resource_id.clone()).collect();
+            machine.identity = AssignedIdentities { system, user };
+            find(&state, &machine, &IdentitySelector::Unnamed).map(|identity| identity.principal_id)
         };
         assert_eq!(found(None, &[]), Err("Identity not found"));
-        assert_eq!(found(None, &[one]), Ok(one));
-        assert_eq!(found(Some(system), &[one, two]), Ok(system));
-        assert!(found(None, &[one, two]).unwrap_err().starts_with("Multiple"));
+        assert_eq!(found(None, &[&one]), Ok(one.principal_id));
+        assert_eq!(found(Some(system), &[&one, &two]), Ok(system.principal_id));
+        assert!(found(None, &[&one, &two]).unwrap_err().starts_with("Multiple"));
     }
 }

@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use crate::state::{AssignedIdentities, ManagedIdentity, State};
+use crate::state::{ManagedIdentity, Resource, ResourceId, State};
 
 /// How a request names an identity.
 #[derive(Debug, PartialEq, Eq)]
@@ -41,27 +41,19 @@ impl IdentitySelector {
             Self::ClientId(id) => is(id, identity.client_id),
             Self::ObjectId(id) => is(id, identity.principal_id),
             // The case of resource ids is ignored.
-            Self::ResourceId(id) => id.eq_ignore_ascii_case(&identity.resource_id),
+            Self::ResourceId(id) => id.parse().is_ok_and(|id: ResourceId| id == identity.resource_id),
         }
     }
 }
 
-/// The identity with that principal id.
-fn find(state: &State, id: Uuid) -> Option<&ManagedIdentity> {
-    state.identities.iter().find(|identity| identity.principal_id == id)
+/// The user-assigned identities of a resource.
+pub fn user_assigned(state: &State, resource: &Resource) -> impl Iterator<Item = ManagedIdentity> {
+    resource.identity.user.iter().filter_map(|id| state.at(id))
 }
 
-/// The assigned user-assigned identities.
-pub fn user_assigned<'a>(
-    state: &'a State,
-    assigned: &'a AssignedIdentities,
-) -> impl Iterator<Item = &'a ManagedIdentity> {
-    assigned.user.iter().filter_map(|id| find(state, *id))
-}
-
-/// The assigned system-assigned identity.
-pub fn system_assigned<'a>(state: &'a State, assigned: &AssignedIdentities) -> Option<&'a ManagedIdentity> {
-    assigned.system.and_then(|id| find(state, id))
+/// The system-assigned identity of a resource.
+pub fn system_assigned(resource: &Resource) -> Option<ManagedIdentity> {
+    Some(ManagedIdentity::of(resource, resource.identity.system?))
 }
 
 /// The first value of a parameter of the query.
@@ -95,12 +87,15 @@ mod tests {
 
     #[test]
     fn the_case_of_ids_is_ignored() {
-        let identity = ManagedIdentity::new("/subscriptions/S/x/Site".to_owned());
+        let identity = ManagedIdentity::new("/subscriptions/S/resourceGroups/Site".parse().unwrap());
         let (client, object) = (identity.client_id.to_string(), identity.principal_id.to_string());
         for (selector, matches) in [
             (IdentitySelector::ClientId(client.to_uppercase()), true),
             (IdentitySelector::ObjectId(object.clone()), true),
-            (IdentitySelector::ResourceId("/SUBSCRIPTIONS/s/X/site".to_owned()), true),
+            (
+                IdentitySelector::ResourceId("/SUBSCRIPTIONS/s/RESOURCEGROUPS/site".to_owned()),
+                true,
+            ),
             (IdentitySelector::ClientId(object), false),
             (IdentitySelector::ObjectId(client), false),
             (IdentitySelector::ClientId(String::new()), false),

@@ -22,9 +22,9 @@ pub struct InjectedError {
 }
 
 impl Shared {
-    /// Applies the injected fault to a valid request.
-    pub async fn apply_fault(&self) -> Result<(), InjectedError> {
-        match self.azure.faults().active().identity {
+    /// Applies an injected fault to a valid request.
+    pub async fn apply(&self, fault: IdentityFault) -> Result<(), InjectedError> {
+        match fault {
             // For the fault `Away`, `IdentityEndpoints::stop` closes the port. This request arrived before that, or
             // after the port was opened again.
             IdentityFault::None | IdentityFault::Away => Ok(()),

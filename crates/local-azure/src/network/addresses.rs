@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 
 use sha2::{Digest as _, Sha256};
 
-use crate::state::State;
+use crate::state::{PostgresServer, State, StorageAccount, WebApp};
 
 /// The address of every service over HTTP and HTTPS. The TLS handshake names the service.
 pub(super) const WEB: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
@@ -14,6 +14,10 @@ pub(super) const WEB: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 pub(super) const IMDS: Ipv4Addr = Ipv4Addr::new(169, 254, 169, 254);
 /// App Service's managed identity endpoint.
 pub(super) const IDENTITY: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(169, 254, 129, 2), 8081);
+/// The platform's address, from which an app gets its requests.
+pub(super) const PLATFORM: Ipv4Addr = Ipv4Addr::new(169, 254, 129, 1);
+/// The address of the app's instance. As in Azure, an app that listens on 127.0.0.1 only is not reached.
+pub const INSTANCE: Ipv4Addr = Ipv4Addr::new(169, 254, 129, 3);
 /// The value of `IDENTITY_ENDPOINT` inside.
 pub const IDENTITY_ENDPOINT: &str = "http://169.254.129.2:8081/msi/token";
 
@@ -66,18 +70,15 @@ pub(super) fn hosts(state: &State) -> String {
     for host in AUTHORITY_HOSTS.into_iter().chain(OTHER_HOSTS) {
         add(WEB, host);
     }
-    for account in &state.storage_accounts {
-        add(WEB, &format!("{}.{BLOB_DOMAIN}", account.name));
+    for account in state.names::<StorageAccount>() {
+        add(WEB, &format!("{account}.{BLOB_DOMAIN}"));
     }
-    for app in &state.web_apps {
-        add(WEB, &format!("{}.{APP_DOMAIN}", app.name));
-        add(WEB, &format!("{}.{SCM_DOMAIN}", app.name));
+    for app in state.names::<WebApp>() {
+        add(WEB, &format!("{app}.{APP_DOMAIN}"));
+        add(WEB, &format!("{app}.{SCM_DOMAIN}"));
     }
-    for server in &state.postgres_servers {
-        add(
-            postgres_address(&server.name),
-            &format!("{}.{POSTGRES_DOMAIN}", server.name),
-        );
+    for server in state.names::<PostgresServer>() {
+        add(postgres_address(server), &format!("{server}.{POSTGRES_DOMAIN}"));
     }
     text
 }
@@ -92,7 +93,7 @@ mod tests {
     fn every_resource_has_its_name() {
         let folder = tempfile::tempdir().unwrap();
         let azure = Azure::open(folder.path()).unwrap();
-        tutorial::provision(&azure).unwrap();
+        tutorial::provision(&azure, true).unwrap();
         let hosts = azure.read(hosts);
         for line in [
             "127.0.0.2 login.microsoftonline.com",

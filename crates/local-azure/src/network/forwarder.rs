@@ -2,13 +2,16 @@
 //! which is outside. In the other direction, it connects this network's own socket to the port of the app inside.
 
 use std::fs::{self, File};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::path::PathBuf;
 
 use tokio::io::{AsyncRead, AsyncWrite, copy_bidirectional};
-use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixListener, UnixStream};
 
-use super::addresses::{HTTP_SOCKET, HTTPS_SOCKET, IDENTITY, IDENTITY_SOCKET, IMDS, WEB, postgres_socket};
+use super::addresses::{
+    HTTP_SOCKET, HTTPS_SOCKET, IDENTITY, IDENTITY_SOCKET, IMDS, INSTANCE, PLATFORM, WEB, postgres_socket,
+};
 use crate::error::{Error, Result};
 use crate::open_folder::OpenFolder;
 
@@ -69,14 +72,20 @@ pub async fn run(options: &Options) -> Result<()> {
     File::create(own.path("ready")).map_err(Error::file(&options.own))?;
     loop {
         let (stream, _) = app.accept().await.map_err(|error| Error::failed(PART, error))?;
-        let address = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), options.port);
+        let port = options.port;
         tokio::spawn(async move {
-            if let Ok(inside) = TcpStream::connect(address).await {
+            if let Ok(inside) = connect_to_app(port).await {
                 let _ = inside.set_nodelay(true);
                 copy(stream, inside).await;
             }
         });
     }
+}
+
+async fn connect_to_app(port: u16) -> io::Result<TcpStream> {
+    let socket = TcpSocket::new_v4()?;
+    socket.bind(SocketAddrV4::new(PLATFORM, 0).into())?;
+    socket.connect(SocketAddrV4::new(INSTANCE, port).into()).await
 }
 
 async fn listen(address: SocketAddrV4) -> Result<TcpListener> {

@@ -13,7 +13,9 @@ export PATH="$PATH:/usr/sbin:/sbin"
 
 ip link set lo up
 ip address add 169.254.169.254/32 dev lo
-ip address add 169.254.129.2/32 dev lo
+for number in 1 2 3; do
+  ip address add "169.254.129.$number/32" dev lo
+done
 
 # The forwarder stays in the present file system, where the folders are. It is started again if it ends.
 rm -f "$own/ready"

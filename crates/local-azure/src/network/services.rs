@@ -33,10 +33,12 @@ use super::files::NetworkFiles;
 use crate::azure::Azure;
 use crate::certificates_by_name;
 use crate::error::{Error, Result};
-use crate::faults::{FaultSet, IdentityFault};
+use crate::faults::IdentityFault;
 use crate::host::without_port;
 use crate::open_folder::OpenFolder;
+use crate::reconcile::each;
 use crate::server::{LOOPBACK, Server};
+use crate::state::PostgresServer;
 
 const PART: &str = "the services of the networks";
 /// How long a TLS handshake may take.
@@ -63,8 +65,15 @@ pub struct Services {
 }
 
 impl Services {
-    /// Serves the sockets, and keeps the names inside up to date with the state.
-    pub fn start(azure: &Azure, files: &NetworkFiles, routes: Routes) -> Result<Self> {
+    /// Serves the sockets, and keeps the names inside up to date with the state. `port_of` returns the loopback port of the
+    /// running PostgreSQL server with a name.
+    pub fn start(
+        azure: &Azure,
+        files: &NetworkFiles,
+        routes: Routes,
+        port_of: impl Fn(&str) -> Option<u16> + Send + Sync + 'static,
+    ) -> Result<Self> {
+        let port_of: PortOf = Arc::new(port_of);
         let sockets = Sockets {
             azure: azure.clone(),
             files: files.clone(),
@@ -75,23 +84,33 @@ impl Services {
         let (https, http, identity) = (bind(HTTPS_SOCKET)?, bind(HTTP_SOCKET)?, bind(IDENTITY_SOCKET)?);
         let server = Server::run(move || async move {
             let on_runtime = |listener| UnixListener::from_std(listener).expect("the listener is non-blocking");
-            let faults = |is_away: fn(&FaultSet) -> bool| -> IsAway {
-                let azure = sockets.azure.clone();
-                Arc::new(move || is_away(&azure.faults().active()))
+            let sockets = Arc::new(sockets);
+            let azure = sockets.azure.clone();
+            let identity_is_away = azure.clone();
+            let identity_is_away = move || identity_is_away.faults().active().identity == IdentityFault::Away;
+            let storage = azure.clone();
+            let storage_is_away = move |account: &str| storage.faults().active().storage_away.concerns(account);
+            let socket_of_server = {
+                let sockets = sockets.clone();
+                move |name: String| {
+                    let (sockets, port_of) = (sockets.clone(), port_of.clone());
+                    async move { sockets.serve_server(&name, &port_of).await }
+                }
             };
-            let plain = |listener, is_away| PlainListener {
+            let plain = |listener, is_away: IsAway| PlainListener {
                 listener: on_runtime(listener),
                 is_away,
             };
-            let https = TlsListener::start(on_runtime(https), certificates, faults(|set| set.storage_away));
-            let http = plain(http, faults(|_| false));
-            let identity = plain(identity, faults(|set| set.identity == IdentityFault::Away));
+            let https = TlsListener::start(on_runtime(https), certificates, Arc::new(storage_is_away));
+            let http = plain(http, Arc::new(|| false));
+            let identity = plain(identity, Arc::new(identity_is_away));
             let all = routes.clone();
             tokio::select! {
                 never = serve(https, by_host(all.clone(), true)) => match never {},
                 never = serve(http, by_host(all, false)) => match never {},
                 never = serve(identity, routes.identity) => match never {},
-                never = sockets.follow_state() => match never {},
+                never = sockets.update_names() => match never {},
+                () = each::<PostgresServer, _>(&azure, socket_of_server) => {}
             }
         });
         Ok(Self { _server: server })
@@ -152,62 +171,50 @@ impl Sockets {
         Ok(listener)
     }
 
-    /// Updates the names inside, and serves a socket for each PostgreSQL server.
-    async fn follow_state(&self) -> Infallible {
+    /// Keeps the names inside up to date with the state.
+    async fn update_names(&self) -> Infallible {
         let mut changes = self.azure.changes();
-        let mut servers: Vec<(String, tokio::task::JoinHandle<()>)> = Vec::new();
         loop {
+            changes.mark_unchanged();
             if let Err(error) = self.files.update(&self.azure) {
                 tracing::warn!("the names inside the networks are out of date: {error}");
-            }
-            let names: Vec<_> = self.azure.read(|state| {
-                state
-                    .postgres_servers
-                    .iter()
-                    .map(|server| server.name.clone())
-                    .collect()
-            });
-            servers.retain(|(name, task)| {
-                let exists = names.contains(name);
-                if !exists {
-                    task.abort();
-                    let _ = fs::remove_file(self.folder.path(&postgres_socket(postgres_address(name))));
-                }
-                exists
-            });
-            for name in names {
-                if servers.iter().any(|(existing, _)| *existing == name) {
-                    continue;
-                }
-                match self
-                    .bind(&postgres_socket(postgres_address(&name)))
-                    .and_then(UnixListener::from_std)
-                {
-                    Ok(listener) => {
-                        let task = tokio::spawn(forward_to_server(self.azure.clone(), name.clone(), listener));
-                        servers.push((name, task));
-                    }
-                    Err(error) => tracing::warn!("{name} cannot be reached from inside the networks: {error}"),
-                }
             }
             if changes.changed().await.is_err() {
                 pending::<()>().await;
             }
         }
     }
+
+    /// Serves the socket of a PostgreSQL server until the server is deleted.
+    async fn serve_server(&self, name: &str, port: &PortOf) {
+        let socket = postgres_socket(postgres_address(name));
+        let mut changes = self.azure.changes();
+        let deleted = changes.wait_for(|state| state.find::<PostgresServer>(name).is_none());
+        match self.bind(&socket).and_then(UnixListener::from_std) {
+            Ok(listener) => tokio::select! {
+                never = forward_to_server(name, port, listener) => match never {},
+                _ = deleted => {}
+            },
+            Err(error) => {
+                tracing::warn!("{name} cannot be reached from inside the networks: {error}");
+                let _ = deleted.await;
+            }
+        }
+        let _ = fs::remove_file(self.folder.path(&socket));
+    }
 }
 
+/// The loopback port of the running PostgreSQL server with that name.
+type PortOf = Arc<dyn Fn(&str) -> Option<u16> + Send + Sync>;
+
 /// Connects clients to the loopback port of a PostgreSQL server.
-async fn forward_to_server(azure: Azure, server: String, listener: UnixListener) {
+async fn forward_to_server(server: &str, port: &PortOf, listener: UnixListener) -> Infallible {
     loop {
         let Ok((mut client, _)) = listener.accept().await else {
+            tokio::time::sleep(Duration::from_millis(10)).await;
             continue;
         };
-        let port = azure.read(|state| {
-            let found = state.postgres_servers.iter().find(|one| one.name == server);
-            found.map(|server| server.port)
-        });
-        let Some(port) = port else { continue };
+        let Some(port) = port(server) else { continue };
         tokio::spawn(async move {
             if let Ok(mut server) = TcpStream::connect((LOOPBACK, port)).await {
                 let _ = server.set_nodelay(true);
@@ -220,6 +227,8 @@ async fn forward_to_server(azure: Azure, server: String, listener: UnixListener)
 
 /// Whether the service that a connection is for is away, because of an injected fault.
 type IsAway = Arc<dyn Fn() -> bool + Send + Sync>;
+/// Whether a storage account is away.
+type AccountIsAway = Arc<dyn Fn(&str) -> bool + Send + Sync>;
 
 /// A connection that ends when its service goes away.
 struct UntilAway<S> {
@@ -296,7 +305,7 @@ struct TlsListener(mpsc::Receiver<UntilAway<TlsStream<UnixStream>>>);
 
 impl TlsListener {
     /// `storage_is_away` is for the connections whose handshake names a storage account.
-    fn start(listener: UnixListener, config: Arc<ServerConfig>, storage_is_away: IsAway) -> Self {
+    fn start(listener: UnixListener, config: Arc<ServerConfig>, storage_is_away: AccountIsAway) -> Self {
         let (sender, receiver) = mpsc::channel(BACKLOG);
         tokio::spawn(async move {
             loop {
@@ -312,10 +321,12 @@ impl TlsListener {
                             .ok()?;
                         let hello = start.client_hello();
                         let host = hello.server_name().unwrap_or_default().to_ascii_lowercase();
-                        let is_away: IsAway = if is_blob_service(&host) {
-                            storage_is_away
-                        } else {
-                            Arc::new(|| false)
+                        let is_away: IsAway = match host.split_once('.') {
+                            Some((account, domain)) if domain == BLOB_DOMAIN => {
+                                let account = account.to_owned();
+                                Arc::new(move || storage_is_away(&account))
+                            }
+                            _ => Arc::new(|| false),
                         };
                         if is_away() {
                             return None;

@@ -2,12 +2,13 @@
 
 use sha2::{Digest as _, Sha256};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
+use uuid::Uuid;
 
 use super::connection::{Superuser, failed};
 use super::identifier::quote_identifier;
 use crate::azure::Azure;
 use crate::error::{Error, Result};
-use crate::state::{PostgresServer, PrincipalKind};
+use crate::state::{PostgresServer, Principal, PrincipalKind, State, View as _};
 
 const SERVER: &str = include_str!("sql/server.sql");
 const PGAADAUTH: &str = include_str!("sql/pgaadauth.sql");
@@ -17,12 +18,27 @@ const DATABASE: &str = include_str!("sql/database.sql");
 const DUPLICATE_DATABASE: &str = "42P04";
 
 /// The server with that name in the state.
-pub(super) fn config(azure: &Azure, name: &str) -> Result<PostgresServer> {
-    let server = azure.read(|state| {
-        let mut servers = state.postgres_servers.iter();
-        servers.find(|server| server.name == name).cloned()
-    });
+pub(super) fn config(state: &State, name: &str) -> Result<PostgresServer> {
+    let server = state.find(name);
     server.ok_or_else(|| Error::Refused(format!("there is no PostgreSQL server {name:?}")))
+}
+
+/// What a running server has of the state.
+#[derive(Clone, PartialEq)]
+pub(super) struct Content {
+    tenant: Uuid,
+    principals: Vec<Principal>,
+    pub(super) config: PostgresServer,
+}
+
+impl Content {
+    pub(super) fn of(state: &State, name: &str) -> Result<Self> {
+        Ok(Self {
+            tenant: state.tenant,
+            principals: state.principals().collect(),
+            config: config(state, name)?,
+        })
+    }
 }
 
 /// The control plane of one running server.
@@ -33,33 +49,25 @@ pub(super) struct ControlPlane<'a> {
 }
 
 impl ControlPlane<'_> {
-    fn config(&self) -> Result<PostgresServer> {
-        config(self.azure, self.server)
-    }
-
-    /// Changes the server in the state.
-    fn change(&self, change: impl FnOnce(&mut PostgresServer)) -> Result<()> {
-        self.azure.change(|state| {
-            let mut servers = state.postgres_servers.iter_mut();
-            if let Some(server) = servers.find(|server| server.name == self.server) {
-                change(server);
-            }
-            Ok(())
-        })
-    }
-
-    /// Copies the tenant's directory and the server's Entra administrators from the state into the server.
-    pub(super) async fn sync_directory(&self) -> Result<()> {
+    /// Copies the tenant's directory and the server's administrators into the server, and creates its databases.
+    pub(super) async fn apply(&self, content: &Content) -> Result<()> {
         let mut connection = self.superuser.connect_isolated("postgres").await?;
-        self.sync(&mut connection).await?;
+        if let Some(name) = &content.config.administrator_login {
+            set_password_administrator(&mut connection, name, None).await?;
+        }
+        self.sync(&mut connection, content).await?;
+        for database in &content.config.databases {
+            create_database(&mut connection, database).await?;
+        }
         connection.close().await.map_err(failed)
     }
 
-    async fn sync(&self, connection: &mut PgConnection) -> Result<()> {
-        let config = self.config()?;
-        let (tenant, principals) = self
-            .azure
-            .read(|state| (state.tenant, state.principals().collect::<Vec<_>>()));
+    async fn sync(&self, connection: &mut PgConnection, content: &Content) -> Result<()> {
+        let Content {
+            tenant,
+            principals,
+            config,
+        } = content;
         let ids: Vec<_> = principals.iter().map(|principal| principal.id.to_string()).collect();
         let kinds: Vec<_> = principals.iter().map(|principal| kind(principal.kind)).collect();
         let names: Vec<_> = principals
@@ -81,33 +89,23 @@ impl ControlPlane<'_> {
                 .bind(names),
             sqlx::query("select local_azure.set_administrators($1::text[]::uuid[], $2)")
                 .bind(administrators)
-                .bind(config.administrator_login),
+                .bind(config.administrator_login.as_deref()),
         ] {
             statement.execute(&mut *transaction).await.map_err(failed)?;
         }
         transaction.commit().await.map_err(failed)
     }
 
-    /// Creates the database if it does not exist, and records it in the state.
-    pub(super) async fn create_database(&self, name: &str) -> Result<()> {
-        let mut connection = self.superuser.connect_isolated("postgres").await?;
-        create_database(&mut connection, name).await?;
-        connection.close().await.map_err(failed)?;
-        self.change(|server| {
-            if name != "postgres" && !server.databases.iter().any(|database| database == name) {
-                server.databases.push(name.to_owned());
-            }
-        })
-    }
-
     /// Sets the password of the administrator that signs in with a password.
     pub(super) async fn set_administrator_password(&self, password: &str) -> Result<()> {
-        let name = self.config()?.administrator_login.ok_or_else(|| {
-            Error::Refused(format!(
-                "the server {} has no administrator with a password: it accepts only Microsoft Entra tokens",
-                self.server
-            ))
-        })?;
+        let name = config(&self.azure.state(), self.server)?
+            .administrator_login
+            .ok_or_else(|| {
+                Error::Refused(format!(
+                    "the server {} has no administrator with a password: it accepts only Microsoft Entra tokens",
+                    self.server
+                ))
+            })?;
         let mut connection = self.superuser.connect_isolated("postgres").await?;
         // Keeps the statement, which contains the password, out of the log.
         connection
@@ -134,23 +132,11 @@ impl ControlPlane<'_> {
         connection.close().await.map_err(failed)
     }
 
-    /// Brings the server in line with its configuration in the state.
+    /// Gives the server Azure's roles, functions and rules for extensions.
     pub(super) async fn prepare(&self) -> Result<()> {
-        let config = self.config()?;
         let mut connection = self.superuser.connect_isolated("postgres").await?;
         self.run_scripts(&mut connection).await?;
-        if let Some(name) = &config.administrator_login {
-            set_password_administrator(&mut connection, name, None).await?;
-        }
-        self.sync(&mut connection).await?;
-        for database in &config.databases {
-            create_database(&mut connection, database).await?;
-        }
-        connection.close().await.map_err(failed)?;
-        if config.port != self.superuser.port {
-            self.change(|server| server.port = self.superuser.port)?;
-        }
-        Ok(())
+        connection.close().await.map_err(failed)
     }
 
     /// Runs the scripts of `sql/` unless their current version has already been run.
@@ -228,10 +214,10 @@ const RESERVED: [&str; 8] = [
 /// <https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules#microsoftdbforpostgresql>
 pub(super) fn check_names(config: &PostgresServer) -> Result<()> {
     let is_server = |character: char| matches!(character, 'a'..='z' | '0'..='9' | '-');
-    if !(3..=63).contains(&config.name.len()) || !config.name.chars().all(is_server) {
+    if !(3..=63).contains(&config.name().len()) || !config.name().chars().all(is_server) {
         return Err(Error::Refused(format!(
             "{:?} is not a valid PostgreSQL server name: use 3 to 63 lower-case letters, digits and hyphens",
-            config.name
+            config.name()
         )));
     }
     let is_login = |character: char| character.is_ascii_alphanumeric() || "_-".contains(character);

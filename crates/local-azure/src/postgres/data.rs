@@ -17,7 +17,8 @@ use crate::azure::Azure;
 use crate::error::{Error, Result};
 use crate::files::write_private;
 use crate::process::{Process, Program, plain_environment, signal};
-use crate::state::PostgresServer;
+use crate::state::{PostgresServer, View as _};
+use crate::state_folder::{claim, remove};
 
 /// The role that contains all Entra roles, so that `pg_hba.conf` can match them.
 const ENTRA_ROLES: &str = "azure_ad_user";
@@ -38,8 +39,11 @@ pub(super) struct Folder {
 
 impl Folder {
     /// Opens the folder of that server. Its data is initialised if it does not exist.
-    pub(super) async fn open(azure: &Azure, server: &str) -> Result<Self> {
+    ///
+    /// `uid` is that of the resource.
+    pub(super) async fn open(azure: &Azure, server: &str, uid: Uuid) -> Result<Self> {
         let folder = azure.subfolder("postgres")?.join(server);
+        claim(&folder, uid)?;
         let own = folder.join("server");
         fs::create_dir_all(&own).map_err(Error::file(&own))?;
         let version_file = own.join("data/PG_VERSION");
@@ -123,7 +127,7 @@ impl Folder {
 
     /// Writes the certificate, the settings and the authentication rules, which may change with each start.
     pub(super) fn configure(&self, azure: &Azure, server: &PostgresServer, port: u16, judge: &str) -> Result<()> {
-        let host = format!("{}.postgres.database.azure.com", server.name);
+        let host = format!("{}.postgres.database.azure.com", server.name());
         let hosts = ["127.0.0.1", "localhost", &host];
         let certificate = azure.authority().issue(&self.data(), "server", &hosts)?;
         chown(&self.programs, &certificate.certificate)?;
@@ -175,6 +179,16 @@ impl Folder {
                 std::thread::sleep(Duration::from_millis(100));
             }
         }
+    }
+
+    /// Deletes the folder.
+    pub(super) fn delete(&self) -> Result<()> {
+        self.end_leftovers();
+        remove(
+            self.own
+                .parent()
+                .expect("the folder `server` is in the server's folder"),
+        )
     }
 
     /// Everything in the server's log.

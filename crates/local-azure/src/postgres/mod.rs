@@ -2,7 +2,7 @@
 //!
 //! In reading order:
 //!
-//! - [`Postgres`]: a running server.
+//! - [`Postgres`]: a running server. [`Servers`]: all servers of the state.
 //! - `programs`: finding PostgreSQL's programs.
 //! - `data`: the server's folder, its settings and its authentication rules.
 //! - `connection`: the superuser's connections.
@@ -22,17 +22,20 @@ mod data;
 mod identifier;
 mod judge;
 mod programs;
+mod servers;
 
 use std::path::PathBuf;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use sqlx::postgres::PgConnection;
 
 pub(crate) use self::identifier::quote_identifier;
 pub use self::judge::Verdict;
+pub use self::servers::Servers;
 
-use self::administration::{ControlPlane, check_names, config};
+use self::administration::{Content, ControlPlane, check_names, config};
 use self::connection::{PART, Superuser};
 use self::data::Folder;
 use self::judge::Judge;
@@ -41,6 +44,7 @@ use crate::azure::Azure;
 use crate::error::{Error, Result};
 use crate::process::Process;
 use crate::server::bind;
+use crate::state::{DATABASES, ResourceId, View as _};
 use crate::tail::Tail;
 
 const FLAG: &str = "--postgres-port";
@@ -59,54 +63,92 @@ pub struct Postgres {
     folder: Folder,
     /// `None` while it is stopped. It is dropped before the judge.
     process: Mutex<Option<Process>>,
+    /// Whether [`Postgres::stop`] or [`Postgres::kill`] stopped it.
+    is_held: AtomicBool,
     judge: Judge,
-    /// Held while the server is started.
-    starting: tokio::sync::Mutex<()>,
+    /// What the server has of the state. It is locked while the server is started or changed.
+    content: tokio::sync::Mutex<Option<Content>>,
 }
 
 impl Postgres {
-    /// Starts the server with that name and returns when it accepts connections. Its data is created at the first start.
+    /// Starts the server with that name on that port, and returns when it accepts connections. Its data is created at the
+    /// first start. Port 0 selects a free one.
     ///
-    /// If its port is 0, a free one is chosen and saved in the state.
-    pub async fn start(azure: &Azure, server: &str) -> Result<Self> {
-        let config = config(azure, server)?;
+    /// # Errors
+    ///
+    /// There is no such server, the port is in use, PostgreSQL is missing, or it fails.
+    pub async fn start(azure: &Azure, server: &str, port: u16) -> Result<Self> {
+        let state = azure.state();
+        let config = config(&state, server)?;
         check_names(&config)?;
-        let folder = Folder::open(azure, &config.name).await?;
+        let folder = Folder::open(azure, config.name(), state.uid(&config.id)).await?;
         // A server that an earlier run left behind would still use the port.
         folder.end_leftovers();
         let mut last = None;
         // Another program may take the port between the moment it is chosen and the moment the server binds it.
         for _ in 0..5 {
-            let port = bind(config.port, PART, FLAG)?
+            let chosen = bind(port, PART, FLAG)?
                 .local_addr()
                 .map_err(|error| Error::failed(PART, error))?
                 .port();
             let superuser = Superuser {
-                port,
+                port: chosen,
                 password: folder.password.clone(),
                 root_certificate: azure.authority().file(),
             };
             let judge = Judge::start(azure, superuser.isolated_options("postgres"))?;
-            folder.configure(azure, &config, port, &judge.method())?;
+            folder.configure(azure, &config, chosen, &judge.method())?;
             let server = Self {
                 azure: azure.clone(),
-                name: config.name.clone(),
+                name: config.name().to_owned(),
                 superuser,
                 folder: folder.clone(),
                 process: Mutex::new(None),
+                is_held: AtomicBool::new(false),
                 judge,
-                starting: tokio::sync::Mutex::new(()),
+                content: tokio::sync::Mutex::new(None),
             };
-            match server.start_again().await {
+            match server.start_process().await {
                 Ok(()) => {
                     server.control_plane().prepare().await?;
+                    server.reconcile().await?;
                     return Ok(server);
                 }
-                Err(error @ Error::PortTaken { .. }) if config.port == 0 => last = Some(error),
+                Err(error @ Error::PortTaken { .. }) if port == 0 => last = Some(error),
                 Err(error) => return Err(error),
             }
         }
         Err(last.unwrap_or_else(|| Error::failed(PART, "the server did not start")))
+    }
+
+    /// Makes the server equal to the state: starts or stops it, copies the directory and the administrators into it, and
+    /// creates its databases. A server that [`Postgres::stop`] stopped stays stopped.
+    ///
+    /// # Errors
+    ///
+    /// The server was deleted, or it fails.
+    pub async fn reconcile(&self) -> Result<()> {
+        let mut content = self.content.lock().await;
+        let wanted = Content::of(&self.azure.state(), &self.name)?;
+        if wanted.config.is_stopped || self.azure.faults().active().database_away.concerns(&self.name) {
+            self.end(drop);
+            return Ok(());
+        }
+        if self.is_held.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        self.start_process().await?;
+        if content.as_ref() != Some(&wanted) {
+            self.control_plane().apply(&wanted).await?;
+            *content = Some(wanted);
+        }
+        Ok(())
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// The loopback port that it listens on.
@@ -117,29 +159,36 @@ impl Postgres {
 
     /// Stops it as Azure does: connections are closed, and committed transactions are kept. Returns when it has stopped.
     pub fn stop(&self) {
-        let process = self
-            .process
-            .lock()
-            .expect("no thread panics while holding the lock")
-            .take();
-        drop(process);
+        self.is_held.store(true, Ordering::Relaxed);
+        self.end(drop);
     }
 
     /// Kills the server with SIGKILL. Returns when it has ended.
     pub fn kill(&self) {
+        self.is_held.store(true, Ordering::Relaxed);
+        self.end(|process| process.kill());
+    }
+
+    fn end(&self, end: fn(Process)) {
         let process = self
             .process
             .lock()
             .expect("no thread panics while holding the lock")
             .take();
         if let Some(process) = process {
-            process.kill();
+            end(process);
         }
     }
 
     /// Starts it again on the same port, if it is not running. Returns when it accepts connections.
     pub async fn start_again(&self) -> Result<()> {
-        let _one = self.starting.lock().await;
+        let _one = self.content.lock().await;
+        self.is_held.store(false, Ordering::Relaxed);
+        self.start_process().await
+    }
+
+    /// Starts the process if it is not running.
+    async fn start_process(&self) -> Result<()> {
         if let Some(process) = &*self.process.lock().expect("no thread panics while holding the lock")
             && process.ended().is_none()
         {
@@ -196,17 +245,28 @@ impl Postgres {
         self.superuser.connect(database).await
     }
 
-    /// Copies the tenant's directory and the server's Entra administrators from the state into the server. The functions
-    /// look up principals in that directory, and each Entra administrator gets a role with its display name. Call this
-    /// after either has changed.
-    pub async fn sync_directory(&self) -> Result<()> {
-        self.control_plane().sync_directory().await
+    /// Creates a database if it does not exist, as `az postgres flexible-server db create` does.
+    ///
+    /// # Errors
+    ///
+    /// The server was deleted, the name is not valid, or the server fails.
+    pub async fn create_database(&self, name: &str) -> Result<()> {
+        self.azure.change(|state| {
+            let id = config(state, &self.name)?.id;
+            let id = format!("{id}/{DATABASES}/{name}").parse::<ResourceId>();
+            let id = id.map_err(|error| Error::Refused(error.to_string()))?;
+            if name != "postgres" {
+                state.update(&id, |_| {});
+            }
+            Ok(())
+        })?;
+        self.reconcile().await
     }
 
-    /// Creates the database if it does not exist, as `az postgres flexible-server db create` does, and records it in the
-    /// state.
-    pub async fn create_database(&self, name: &str) -> Result<()> {
-        self.control_plane().create_database(name).await
+    /// Deletes the data of a server that was deleted from the state.
+    pub(super) fn delete(&self) -> Result<()> {
+        self.stop();
+        self.folder.delete()
     }
 
     /// Sets the password of the administrator that signs in with a password.

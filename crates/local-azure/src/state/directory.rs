@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// Users, groups and applications. Managed identities are resources and are listed in `State::identities`.
+use super::resource_id::ResourceId;
+
+/// Users, groups and applications. Managed identities are resources, which `State::identities` lists.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Directory {
     /// Users.
@@ -12,9 +14,25 @@ pub struct Directory {
     /// Groups of principals.
     #[serde(default)]
     pub groups: Vec<Group>,
-    /// Application registrations with their service principals.
+    /// Application registrations.
     #[serde(default)]
     pub applications: Vec<Application>,
+    /// The service principals of applications.
+    #[serde(default)]
+    pub service_principals: Vec<ServicePrincipal>,
+}
+
+impl Directory {
+    /// Adds an application with a service principal. Returns the service principal.
+    pub fn register(&mut self, application: Application) -> ServicePrincipal {
+        let principal = ServicePrincipal {
+            id: Uuid::new_v4(),
+            client_id: application.client_id,
+        };
+        self.applications.push(application);
+        self.service_principals.push(principal);
+        principal
+    }
 }
 
 /// A user.
@@ -38,15 +56,18 @@ pub struct Group {
     pub members: Vec<Uuid>,
 }
 
-/// An application registration with its service principal: a program outside Azure that has its own credentials.
+/// An application registration: a program outside Azure that has its own credentials, or an API.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Application {
-    /// The object id of its service principal.
+    /// The object id.
     pub id: Uuid,
     /// The client id.
     pub client_id: Uuid,
     /// Its name.
     pub display_name: String,
+    /// The resources for which tokens can be requested, such as `api://my-api`.
+    #[serde(default)]
+    pub identifier_uris: Vec<String>,
     /// The SHA-256 hash of each client secret, in hexadecimal. The secret itself is shown only when it is created.
     #[serde(default)]
     pub secrets: Vec<String>,
@@ -66,23 +87,21 @@ impl Application {
             id: Uuid::new_v4(),
             client_id: Uuid::new_v4(),
             display_name: display_name.to_owned(),
+            identifier_uris: Vec::new(),
             secrets: Vec::new(),
             certificates: Vec::new(),
             federated_credentials: Vec::new(),
         }
     }
+}
 
-    /// Its service principal.
-    #[must_use]
-    pub fn principal(&self) -> Principal {
-        Principal {
-            id: self.id,
-            kind: PrincipalKind::ServicePrincipal,
-            display_name: self.display_name.clone(),
-            client_id: Some(self.client_id),
-            managed_identity: None,
-        }
-    }
+/// The principal of an application in the tenant, to which roles are assigned.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ServicePrincipal {
+    /// The object id.
+    pub id: Uuid,
+    /// The client id of the application.
+    pub client_id: Uuid,
 }
 
 /// Trust in the tokens of another issuer (workload identity federation).
@@ -121,6 +140,6 @@ pub struct Principal {
     pub display_name: String,
     /// The client id. Users and groups do not have one.
     pub client_id: Option<Uuid>,
-    /// The resource id of a managed identity, for the claim `xms_mirid`.
-    pub managed_identity: Option<String>,
+    /// The id of a managed identity, for the claim `xms_mirid`.
+    pub managed_identity: Option<ResourceId>,
 }

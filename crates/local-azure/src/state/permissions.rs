@@ -3,29 +3,19 @@
 
 use uuid::Uuid;
 
+use super::State;
+use super::resource_id::ResourceId;
 use super::roles::{Action, RoleDefinition};
-use super::store::State;
-
-/// Whether `scope` is `resource` or contains it. The case of ids is ignored.
-fn contains(scope: &str, resource: &str) -> bool {
-    let (scope, resource) = (
-        scope.trim_end_matches('/').to_ascii_lowercase(),
-        resource.to_ascii_lowercase(),
-    );
-    resource
-        .strip_prefix(&scope)
-        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-}
 
 impl State {
     /// Whether a role assignment of the principal, or of a group that it belongs to, permits the operation on the
     /// resource.
     #[must_use]
-    pub fn permits(&self, principal: Uuid, action: Action<'_>, resource: &str) -> bool {
+    pub fn permits(&self, principal: Uuid, action: Action<'_>, resource: &ResourceId) -> bool {
         let groups = self.groups_of(principal);
         self.role_assignments.iter().any(|assignment| {
             (assignment.principal_id == principal || groups.contains(&assignment.principal_id))
-                && contains(&assignment.scope, resource)
+                && assignment.scope.contains(resource)
                 && RoleDefinition::ALL
                     .iter()
                     .any(|role| role.id == assignment.role && role.permits(action))
@@ -47,15 +37,19 @@ mod tests {
         let mut state = State::default();
         let principal = Uuid::new_v4();
         let account = state.resource_id("rg", "Microsoft.Storage/storageAccounts", "photos");
-        let container = format!("{account}/blobServices/default/containers/photos");
+        let container = account.child("blobServices/default/containers", "photos");
         let other = state.resource_id("rg2", "Microsoft.Storage/storageAccounts", "photos2");
         for (scope, here, there) in [
-            (format!("/subscriptions/{}", state.subscription), true, true),
-            (state.group_id("RG").to_uppercase(), true, false),
-            (account.clone() + "/", true, false),
+            (ResourceId::subscription(state.subscription), true, true),
+            (state.group_id("RG"), true, false),
+            (account.clone(), true, false),
             (container.clone(), true, false),
-            (account.replace("photos", "photo"), false, false),
-            (container.replace("containers/photos", "containers/photo"), false, false),
+            (
+                state.resource_id("rg", "Microsoft.Storage/storageAccounts", "photo"),
+                false,
+                false,
+            ),
+            (account.child("blobServices/default/containers", "photo"), false, false),
         ] {
             state.role_assignments = vec![RoleAssignment {
                 name: Uuid::new_v4(),

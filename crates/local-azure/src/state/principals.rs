@@ -2,9 +2,9 @@
 
 use uuid::Uuid;
 
-use super::directory::{Application, Directory, Principal, PrincipalKind};
-use super::resources::ManagedIdentity;
-use super::store::State;
+use super::State;
+use super::directory::{Directory, Principal, PrincipalKind};
+use super::views::ManagedIdentity;
 
 impl State {
     /// Every principal of the tenant.
@@ -13,6 +13,7 @@ impl State {
             users,
             groups,
             applications,
+            service_principals,
         } = &self.directory;
         let users = users.iter().map(|user| Principal {
             id: user.id,
@@ -28,9 +29,19 @@ impl State {
             client_id: None,
             managed_identity: None,
         });
-        let applications = applications.iter().map(Application::principal);
-        let identities = self.identities.iter().map(ManagedIdentity::principal);
-        users.chain(groups).chain(applications).chain(identities)
+        let of_applications = service_principals.iter().map(|principal| {
+            let mut all = applications.iter();
+            let application = all.find(|application| application.client_id == principal.client_id);
+            Principal {
+                id: principal.id,
+                kind: PrincipalKind::ServicePrincipal,
+                display_name: application.map_or_else(String::new, |application| application.display_name.clone()),
+                client_id: Some(principal.client_id),
+                managed_identity: None,
+            }
+        });
+        let identities = self.identities().map(|identity: ManagedIdentity| identity.principal());
+        users.chain(groups).chain(of_applications).chain(identities)
     }
 
     /// The principal with that object id.

@@ -4,6 +4,8 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::resource_id::ResourceId;
+
 /// A built-in role. Only the roles that the services of this crate check are defined.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RoleDefinition {
@@ -33,7 +35,7 @@ pub struct RoleAssignment {
     /// The assignment's own id.
     pub name: Uuid,
     /// The id of a subscription, a resource group, a resource or a part of a resource.
-    pub scope: String,
+    pub scope: ResourceId,
     /// The id of the role.
     pub role: Uuid,
     /// The object id of a user, a group or a service principal.

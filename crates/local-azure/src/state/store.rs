@@ -1,73 +1,122 @@
-//! The state as a whole.
+//! The file that contains the state, and changes to it.
 
-use serde::{Deserialize, Serialize};
-use uuid::Uuid;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 
-use super::directory::Directory;
-use super::resources::{AssignedIdentities, ManagedIdentity, PostgresServer, ResourceGroup, StorageAccount, WebApp};
-use super::roles::RoleAssignment;
+use serde_json::Value;
+use tokio::sync::watch;
 
-/// Everything that is kept on disk. The default is an empty subscription.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct State {
-    /// The subscription that contains every resource.
-    pub subscription: Uuid,
-    /// The Entra tenant that contains every principal.
-    pub tenant: Uuid,
-    /// The tenant's users, groups and applications.
-    #[serde(default)]
-    pub directory: Directory,
-    /// Resource groups.
-    #[serde(default)]
-    pub resource_groups: Vec<ResourceGroup>,
-    /// Managed identities, both user-assigned and system-assigned.
-    #[serde(default)]
-    pub identities: Vec<ManagedIdentity>,
-    /// The identities of this machine, for which the IMDS endpoint issues tokens.
-    #[serde(default)]
-    pub machine: AssignedIdentities,
-    /// Role assignments.
-    #[serde(default)]
-    pub role_assignments: Vec<RoleAssignment>,
-    /// PostgreSQL flexible servers.
-    #[serde(default)]
-    pub postgres_servers: Vec<PostgresServer>,
-    /// Storage accounts.
-    #[serde(default)]
-    pub storage_accounts: Vec<StorageAccount>,
-    /// Web apps.
-    #[serde(default)]
-    pub web_apps: Vec<WebApp>,
+use super::{SCHEMA, State, version_1};
+use crate::error::{Error, Result};
+use crate::files::write_private;
+
+/// The state, which one writer at a time changes. Readers never wait for the disk.
+pub(crate) struct Store {
+    file: PathBuf,
+    /// Held while a change is made.
+    writer: Mutex<()>,
+    current: watch::Sender<Arc<State>>,
 }
 
-impl Default for State {
-    fn default() -> Self {
-        Self {
-            subscription: Uuid::new_v4(),
-            tenant: Uuid::new_v4(),
-            directory: Directory::default(),
-            resource_groups: Vec::new(),
-            identities: Vec::new(),
-            machine: AssignedIdentities::default(),
-            role_assignments: Vec::new(),
-            postgres_servers: Vec::new(),
-            storage_accounts: Vec::new(),
-            web_apps: Vec::new(),
-        }
+impl Store {
+    /// Opens the file. A file that does not exist is created, with an empty subscription.
+    pub(crate) fn open(file: PathBuf) -> Result<Self> {
+        let state = match fs::read(&file) {
+            Ok(bytes) => read(&file, &bytes)?,
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                let state = State::default();
+                save(&file, &state)?;
+                state
+            }
+            Err(error) => return Err(Error::file(file)(error)),
+        };
+        Ok(Self {
+            file,
+            writer: Mutex::default(),
+            current: watch::Sender::new(Arc::new(state)),
+        })
+    }
+
+    /// The state as it is now. It does not change while the caller holds it.
+    pub(crate) fn state(&self) -> Arc<State> {
+        self.current.borrow().clone()
+    }
+
+    /// Changes the state and saves it. Nothing changes if `change` fails or the file cannot be written.
+    pub(crate) fn change<T>(&self, change: impl FnOnce(&mut State) -> Result<T>) -> Result<T> {
+        let _one = self.writer.lock().expect("no thread panics while holding the lock");
+        let mut state = State::clone(&self.state());
+        let answer = change(&mut state)?;
+        save(&self.file, &state)?;
+        self.current.send_replace(Arc::new(state));
+        Ok(answer)
+    }
+
+    /// A receiver of each new state.
+    pub(crate) fn changes(&self) -> watch::Receiver<Arc<State>> {
+        self.current.subscribe()
     }
 }
 
-impl State {
-    /// The id of a resource group.
-    #[must_use]
-    pub fn group_id(&self, group: &str) -> String {
-        format!("/subscriptions/{}/resourceGroups/{group}", self.subscription)
+/// Reads a state of this version or an earlier one.
+fn read(file: &Path, bytes: &[u8]) -> Result<State> {
+    let invalid = |error: serde_json::Error| {
+        Error::Refused(format!(
+            "{} cannot be parsed ({error}): repair it, or delete everything with `local-azure reset`",
+            file.display()
+        ))
+    };
+    let json: Value = serde_json::from_slice(bytes).map_err(invalid)?;
+    match json.get("schema").and_then(Value::as_u64) {
+        None => version_1::read(json).map_err(invalid),
+        Some(schema) if schema == u64::from(SCHEMA) => serde_json::from_value(json).map_err(invalid),
+        Some(schema) => Err(Error::Refused(format!(
+            "{} is of version {schema}, and this Local Azure reads versions up to {SCHEMA}: use the newer Local Azure, or \
+             another folder with --state",
+            file.display()
+        ))),
+    }
+}
+
+fn save(file: &Path, state: &State) -> Result<()> {
+    let text = serde_json::to_vec_pretty(state).expect("the state is valid JSON");
+    write_private(file, &text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn open(text: &str) -> (tempfile::TempDir, Result<Store>) {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("state.json");
+        fs::write(&file, text).unwrap();
+        (folder, Store::open(file))
     }
 
-    /// The id of a resource, such as `resource_id("rg", "Microsoft.Web/sites", "app")`.
-    /// <https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules>
-    #[must_use]
-    pub fn resource_id(&self, group: &str, kind: &str, name: &str) -> String {
-        format!("{}/providers/{kind}/{name}", self.group_id(group))
+    #[test]
+    fn a_file_of_a_newer_version_is_left_unchanged() {
+        let text = r#"{"schema": 99, "subscription": "x"}"#;
+        let (folder, opened) = open(text);
+        let error = opened.err().unwrap().to_string();
+        assert!(error.contains("version 99"), "{error}");
+        assert_eq!(fs::read_to_string(folder.path().join("state.json")).unwrap(), text);
+    }
+
+    #[test]
+    fn readers_do_not_wait_for_a_change() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path().join("state.json")).unwrap();
+        let before = store.state();
+        let changed = store.change(|state| {
+            state.add_group("rg", "eastus");
+            assert_eq!(store.state().resources().count(), 0);
+            Ok(())
+        });
+        changed.unwrap();
+        assert_eq!(before.resources().count(), 0);
+        assert_eq!(store.state().resources().count(), 1);
     }
 }

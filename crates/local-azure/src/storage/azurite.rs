@@ -1,6 +1,7 @@
 //! Supervises Azurite's blob service.
 //! <https://learn.microsoft.com/azure/storage/common/storage-use-azurite>
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
 use std::io::ErrorKind;
@@ -20,8 +21,10 @@ use crate::error::{Error, Result};
 use crate::files::write_private;
 use crate::process::{Process, Program, on_path, plain_environment};
 use crate::server::LOOPBACK;
-use crate::state::State;
 use crate::tail::Tail;
+
+/// The two keys of each account, by the accounts' names.
+pub(super) type Accounts = BTreeMap<String, [String; 2]>;
 
 /// A running Azurite, which is restarted when it exits. It has its own thread and is independent of any runtime.
 pub(super) struct Azurite {
@@ -41,8 +44,8 @@ struct Shared {
 #[derive(Default)]
 struct Running {
     process: Option<Process>,
-    /// The accounts and keys that it was started with, in the form of `AZURITE_ACCOUNTS`.
-    accounts: String,
+    /// The accounts that it was started with.
+    accounts: Accounts,
 }
 
 /// A script that adds features that Azurite lacks. It is loaded before Azurite.
@@ -56,7 +59,7 @@ const PAUSE: Duration = Duration::from_secs(2);
 
 impl Azurite {
     /// Starts it and waits until it listens. Blocks the thread.
-    pub(super) fn start(azure: &Azure, from: &AzuriteFrom) -> Result<Self> {
+    pub(super) fn start(azure: &Azure, from: &AzuriteFrom, accounts: &Accounts) -> Result<Self> {
         let folder = azure.subfolder("storage")?;
         let node = on_path("node").ok_or_else(|| Error::Missing {
             program: "Node.js",
@@ -97,7 +100,7 @@ impl Azurite {
             address: watch::Sender::new(None),
             is_stopping: AtomicBool::new(false),
         });
-        shared.restart(&azure.read(accounts))?;
+        shared.restart(accounts)?;
         let watched = shared.clone();
         Ok(Self {
             shared,
@@ -105,12 +108,18 @@ impl Azurite {
         })
     }
 
-    /// Restarts it if it runs with other accounts. Blocks the thread.
-    pub(super) fn set_accounts(&self, accounts: &str) -> Result<()> {
-        if self.shared.running().accounts == accounts {
+    /// Restarts it if it runs without one of these accounts, or with other keys. Blocks the thread.
+    pub(super) fn set_accounts(&self, accounts: &Accounts) -> Result<()> {
+        let running = self.accounts();
+        if accounts.iter().all(|(name, keys)| running.get(name) == Some(keys)) {
             return Ok(());
         }
         self.shared.restart(accounts)
+    }
+
+    /// The accounts that it runs with, which may include deleted ones.
+    pub(super) fn accounts(&self) -> Accounts {
+        self.shared.running().accounts.clone()
     }
 
     /// Its address, such as `https://127.0.0.1:41234`, which changes with each restart.
@@ -150,11 +159,11 @@ impl Shared {
     }
 
     /// Stops it if it runs, and starts it with these accounts.
-    fn restart(&self, accounts: &str) -> Result<()> {
+    fn restart(&self, accounts: &Accounts) -> Result<()> {
         let mut running = self.running();
         self.address.send_replace(None);
         running.process = None;
-        accounts.clone_into(&mut running.accounts);
+        running.accounts.clone_from(accounts);
         let (process, address) = self.launch(accounts)?;
         running.process = Some(process);
         self.address.send_replace(Some(address));
@@ -181,12 +190,12 @@ impl Shared {
         }
     }
 
-    fn launch(&self, accounts: &str) -> Result<(Process, Uri)> {
+    fn launch(&self, accounts: &Accounts) -> Result<(Process, Uri)> {
         let log = &self.program.log;
         let mut tail = Tail::from_end(log.clone()).map_err(Error::file(log))?;
         let mut output = String::new();
         let mut environment = self.program.environment.clone();
-        environment.push(("AZURITE_ACCOUNTS".into(), accounts.into()));
+        environment.push(("AZURITE_ACCOUNTS".into(), self::environment(accounts).into()));
         let process = Process::start(
             &Program {
                 environment,
@@ -225,18 +234,14 @@ impl Shared {
     }
 }
 
-/// The state's accounts in the form of `AZURITE_ACCOUNTS`.
-pub(super) fn accounts(state: &State) -> String {
-    let mut accounts: Vec<_> = state
-        .storage_accounts
-        .iter()
-        .map(|account| format!("{}:{}", account.name, account.key))
-        .collect();
+/// The accounts in the form of `AZURITE_ACCOUNTS`.
+fn environment(accounts: &Accounts) -> String {
     if accounts.is_empty() {
         // Without any account, Azurite would create its default account, whose key is public.
-        accounts.push(format!("none:{}", Uuid::new_v4().simple()));
+        return format!("none:{}", Uuid::new_v4().simple());
     }
-    accounts.join(";")
+    let accounts = accounts.iter().map(|(name, [one, two])| format!("{name}:{one}:{two}"));
+    accounts.collect::<Vec<_>>().join(";")
 }
 
 /// The secret from which user delegation keys are derived. It is stored, so that they survive a restart.

@@ -1,79 +1,149 @@
-//! Creates the state's containers in Azurite.
+//! Creates and deletes containers in Azurite.
 
 use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
+use axum::response::Response;
+use http_body_util::BodyExt as _;
 use tokio::sync::watch;
 
 use super::shared_key;
 use crate::azure::Azure;
 use crate::error::{Error, Result};
 use crate::proxy::{self, Client};
-use crate::state::{PublicAccess, StorageAccount};
+use crate::state::{PublicAccess, StorageAccount, View as _};
 
 const PART: &str = "Blob Storage";
-/// How long the creation of one container may take.
+/// How long one of these operations may take.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// Creates the containers and sets their public access.
-pub(super) async fn create(azure: &Azure, mut address: watch::Receiver<Option<Uri>>) -> Result<()> {
-    let accounts = azure.read(|state| state.storage_accounts.clone());
+/// Creates the containers of these accounts and sets their public access.
+pub(super) async fn create(
+    azure: &Azure,
+    address: watch::Receiver<Option<Uri>>,
+    accounts: &[StorageAccount],
+) -> Result<()> {
     let client = proxy::client(azure.authority().client()?);
-    for account in &accounts {
+    for account in accounts {
         for container in &account.containers {
             let work = async {
-                let listening = address.wait_for(Option::is_some).await;
-                let base = listening.ok().and_then(|base| base.clone());
-                let base = base.ok_or_else(|| Error::failed(PART, "Azurite has stopped"))?;
-                let key_holder = KeyHolder {
-                    client: &client,
-                    base,
-                    account,
-                };
-                key_holder.ensure(&container.name, container.public_access).await
+                let holder = KeyHolder::new(&client, address.clone(), account.name(), &account.keys[0]).await?;
+                holder.ensure(&container.name, container.public_access).await
             };
-            let done = tokio::time::timeout(LIMIT, work).await;
-            done.map_err(|_| Error::failed(PART, format!("creating the container {} timed out", container.name)))??;
+            within_limit(&format!("creating the container {}", container.name), work).await?;
         }
     }
     Ok(())
+}
+
+/// Deletes all containers of an account.
+pub(super) async fn delete_all(
+    azure: &Azure,
+    address: watch::Receiver<Option<Uri>>,
+    account: &str,
+    key: &str,
+) -> Result<()> {
+    let client = proxy::client(azure.authority().client()?);
+    let work = async {
+        let holder = KeyHolder::new(&client, address, account, key).await?;
+        loop {
+            let names = holder.list().await?;
+            if names.is_empty() {
+                return Ok(());
+            }
+            for name in names {
+                let gone = holder
+                    .send(&Method::DELETE, &name, "restype=container", PublicAccess::None)
+                    .await?;
+                if !gone.status().is_success() && gone.status() != StatusCode::NOT_FOUND {
+                    let why = format!("the container {name} of {account} cannot be deleted: {}", gone.status());
+                    return Err(Error::failed(PART, why));
+                }
+            }
+        }
+    };
+    within_limit(&format!("deleting the containers of {account}"), work).await
+}
+
+async fn within_limit<T>(what: &str, work: impl Future<Output = Result<T>>) -> Result<T> {
+    let done = tokio::time::timeout(LIMIT, work).await;
+    done.map_err(|_| Error::failed(PART, format!("{what} timed out")))?
 }
 
 /// A client that signs requests with an account's key.
 struct KeyHolder<'a> {
     client: &'a Client,
     base: Uri,
-    account: &'a StorageAccount,
+    account: &'a str,
+    key: &'a str,
 }
 
-impl KeyHolder<'_> {
+impl<'a> KeyHolder<'a> {
+    /// Waits until Azurite listens.
+    async fn new(
+        client: &'a Client,
+        mut address: watch::Receiver<Option<Uri>>,
+        account: &'a str,
+        key: &'a str,
+    ) -> Result<Self> {
+        let listening = address.wait_for(Option::is_some).await;
+        let base = listening.ok().and_then(|base| base.clone());
+        let base = base.ok_or_else(|| Error::failed(PART, "Azurite has stopped"))?;
+        Ok(Self {
+            client,
+            base,
+            account,
+            key,
+        })
+    }
+
+    /// The names of the account's containers, or of the first few thousand.
+    async fn list(&self) -> Result<Vec<String>> {
+        let answer = self.send(&Method::GET, "", "comp=list", PublicAccess::None).await?;
+        let status = answer.status();
+        let body = answer.into_body().collect().await;
+        let body = body.map_err(|error| Error::failed(PART, error))?.to_bytes();
+        if !status.is_success() {
+            let why = format!("the containers of {} cannot be listed: {status}", self.account);
+            return Err(Error::failed(PART, why));
+        }
+        // A container's name contains nothing that XML escapes.
+        let text = String::from_utf8_lossy(&body).into_owned();
+        let names = text
+            .split("<Name>")
+            .skip(1)
+            .filter_map(|rest| rest.split_once("</Name>"));
+        Ok(names.map(|(name, _)| name.to_owned()).collect())
+    }
+
     async fn ensure(&self, container: &str, level: PublicAccess) -> Result<()> {
-        let (status, _) = self.send(&Method::PUT, container, "restype=container", level).await?;
-        match status {
+        let created = self.send(&Method::PUT, container, "restype=container", level).await?;
+        match created.status() {
             StatusCode::CREATED => return Ok(()),
             StatusCode::CONFLICT => {}
-            _ => {
+            status => {
                 return Err(Error::failed(
                     PART,
                     format!(
                         "the container {container} of {} cannot be created: {status}",
-                        self.account.name
+                        self.account
                     ),
                 ));
             }
         }
-        let (_, headers) = self
+        let existing = self
             .send(&Method::HEAD, container, "restype=container", PublicAccess::None)
             .await?;
-        let current = headers.get(LEVEL).and_then(|value| value.to_str().ok());
+        let current = existing.headers().get(LEVEL).and_then(|value| value.to_str().ok());
         if current == level_of(level) {
             return Ok(());
         }
-        let (status, _) = self
+        let set = self
             .send(&Method::PUT, container, "restype=container&comp=acl", level)
             .await?;
+        let status = set.status();
         if status.is_success() {
             Ok(())
         } else {
@@ -84,14 +154,9 @@ impl KeyHolder<'_> {
         }
     }
 
-    async fn send(
-        &self,
-        method: &Method,
-        container: &str,
-        query: &str,
-        level: PublicAccess,
-    ) -> Result<(StatusCode, HeaderMap)> {
-        let path = format!("/{}/{container}", self.account.name);
+    async fn send(&self, method: &Method, container: &str, query: &str, level: PublicAccess) -> Result<Response> {
+        let path = format!("/{}/{container}", self.account);
+        let path = path.trim_end_matches('/');
         let mut headers = HeaderMap::new();
         let mut add = |name: &'static str, value: &str| {
             headers.insert(name, value.parse().expect("these are valid header values"));
@@ -101,12 +166,11 @@ impl KeyHolder<'_> {
         if let Some(level) = level_of(level) {
             add(LEVEL, level);
         }
-        let key = &self.account.key;
-        let signature = shared_key::sign(&self.account.name, key, method, &path, query, &headers);
+        let signature = shared_key::sign(self.account, self.key, method, path, query, &headers);
         let signature = signature.ok_or_else(|| {
             Error::Refused(format!(
                 "the key of the storage account {} is not valid base64",
-                self.account.name
+                self.account
             ))
         })?;
         headers.insert(
@@ -120,8 +184,7 @@ impl KeyHolder<'_> {
             .map_err(|_| Error::Refused(format!("{container:?} is not a valid container name")))?;
         *request.headers_mut() = headers;
         let answer = proxy::forward(self.client, &self.base, request).await;
-        let answer = answer.map_err(|error| Error::failed(PART, error))?;
-        Ok((answer.status(), answer.headers().clone()))
+        answer.map_err(|error| Error::failed(PART, error))
     }
 }
 

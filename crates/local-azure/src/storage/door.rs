@@ -26,7 +26,7 @@ use crate::azure::Azure;
 use crate::error::Result;
 use crate::proxy::{self, Client};
 use crate::server::LOOPBACK;
-use crate::state::{Action, StorageAccount};
+use crate::state::{Action, CONTAINERS, StorageAccount, View as _};
 use crate::tokens::STORAGE;
 
 /// Checks requests and forwards the permitted ones to Azurite.
@@ -177,10 +177,10 @@ impl Door {
 
     /// The account with that name in the state.
     fn account(&self, name: &str) -> Result<StorageAccount, StorageError> {
-        self.0.azure.read(|state| {
-            let found = state.storage_accounts.iter().find(|account| account.name == name);
-            found.cloned().ok_or(StorageError::NO_SUCH_RESOURCE)
-        })
+        let found: Option<StorageAccount> = self.0.azure.read(|state| state.find(name));
+        found
+            .filter(|account| account.name() == name)
+            .ok_or(StorageError::NO_SUCH_RESOURCE)
     }
 
     /// Authenticates a principal by its token.
@@ -188,10 +188,10 @@ impl Door {
         if version < FIRST_WITH_TOKENS {
             return Err(StorageError::old_version());
         }
-        let own = format!("https://{}.blob.core.windows.net", account.name);
+        let own = format!("https://{}.blob.core.windows.net", account.name());
         let claims = self.0.azure.verify(token, &[STORAGE, &own, STORAGE_CLIENT]);
         claims.map(|claims| claims.oid).map_err(|why| {
-            tracing::warn!(account = account.name, "a token was rejected: {why}");
+            tracing::warn!(account = account.name(), "a token was rejected: {why}");
             StorageError::token(why)
         })
     }
@@ -204,16 +204,14 @@ impl Door {
         account: &StorageAccount,
         address: &BlobAddress,
     ) -> Result<(), StorageError> {
-        let removed = self.0.azure.faults().active().roles_removed;
+        let removed = self.0.azure.faults().active().roles_removed.concerns(account.name());
         self.0.azure.read(|state| {
-            let mut scope = state.resource_id(
-                &account.resource_group,
-                "Microsoft.Storage/storageAccounts",
-                &account.name,
-            );
-            if let Some(container) = &address.container {
-                scope = format!("{scope}/blobServices/default/containers/{container}");
-            }
+            // No role can be assigned for a container whose name is not valid.
+            let container = address
+                .container
+                .as_ref()
+                .and_then(|name| format!("{}/{CONTAINERS}/{name}", account.id).parse().ok());
+            let scope = container.unwrap_or_else(|| account.id.clone());
             let has = |action: &Action<'_>| !removed && state.permits(principal, *action, &scope);
             for any_of in needed {
                 if !any_of.iter().any(has) {
@@ -271,7 +269,7 @@ fn is_date(text: &str) -> bool {
 fn sign(request: &mut Request, account: &StorageAccount) {
     let (path, query) = (request.uri().path(), request.uri().query().unwrap_or_default());
     let (method, headers) = (request.method(), request.headers());
-    let signature = shared_key::sign(&account.name, &account.key, method, path, query, headers);
+    let signature = shared_key::sign(account.name(), &account.keys[0], method, path, query, headers);
     if let Some(value) = signature.and_then(|signature| HeaderValue::from_str(&signature).ok()) {
         request.headers_mut().insert(AUTHORIZATION, value);
     }

@@ -8,22 +8,26 @@ mod azurite;
 mod containers;
 mod door;
 mod error;
+mod index;
 mod install;
 mod operations;
 mod shared_key;
 
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::Router;
 
 pub use self::install::AzuriteFrom;
 
-use self::azurite::Azurite;
+use self::azurite::{Accounts, Azurite};
 use self::door::Door;
+use self::index::Index;
 use crate::azure::Azure;
 use crate::error::{Error, Result};
 use crate::server::{LOOPBACK, Server, bind};
+use crate::state::{State, StorageAccount, View as _, new_key};
 
 /// The blob services of all storage accounts, on one loopback port. They stop when this value is dropped.
 pub struct BlobStorage {
@@ -32,8 +36,11 @@ pub struct BlobStorage {
     azure: Azure,
     azurite: Arc<Azurite>,
     port: u16,
-    /// Held while containers are created.
-    sync: tokio::sync::Mutex<()>,
+    /// Whether [`BlobStorage::start`] has opened the port.
+    was_started: bool,
+    index: Index,
+    /// The accounts that were created. It is locked while accounts are changed.
+    applied: tokio::sync::Mutex<Vec<StorageAccount>>,
 }
 
 /// The hosts of the front door's certificate: the local addresses, and Azure's for clients that resolve them to loopback.
@@ -54,16 +61,20 @@ impl BlobStorage {
             .map_err(Error::file("the port of Blob Storage"))?
             .port();
         let for_azurite = azure.clone();
-        let azurite = blocking(move || Azurite::start(&for_azurite, &from)).await?;
-        let storage = Self {
+        let wanted: Vec<StorageAccount> = azure.read(|state| state.all().collect());
+        let azurite = blocking(move || Azurite::start(&for_azurite, &from, &accounts(&wanted))).await?;
+        let mut storage = Self {
             door: Mutex::new(None),
+            index: Index::in_folder(&azure.subfolder("storage")?),
             azure: azure.clone(),
             azurite: Arc::new(azurite),
             port,
-            sync: tokio::sync::Mutex::new(()),
+            was_started: false,
+            applied: tokio::sync::Mutex::default(),
         };
-        storage.sync().await?;
+        storage.reconcile().await?;
         storage.open(listener)?;
+        storage.was_started = true;
         Ok(storage)
     }
 
@@ -80,14 +91,76 @@ impl BlobStorage {
         format!("https://{LOOPBACK}:{}/{account}", self.port)
     }
 
-    /// Creates the state's accounts and containers that do not exist yet, and sets the containers' public access. A new
-    /// account or key restarts Azurite, and requests wait during the restart. Containers that the state does not name are
-    /// left unchanged.
-    pub async fn sync(&self) -> Result<()> {
-        let _one_at_a_time = self.sync.lock().await;
-        let (azurite, accounts) = (self.azurite.clone(), self.azure.read(azurite::accounts));
+    /// Makes the accounts and containers equal to the state: creates those that do not exist yet, sets the containers'
+    /// public access, and deletes what belongs to accounts that were deleted. A new account or key restarts Azurite, and
+    /// requests wait during the restart. Containers that the state does not name are left unchanged. While the fault
+    /// `storage=away` is active, the port is closed.
+    ///
+    /// # Errors
+    ///
+    /// Azurite fails, or the port is in use.
+    pub async fn reconcile(&self) -> Result<()> {
+        let mut applied = self.applied.lock().await;
+        if self.azure.faults().active().storage_away.all {
+            self.stop();
+        } else if self.was_started {
+            self.start_again()?;
+        }
+        let state = self.azure.state();
+        let wanted: Vec<StorageAccount> = state.all().collect();
+        if *applied == wanted {
+            return Ok(());
+        }
+        self.delete_obsolete(&state, &wanted).await?;
+        let (azurite, accounts) = (self.azurite.clone(), accounts(&wanted));
         blocking(move || azurite.set_accounts(&accounts)).await?;
-        containers::create(&self.azure, self.azurite.address()).await
+        self.index.write(&state)?;
+        containers::create(&self.azure, self.azurite.address(), &wanted).await?;
+        *applied = wanted;
+        Ok(())
+    }
+
+    /// Keeps the accounts in line with the state and the faults until the future is dropped.
+    pub async fn follow(&self) {
+        let (mut changes, mut faults) = (self.azure.changes(), self.azure.faults().changes());
+        loop {
+            changes.mark_unchanged();
+            faults.mark_unchanged();
+            let pause = match self.reconcile().await {
+                Ok(()) => Duration::MAX,
+                Err(error) => {
+                    tracing::warn!("Blob Storage: {error}");
+                    RETRY
+                }
+            };
+            tokio::select! {
+                _ = changes.changed() => {}
+                _ = faults.changed() => {}
+                () = tokio::time::sleep(pause) => {}
+            }
+        }
+    }
+
+    /// Deletes the containers of accounts that were deleted, even if there are new accounts of their names.
+    async fn delete_obsolete(&self, state: &State, wanted: &[StorageAccount]) -> Result<()> {
+        let obsolete = self.index.obsolete(state)?;
+        if obsolete.is_empty() {
+            return Ok(());
+        }
+        // Azurite still has the keys of accounts that were just deleted.
+        let mut with_obsolete = accounts(wanted);
+        let running = self.azurite.accounts();
+        for name in &obsolete {
+            let keys = running.get(name).cloned().unwrap_or_else(|| [new_key(), new_key()]);
+            with_obsolete.entry(name.clone()).or_insert(keys);
+        }
+        let (azurite, accounts) = (self.azurite.clone(), with_obsolete.clone());
+        blocking(move || azurite.set_accounts(&accounts)).await?;
+        for name in &obsolete {
+            let [key, _] = &with_obsolete[name];
+            containers::delete_all(&self.azure, self.azurite.address(), name, key).await?;
+        }
+        Ok(())
     }
 
     /// Closes the port, as if Azure were unreachable. Blobs are kept.
@@ -131,6 +204,16 @@ impl BlobStorage {
         *self.door.lock().expect("no thread panics while holding the lock") = Some(server);
         Ok(())
     }
+}
+
+/// The pause after a failed attempt to bring the accounts in line with the state.
+const RETRY: Duration = Duration::from_secs(2);
+
+fn accounts(accounts: &[StorageAccount]) -> Accounts {
+    let accounts = accounts.iter();
+    accounts
+        .map(|account| (account.name().to_owned(), account.keys.clone()))
+        .collect()
 }
 
 fn listen(port: u16) -> Result<TcpListener> {

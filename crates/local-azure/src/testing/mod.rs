@@ -72,7 +72,7 @@ use crate::azure::Azure;
 use crate::entra::Entra;
 use crate::identity::IdentityEndpoints;
 use crate::postgres::Postgres;
-use crate::state::{Container, ManagedIdentity, PublicAccess};
+use crate::state::{Container, ManagedIdentity, PublicAccess, StorageAccount, View as _};
 use crate::storage::{AzuriteFrom, BlobStorage};
 use crate::tokens::Claims;
 
@@ -206,15 +206,16 @@ impl Cloud {
     /// Creates a private container in the storage account.
     pub async fn create_container(&self, name: &str) {
         ready(self.azure.change(|state| {
-            let accounts = &mut state.storage_accounts;
-            let account = accounts.iter_mut().find(|account| account.name == STORAGE_ACCOUNT);
-            account.expect("the state has the account").containers.push(Container {
-                name: name.to_owned(),
-                public_access: PublicAccess::None,
+            let added = state.edit(STORAGE_ACCOUNT, |account: &mut StorageAccount| {
+                account.containers.push(Container {
+                    name: name.to_owned(),
+                    public_access: PublicAccess::None,
+                });
             });
+            added.expect("the state has the account");
             Ok(())
         }));
-        ready(self.blob_storage().await.sync().await);
+        ready(self.blob_storage().await.reconcile().await);
     }
 
     /// App Service with the web app [`APP`], to which nothing is deployed yet.
@@ -265,12 +266,12 @@ impl Cloud {
     /// storage account's key or a piece of any token.
     pub fn assert_no_secret_in(&self, text: &str) {
         assert!(!text.contains(&self.header), "the text contains IDENTITY_HEADER");
-        let accounts = self.azure.read(|state| state.storage_accounts.clone());
+        let accounts: Vec<StorageAccount> = self.azure.read(|state| state.all().collect());
         for account in accounts {
             assert!(
-                !text.contains(&account.key),
-                "the text contains the key of the account {}",
-                account.name
+                account.keys.iter().all(|key| !text.contains(key)),
+                "the text contains a key of the account {}",
+                account.name()
             );
         }
         // Logs may truncate tokens, so a piece counts as well. Any 47 characters of a token contain a whole piece of

@@ -3,8 +3,7 @@
 use uuid::Uuid;
 
 use crate::state::{
-    AssignedIdentities, ManagedIdentity, PostgresServer, ResourceGroup, RoleAssignment, RoleDefinition, State,
-    StorageAccount, WebApp,
+    ManagedIdentity, Plan, PostgresServer, RoleAssignment, RoleDefinition, State, StorageAccount, View as _, WebApp,
 };
 
 /// The resource group of all resources.
@@ -22,44 +21,31 @@ const LOCATION: &str = "eastus";
 
 /// Adds the resources and returns the identity.
 pub(super) fn fill(state: &mut State) -> ManagedIdentity {
-    let id = |kind, name| state.resource_id(RESOURCE_GROUP, kind, name);
-    let identity = ManagedIdentity::new(id("Microsoft.ManagedIdentity/userAssignedIdentities", IDENTITY));
-    let account_id = id("Microsoft.Storage/storageAccounts", STORAGE_ACCOUNT);
-    state.resource_groups.push(ResourceGroup::new(RESOURCE_GROUP, LOCATION));
-    state.identities.push(identity.clone());
-    state.postgres_servers.push(PostgresServer {
-        name: POSTGRES_SERVER.to_owned(),
-        resource_group: RESOURCE_GROUP.to_owned(),
-        location: LOCATION.to_owned(),
-        port: 0,
-        administrator_login: None,
-        entra_administrators: Vec::new(),
-        databases: Vec::new(),
-    });
-    let mut account = StorageAccount::new(STORAGE_ACCOUNT, RESOURCE_GROUP, LOCATION);
+    let id = |state: &State, kind, name| state.resource_id(RESOURCE_GROUP, kind, name);
+    state.add_group(RESOURCE_GROUP, LOCATION);
+    let identity = ManagedIdentity::new(id(state, ManagedIdentity::KIND, IDENTITY));
+    state.put(&identity);
+    state.put(&PostgresServer::new(
+        id(state, PostgresServer::KIND, POSTGRES_SERVER),
+        LOCATION,
+    ));
+    let mut account = StorageAccount::new(id(state, StorageAccount::KIND, STORAGE_ACCOUNT), LOCATION);
     account.allow_shared_key_access = false;
-    state.storage_accounts.push(account);
+    state.put(&account);
     let role = RoleDefinition::find("Storage Blob Data Contributor").expect("a built-in role");
     state.role_assignments.push(RoleAssignment {
         name: Uuid::new_v4(),
-        scope: account_id,
+        scope: account.id,
         role: role.id,
         principal_id: identity.principal_id,
     });
-    state.web_apps.push(WebApp {
-        name: APP.to_owned(),
-        resource_group: RESOURCE_GROUP.to_owned(),
-        location: LOCATION.to_owned(),
-        identity: AssignedIdentities {
-            system: None,
-            user: vec![identity.principal_id],
-        },
-        settings: [("AZURE_CLIENT_ID".to_owned(), identity.client_id.to_string())].into(),
-        startup_command: "exec ./start.sh".to_owned(),
-        instances: 1,
-        health_check_path: None,
-        https_only: false,
-        client_affinity_enabled: true,
-    });
+    let plan = Plan::new(id(state, Plan::KIND, "plan"), LOCATION);
+    state.put(&plan);
+    let mut app = WebApp::new(id(state, WebApp::KIND, APP), &plan);
+    app.identity.user.push(identity.resource_id.clone());
+    let client_id = identity.client_id.to_string();
+    app.settings.insert("AZURE_CLIENT_ID".to_owned(), client_id);
+    "exec ./start.sh".clone_into(&mut app.startup_command);
+    state.put(&app);
     identity
 }

@@ -11,7 +11,8 @@ use sqlx::{Connection as _, Executor as _};
 use super::ports::on_a_port_async;
 use crate::azure::Azure;
 use crate::postgres::{self, Postgres};
-use crate::state::PostgresServer;
+use crate::state::{PostgresServer, View as _};
+use crate::state_folder::unclaim;
 use crate::{Error, Result};
 
 /// The server whose data is copied.
@@ -20,41 +21,19 @@ const SERVER: &str = "template";
 /// Starts the PostgreSQL server of that name, as [`Postgres::start`] does, but faster.
 ///
 /// A server without data gets a copy of data that was prepared once, beside the test program. Writes are not flushed to
-/// disk: the data survives if the server is killed, but not if the power fails. A server without a port gets one that
-/// other programs are unlikely to take while the server is stopped.
+/// disk: the data survives if the server is killed, but not if the power fails. The server gets a port that other programs
+/// are unlikely to take while it is stopped.
 ///
 /// # Errors
 ///
 /// The same as for [`Postgres::start`], or the test program's folder is not writable.
 pub async fn start_postgres(azure: &Azure, server: &str) -> Result<Postgres> {
-    let config = azure.read(|state| {
-        state
-            .postgres_servers
-            .iter()
-            .find(|found| found.name == server)
-            .cloned()
-    });
-    let Some(config) = config else {
-        return Postgres::start(azure, server).await; // Returns the error for an unknown server.
-    };
+    let exists = azure.read(|state| state.find::<PostgresServer>(server).is_some());
     let data = azure.subfolder("postgres")?.join(server);
-    if !data.exists() {
+    if exists && !data.exists() {
         Template::open()?.copy_to(&data).await?;
     }
-    if config.port != 0 {
-        return Postgres::start(azure, server).await;
-    }
-    on_a_port_async(async |port| {
-        azure.change(|state| {
-            let mut servers = state.postgres_servers.iter_mut();
-            if let Some(found) = servers.find(|found| found.name == server) {
-                found.port = port;
-            }
-            Ok(())
-        })?;
-        Postgres::start(azure, server).await
-    })
-    .await
+    on_a_port_async(async |port| Postgres::start(azure, server, port).await).await
 }
 
 struct Template {
@@ -127,18 +106,11 @@ impl Template {
         let path = state.path().canonicalize().map_err(Error::file(state.path()))?;
         let azure = Azure::open(&path)?;
         azure.change(|state| {
-            state.postgres_servers.push(PostgresServer {
-                name: SERVER.to_owned(),
-                resource_group: "tests".to_owned(),
-                location: "eastus".to_owned(),
-                port: 0,
-                administrator_login: None,
-                entra_administrators: Vec::new(),
-                databases: Vec::new(),
-            });
+            let id = state.resource_id("tests", PostgresServer::KIND, SERVER);
+            state.put(&PostgresServer::new(id, "eastus"));
             Ok(())
         })?;
-        let server = Postgres::start(&azure, SERVER).await?;
+        let server = Postgres::start(&azure, SERVER, 0).await?;
         let failed = |error| Error::failed("PostgreSQL", error);
         let mut connection = server.superuser("postgres").await?;
         connection
@@ -148,6 +120,7 @@ impl Template {
         connection.close().await.map_err(failed)?;
         server.stop();
         let prepared = path.join("postgres").join(SERVER);
+        unclaim(&prepared)?;
         fs::rename(&prepared, self.data()).map_err(Error::file(prepared))?;
         fs::write(self.stamp_file(), &self.stamp).map_err(Error::file(self.stamp_file()))
     }

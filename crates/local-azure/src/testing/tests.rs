@@ -10,6 +10,7 @@ use sqlx::{ConnectOptions as _, Executor as _};
 
 use super::*;
 use crate::app_service::Package;
+use crate::state::WebApp;
 use crate::tokens::{POSTGRES, STORAGE};
 
 /// A client that trusts the certificates of the cloud.
@@ -70,7 +71,9 @@ async fn an_app_on_app_service_has_the_identity() {
                   exec python3 -m http.server --bind 127.0.0.1 \"$PORT\"\n";
     fs::write(source.path().join("start.sh"), format!("#!/bin/sh\n{script}")).unwrap();
     ready(cloud.azure().change(|state| {
-        state.web_apps[0].startup_command = "exec sh ./start.sh".to_owned();
+        state.edit(APP, |app: &mut WebApp| {
+            app.startup_command = "exec sh ./start.sh".to_owned();
+        });
         Ok(())
     }));
     let apps = cloud.app_service();
@@ -94,7 +97,8 @@ fn secrets_in_a_text_are_detected() {
     assert!(found(&format!("...{}", &token[token.len() - 47..])));
     let [_, (_, header), _] = cloud.environment();
     assert!(found(&format!("header={header}")));
-    let key = cloud.azure().read(|state| state.storage_accounts[0].key.clone());
+    let account: Option<StorageAccount> = cloud.azure().read(|state| state.find(STORAGE_ACCOUNT));
+    let [key, _] = account.unwrap().keys;
     assert!(found(&format!("AccountKey={key}")));
 }
 

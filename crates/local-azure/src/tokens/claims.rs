@@ -107,7 +107,7 @@ impl Claims {
             unique_name: only_for_user(&principal.display_name),
             uti: random(),
             ver: "1.0".to_owned(),
-            xms_mirid: principal.managed_identity.clone(),
+            xms_mirid: principal.managed_identity.as_ref().map(ToString::to_string),
         }
     }
 

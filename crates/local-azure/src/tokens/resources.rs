@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use crate::state::State;
+use crate::state::{State, StorageAccount};
 
 /// PostgreSQL's resource URL.
 pub const POSTGRES: &str = "https://ossrdbms-aad.database.windows.net";
@@ -29,7 +29,7 @@ const SERVICES: [&str; 12] = [
 
 impl State {
     /// Whether the tenant knows this resource: an Azure service, an existing storage account, or an application of the
-    /// tenant as `api://` and its client id. One trailing slash is ignored.
+    /// tenant by one of its identifier URIs or as `api://` and its client id. One trailing slash is ignored.
     #[must_use]
     pub fn knows_resource(&self, resource: &str) -> bool {
         let resource = resource.strip_suffix('/').unwrap_or(resource);
@@ -38,11 +38,12 @@ impl State {
             .and_then(|host| host.strip_suffix(".blob.core.windows.net"));
         let application = resource.strip_prefix("api://").and_then(|id| Uuid::try_parse(id).ok());
         SERVICES.contains(&resource)
-            || account.is_some_and(|name| self.storage_accounts.iter().any(|account| account.name == name))
-            || application.is_some_and(|id| {
-                let applications = &self.directory.applications;
-                applications.iter().any(|application| application.client_id == id)
-            })
+            || account.is_some_and(|name| self.find::<StorageAccount>(name).is_some())
+            || self
+                .directory
+                .applications
+                .iter()
+                .any(|one| Some(one.client_id) == application || one.identifier_uris.iter().any(|uri| uri == resource))
     }
 
     /// Entra's message for a resource that the tenant does not know. It follows the code `AADSTS500011`.
@@ -60,22 +61,23 @@ impl State {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::state::{Application, StorageAccount};
+    use crate::state::{Application, View as _};
 
     #[test]
     fn a_resource_is_a_service_an_account_or_an_application() {
         let mut state = State::default();
-        let application = Application::new("api");
+        let mut application = Application::new("api");
+        application.identifier_uris.push("api://my-api".to_owned());
         let client_id = application.client_id;
-        state.directory.applications.push(application);
-        state
-            .storage_accounts
-            .push(StorageAccount::new("photos", "rg", "eastus"));
+        state.directory.register(application);
+        let id = state.resource_id("rg", StorageAccount::KIND, "photos");
+        state.put(&StorageAccount::new(id, "eastus"));
         for known in [
             STORAGE,
             "https://storage.azure.com/",
             "https://photos.blob.core.windows.net",
             &format!("api://{client_id}"),
+            "api://my-api",
         ] {
             assert!(state.knows_resource(known), "{known}");
         }

@@ -1,6 +1,5 @@
 //! Carries out the commands that arrive at the control socket.
 
-use std::convert::Infallible;
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,6 +8,7 @@ use std::time::Duration;
 use tokio::sync::{RwLock, mpsc};
 use uuid::Uuid;
 
+use super::apps;
 use super::options::Options;
 use super::parts::Parts;
 use super::progress::Progress;
@@ -20,16 +20,13 @@ use crate::command::{Command, RoleArguments, RoleCommand};
 use crate::control::CommandHandler;
 use crate::entra::add_secret;
 use crate::error::{Error, Result};
-use crate::faults::InjectedFault;
-use crate::state::{Application, FederatedCredential, Principal, RoleAssignment, RoleDefinition, State};
+use crate::faults::Effect;
+use crate::state::{Application, FederatedCredential, Principal, RoleAssignment, RoleDefinition, State, WebApp};
 use crate::tokens::{MANAGEMENT, POSTGRES, STORAGE};
 use crate::tutorial;
 
 /// How often `stop` reports the instances that are still running.
 const REPORT_INTERVAL: Duration = Duration::from_secs(3);
-
-/// How often PostgreSQL's process is checked.
-const CHECK_INTERVAL: Duration = Duration::from_secs(2);
 
 /// The audience of workload tokens that are exchanged for Entra's tokens.
 const EXCHANGE_AUDIENCE: &str = "api://AzureADTokenExchange";
@@ -83,7 +80,7 @@ impl Commands {
             return;
         };
         {
-            let stopped = parts.apps.stop_all();
+            let stopped = parts.stop();
             tokio::pin!(stopped);
             loop {
                 tokio::select! {
@@ -97,19 +94,6 @@ impl Commands {
             }
         }
         drop(parts);
-    }
-
-    /// Restarts PostgreSQL when it exits on its own, as Azure does. The other parts restart themselves.
-    pub async fn keep_postgres_running(&self) -> Infallible {
-        loop {
-            tokio::time::sleep(CHECK_INTERVAL).await;
-            if let Some(parts) = &*self.0.parts.read().await
-                && !self.0.azure.faults().active().database_away
-                && let Err(error) = parts.postgres.start_again().await
-            {
-                tracing::warn!("PostgreSQL exited and cannot be restarted: {error}");
-            }
-        }
     }
 
     /// Describes the running parts and their addresses.
@@ -135,18 +119,14 @@ impl Commands {
 
     /// The web app with that name, which defaults to the tutorial's.
     fn app(&self, name: Option<String>) -> Result<String> {
-        let all: Vec<_> = self
-            .0
-            .azure
-            .read(|state| state.web_apps.iter().map(|app| app.name.clone()).collect());
+        let state = self.0.azure.state();
         let name = name.unwrap_or_else(|| tutorial::APP.to_owned());
-        if all.contains(&name) {
-            return Ok(name);
-        }
-        Err(Error::Refused(format!(
-            "there is no web app {name:?}. The web apps are: {}",
-            all.join(", ")
-        )))
+        let found = state.names::<WebApp>().find(|app| app.eq_ignore_ascii_case(&name));
+        found.map(str::to_owned).ok_or_else(|| {
+            let names: Vec<_> = state.names::<WebApp>().collect();
+            let names = names.join(", ");
+            Error::Refused(format!("there is no web app {name:?}. The web apps are: {names}"))
+        })
     }
 
     fn principal(&self, name: &str) -> Result<Principal> {
@@ -231,7 +211,7 @@ impl Commands {
                     let _ = write!(text, "\nAZURE_CLIENT_SECRET={}", add_secret(&mut application));
                 }
             }
-            state.directory.applications.push(application);
+            state.directory.register(application);
             Ok(text)
         })
     }
@@ -272,7 +252,7 @@ impl CommandHandler for Commands {
                 for fault in &faults {
                     parts.inject(azure, fault).await?;
                 }
-                let restarted = if faults.contains(&InjectedFault::DatabaseRestart) {
+                let restarted = if faults.iter().any(|fault| fault.effect == Effect::DatabaseRestart) {
                     "PostgreSQL was restarted. "
                 } else {
                     ""
@@ -298,11 +278,12 @@ impl CommandHandler for Commands {
                     audience: EXCHANGE_AUDIENCE.to_owned(),
                 });
                 let text = self.application_create(&name, federated)?;
-                parts.postgres.sync_directory().await?;
+                parts.servers.reconcile().await?;
                 Ok(format!("AZURE_AUTHORITY_HOST={}\n{text}", parts.entra.authority_host()))
             }
             Command::WorkloadToken { subject } => Ok(parts.entra.workload_token(&subject, EXCHANGE_AUDIENCE)),
-            Command::Deploy { app, path } => {
+            Command::App(command) => apps::handle(azure, &parts.apps, command).await,
+            Command::Deploy { app, path, watch: _ } => {
                 let app = self.app(Some(app))?;
                 parts.apps.deploy(&app, &Package::at(&path)?).await?;
                 parts.apps.wait_ready(&app).await?;
@@ -316,7 +297,7 @@ impl CommandHandler for Commands {
                 // Azure requires three of four kinds of characters. The password has no character that a shell
                 // interprets.
                 let password = format!("Aa1-{}", Uuid::new_v4().simple());
-                parts.postgres.set_administrator_password(&password).await?;
+                parts.tutorial_server()?.set_administrator_password(&password).await?;
                 Ok(password)
             }
         }
@@ -344,13 +325,12 @@ fn resolve(state: &State, arguments: &RoleArguments) -> Result<RoleAssignment> {
     })?;
     let scope = match &arguments.scope {
         None => tutorial::account_id(state),
-        Some(scope) if scope.starts_with("/subscriptions/") => scope.trim_end_matches('/').to_owned(),
-        Some(scope) => {
-            return Err(Error::Refused(format!(
-                "{scope:?} is not a scope: use an id that starts with /subscriptions/{}",
+        Some(scope) => scope.parse().map_err(|error| {
+            Error::Refused(format!(
+                "{error}: use an id that starts with /subscriptions/{}",
                 state.subscription
-            )));
-        }
+            ))
+        })?,
     };
     Ok(RoleAssignment {
         name: Uuid::new_v4(),
@@ -361,5 +341,5 @@ fn resolve(state: &State, arguments: &RoleArguments) -> Result<RoleAssignment> {
 }
 
 fn is_same(a: &RoleAssignment, b: &RoleAssignment) -> bool {
-    a.principal_id == b.principal_id && a.role == b.role && a.scope.eq_ignore_ascii_case(&b.scope)
+    a.principal_id == b.principal_id && a.role == b.role && a.scope == b.scope
 }

@@ -1,5 +1,6 @@
 //! `local-azure up`: runs everything in the foreground.
 
+mod apps;
 mod commands;
 mod database;
 mod options;
@@ -8,6 +9,7 @@ mod progress;
 mod screen;
 mod site;
 
+use std::future::pending;
 use std::io::IsTerminal as _;
 use std::path::Path;
 use std::str::FromStr as _;
@@ -45,13 +47,13 @@ pub async fn up(state: &Path, options: Options) -> Result<()> {
     if ended > 0 {
         progress.report(&format!("stopped processes that an earlier run left behind: {ended}"));
     }
-    tutorial::provision(&azure)?;
+    tutorial::provision(&azure, source.is_site())?;
     let (commands, mut down) = Commands::new(azure.clone(), progress.clone());
     let running = async {
         commands.start(&options, &source).await?;
         println!("{}", commands.status().await);
         println!("  Ctrl-C stops it. The next `up` continues with the same state.");
-        match commands.keep_postgres_running().await {}
+        pending().await
     };
     let ended = tokio::select! {
         ended = running => ended,

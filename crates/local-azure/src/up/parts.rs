@@ -1,6 +1,9 @@
 //! The running parts, and the order in which they start.
 
+use std::sync::Arc;
 use std::time::Duration;
+
+use tokio_util::task::AbortOnDropHandle;
 
 use super::database;
 use super::options::Options;
@@ -9,11 +12,12 @@ use super::site::Source;
 use crate::app_service::{self, AppService};
 use crate::azure::Azure;
 use crate::entra::Entra;
-use crate::error::Result;
-use crate::faults::{FaultSet, IdentityFault, InjectedFault};
+use crate::error::{Error, Result};
+use crate::faults::{Effect, FaultSet, IdentityFault, InjectedFault, Targets};
 use crate::identity::IdentityEndpoints;
 use crate::network::{self, NetworkFiles, Routes, Services};
-use crate::postgres::Postgres;
+use crate::postgres::{Postgres, Servers};
+use crate::state::{PostgresServer, StorageAccount, WebApp};
 use crate::state_folder::remove;
 use crate::storage::{AzuriteFrom, BlobStorage};
 use crate::tutorial;
@@ -23,11 +27,13 @@ const LOG_INTERVAL: Duration = Duration::from_millis(300);
 
 /// Everything that runs. It stops when this value is dropped, starting with the web app.
 pub struct Parts {
-    /// The services under Azure's names. `None` if the web app has addresses on this machine.
-    _services: Option<Services>,
+    /// Keep the servers and the accounts in line with the state.
+    followers: Vec<AbortOnDropHandle<()>>,
+    /// The services under Azure's names. `None` if the web apps have addresses on this machine.
+    services: Option<Services>,
     pub apps: AppService,
-    pub blobs: BlobStorage,
-    pub postgres: Postgres,
+    pub blobs: Arc<BlobStorage>,
+    pub servers: Servers,
     pub identity: IdentityEndpoints,
     pub entra: Entra,
 }
@@ -56,38 +62,42 @@ impl Parts {
         let apps = AppService::start(azure, identity.app_service_url(), ports)?;
 
         progress.report("PostgreSQL");
-        azure.change(|state| {
-            let server = state
-                .postgres_servers
-                .iter_mut()
-                .find(|server| server.name == tutorial::SERVER);
-            server.expect("`tutorial::provision` created it").port = options.postgres_port;
-            Ok(())
-        })?;
-        let postgres = Postgres::start(azure, tutorial::SERVER).await?;
-        database::provision(azure, &postgres).await?;
+        let servers = Servers::new(azure, options.postgres_port);
+        let following = servers.clone();
+        let mut followers = vec![follow(async move { following.follow().await })];
+        servers.started().await?;
+        if let Some(postgres) = servers.get(tutorial::SERVER) {
+            database::provision(azure, &postgres).await?;
+        }
 
         progress.report("Blob Storage (npm installs Azurite at the first start)");
-        let blobs = BlobStorage::start(azure, options.blob_port, AzuriteFrom::Npm).await?;
+        let blobs = Arc::new(BlobStorage::start(azure, options.blob_port, AzuriteFrom::Npm).await?);
+        apps.set_blob_port(blobs.port());
+        let following = blobs.clone();
+        followers.push(follow(async move { following.follow().await }));
         let services = if let Some(files) = &network {
-            tutorial::connect_by_name(azure)?;
             let routes = Routes {
                 entra: entra.azure_router(),
                 blobs: blobs.router()?,
                 apps: apps.azure_routers()?,
                 identity: identity.router(),
             };
-            Some(Services::start(azure, files, routes)?)
+            let servers = servers.clone();
+            let port_of = move |name: &str| servers.get(name).map(|server| server.port());
+            Some(Services::start(azure, files, routes, port_of)?)
         } else {
+            let port = servers.get(tutorial::SERVER).map(|server| server.port());
             let account_url = blobs.account_url(tutorial::ACCOUNT);
-            tutorial::connect_by_address(azure, postgres.port(), &account_url, &azure.authority().file())?;
+            let root = azure.authority().file();
+            apps.set_addresses(tutorial::addresses(port.unwrap_or_default(), &account_url, &root));
             None
         };
         Ok(Self {
-            _services: services,
+            followers,
+            services,
             apps,
             blobs,
-            postgres,
+            servers,
             identity,
             entra,
         })
@@ -100,6 +110,7 @@ impl Parts {
         log.lines(); // those of earlier runs
         progress.report("App Service: deploying the web app");
         self.apps.deploy(tutorial::APP, &package).await?;
+        self.apps.follow();
         progress.report(&format!("App Service: {}", self.apps.awaited(tutorial::APP)?));
         let ready = self.apps.wait_ready(tutorial::APP);
         tokio::pin!(ready);
@@ -115,33 +126,76 @@ impl Parts {
         }
     }
 
+    /// The database server of the tutorial.
+    pub fn tutorial_server(&self) -> Result<Arc<Postgres>> {
+        let server = self.servers.get(tutorial::SERVER);
+        server.ok_or_else(|| Error::Refused(format!("there is no running PostgreSQL server {}", tutorial::SERVER)))
+    }
+
     /// Injects a fault.
     pub async fn inject(&self, azure: &Azure, fault: &InjectedFault) -> Result<()> {
-        match fault {
-            InjectedFault::TokenLifetime(lifetime) => azure.faults().change(|set| set.token_lifetime = Some(*lifetime)),
-            InjectedFault::Identity(how) => {
-                azure.faults().change(|set| set.identity = *how);
-                if *how == IdentityFault::Away {
-                    self.identity.stop();
+        let name = self.target(azure, fault)?;
+        let name = name.as_deref();
+        match fault.effect {
+            Effect::TokenLifetime(lifetime) => azure.faults().change(|set| set.token_lifetime = Some(lifetime)),
+            Effect::Identity(how) => {
+                if let Some(app) = name {
+                    let app = app.to_lowercase();
+                    azure.faults().change(|set| _ = set.identity_of.insert(app, how));
                 } else {
-                    self.identity.start_again()?;
+                    azure.faults().change(|set| set.identity = how);
+                    if how == IdentityFault::Away {
+                        self.identity.stop();
+                    } else {
+                        self.identity.start_again()?;
+                    }
                 }
             }
-            InjectedFault::StorageAway => {
-                azure.faults().change(|set| set.storage_away = true);
-                self.blobs.stop();
+            Effect::StorageAway => azure.faults().change(|set| set.storage_away.add(name)),
+            Effect::DatabaseAway => azure.faults().change(|set| set.database_away.add(name)),
+            Effect::DatabaseRestart => {
+                azure.faults().change(|set| set.database_away = Targets::default());
+                for server in self.servers.all() {
+                    if name.is_none_or(|name| name.eq_ignore_ascii_case(server.name())) {
+                        server.restart().await?;
+                    }
+                }
             }
-            InjectedFault::DatabaseAway => {
-                azure.faults().change(|set| set.database_away = true);
-                self.postgres.stop();
-            }
-            InjectedFault::DatabaseRestart => {
-                self.postgres.restart().await?;
-                azure.faults().change(|set| set.database_away = false);
-            }
-            InjectedFault::RolesRemoved => azure.faults().change(|set| set.roles_removed = true),
+            Effect::RolesRemoved => azure.faults().change(|set| set.roles_removed.add(name)),
         }
-        Ok(())
+        self.apply_faults().await
+    }
+
+    /// The name of the resource that the fault concerns, as it is written in the state.
+    fn target(&self, azure: &Azure, fault: &InjectedFault) -> Result<Option<String>> {
+        let Some(name) = &fault.resource else {
+            return Ok(None);
+        };
+        let (what, names): (_, Vec<String>) = azure.read(|state| {
+            let owned = |name: &str| name.to_owned();
+            match fault.effect {
+                Effect::DatabaseAway | Effect::DatabaseRestart => (
+                    "PostgreSQL server",
+                    state.names::<PostgresServer>().map(owned).collect(),
+                ),
+                Effect::StorageAway | Effect::RolesRemoved => {
+                    ("storage account", state.names::<StorageAccount>().map(owned).collect())
+                }
+                Effect::Identity(_) | Effect::TokenLifetime(_) => {
+                    ("web app", state.names::<WebApp>().map(owned).collect())
+                }
+            }
+        });
+        if fault.effect == Effect::StorageAway && self.services.is_none() {
+            return Err(Error::Refused(
+                "with --addresses all storage accounts share one port, so only storage=away is possible".to_owned(),
+            ));
+        }
+        let found = names.iter().find(|one| one.eq_ignore_ascii_case(name)).cloned();
+        found.map(Some).ok_or_else(|| {
+            let names = names.join(", ");
+            Error::Refused(format!("there is no {what} {name:?}. The names are: {names}"))
+        })
     }
 
     /// Ends all faults.
@@ -151,12 +205,25 @@ impl Parts {
         if before.identity == IdentityFault::Away {
             self.identity.start_again()?;
         }
-        if before.storage_away {
-            self.blobs.start_again()?;
-        }
-        if before.database_away {
-            self.postgres.start_again().await?;
-        }
-        Ok(())
+        self.apply_faults().await
     }
+
+    async fn apply_faults(&self) -> Result<()> {
+        self.servers.reconcile().await?;
+        self.blobs.reconcile().await
+    }
+
+    /// Stops all web apps, and then all servers.
+    pub async fn stop(&self) {
+        self.apps.stop_all().await;
+        for follower in &self.followers {
+            follower.abort();
+        }
+        self.servers.stop().await;
+    }
+}
+
+/// Runs the work until the returned value is dropped.
+fn follow(work: impl Future<Output = ()> + Send + 'static) -> AbortOnDropHandle<()> {
+    AbortOnDropHandle::new(tokio::spawn(work))
 }

@@ -42,6 +42,14 @@ impl Source {
         Ok(Self::Package(Package::at(path)?))
     }
 
+    /// Whether it is the site of this repository.
+    pub fn is_site(&self) -> bool {
+        match self {
+            Self::Package(package) => package.contains("restaurant-review"),
+            Self::Checkout(_) => true,
+        }
+    }
+
     /// The package. The site is built in release mode first.
     pub async fn package(&self, azure: &Azure, progress: &Progress) -> Result<Package> {
         match self {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs::{self, File};
+use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
@@ -10,8 +11,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use local_azure::testing::patiently;
-use reqwest::multipart::Form;
-use reqwest::{Certificate, Client, Response, StatusCode, redirect};
+use reqwest::multipart::{Form, Part};
+use reqwest::{Certificate, Client, RequestBuilder, Response, StatusCode, redirect};
 use serde_json::Value;
 use tokio::process::{Child, Command};
 
@@ -20,13 +21,30 @@ pub const PROGRAM: &str = env!("CARGO_BIN_EXE_local-azure");
 /// `local-azure up` with the site, on free ports, with its state in a temporary folder.
 pub struct Up {
     home: Arc<tempfile::TempDir>,
-    options: Vec<String>,
-    package: Arc<Package>,
+    how: Arc<How>,
     process: Child,
     client: Client,
     base: String,
     /// The site's address over plain HTTP.
     pub http: String,
+}
+
+/// How it is started.
+struct How {
+    package: Package,
+    /// More options of `up`.
+    options: Vec<String>,
+    variables: Vec<(String, String)>,
+}
+
+impl How {
+    fn with(package: Package, options: &[&str]) -> Arc<Self> {
+        Arc::new(Self {
+            package,
+            options: options.iter().map(|option| (*option).to_owned()).collect(),
+            variables: Vec::new(),
+        })
+    }
 }
 
 /// The package that is deployed.
@@ -46,10 +64,9 @@ impl Up {
 
     /// Starts it with more options of `up`.
     pub async fn start_with(options: &[&str]) -> Self {
-        let options: Vec<_> = options.iter().map(|option| (*option).to_owned()).collect();
         let home = tempfile::tempdir().unwrap();
         if let Some(package) = std::env::var_os("LOCAL_AZURE_PACKAGE") {
-            return Self::run(Arc::new(home), Arc::new(Package::Given(package.into())), options).await;
+            return Self::run(Arc::new(home), How::with(Package::Given(package.into()), options)).await;
         }
         let package = home.path().join("package");
         fs::create_dir(&package).unwrap();
@@ -60,7 +77,20 @@ impl Up {
         );
         fs::copy(site, package.join("restaurant-review")).unwrap();
         fs::copy(checkout().join("start.sh"), package.join("start.sh")).unwrap();
-        Self::run(Arc::new(home), Arc::new(Package::Given(package)), options).await
+        Self::run(Arc::new(home), How::with(Package::Given(package), options)).await
+    }
+
+    /// Starts it with a package of another app and with the state in `home`, with these variables.
+    pub async fn start_with_package(home: tempfile::TempDir, package: PathBuf, variables: &[(&str, &str)]) -> Self {
+        let variables = variables
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let how = How {
+            package: Package::Given(package),
+            options: Vec::new(),
+            variables: variables.collect(),
+        };
+        Self::run(Arc::new(home), Arc::new(how)).await
     }
 
     /// A folder with the site, whose start prints this word.
@@ -86,27 +116,23 @@ impl Up {
             .status()
             .await;
         assert!(built.unwrap().success());
-        Self::run(
-            Arc::new(tempfile::tempdir().unwrap()),
-            Arc::new(Package::Built),
-            Vec::new(),
-        )
-        .await
+        let home = Arc::new(tempfile::tempdir().unwrap());
+        Self::run(home, How::with(Package::Built, &[])).await
     }
 
     /// Starts it again with the same state.
     pub async fn start_again(mut self) -> Self {
         self.process.wait().await.unwrap();
-        Self::run(self.home.clone(), self.package.clone(), self.options.clone()).await
+        Self::run(self.home.clone(), self.how.clone()).await
     }
 
-    async fn run(home: Arc<tempfile::TempDir>, package: Arc<Package>, options: Vec<String>) -> Self {
+    async fn run(home: Arc<tempfile::TempDir>, how: Arc<How>) -> Self {
         local_azure::tls::choose_provider();
         let output = home.path().join("output");
         let written = File::create(&output).unwrap();
         let mut command = Command::new(PROGRAM);
         command.arg("--state").arg(home.path().join("state")).arg("up");
-        match &*package {
+        match &how.package {
             Package::Given(path) => command.arg("--package").arg(path).current_dir(home.path()),
             Package::Built => command.current_dir(checkout()),
         };
@@ -114,7 +140,8 @@ impl Up {
             command.args([&format!("--{port}-port"), "0"]);
         }
         let process = command
-            .args(&options)
+            .args(&how.options)
+            .envs(how.variables.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(written.try_clone().unwrap())
             .stderr(written)
@@ -126,8 +153,7 @@ impl Up {
             base: String::new(),
             http: String::new(),
             home,
-            options,
-            package,
+            how,
             process,
         };
         (up.base, up.http) = patiently("it prints the addresses of the web app", async || {
@@ -143,14 +169,25 @@ impl Up {
                 .then(|| (addresses.0.to_owned(), addresses.1.to_owned()))
         })
         .await;
-        let root = fs::read(up.folder().join("ca.pem")).unwrap();
-        up.client = Client::builder()
+        up.client = up.client();
+        up
+    }
+
+    /// A client that trusts the authority and resolves the names below `localhost`.
+    fn client(&self) -> Client {
+        let root = fs::read(self.folder().join("ca.pem")).unwrap();
+        let mut client = Client::builder()
             .tls_certs_only([Certificate::from_pem(&root).unwrap()])
             .redirect(redirect::Policy::none())
-            .no_proxy()
-            .build()
-            .unwrap();
-        up
+            .no_proxy();
+        for name in [
+            "fabrikam.localhost",
+            "restaurant-review.localhost",
+            "restaurantreview.blob.localhost",
+        ] {
+            client = client.resolve(name, SocketAddr::from(([127, 0, 0, 1], 0)));
+        }
+        client.build().unwrap()
     }
 
     pub fn folder(&self) -> PathBuf {
@@ -208,18 +245,22 @@ impl Up {
     pub fn settings(&self) -> BTreeMap<String, String> {
         let state = fs::read(self.folder().join("state.json")).unwrap();
         let state: Value = serde_json::from_slice(&state).unwrap();
-        serde_json::from_value(state["web_apps"][0]["settings"].clone()).unwrap()
+        let id = "/sites/restaurant-review/config/appsettings";
+        let mut resources = state["resources"].as_array().unwrap().iter();
+        let settings = resources.find(|resource| resource["id"].as_str().unwrap().ends_with(id));
+        serde_json::from_value(settings.unwrap()["properties"].clone()).unwrap()
     }
 
     /// The settings with which a program outside reaches the web app's database.
     pub fn database_settings(&self) -> BTreeMap<String, String> {
-        let state = fs::read(self.folder().join("state.json")).unwrap();
-        let state: Value = serde_json::from_slice(&state).unwrap();
+        let said = fs::read_to_string(self.home.path().join("output")).unwrap();
+        let (_, after) = said.split_once("PostgreSQL restaurant-review-db").unwrap();
+        let (_, port) = after.lines().next().unwrap().rsplit_once(':').unwrap();
         let mut settings = self.settings();
         settings.retain(|name, _| ["DBNAME", "DBUSER"].contains(&name.as_str()));
         for (name, value) in [
             ("DBHOST", "127.0.0.1".to_owned()),
-            ("DBPORT", state["postgres_servers"][0]["port"].to_string()),
+            ("DBPORT", port.to_owned()),
             ("PGSSLROOTCERT", self.folder().join("ca.pem").display().to_string()),
         ] {
             settings.insert(name.to_owned(), value);
@@ -227,8 +268,28 @@ impl Up {
         settings
     }
 
+    pub fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.base)
+    }
+
     pub async fn get(&self, path: &str) -> Response {
-        self.client.get(format!("{}{path}", self.base)).send().await.unwrap()
+        self.get_url(&self.url(path)).await
+    }
+
+    pub async fn get_url(&self, url: &str) -> Response {
+        self.client.get(url).send().await.unwrap()
+    }
+
+    /// A page of an app under its own name.
+    pub async fn get_from(&self, app: &str, path: &str) -> Response {
+        let base = self.base.replace("localhost", &format!("{app}.localhost"));
+        self.get_url(&format!("{base}{path}")).await
+    }
+
+    /// A request to post a form as a browser does.
+    pub fn post(&self, path: &str, cookie: &str) -> RequestBuilder {
+        let request = self.client.post(self.url(path));
+        request.header("Cookie", cookie).header("Origin", self.url(""))
     }
 
     pub async fn page(&self, path: &str) -> String {
@@ -266,7 +327,7 @@ impl Up {
     /// Adds a review with a photo, and retries until it succeeds.
     pub async fn eventually_reviews(&self, restaurant: &str, text: &str) {
         patiently(&format!("{text:?} is saved"), async || {
-            let answer = self.review(restaurant, super::with_photo(super::review(text))).await;
+            let answer = self.review(restaurant, with_photo(review(text))).await;
             (answer.status() == StatusCode::SEE_OTHER).then_some(())
         })
         .await;
@@ -327,4 +388,31 @@ pub fn marked(state: &Path) -> Vec<String> {
         }
     }
     found
+}
+
+/// A small picture.
+pub const PNG: &[u8] = include_bytes!("orange.png");
+
+pub fn review(text: &str) -> Form {
+    Form::new()
+        .text("user_name", "Ada")
+        .text("rating", "5")
+        .text("review_text", text.to_owned())
+}
+
+pub fn with_photo(form: Form) -> Form {
+    let photo = Part::bytes(PNG).file_name("orange.png").mime_str("image/png").unwrap();
+    form.part("reviewImage", photo)
+}
+
+pub async fn nothing_is_left(folder: &Path) {
+    // The `sleep 0.1` of a supervisor may outlive it for a moment.
+    patiently("no process is left", async || marked(folder).is_empty().then_some(())).await;
+}
+
+/// The process id of the first instance's first process.
+pub fn first_process(status: &str) -> u32 {
+    let (_, rest) = status.split_once("process ").unwrap();
+    let digits = rest.split(|c: char| !c.is_ascii_digit()).next().unwrap();
+    digits.parse().unwrap()
 }

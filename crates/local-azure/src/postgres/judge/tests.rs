@@ -65,7 +65,7 @@ fn simple(token: &str) -> LdapBindCred {
 #[test]
 fn an_invalid_token_is_rejected_without_being_quoted() {
     let (_folder, azure, judge) = judge();
-    let principal = ManagedIdentity::new("/identities/site".to_owned()).principal();
+    let principal = ManagedIdentity::new("/subscriptions/site".parse().unwrap()).principal();
     let other = azure.token(&principal, "https://storage.azure.com");
     for (token, why) in [
         ("secret of somebody", "this is not a token"),
@@ -85,7 +85,7 @@ fn an_invalid_token_is_rejected_without_being_quoted() {
 #[test]
 fn without_the_server_no_sign_in_is_accepted() {
     let (_folder, azure, judge) = judge();
-    let principal = ManagedIdentity::new("/identities/site".to_owned()).principal();
+    let principal = ManagedIdentity::new("/subscriptions/site".parse().unwrap()).principal();
     let token = azure.token(&principal, POSTGRES);
     let (code, text) = bind(&judge, 3, "cn=site,ou=entra", simple(&token));
     assert_eq!(code, LdapResultCode::InvalidCredentials);
@@ -175,7 +175,7 @@ fn random_input_is_never_accepted() {
         }
     }
     // The judge still answers valid requests.
-    let principal = ManagedIdentity::new("/identities/site".to_owned()).principal();
+    let principal = ManagedIdentity::new("/subscriptions/site".parse().unwrap()).principal();
     let token = azure.token(&principal, "https://storage.azure.com");
     let (_, text) = bind(&judge, 3, "cn=site,ou=entra", simple(&token));
     assert!(text.contains("audience"), "{text}");

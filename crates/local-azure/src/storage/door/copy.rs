@@ -9,7 +9,7 @@ use super::super::address::{AddressStyle, BlobAddress};
 use super::super::error::StorageError;
 use super::super::operations;
 use super::{Caller, Door};
-use crate::state::StorageAccount;
+use crate::state::{StorageAccount, View as _};
 
 impl Door {
     /// Checks that the caller may read the source: with its own credential if the source is in the same account, or
@@ -26,7 +26,7 @@ impl Door {
             return Err(StorageError::WRONG_COPY_SOURCE);
         }
         let address = BlobAddress::parse(host, source.path()).ok_or(StorageError::WRONG_COPY_SOURCE)?;
-        let is_own = address.account == account.name;
+        let is_own = address.account == account.name();
         match caller {
             Caller::Signer { has_key: true } if is_own => return Ok(()),
             Caller::Principal(id) if is_own && self.permits(*id, &[operations::READ], account, &address).is_ok() => {

@@ -4,10 +4,10 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use local_azure::app_service::{InstanceState, Options};
+use local_azure::state::{SystemAssigned, WebApp};
 use local_azure::testing::patiently;
-use uuid::Uuid;
 
-use crate::rig::{APP, Site, add, runs, until, web_app};
+use crate::rig::{APP, Site, add, runs, until};
 
 #[tokio::test]
 async fn requests_wait_until_the_app_is_warm() {
@@ -151,9 +151,9 @@ async fn an_app_that_ignores_sigterm_is_killed_after_the_limit() {
 fn no_process_outlives_the_service() {
     let runtime = || tokio::runtime::Runtime::new().unwrap();
     let site = Site::with(&[], Options::default(), |app| {
-        app.instances = 2;
         app.startup_command = "sleep 1000 & echo sleeper $!; exec ./start.sh".to_owned();
     });
+    site.set_instances(2);
     // The service starts in one runtime and is used in another.
     runtime().block_on(site.deploy("1"));
     runtime().block_on(site.service().wait_ready(APP)).unwrap();
@@ -209,11 +209,9 @@ async fn a_restart_starts_the_new_instance_first_unless_the_port_is_fixed() {
 #[tokio::test]
 async fn an_identity_header_is_valid_for_one_app_and_one_process() {
     let site = Site::with(&[], Options::default(), |app| {
-        app.identity.system = Some(Uuid::new_v4());
+        app.identity.system = Some(SystemAssigned::create());
     });
-    let mut other = web_app("fabrikam", &[]);
-    other.identity.user = vec![Uuid::new_v4()];
-    add(site.azure(), other);
+    add(site.azure(), "fabrikam", |app| app.identity.user.push(app.id.clone()));
     let site = site.up().await;
     let package = local_azure::app_service::Package::Folder(site.source("1"));
     site.service().deploy("fabrikam", &package).await.unwrap();
@@ -253,11 +251,10 @@ async fn an_unhealthy_instance_gets_no_requests_and_is_replaced() {
         ..Options::default()
     };
     let site = Site::with(&[("WEBSITE_HEALTHCHECK_MAXPINGFAILURES", "2")], options, |app| {
-        app.instances = 2;
         app.health_check_path = Some("/status".to_owned());
-    })
-    .up()
-    .await;
+    });
+    site.set_instances(2);
+    let site = site.up().await;
     let sick = site.service().status(APP).unwrap()[0].clone();
     site.flag(&format!("status{}", sick.id), "302");
     until("it is unhealthy", || site.states()[0] == InstanceState::Unhealthy).await;
@@ -328,15 +325,21 @@ async fn a_deleted_app_leaves_nothing_behind() {
     let process = site.service().status(APP).unwrap()[0].process.unwrap();
     site.azure()
         .change(|state| {
-            state.web_apps.clear();
+            state.clear::<WebApp>();
             Ok(())
         })
         .unwrap();
     let http = format!("http://contoso.localhost:{}/", site.service().http_port());
     assert_eq!(site.client.get(http).send().await.unwrap().status(), 404);
-    site.service().delete_app(APP).await.unwrap();
+    site.service().reconcile().await.unwrap();
     assert!(!runs(process) && !site.home().exists());
-    assert!(site.service().delete_app(APP).await.is_err());
+    assert!(site.service().stop_app(APP).await.is_err());
+
+    // Another app of the same name starts without the files of the first.
+    add(site.azure(), APP, |_| {});
+    site.service().reconcile().await.unwrap();
+    assert!(site.home().exists());
+    assert!(site.service().start_app(APP).await.is_err(), "nothing is deployed");
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! App Service's endpoint, tested with plain HTTP requests.
 
+use local_azure::state::WebApp;
 use serde_json::json;
 
 use crate::rig::{STORAGE, Tenant, http, send};
@@ -39,7 +40,7 @@ async fn an_identity_is_found_by_each_of_its_ids() {
         format!("principal_id={}", user.principal_id),
         format!("object_id={}", user.principal_id),
         format!("mi_res_id={}", user.resource_id),
-        format!("mi_res_id={}", user.resource_id.to_uppercase()),
+        format!("mi_res_id={}", user.resource_id.as_str().to_uppercase()),
         format!("msi_res_id={}", user.resource_id),
     ] {
         let (status, answer) = send(cloud.app_service(&format!("resource={STORAGE}&{id}"))).await;
@@ -151,7 +152,7 @@ async fn the_platform_caches_tokens() {
     cloud
         .azure()
         .change(|state| {
-            state.identities.retain(|identity| *identity != cloud.system);
+            state.edit(local_azure::testing::APP, |app: &mut WebApp| app.identity.system = None);
             Ok(())
         })
         .unwrap();

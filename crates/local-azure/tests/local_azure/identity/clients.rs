@@ -152,10 +152,7 @@ impl Tenant {
 
     /// Panics unless a credential of each kind gets a token of the application.
     fn assert_tokens_of_application(&self, library: Library, variables: &Variables, kinds: &[&str]) {
-        let credentials: Vec<_> = kinds
-            .iter()
-            .map(|kind| ((*kind).to_owned(), self.application.id))
-            .collect();
+        let credentials: Vec<_> = kinds.iter().map(|kind| ((*kind).to_owned(), self.principal)).collect();
         self.assert_tokens(library, variables, &credentials);
     }
 
@@ -227,7 +224,7 @@ fn default_azure_credential_uses_the_credential_of_the_environment() {
             (with_id(cloud.in_app_service()), user),
             (cloud.on_a_machine(), system),
             (with_id(cloud.on_a_machine()), user),
-            (secret.clone(), cloud.application.id),
+            (secret.clone(), cloud.principal),
         ] {
             cloud.assert_tokens(library, &variables, &[("default".to_owned(), oid)]);
         }
@@ -259,7 +256,7 @@ fn workload_identities() {
     let token = cloud.entra().workload_token(SUBJECT, AUDIENCE);
     let file = cloud.file("token", &token).display().to_string();
     for (client_id, oid) in [
-        (cloud.application.client_id, cloud.application.id),
+        (cloud.application.client_id, cloud.principal),
         (cloud.user.client_id, cloud.user.principal_id),
     ] {
         let mut variables = cloud.outside(client_id);

@@ -164,7 +164,7 @@ async fn a_secret_is_exchanged_for_a_token() {
     let (status, answer) = cloud.post(&form).await;
     assert_eq!(status, 200, "{answer}");
     let claims = cloud.verified(answer["access_token"].as_str().unwrap(), STORAGE);
-    assert_eq!((claims.oid, claims.appidacr.as_str()), (application.id, "1"));
+    assert_eq!((claims.oid, claims.appidacr.as_str()), (cloud.principal, "1"));
     assert_eq!(claims.appid, application.client_id.to_string());
     assert_eq!(answer["expires_in"], json!(claims.exp - claims.iat));
     assert_eq!(answer["ext_expires_in"], answer["expires_in"]);
@@ -195,7 +195,7 @@ async fn a_secret_is_exchanged_for_a_token() {
         .unwrap();
     for secret in [&another, &cloud.secret] {
         let form = with(self::request(application.client_id), "client_secret", secret);
-        assert_eq!(cloud.granted(&form).await.oid, application.id);
+        assert_eq!(cloud.granted(&form).await.oid, cloud.principal);
     }
 }
 
@@ -271,7 +271,7 @@ async fn only_an_assertion_signed_with_the_certificate_of_the_application_is_acc
     let cloud = Tenant::start();
     let client = cloud.application.client_id;
     let claims = cloud.granted(&asserting(client, &cloud.assertion(|_, _| {}))).await;
-    assert_eq!((claims.oid, claims.appidacr.as_str()), (cloud.application.id, "2"));
+    assert_eq!((claims.oid, claims.appidacr.as_str()), (cloud.principal, "2"));
     let issuer = cloud.azure().issuer();
     let other_host = cloud.entra().token_url().replace("localhost", "127.0.0.1");
     for audience in [issuer, other_host] {
@@ -345,10 +345,10 @@ async fn only_a_token_of_a_trusted_issuer_is_accepted() {
     let application = &cloud.application;
     let token = cloud.entra().workload_token(SUBJECT, AUDIENCE);
     let claims = cloud.granted(&asserting(application.client_id, &token)).await;
-    assert_eq!((claims.oid, claims.appidacr.as_str()), (application.id, "2"));
+    assert_eq!((claims.oid, claims.appidacr.as_str()), (cloud.principal, "2"));
     let claims = cloud.granted(&asserting(cloud.user.client_id, &token)).await;
     assert_eq!(claims.oid, cloud.user.principal_id);
-    assert_eq!(claims.xms_mirid, Some(cloud.user.resource_id.clone()));
+    assert_eq!(claims.xms_mirid, Some(cloud.user.resource_id.to_string()));
 
     let client = application.client_id;
     let (rest, _) = token.rsplit_once('.').unwrap();

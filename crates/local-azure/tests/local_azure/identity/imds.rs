@@ -38,7 +38,7 @@ async fn an_identity_is_found_by_each_of_its_ids_or_is_the_only_one() {
         format!("client_id={}", user.client_id),
         format!("object_id={}", user.principal_id),
         format!("principal_id={}", user.principal_id),
-        format!("msi_res_id={}", user.resource_id.to_lowercase()),
+        format!("msi_res_id={}", user.resource_id.as_str().to_lowercase()),
         format!("mi_res_id={}", user.resource_id),
     ] {
         assert_eq!(oid(&id).await, user.principal_id, "{id}");

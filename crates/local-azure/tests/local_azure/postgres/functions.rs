@@ -1,10 +1,10 @@
 //! The functions that create roles for principals, and the defaults of databases.
 
-use local_azure::state::User;
+use local_azure::state::{ManagedIdentity, PostgresServer, User, View as _};
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::rig::{ADMIN, IDENTITY, PASSWORD_ADMIN, Server, USER};
+use crate::rig::{ADMIN, IDENTITY, PASSWORD_ADMIN, SERVER, Server, USER};
 
 #[tokio::test]
 async fn the_statements_of_the_tutorial_work() {
@@ -100,7 +100,7 @@ async fn only_entra_administrators_create_roles_for_principals() {
         )
         .unwrap();
     server.restart().await;
-    server.postgres().sync_directory().await.unwrap();
+    server.postgres().reconcile().await.unwrap();
     let evil = "set default_transaction_read_only = off; select pgaadauth_create_principal('other', false, false); \
                 select count(*) from pg_roles where rolname operator(pg_catalog.=) 'evil'::name";
     assert_eq!(server.admin_psql(evil).unwrap(), "Created role for other\n0");
@@ -205,11 +205,19 @@ async fn users_applications_and_identities_have_roles() {
         let error = server.admin_psql(&format!("select {call}")).unwrap_err();
         assert!(error.contains(why), "{call}: {error}");
     }
+}
+
+#[tokio::test]
+async fn a_display_name_that_two_principals_have_is_refused() {
+    let server = Server::start().await;
     server
         .change(|state| {
-            for _ in 0..2 {
-                let twin = crate::rig::identity(state, "twin");
-                state.identities.push(twin);
+            for group in ["one", "two"] {
+                state.put(&ManagedIdentity::new(state.resource_id(
+                    group,
+                    ManagedIdentity::KIND,
+                    "twin",
+                )));
             }
         })
         .await;
@@ -229,7 +237,9 @@ async fn an_administrator_gets_a_role_and_loses_it_when_removed() {
     let name = carol.user_principal_name.clone();
     server
         .change(|state| {
-            state.postgres_servers[0].entra_administrators.push(carol.id);
+            state.edit(SERVER, |server: &mut PostgresServer| {
+                server.entra_administrators.push(carol.id);
+            });
             state.directory.users.push(carol.clone());
         })
         .await;
@@ -237,9 +247,9 @@ async fn an_administrator_gets_a_role_and_loses_it_when_removed() {
     carols.psql("create database carols").unwrap();
     server
         .change(|state| {
-            state.postgres_servers[0]
-                .entra_administrators
-                .retain(|id| *id != carol.id);
+            state.edit(SERVER, |server: &mut PostgresServer| {
+                server.entra_administrators.retain(|id| *id != carol.id);
+            });
         })
         .await;
     assert!(carols.psql("select 1").is_err());
@@ -251,14 +261,18 @@ async fn an_administrator_gets_a_role_and_loses_it_when_removed() {
         "the role is kept, because it owns a database"
     );
     server
-        .change(|state| state.postgres_servers[0].entra_administrators.push(carol.id))
+        .change(|state| {
+            state.edit(SERVER, |server: &mut PostgresServer| {
+                server.entra_administrators.push(carol.id);
+            });
+        })
         .await;
     carols.psql("drop database carols").unwrap();
     server
         .change(|state| {
-            state.postgres_servers[0]
-                .entra_administrators
-                .retain(|id| *id != carol.id);
+            state.edit(SERVER, |server: &mut PostgresServer| {
+                server.entra_administrators.retain(|id| *id != carol.id);
+            });
         })
         .await;
     assert_eq!(server.admin_psql(left).unwrap(), "");
@@ -271,7 +285,11 @@ async fn a_role_needs_a_grant_to_create_tables() {
     server.postgres().create_database("shop").await.unwrap();
     server.postgres().create_database("shop").await.unwrap();
     assert_eq!(
-        server.azure().read(|state| state.postgres_servers[0].databases.clone()),
+        server
+            .azure()
+            .read(|state| state.find::<PostgresServer>(SERVER))
+            .unwrap()
+            .databases,
         ["Reviews of 'restaurants'", "shop"]
     );
     server.admin_psql("create database closed template template0").unwrap();

@@ -7,6 +7,7 @@ use std::process::Command;
 
 use local_azure::Error;
 use local_azure::postgres::Postgres;
+use local_azure::state::{PostgresServer, View as _};
 use local_azure::testing::patiently;
 
 use crate::rig::{IDENTITY, SERVER, Server, change, is_private, runs, until};
@@ -65,13 +66,8 @@ async fn roles_and_data_survive_a_reboot() {
     server
         .admin_psql("create table kept (i int); alter role \"UAManagedIdentityPythonTest\" rename to site")
         .unwrap();
-    let (token, port, log) = (
-        server.token(IDENTITY),
-        server.postgres().port(),
-        server.postgres().log(),
-    );
+    let (token, log) = (server.token(IDENTITY), server.postgres().log());
     let server = server.reopen().await;
-    assert_eq!(server.postgres().port(), port);
     assert!(server.postgres().log().starts_with(&log));
     assert_eq!(
         server.sign_in("site", &token).psql("select current_user").unwrap(),
@@ -156,13 +152,12 @@ async fn a_server_that_was_left_behind_is_replaced() {
     let supervisors = std::iter::once(supervisor).chain(children.split_whitespace().filter(|child| *child != id));
     let killed = Command::new("kill").arg("-9").args(supervisors).status().unwrap();
     assert!(killed.success());
-    let (port, log) = (server.postgres().port(), server.postgres().log());
+    let log = server.postgres().log();
     let id: u32 = id.parse().unwrap();
     assert!(runs(id), "{log}");
 
     let server = server.reopen().await;
     assert!(!runs(id));
-    assert_eq!(server.postgres().port(), port);
     let client = server.sign_in(IDENTITY, &server.token(IDENTITY));
     assert_eq!(client.psql("select 1").unwrap(), "1");
 }
@@ -187,22 +182,20 @@ fn a_server_can_be_used_from_any_runtime() {
 #[tokio::test]
 async fn unknown_servers_and_invalid_names_are_refused() {
     let server = Server::start().await;
-    let error = Postgres::start(server.azure(), "nobody").await.err().unwrap();
+    let error = Postgres::start(server.azure(), "nobody", 0).await.err().unwrap();
     assert!(error.to_string().contains("no PostgreSQL server \"nobody\""), "{error}");
     for (name, login) in [
-        ("../x", None),
+        ("x y", None),
         ("x", None),
         ("fine", Some("azuresu")),
         ("fine", Some("a\" all")),
     ] {
         change(server.azure(), |state| {
-            let mut other = state.postgres_servers[0].clone();
-            other.name = name.to_owned();
+            let mut other = PostgresServer::new(state.resource_id("rg", PostgresServer::KIND, name), "eastus");
             other.administrator_login = login.map(str::to_owned);
-            state.postgres_servers.truncate(1);
-            state.postgres_servers.push(other);
+            state.put(&other);
         });
-        let error = Postgres::start(server.azure(), name).await.err().unwrap();
+        let error = Postgres::start(server.azure(), name, 0).await.err().unwrap();
         assert!(matches!(error, Error::Refused(_)), "{error}");
     }
 }

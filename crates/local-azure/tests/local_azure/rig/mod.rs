@@ -10,12 +10,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use local_azure::Azure;
-use local_azure::state::{ManagedIdentity, State};
+use local_azure::state::{ManagedIdentity, State, View as _};
 use local_azure::testing::{Cloud, patiently};
 use reqwest::{Certificate, Client, ClientBuilder};
 
 pub use self::postgres::{ADMIN, GROUP, IDENTITY, PASSWORD_ADMIN, SERVER, Server, USER, is_private};
-pub use self::site::{APP, PYTHON, Site, add, web_app, write};
+pub use self::site::{APP, PYTHON, Site, add, write};
 pub use self::storage::{Storage, VERSION, account};
 pub use self::tenant::{AUDIENCE, SUBJECT, Tenant, read, send};
 
@@ -40,7 +40,7 @@ pub fn change(azure: &Azure, change: impl FnOnce(&mut State)) {
 
 /// A managed identity of that name.
 pub fn identity(state: &State, name: &str) -> ManagedIdentity {
-    ManagedIdentity::new(state.resource_id("rg", "Microsoft.ManagedIdentity/userAssignedIdentities", name))
+    ManagedIdentity::new(state.resource_id("rg", ManagedIdentity::KIND, name))
 }
 
 /// A client for plain HTTP that ignores the proxies of this machine.

@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 use futures_util::FutureExt as _;
 use local_azure::Error;
 use local_azure::postgres::Postgres;
-use local_azure::state::{Application, Group, PostgresServer, Principal, State, User};
+use local_azure::state::{Application, Group, ManagedIdentity, PostgresServer, Principal, State, User};
 use local_azure::testing::{Cloud, patiently};
 use local_azure::tokens::{Claims, POSTGRES};
 use serde_json::Value;
@@ -51,7 +51,7 @@ impl Server {
     pub async fn start_without_passwords() -> Self {
         let cloud = cloud(|state| {
             fill(state);
-            state.postgres_servers[0].administrator_login = None;
+            state.edit(SERVER, |server: &mut PostgresServer| server.administrator_login = None);
         });
         Self::of(cloud).await
     }
@@ -59,7 +59,7 @@ impl Server {
     /// A server whose data is created by initdb, as outside of tests, instead of being copied.
     pub async fn start_with_new_data() -> Self {
         let cloud = cloud(fill);
-        drop(Postgres::start(cloud.azure(), SERVER).await.unwrap());
+        drop(Postgres::start(cloud.azure(), SERVER, 0).await.unwrap());
         Self::of(cloud).await
     }
 
@@ -118,7 +118,7 @@ impl Server {
     /// Changes the state, and updates the server.
     pub async fn change(&self, what: impl FnOnce(&mut State)) {
         change(self.azure(), what);
-        self.postgres().sync_directory().await.unwrap();
+        self.postgres().reconcile().await.unwrap();
     }
 
     /// A user who signs in.
@@ -249,30 +249,22 @@ fn fill(state: &mut State) {
         id: Uuid::new_v4(),
         user_principal_name: name.to_owned(),
     };
-    state.identities = vec![identity(state, IDENTITY), identity(state, "other")];
+    state.clear::<ManagedIdentity>();
+    let site = identity(state, IDENTITY);
+    state.put(&site);
+    state.put(&identity(state, "other"));
     let (ada, bob) = (user(ADMIN), user(USER));
     state.directory.groups.push(Group {
         id: Uuid::new_v4(),
         display_name: GROUP.to_owned(),
-        members: vec![bob.id, state.identities[0].principal_id],
+        members: vec![bob.id, site.principal_id],
     });
-    state.directory.applications.push(Application {
-        id: Uuid::new_v4(),
-        client_id: Uuid::new_v4(),
-        display_name: "pipeline".to_owned(),
-        secrets: Vec::new(),
-        certificates: Vec::new(),
-        federated_credentials: Vec::new(),
+    state.directory.register(Application::new("pipeline"));
+    state.edit(SERVER, |server: &mut PostgresServer| {
+        server.administrator_login = Some(PASSWORD_ADMIN.to_owned());
+        server.entra_administrators = vec![ada.id];
+        server.databases = vec!["Reviews of 'restaurants'".to_owned()];
     });
-    state.postgres_servers = vec![PostgresServer {
-        name: SERVER.to_owned(),
-        resource_group: "rg".to_owned(),
-        location: "eastus".to_owned(),
-        port: 0,
-        administrator_login: Some(PASSWORD_ADMIN.to_owned()),
-        entra_administrators: vec![ada.id],
-        databases: vec!["Reviews of 'restaurants'".to_owned()],
-    }];
     state.directory.users.extend([ada, bob]);
 }
 

@@ -10,7 +10,7 @@ use std::sync::LazyLock;
 
 use local_azure::Azure;
 use local_azure::app_service::{AppService, InstanceState, Options, Package, logs};
-use local_azure::state::{AssignedIdentities, WebApp};
+use local_azure::state::{Plan, State, View as _, WebApp};
 use local_azure::testing::Cloud;
 use reqwest::{Client, Response, redirect};
 use serde_json::Value;
@@ -51,9 +51,12 @@ impl Site {
     }
 
     pub fn with(settings: &[(&str, &str)], options: Options, change: impl FnOnce(&mut WebApp)) -> Self {
-        let mut app = web_app(APP, settings);
-        change(&mut app);
-        let cloud = cloud(|state| state.web_apps = vec![app]);
+        let cloud = cloud(|state| {
+            state.clear::<WebApp>();
+            let mut app = web_app(state, APP, settings);
+            change(&mut app);
+            state.put(&app);
+        });
         cloud.app_service_with(options);
         let client = client(cloud.azure());
         Self {
@@ -90,8 +93,16 @@ impl Site {
         source
     }
 
+    /// Sets the number of instances of the app in the state.
+    pub fn set_instances(&self, count: u32) {
+        let plan = format!("{APP}-plan");
+        change(self.azure(), |state| {
+            state.edit(&plan, |plan: &mut Plan| plan.instances = count).unwrap();
+        });
+    }
+
     pub fn change(&self, what: impl FnOnce(&mut WebApp)) {
-        change(self.azure(), |state| what(&mut state.web_apps[0]));
+        change(self.azure(), |state| state.edit(APP, what).unwrap());
     }
 
     /// Writes a file that the app reads with its function `flag`.
@@ -134,27 +145,27 @@ impl Site {
     }
 }
 
-pub fn web_app(name: &str, settings: &[(&str, &str)]) -> WebApp {
-    let python = ("PYTHON", PYTHON.as_str());
-    let settings = settings.iter().chain([&python]);
-    WebApp {
-        name: name.to_owned(),
-        resource_group: "rg".to_owned(),
-        location: "eastus".to_owned(),
-        identity: AssignedIdentities::default(),
-        settings: settings
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-            .collect(),
-        startup_command: "exec ./start.sh".to_owned(),
-        instances: 1,
-        health_check_path: None,
-        https_only: false,
-        client_affinity_enabled: true,
-    }
+/// An app in a plan of its own with one instance.
+fn web_app(state: &mut State, name: &str, settings: &[(&str, &str)]) -> WebApp {
+    let plan = state.resource_id("rg", Plan::KIND, &format!("{name}-plan"));
+    let plan = state.at(&plan).unwrap_or_else(|| Plan::new(plan, "eastus"));
+    state.put(&plan);
+    let mut app = WebApp::new(state.resource_id("rg", WebApp::KIND, name), &plan);
+    app.settings = settings
+        .iter()
+        .chain([&("PYTHON", PYTHON.as_str())])
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect();
+    "exec ./start.sh".clone_into(&mut app.startup_command);
+    app
 }
 
-pub fn add(azure: &Azure, app: WebApp) {
-    change(azure, |state| state.web_apps.push(app));
+pub fn add(azure: &Azure, name: &str, change_app: impl FnOnce(&mut WebApp)) {
+    change(azure, |state| {
+        let mut app = web_app(state, name, &[]);
+        change_app(&mut app);
+        state.put(&app);
+    });
 }
 
 fn client(azure: &Azure) -> Client {

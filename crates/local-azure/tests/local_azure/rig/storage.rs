@@ -10,7 +10,8 @@ use futures_util::FutureExt as _;
 use http_body_util::BodyExt as _;
 use local_azure::proxy::{self, Client};
 use local_azure::state::{
-    Container, Group, Principal, PublicAccess, ResourceGroup, RoleAssignment, RoleDefinition, State, StorageAccount,
+    CONTAINERS, Container, Group, Principal, PublicAccess, ResourceId, RoleAssignment, RoleDefinition, State,
+    StorageAccount, View as _,
 };
 use local_azure::storage::BlobStorage;
 use local_azure::testing::Cloud;
@@ -36,9 +37,9 @@ impl Deref for Storage {
 impl Storage {
     pub async fn start() -> Self {
         let cloud = cloud(|state| {
-            state.resource_groups.push(ResourceGroup::new("rg", "eastus"));
-            state.resource_groups.push(ResourceGroup::new("rg2", "eastus"));
-            state.storage_accounts = vec![account("photos", "rg", true), account("other", "rg2", false)];
+            state.clear::<StorageAccount>();
+            state.put(&account(state, "photos", "rg", true));
+            state.put(&account(state, "other", "rg2", false));
         });
         cloud.blob_storage().await;
         Self(cloud)
@@ -60,7 +61,7 @@ impl Storage {
         let name = format!("identity-{}", fastrand::u64(..));
         let identity = self.azure().change(|state| {
             let identity = identity(state, &name);
-            state.identities.push(identity.clone());
+            state.put(&identity);
             Ok(identity)
         });
         identity.unwrap().principal()
@@ -84,28 +85,25 @@ impl Storage {
     }
 
     /// The id of an account, or of a container in it.
-    pub fn scope(&self, account: &str, container: Option<&str>) -> String {
-        self.azure().read(|state| {
-            let found = state
-                .storage_accounts
-                .iter()
-                .find(|found| found.name == account)
-                .unwrap();
-            let id = state.resource_id(&found.resource_group, "Microsoft.Storage/storageAccounts", account);
-            match container {
-                Some(name) => format!("{id}/blobServices/default/containers/{name}"),
-                None => id,
-            }
-        })
+    pub fn scope(&self, account: &str, container: Option<&str>) -> ResourceId {
+        let id = self.account(account).id;
+        match container {
+            Some(name) => id.child(CONTAINERS, name),
+            None => id,
+        }
+    }
+
+    fn account(&self, name: &str) -> StorageAccount {
+        self.azure().read(|state| state.find(name)).unwrap()
     }
 
     /// Assigns a role, and returns the name of the assignment for [`Storage::take`].
-    pub fn give(&self, principal: Uuid, role: &str, scope: &str) -> Uuid {
+    pub fn give(&self, principal: Uuid, role: &str, scope: &ResourceId) -> Uuid {
         let name = Uuid::new_v4();
         self.change(|state| {
             state.role_assignments.push(RoleAssignment {
                 name,
-                scope: scope.to_owned(),
+                scope: scope.clone(),
                 role: RoleDefinition::find(role).unwrap().id,
                 principal_id: principal,
             });
@@ -121,9 +119,7 @@ impl Storage {
     /// A new identity with all permissions for the data of both accounts.
     pub fn owner(&self) -> Principal {
         let owner = self.identity();
-        let everywhere = self
-            .azure()
-            .read(|state| format!("/subscriptions/{}", state.subscription));
+        let everywhere = self.azure().read(|state| ResourceId::subscription(state.subscription));
         self.give(owner.id, "Storage Blob Data Owner", &everywhere);
         owner
     }
@@ -140,10 +136,8 @@ impl Storage {
     }
 
     pub fn key(&self, account: &str) -> String {
-        self.azure().read(|state| {
-            let found = state.storage_accounts.iter().find(|found| found.name == account);
-            found.unwrap().key.clone()
-        })
+        let [key, _] = self.account(account).keys;
+        key
     }
 
     /// A client that trusts the authority and sends paths unchanged.
@@ -237,8 +231,8 @@ impl Ask<'_> {
     }
 }
 
-pub fn account(name: &str, group: &str, is_open: bool) -> StorageAccount {
-    let mut account = StorageAccount::new(name, group, "eastus");
+pub fn account(state: &State, name: &str, group: &str, is_open: bool) -> StorageAccount {
+    let mut account = StorageAccount::new(state.resource_id(group, StorageAccount::KIND, name), "eastus");
     account.allow_blob_public_access = is_open;
     account.containers = [
         ("one", PublicAccess::None),

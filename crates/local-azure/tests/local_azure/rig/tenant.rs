@@ -6,8 +6,11 @@ use std::path::PathBuf;
 
 use local_azure::entra::add_secret;
 use local_azure::identity::IdentityEndpoints;
-use local_azure::state::{Application, AssignedIdentities, FederatedCredential, ManagedIdentity, StorageAccount};
-use local_azure::testing::Cloud;
+use local_azure::state::{
+    Application, AssignedIdentities, FederatedCredential, ManagedIdentity, StorageAccount, SystemAssigned,
+    VIRTUAL_MACHINES, View as _, WebApp,
+};
+use local_azure::testing::{APP, Cloud};
 use local_azure::tokens::Claims;
 use rcgen::{CertificateParams, KeyPair, PKCS_RSA_SHA256};
 use reqwest::{Client, RequestBuilder, Response};
@@ -32,6 +35,8 @@ pub struct Tenant {
     pub other: ManagedIdentity,
     /// An application with a secret, a certificate and a federated credential.
     pub application: Application,
+    /// The object id of the application's service principal.
+    pub principal: Uuid,
     pub secret: String,
     /// The application's certificate.
     pub certificate: String,
@@ -51,7 +56,8 @@ impl Tenant {
     pub fn start() -> Self {
         let cloud = Cloud::start();
         let azure = cloud.azure();
-        let system = azure.read(|state| ManagedIdentity::new(state.resource_id("rg", "Microsoft.Web/sites", "site")));
+        let app = azure.read(|state| state.get(state.find::<WebApp>(APP).unwrap().id()).unwrap().clone());
+        let system = ManagedIdentity::of(&app, SystemAssigned::create());
         let [mut user, other] = ["site-id", "other-id"].map(|name| azure.read(|state| identity(state, name)));
         let credential = FederatedCredential {
             name: "workload".to_owned(),
@@ -66,19 +72,17 @@ impl Tenant {
             .self_signed(&key)
             .unwrap()
             .pem();
-        let mut application = Application {
-            id: Uuid::new_v4(),
-            client_id: Uuid::new_v4(),
-            display_name: "outside".to_owned(),
-            secrets: Vec::new(),
-            certificates: vec![certificate.clone()],
-            federated_credentials: vec![credential],
-        };
+        let mut application = Application::new("outside");
+        application.certificates.push(certificate.clone());
+        application.federated_credentials.push(credential);
         let secret = add_secret(&mut application);
+        let mut principal = Uuid::nil();
         change(azure, |state| {
-            state.identities = vec![system.clone(), user.clone(), other.clone()];
-            state.directory.applications.push(application.clone());
-            state.storage_accounts = vec![StorageAccount::new("photos", "rg", "eastus")];
+            state.put(&user);
+            state.put(&other);
+            principal = state.directory.register(application.clone()).id;
+            let id = state.resource_id("rg", StorageAccount::KIND, "photos");
+            state.put(&StorageAccount::new(id, "eastus"));
         });
         let [_, (_, header), _] = cloud.environment();
         let tenant = Self {
@@ -90,6 +94,7 @@ impl Tenant {
             user,
             other,
             application,
+            principal,
             secret,
             certificate,
         };
@@ -100,12 +105,16 @@ impl Tenant {
     /// Changes which identities the web app and the machine have.
     pub fn assign(&self, system: Option<&ManagedIdentity>, user: &[&ManagedIdentity]) {
         let assigned = AssignedIdentities {
-            system: system.map(|identity| identity.principal_id),
-            user: user.iter().map(|identity| identity.principal_id).collect(),
+            system: system.map(|identity| SystemAssigned {
+                client_id: identity.client_id,
+                principal_id: identity.principal_id,
+            }),
+            user: user.iter().map(|identity| identity.resource_id.clone()).collect(),
         };
         change(self.azure(), |state| {
-            state.machine = assigned.clone();
-            state.web_apps[0].identity = assigned;
+            let machine = state.resource_id("rg", VIRTUAL_MACHINES, "machine");
+            state.update(&machine, |machine| machine.identity = assigned.clone());
+            state.edit(APP, |app: &mut WebApp| app.identity = assigned);
         });
     }
 

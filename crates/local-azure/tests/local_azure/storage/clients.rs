@@ -10,6 +10,7 @@ use azure_core::http::{ClientOptions, Transport};
 use azure_core::time::{Duration, OffsetDateTime};
 use azure_storage_blob::{BlobContainerClient, BlobContainerClientOptions};
 use futures_util::TryStreamExt as _;
+use local_azure::state::StorageAccount;
 
 use crate::rig::{Storage, https, script};
 
@@ -57,7 +58,7 @@ async fn the_python_client_works_as_on_azure() {
     );
     storage.give(owner.id, "Storage Blob Data Reader", &storage.scope("photos", None));
     assert_eq!(answer("by_delegation").await.0, 200);
-    storage.change(|state| state.identities.retain(|there| there.principal_id != owner.id));
+    storage.change(|state| _ = state.remove(&owner.managed_identity.clone().unwrap()));
     assert_eq!(answer("by_delegation").await, (403, "AuthenticationFailed".to_owned()));
 
     let log = storage.service().log();
@@ -71,11 +72,9 @@ async fn the_python_client_works_as_on_azure() {
 
 fn set_key_access(storage: &Storage, allowed: bool) {
     storage.change(|state| {
-        let mut accounts = state.storage_accounts.iter_mut();
-        accounts
-            .find(|found| found.name == "photos")
-            .unwrap()
-            .allow_shared_key_access = allowed;
+        state.edit("photos", |account: &mut StorageAccount| {
+            account.allow_shared_key_access = allowed;
+        });
     });
 }
 

@@ -4,6 +4,7 @@ use axum::body::Body;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use local_azure::Azure;
+use local_azure::state::StorageAccount;
 use local_azure::tokens::{POSTGRES, STORAGE, now};
 use uuid::Uuid;
 
@@ -135,11 +136,9 @@ async fn invalid_credentials_and_addresses_are_refused() {
     }
     // A key is refused before a large body is sent, and the client receives the response.
     storage.change(|state| {
-        let mut accounts = state.storage_accounts.iter_mut();
-        accounts
-            .find(|found| found.name == "other")
-            .unwrap()
-            .allow_shared_key_access = false;
+        state.edit("other", |account: &mut StorageAccount| {
+            account.allow_shared_key_access = false;
+        });
     });
     let put = storage
         .ask("PUT /other/one/large")

@@ -7,8 +7,9 @@ use std::net::TcpStream;
 use axum::body::{Body, Bytes};
 use axum::http::{Method, Uri};
 use futures_util::StreamExt as _;
+use local_azure::faults::Targets;
 use local_azure::proxy;
-use local_azure::state::{Container, PublicAccess};
+use local_azure::state::{Container, PublicAccess, StorageAccount};
 
 use crate::rig::{Storage, VERSION, account};
 
@@ -47,18 +48,20 @@ async fn acknowledged_changes_survive_kill_9_and_restarts() {
     assert!(get(&storage, "blob-0").await.contains("BlobNotFound"));
 
     // New accounts, containers and levels of access take effect immediately; everything else is unchanged.
-    let mut new = account("third", "rg", true);
-    new.containers.truncate(1);
     storage.change(|state| {
-        state.storage_accounts.push(new);
-        let photos = &mut state.storage_accounts[0];
-        photos.containers[0].public_access = PublicAccess::Blob;
-        photos.containers.push(Container {
-            name: "later".to_owned(),
-            public_access: PublicAccess::None,
+        let mut new = account(state, "third", "rg", true);
+        new.containers.truncate(1);
+        state.put(&new);
+        state.edit("photos", |photos: &mut StorageAccount| {
+            let one = photos.containers.iter_mut().find(|container| container.name == "one");
+            one.unwrap().public_access = PublicAccess::Blob;
+            photos.containers.push(Container {
+                name: "later".to_owned(),
+                public_access: PublicAccess::None,
+            });
         });
     });
-    storage.service().sync().await.unwrap();
+    storage.service().reconcile().await.unwrap();
     for path in ["/third/one", "/photos/later"] {
         let found = storage
             .ask(&format!("GET {path}?restype=container"))
@@ -90,9 +93,12 @@ async fn the_service_stops_and_starts_again_on_its_port() {
     let token = storage.token(&storage.owner());
     let get = async || storage.ask("GET /photos/one/blob").token(&token).answer().await;
     assert_eq!(get().await.0, 200);
-    storage.azure().faults().change(|faults| faults.roles_removed = true);
+    storage.azure().faults().change(|faults| faults.roles_removed.add(None));
     assert_eq!(get().await, (403, "AuthorizationPermissionMismatch".to_owned()));
-    storage.azure().faults().change(|faults| faults.roles_removed = false);
+    storage
+        .azure()
+        .faults()
+        .change(|faults| faults.roles_removed = Targets::default());
     assert_eq!(get().await.0, 200);
 }
 

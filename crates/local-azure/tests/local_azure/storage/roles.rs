@@ -1,6 +1,7 @@
 //! Role assignments: their permissions, their scope, and their immediate effect.
 
 use crate::rig::Storage;
+use local_azure::state::ResourceId;
 
 const OPERATIONS: [&str; 9] = [
     "GET /photos/one/there",
@@ -39,7 +40,7 @@ async fn a_role_permits_its_operations_within_its_scope() {
     }
     let (subscription, group) = storage
         .azure()
-        .read(|state| (format!("/subscriptions/{}", state.subscription), state.group_id("rg")));
+        .read(|state| (ResourceId::subscription(state.subscription), state.group_id("rg")));
     let (account, container) = (storage.scope("photos", None), storage.scope("photos", Some("one")));
     // Whether a scope includes the list of containers, another container and another account.
     let reach = [

@@ -1,0 +1,194 @@
+//! All PostgreSQL servers of the state.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use tokio::sync::watch;
+
+use super::Postgres;
+use crate::azure::Azure;
+use crate::error::{Error, Result};
+use crate::reconcile::each;
+use crate::state::{PostgresServer, View as _};
+
+/// How often the processes are checked, and the pause after a failed start.
+const INTERVAL: Duration = Duration::from_secs(2);
+
+/// The PostgreSQL servers, each with its own data and its own port.
+#[derive(Clone)]
+pub struct Servers(Arc<Inner>);
+
+struct Inner {
+    azure: Azure,
+    /// The port of the next server that starts; 0 selects a free one.
+    next_port: Mutex<u16>,
+    /// The port that the option `--postgres-port` names.
+    port: u16,
+    running: watch::Sender<BTreeMap<String, Start>>,
+}
+
+/// The latest start of a server.
+#[derive(Clone)]
+enum Start {
+    Done(Arc<Postgres>),
+    Failed(Arc<Error>),
+}
+
+impl Servers {
+    /// Creates it without any running server. The first server that starts gets this port.
+    #[must_use]
+    pub fn new(azure: &Azure, port: u16) -> Self {
+        Self(Arc::new(Inner {
+            azure: azure.clone(),
+            next_port: Mutex::new(port),
+            port,
+            running: watch::Sender::default(),
+        }))
+    }
+
+    /// The running server with that name. The case of the name is ignored.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<Arc<Postgres>> {
+        match self.0.running.borrow().get(&name.to_lowercase())? {
+            Start::Done(server) => Some(server.clone()),
+            Start::Failed(_) => None,
+        }
+    }
+
+    /// All running servers.
+    #[must_use]
+    pub fn all(&self) -> Vec<Arc<Postgres>> {
+        let running = self.0.running.borrow();
+        let servers = running.values().filter_map(|start| match start {
+            Start::Done(server) => Some(server.clone()),
+            Start::Failed(_) => None,
+        });
+        servers.collect()
+    }
+
+    /// Keeps the servers in line with the state until the future is dropped. Servers that exit are started again.
+    pub async fn follow(&self) {
+        let servers = self.clone();
+        let follow = move |name: String| {
+            let servers = servers.clone();
+            async move { servers.follow_one(&name).await }
+        };
+        each::<PostgresServer, _>(&self.0.azure, follow).await;
+    }
+
+    /// Waits until every server that should run does.
+    ///
+    /// # Errors
+    ///
+    /// A server cannot be started.
+    pub async fn started(&self) -> Result<()> {
+        let mut running = self.0.running.subscribe();
+        loop {
+            let wanted: Vec<PostgresServer> = self.0.azure.read(|state| state.all().collect());
+            let mut wanted = wanted.iter().filter(|server| !server.is_stopped);
+            {
+                let running = running.borrow_and_update();
+                let failed = running.values().find_map(|start| match start {
+                    Start::Failed(error) => Some(error.to_string()),
+                    Start::Done(_) => None,
+                });
+                if let Some(why) = failed {
+                    return Err(Error::Refused(why));
+                }
+                if wanted.all(|server| running.contains_key(&server.name().to_lowercase())) {
+                    return Ok(());
+                }
+            }
+            let _ = tokio::time::timeout(INTERVAL, running.changed()).await;
+        }
+    }
+
+    /// Brings every running server in line with the state and the faults, and waits for it.
+    ///
+    /// # Errors
+    ///
+    /// Those of the first server for which this fails.
+    pub async fn reconcile(&self) -> Result<()> {
+        let servers = self.all();
+        let done = join_all(servers.iter().map(|server| server.reconcile())).await;
+        done.into_iter().collect()
+    }
+
+    /// Stops all servers.
+    pub async fn stop(&self) {
+        let servers = self.all();
+        let stop = |server: Arc<Postgres>| tokio::task::spawn_blocking(move || server.stop());
+        join_all(servers.into_iter().map(stop)).await;
+    }
+
+    fn next_port(&self) -> MutexGuard<'_, u16> {
+        self.0
+            .next_port
+            .lock()
+            .expect("no thread panics while holding the lock")
+    }
+
+    /// Starts a server, keeps it in line with the state, and deletes its data when it is deleted.
+    async fn follow_one(&self, name: &str) {
+        let azure = &self.0.azure;
+        let uid = || azure.read(|state| Some(state.uid(state.find::<PostgresServer>(name)?.id())));
+        let Some(own) = uid() else { return };
+        let (mut changes, mut faults) = (azure.changes(), azure.faults().changes());
+        while uid() == Some(own) {
+            changes.mark_unchanged();
+            faults.mark_unchanged();
+            self.step(name).await;
+            tokio::select! {
+                _ = changes.changed() => {}
+                _ = faults.changed() => {}
+                () = tokio::time::sleep(INTERVAL) => {}
+            }
+        }
+        if let Some(server) = self.get(name) {
+            let port = server.port();
+            let deleted = tokio::task::spawn_blocking(move || server.delete()).await;
+            if let Ok(Err(error)) = deleted {
+                tracing::warn!("the data of {name} cannot be deleted: {error}");
+            }
+            if port == self.0.port {
+                *self.next_port() = port;
+            }
+        }
+        self.0.running.send_modify(|running| drop(running.remove(name)));
+    }
+
+    /// Starts the server or brings it in line with the state.
+    async fn step(&self, name: &str) {
+        let azure = &self.0.azure;
+        if let Some(server) = self.get(name) {
+            if let Err(error) = server.reconcile().await {
+                tracing::warn!("the PostgreSQL server {name}: {error}");
+            }
+            return;
+        }
+        let is_stopped = azure.read(|state| {
+            state
+                .find::<PostgresServer>(name)
+                .is_none_or(|server| server.is_stopped)
+        });
+        if is_stopped {
+            return;
+        }
+        let port = std::mem::take(&mut *self.next_port());
+        let start = match Postgres::start(azure, name, port).await {
+            Ok(server) => Start::Done(Arc::new(server)),
+            Err(error) => {
+                if port != 0 {
+                    *self.next_port() = port;
+                }
+                tracing::warn!("the PostgreSQL server {name} cannot be started: {error}");
+                Start::Failed(Arc::new(error))
+            }
+        };
+        self.0
+            .running
+            .send_modify(|running| drop(running.insert(name.to_owned(), start)));
+    }
+}
