@@ -44,7 +44,7 @@ use crate::azure::Azure;
 use crate::error::{Error, Result};
 use crate::process::Process;
 use crate::server::bind;
-use crate::state::{DATABASES, ResourceId, View as _};
+use crate::state::{DATABASES, View as _};
 use crate::tail::Tail;
 
 const FLAG: &str = "--postgres-port";
@@ -252,8 +252,7 @@ impl Postgres {
     /// The server was deleted, the name is not valid, or the server fails.
     pub async fn create_database(&self, name: &str) -> Result<()> {
         self.azure.change(|state| {
-            let id = config(state, &self.name)?.id;
-            let id = format!("{id}/{DATABASES}/{name}").parse::<ResourceId>();
+            let id = config(state, &self.name)?.id.try_child(DATABASES, name);
             let id = id.map_err(|error| Error::Refused(error.to_string()))?;
             if name != "postgres" {
                 state.update(&id, |_| {});

@@ -50,7 +50,23 @@ impl ResourceId {
     /// Panics if the name is not permitted in an id.
     #[must_use]
     pub fn child(&self, kind: &str, name: &str) -> Self {
-        Self::known(&format!("{self}/{kind}/{name}"))
+        self.try_child(kind, name).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// The same for a name that may be wrong.
+    ///
+    /// # Errors
+    ///
+    /// The name is not permitted in an id.
+    pub fn try_child(&self, kind: &str, name: &str) -> Result<Self, InvalidResourceId> {
+        let id: Self = format!("{self}/{kind}/{name}").parse()?;
+        if name.contains('/') {
+            return Err(InvalidResourceId {
+                text: id.to_string(),
+                why: "a name contains a slash",
+            });
+        }
+        Ok(id)
     }
 
     /// The id of a resource in this resource group or subscription, or of an extension of this resource.
@@ -356,5 +372,9 @@ mod tests {
             assert_eq!(id(scope).contains(&app), contains, "{scope}");
         }
         assert!(!app.contains(&id("/")));
+        assert!(app.try_child("config", "web").is_ok());
+        for name in ["", "a/b", "a/b/c", "..", "a?b"] {
+            assert!(app.try_child("config", name).is_err(), "{name}");
+        }
     }
 }

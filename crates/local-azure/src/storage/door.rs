@@ -210,7 +210,7 @@ impl Door {
             let container = address
                 .container
                 .as_ref()
-                .and_then(|name| format!("{}/{CONTAINERS}/{name}", account.id).parse().ok());
+                .and_then(|name| account.id.try_child(CONTAINERS, name).ok());
             let scope = container.unwrap_or_else(|| account.id.clone());
             let has = |action: &Action<'_>| !removed && state.permits(principal, *action, &scope);
             for any_of in needed {

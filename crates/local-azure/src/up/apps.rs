@@ -81,11 +81,9 @@ fn user_assigned(state: &mut State, name: &str) -> Result<ManagedIdentity> {
     if let Some(identity) = state.find(name) {
         return Ok(identity);
     }
-    let group = state.group_id(tutorial::GROUP);
-    let id = format!("{group}/providers/{}/{name}", ManagedIdentity::KIND);
-    let id = id
-        .parse()
-        .map_err(|_| Error::Refused(format!("{name:?} is not a valid name of an identity")))?;
+    let kind = format!("providers/{}", ManagedIdentity::KIND);
+    let id = state.group_id(tutorial::GROUP).try_child(&kind, name);
+    let id = id.map_err(|_| Error::Refused(format!("{name:?} is not a valid name of an identity")))?;
     let identity = ManagedIdentity::new(id);
     state.put(&identity);
     Ok(identity)

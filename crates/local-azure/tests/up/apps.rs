@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Instant;
 
 use local_azure::state::{
     Container, ManagedIdentity, Plan, PostgresServer, PublicAccess, RoleAssignment, RoleDefinition, State,
@@ -14,7 +15,7 @@ use reqwest::header::{LOCATION, SET_COOKIE};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::running::{PNG, Up, command, marked, review, with_photo};
+use crate::running::{self, PNG, Up, command, marked, review, with_photo};
 
 /// The folder of an app of `tests/apps`.
 fn app(name: &str) -> PathBuf {
@@ -353,7 +354,7 @@ fn a_watched_folder_is_deployed_again() {
     });
     let up = runtime.block_on(Up::start_with_package(home, package.clone(), &[]));
     let watch = ["deploy", tutorial::APP, package.to_str().unwrap(), "--watch"];
-    let mut watching = Command::new(crate::running::PROGRAM)
+    let mut watching = Command::new(running::PROGRAM)
         .arg("--state")
         .arg(up.folder())
         .args(watch)
@@ -368,4 +369,72 @@ fn a_watched_folder_is_deployed_again() {
     }
     watching.kill().unwrap();
     watching.wait().unwrap();
+}
+
+/// Three servers, twenty accounts, five apps and seventy identities. The time and the memory are printed, for
+/// docs/local-azure.md.
+#[tokio::test]
+async fn many_resources_start() {
+    let home = tempfile::tempdir().unwrap();
+    let package = home.path().join("package");
+    fs::create_dir(&package).unwrap();
+    let script = "#!/bin/sh\nexec python3 -m http.server \"$PORT\"\n";
+    fs::write(package.join("start.sh"), script).unwrap();
+    let names: Vec<_> = (1..=4).map(|n| format!("app{n}")).collect();
+    seeded(home.path(), |state| {
+        for name in &names[..2] {
+            add_world(state, name, &[]);
+        }
+        let plan = state.find::<WebApp>(tutorial::APP).unwrap().plan;
+        let plan: Plan = state.at(&plan).unwrap();
+        for name in &names[2..] {
+            let app = WebApp::new(state.resource_id("others", WebApp::KIND, name), &plan);
+            state.put(&app);
+        }
+        for n in 0..17 {
+            let id = state.resource_id("others", StorageAccount::KIND, &format!("account{n}"));
+            state.put(&StorageAccount::new(id, "westeurope"));
+        }
+        for n in 0..67 {
+            let id = state.resource_id("others", ManagedIdentity::KIND, &format!("identity{n}"));
+            state.put(&ManagedIdentity::new(id));
+        }
+        for name in names.iter().map(String::as_str).chain([tutorial::APP]) {
+            state.edit(name, |app: &mut WebApp| {
+                "exec sh ./start.sh".clone_into(&mut app.startup_command);
+                // The first process of a container ignores SIGTERM unless it handles it.
+                let limit = ("WEBSITES_CONTAINER_STOP_TIME_LIMIT".to_owned(), "0".to_owned());
+                app.settings.extend([limit]);
+            });
+        }
+        assert_eq!(state.names::<PostgresServer>().count(), 3);
+        assert_eq!(state.names::<StorageAccount>().count(), 20);
+        assert_eq!(state.names::<WebApp>().count(), 5);
+        assert_eq!(state.identities().count(), 70);
+    });
+    let mut up = Up::start_with_package(home, package.clone(), &[]).await;
+    for name in &names {
+        up.say(&["deploy", name, package.to_str().unwrap()]).await;
+    }
+    up.say(&["down"]).await;
+    let started = Instant::now();
+    up = up.start_again().await;
+    patiently("all apps run", async || {
+        let status = up.say(&["status"]).await;
+        (status.matches("0 ready, port 8000").count() == 5).then_some(())
+    })
+    .await;
+    let seconds = started.elapsed().as_secs_f32();
+    let folder = up.folder();
+    let memory: u64 = running::memory(&folder) / 1024;
+    println!("5 apps, 3 servers, 20 accounts and 70 identities: {seconds:.1} s, {memory} MB");
+    let status = up.say(&["status"]).await;
+    assert!(!status.contains("stopped"), "{status}");
+    for name in ["app1", "app4"] {
+        assert_eq!(up.get_from(name, "/").await.status(), 200);
+    }
+    let account = up
+        .say(&["shell", "--", "curl", "-s", "https://account16.blob.core.windows.net/"])
+        .await;
+    assert!(account.contains("PublicAccessNotPermitted"), "{account}");
 }

@@ -5,7 +5,7 @@ use std::os::unix::fs::MetadataExt as _;
 
 use local_azure::testing::patiently;
 
-use crate::running::{Up, checkout, command, first_process};
+use crate::running::{Up, checkout, command, first_process, processes};
 
 #[tokio::test]
 async fn an_instance_has_a_network_and_processes_of_its_own() {
@@ -88,6 +88,17 @@ async fn an_instance_has_a_network_and_processes_of_its_own() {
     })
     .await;
     up.eventually_reviews(&restaurant, "After process 1 was killed").await;
+
+    // PostgreSQL is started again too, and nothing is lost.
+    for server in processes(&up.folder()) {
+        let is_postgres = fs::read_link(server.join("exe")).is_ok_and(|program| program.ends_with("postgres"));
+        if is_postgres {
+            let id = server.file_name().unwrap().to_str().unwrap().to_owned();
+            let _ = std::process::Command::new("kill").args(["-s", "KILL", &id]).status();
+        }
+    }
+    up.eventually_reviews(&restaurant, "After PostgreSQL was killed").await;
+    assert!(up.page(&restaurant).await.contains("After process 1 was killed"));
 }
 
 /// Where namespaces cannot be used, the app has addresses on this machine.

@@ -180,12 +180,8 @@ impl Up {
             .tls_certs_only([Certificate::from_pem(&root).unwrap()])
             .redirect(redirect::Policy::none())
             .no_proxy();
-        for name in [
-            "fabrikam.localhost",
-            "restaurant-review.localhost",
-            "restaurantreview.blob.localhost",
-        ] {
-            client = client.resolve(name, SocketAddr::from(([127, 0, 0, 1], 0)));
+        for name in ["app1", "app4", "fabrikam", "restaurant-review", "restaurantreview.blob"] {
+            client = client.resolve(&format!("{name}.localhost"), SocketAddr::from(([127, 0, 0, 1], 0)));
         }
         client.build().unwrap()
     }
@@ -375,19 +371,39 @@ pub async fn command(state: &Path, arguments: &[&str]) -> Output {
 
 /// The command lines of the processes that belong to that state folder.
 pub fn marked(state: &Path) -> Vec<String> {
+    let command = |process: &PathBuf| fs::read(process.join("cmdline")).unwrap_or_default();
+    let lines = processes(state).iter().map(command).collect::<Vec<_>>();
+    lines
+        .iter()
+        .map(|line| String::from_utf8_lossy(line).replace('\0', " "))
+        .collect()
+}
+
+/// The memory of the processes that belong to that state folder and of Local Azure itself, in KiB. What several processes
+/// share is counted once.
+pub fn memory(state: &Path) -> u64 {
+    let share = |process: &PathBuf| {
+        let text = fs::read_to_string(process.join("smaps_rollup")).unwrap_or_default();
+        let line = text.lines().find_map(|line| line.strip_prefix("Pss:"));
+        let number = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
+        number.unwrap_or_default()
+    };
+    processes(state).iter().map(share).sum()
+}
+
+/// The folders in /proc of the processes that belong to that state folder.
+pub fn processes(state: &Path) -> Vec<PathBuf> {
     let mark = format!("LOCAL_AZURE_STATE={}", state.display());
-    let mut found = Vec::new();
-    for entry in fs::read_dir("/proc").unwrap().flatten() {
-        let environment = fs::read(entry.path().join("environ")).unwrap_or_default();
-        if environment
-            .split(|byte| *byte == 0)
-            .any(|variable| variable == mark.as_bytes())
-        {
-            let command = fs::read(entry.path().join("cmdline")).unwrap_or_default();
-            found.push(String::from_utf8_lossy(&command).replace('\0', " "));
-        }
-    }
-    found
+    let all = fs::read_dir("/proc").unwrap().flatten().map(|entry| entry.path());
+    let is_ours = |process: &PathBuf| {
+        let environment = fs::read(process.join("environ")).unwrap_or_default();
+        let is_mark = |variable: &[u8]| variable == mark.as_bytes();
+        let command = fs::read(process.join("cmdline")).unwrap_or_default();
+        let command = String::from_utf8_lossy(&command).replace('\0', " ");
+        let is_up = command.contains(&format!("--state {} up", state.display()));
+        environment.split(|byte| *byte == 0).any(is_mark) || is_up
+    };
+    all.filter(is_ours).collect()
 }
 
 /// A small picture.
