@@ -45,7 +45,7 @@ pub enum Command {
         /// The principal: a display name, a client id or an object id
         #[arg(long = "as", default_value = tutorial::ADMINISTRATOR)]
         principal: String,
-        /// The resource: oss-rdbms, storage, arm, or its URL
+        /// The resource: oss-rdbms, storage, arm, graph, or its URL
         #[arg(long, default_value = "oss-rdbms")]
         resource: String,
     },
@@ -84,6 +84,9 @@ pub enum Command {
         /// The web app
         app: String,
     },
+    /// Prints what the Azure CLI needs to be signed in as the developer, as JSON
+    #[command(hide = true)]
+    SignIn,
     /// Gives the database server's administrator `demoadmin` a new password, and prints it once
     AdminPassword,
 }
@@ -109,7 +112,7 @@ impl Command {
     pub fn prints_secret(&self) -> bool {
         matches!(
             self,
-            Self::Token { .. } | Self::WorkloadToken { .. } | Self::AdminPassword
+            Self::Token { .. } | Self::WorkloadToken { .. } | Self::SignIn | Self::AdminPassword
         )
     }
 }

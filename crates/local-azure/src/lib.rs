@@ -16,6 +16,8 @@
 //! - `reconcile`: keeps what runs equal to the state.
 //! - [`app_service`]: web apps, which are deployed, started, supervised and reached as on App Service on Linux.
 //! - [`network`]: a network in which programs find these services under Azure's names.
+//! - [`arm`]: Azure Resource Manager, the control plane.
+//! - [`graph`]: Microsoft Graph, the directory.
 //! - [`testing`]: all of these services for the integration tests of an app.
 //! - [`tutorial`]: the tutorial's resources.
 //! - [`up`]: the command `local-azure up`. The other commands ([`command`]) are sent to it over a socket ([`control`]),
@@ -25,7 +27,9 @@
 //! that App Service sets.
 
 pub mod app_service;
+pub mod arm;
 mod azure;
+mod azure_cli;
 pub mod certificates;
 mod certificates_by_name;
 pub mod command;
@@ -35,12 +39,14 @@ mod error;
 pub mod faults;
 mod files;
 mod folder_lock;
+pub mod graph;
 mod host;
 pub mod identity;
 mod identity_headers;
 mod log_time;
 pub mod logs;
 pub mod network;
+mod odata;
 mod open_folder;
 pub mod postgres;
 pub mod process;

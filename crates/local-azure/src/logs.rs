@@ -26,11 +26,13 @@ pub struct Options {
     /// Prints only lines since a time such as 2026-01-01T12:00:00Z, or of the last 90s, 10m, 2h or 1d
     #[arg(long, value_name = "TIME")]
     pub since: Option<String>,
-    /// A web app, `postgres` or `azurite`. Defaults to the tutorial's web app
+    /// A web app, `postgres`, `azurite` or `control` (the requests to the control plane). Defaults to the tutorial's web
+    /// app
     pub part: Option<String>,
 }
 
-/// Prints the log of a web app (by default the tutorial's), of `postgres` or of `azurite`, in order of time.
+/// Prints the log of a web app (by default the tutorial's), of `postgres`, of `azurite` or of the control plane, in order of
+/// time.
 pub async fn print(state: &Path, options: &Options) -> Result<()> {
     let since = match &options.since {
         None => String::new(),
@@ -81,14 +83,14 @@ impl Log {
             other => other.to_owned(),
         };
         let file = state.join("logs").join(format!("{name}.log"));
-        if file.exists() || ["postgres", "azurite"].contains(&part) {
+        if file.exists() || ["postgres", "azurite", "control"].contains(&part) {
             return Ok(Self::Part(Tail::from_start(file)));
         }
         if state.join("apps").join(part).exists() || part == tutorial::APP {
             return Ok(Self::App(app_service::logs(state, part)));
         }
         Err(Error::Refused(format!(
-            "there is no log of {part:?} in {}: name a web app, postgres or azurite",
+            "there is no log of {part:?} in {}: name a web app, postgres, azurite or control",
             state.display()
         )))
     }

@@ -8,6 +8,7 @@ use std::path::Path;
 use tokio::process::Command;
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::azure_cli::{self, SignIn};
 use crate::command::Command as Sent;
 use crate::control;
 use crate::error::{Error, Result};
@@ -28,6 +29,13 @@ const FOREIGN_VARIABLES: [&str; 10] = [
     "all_proxy",
     "http_proxy",
     "https_proxy",
+];
+
+/// Settings of the Azure CLI: no questions at a sign-in, and nothing is sent to Microsoft.
+const AZURE_CLI_SETTINGS: [(&str, &str); 3] = [
+    ("AZURE_CORE_COLLECT_TELEMETRY", "no"),
+    ("AZURE_CORE_LOGIN_EXPERIENCE_V2", "off"),
+    ("AZURE_CORE_SURVEY_MESSAGE", "no"),
 ];
 
 /// What `local-azure shell` runs.
@@ -51,6 +59,13 @@ pub async fn run(state: &Path, options: &Options) -> Result<u8> {
         control::send(state, &Sent::Status).await?;
         BTreeMap::<String, String>::new()
     };
+    let cli = state.join("azure-cli");
+    if !azure_cli::is_signed_in(&cli) {
+        let text = control::send(state, &Sent::SignIn).await?;
+        let sign_in: SignIn =
+            serde_json::from_str(&text).map_err(|error| Error::failed("the sign-in of the Azure CLI", error))?;
+        sign_in.write(&cli)?;
+    }
     let state = state.canonicalize().map_err(Error::file(state))?;
     let files = NetworkFiles::of_running(&state)?;
     let own = tempfile::Builder::new().prefix("shell-").tempdir_in(files.folder());
@@ -71,6 +86,9 @@ pub async fn run(state: &Path, options: &Options) -> Result<u8> {
     let mut child = command
         .args(arguments)
         .env("AZURE_CONFIG_DIR", state.join("azure-cli"))
+        .envs(AZURE_CLI_SETTINGS)
+        .env("PATH", path(&files))
+        .env("LOCAL_AZURE_WORDS", files.words())
         .env("LOCAL_AZURE_SHELL", "1")
         .envs(files.trust())
         // The folder /home is that of this machine.
@@ -85,6 +103,16 @@ pub async fn run(state: &Path, options: &Options) -> Result<u8> {
     };
     let code = status.code().or_else(|| Some(128 + status.signal()?)).unwrap_or(1);
     Ok(u8::try_from(code).unwrap_or(1))
+}
+
+/// The user's PATH, before which there are the words of guides that do not exist elsewhere.
+fn path(files: &NetworkFiles) -> OsString {
+    let mut path = files.words().into_os_string();
+    if let Some(own) = std::env::var_os("PATH") {
+        path.push(":");
+        path.push(own);
+    }
+    path
 }
 
 /// The command of the options, or the user's shell with a mark in its prompt.

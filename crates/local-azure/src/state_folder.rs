@@ -19,8 +19,9 @@ pub(crate) const STATE_FILE: &str = "state.json";
 const OWNER_FILE: &str = "resource";
 
 /// The files and folders that Local Azure creates in a state folder.
-const OWN_NAMES: [&str; 15] = [
+const OWN_NAMES: [&str; 16] = [
     "apps",
+    "azure-cli",
     "azurite",
     "azurite.new",
     "ca.key",

@@ -36,6 +36,14 @@ pub const CONTAINER: &str = "photos";
 /// The Entra administrator of the database server, who represents the developer at this machine.
 pub const ADMINISTRATOR: &str = "developer@contoso.onmicrosoft.com";
 
+/// Creates the developer, who owns the subscription.
+pub fn provision_developer(azure: &Azure) -> Result<()> {
+    azure.change(|state| {
+        administrator(state);
+        Ok(())
+    })
+}
+
 /// Creates the tutorial's resources that do not exist yet. Resources that exist are left unchanged. `is_site` is whether
 /// the app will be the site of this repository, which has a path for warm-up requests.
 pub fn provision(azure: &Azure, is_site: bool) -> Result<()> {
@@ -56,14 +64,9 @@ pub fn provision(azure: &Azure, is_site: bool) -> Result<()> {
             let account = account(state);
             state.put(&account);
             // Created only together with the account, so that a deleted role assignment is not created again.
-            state.role_assignments.push(RoleAssignment {
-                name: Uuid::new_v4(),
-                scope: account.id,
-                role: RoleDefinition::find("Storage Blob Data Contributor")
-                    .expect("the role is defined")
-                    .id,
-                principal_id: identity.principal_id,
-            });
+            let role = RoleDefinition::find("Storage Blob Data Contributor").expect("a built-in role");
+            let assignment = RoleAssignment::new(account.id, role.id, identity.principal_id);
+            state.role_assignments.push(assignment);
         }
         if state.find::<WebApp>(APP).is_none() {
             let app = app(state, &identity, is_site);
@@ -131,17 +134,24 @@ pub fn account_id(state: &State) -> ResourceId {
     state.resource_id(GROUP, StorageAccount::KIND, ACCOUNT)
 }
 
-/// The object id of the administrator.
+/// The object id of the administrator, who owns the subscription if nobody else does.
 fn administrator(state: &mut State) -> Uuid {
     let users = &mut state.directory.users;
-    if let Some(user) = users.iter().find(|user| user.user_principal_name == ADMINISTRATOR) {
-        return user.id;
-    }
-    let id = Uuid::new_v4();
-    users.push(User {
-        id,
-        user_principal_name: ADMINISTRATOR.to_owned(),
+    let existing = users.iter().find(|user| user.user_principal_name == ADMINISTRATOR);
+    let id = existing.map(|user| user.id);
+    let id = id.unwrap_or_else(|| {
+        let user = User::new(ADMINISTRATOR);
+        let id = user.id;
+        users.push(user);
+        id
     });
+    let owner = RoleDefinition::find("Owner").expect("a built-in role").id;
+    let subscription = ResourceId::subscription(state.subscription);
+    let mut assignments = state.role_assignments.iter();
+    if !assignments.any(|assignment| assignment.role == owner && assignment.scope == subscription) {
+        let assignment = RoleAssignment::new(subscription, owner, id);
+        state.role_assignments.push(assignment);
+    }
     id
 }
 
@@ -189,7 +199,7 @@ mod tests {
         let (_folder, azure) = provisioned();
         azure
             .change(|state| {
-                state.role_assignments.clear();
+                state.role_assignments.truncate(1); // the owner of the subscription
                 state.edit(APP, |app: &mut WebApp| {
                     app.settings.insert("RUST_LOG".to_owned(), "debug".to_owned());
                     app.settings.remove("DBHOST");

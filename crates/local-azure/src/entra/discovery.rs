@@ -118,6 +118,19 @@ pub async fn instance(State(shared): State<Arc<Shared>>, Query(query): Query<Ins
     .into_response()
 }
 
+/// `GET /common/userrealm/{user}`: how users of a domain sign in.
+pub async fn user_realm(Path((_, user)): Path<(String, String)>) -> Response {
+    let domain = user.split_once('@').map_or("", |(_, domain)| domain);
+    Json(json!({
+        "ver": "1.0",
+        "account_type": "Managed",
+        "domain_name": domain,
+        "cloud_instance_name": "microsoftonline.com",
+        "cloud_audience_urn": "urn:federation:MicrosoftOnline",
+    }))
+    .into_response()
+}
+
 fn answer(shared: &Shared, tenant: &str, headers: &HeaderMap, document: impl FnOnce(Tenant) -> Value) -> Response {
     match shared.tenant(tenant) {
         Some(tenant) => Json(document(tenant)).into_response(),

@@ -1,17 +1,20 @@
 //! The tenant's authority, which is `https://login.microsoftonline.com` on Azure.
 //!
 //! It publishes its signing keys ([`Entra::authority_host`] and the discovery document), and issues tokens to applications
-//! that authenticate with a secret, a certificate or the token of an issuer that they trust. It also acts as such an
-//! issuer ([`Entra::workload_issuer`]). Users cannot sign in with a browser.
+//! that authenticate with a secret, a certificate or the token of an issuer that they trust, and to users by password or
+//! by a code that they confirm in a browser. It also acts as an issuer of workload tokens ([`Entra::workload_issuer`]).
 
 mod assertion;
 mod certificate;
+mod device;
 mod discovery;
 mod error;
 mod federation;
+mod form;
 mod secrets;
 mod shared;
 mod token;
+mod users;
 mod workload;
 
 use std::sync::{Arc, Mutex};
@@ -22,7 +25,10 @@ use axum::routing::{get, post};
 use tower::Layer as _;
 use tower::util::MapRequestLayer;
 
-pub use self::secrets::add_secret;
+pub use self::secrets::{add_secret, hash_password};
+pub use self::users::refresh_token;
+
+pub(crate) use self::secrets::add_secret_with;
 
 use self::federation::Issuers;
 use self::shared::{AZURE_AUTHORITY, Shared};
@@ -52,7 +58,9 @@ impl Entra {
             shared: Arc::new(Shared {
                 azure: azure.clone(),
                 workload_issuer: format!("{authority}workload"),
+                outside: authority.clone(),
                 authority,
+                device_codes: Arc::default(),
                 workload_keys: Arc::new(SigningKeys::open(&azure.subfolder("workload")?)?),
                 issuers: Arc::new(Issuers::new(azure)?),
             }),
@@ -155,6 +163,9 @@ fn router(shared: Arc<Shared>) -> Router {
         .route("/{tenant}/discovery/v2.0/keys", get(discovery::keys))
         .route("/{tenant}/oauth2/token", post(token::v1))
         .route("/{tenant}/oauth2/v2.0/token", post(token::v2))
+        .route("/{tenant}/oauth2/v2.0/devicecode", post(device::start))
+        .route("/{tenant}/userrealm/{user}", get(discovery::user_realm))
+        .route("/device", get(device::page).post(device::confirm))
         .with_state(shared);
     // A layer of the router itself would run after the route has been chosen.
     Router::new().fallback_service(MapRequestLayer::new(collapse_slashes).layer(router))

@@ -1,29 +1,86 @@
 //! Client secrets, which are stored only as hashes.
 
+use std::num::NonZeroU32;
+
+use aws_lc_rs::pbkdf2;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest as _, Sha256};
 use subtle::{Choice, ConstantTimeEq as _};
+use time::format_description::well_known::Rfc3339;
+use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
-use crate::state::Application;
+use crate::state::{Application, ClientSecret};
 
-/// Adds a client secret to the application and returns it. The application stores only its hash.
+/// Adds a client secret to the application, which is valid for two years, and returns it. The application stores only
+/// its hash.
 #[must_use]
 pub fn add_secret(application: &mut Application) -> String {
+    let (start, end) = (
+        OffsetDateTime::now_utc(),
+        OffsetDateTime::now_utc() + Duration::days(730),
+    );
+    add_secret_with(application, None, start, end)
+}
+
+/// Adds a client secret with a name and a lifetime.
+pub fn add_secret_with(
+    application: &mut Application,
+    display_name: Option<String>,
+    start: OffsetDateTime,
+    end: OffsetDateTime,
+) -> String {
     let random = [Uuid::new_v4(), Uuid::new_v4()].map(Uuid::into_bytes).concat();
     let secret = URL_SAFE_NO_PAD.encode(random);
-    application.secrets.push(hash(&secret));
+    let text = |time: OffsetDateTime| time.format(&Rfc3339).unwrap_or_default();
+    application.secrets.push(ClientSecret {
+        key_id: Uuid::new_v4(),
+        hash: hash(&secret),
+        hint: secret[..3].to_owned(),
+        display_name,
+        start: text(start),
+        end: text(end),
+    });
     secret
 }
 
-/// Whether the application has that secret. The comparison takes constant time.
+/// Whether the application has that secret, and it is valid now. The comparison takes constant time.
 pub fn has_secret(application: &Application, secret: &str) -> bool {
     let hash = hash(secret);
-    let found = application.secrets.iter().fold(Choice::from(0), |found, stored| {
-        found | stored.as_bytes().ct_eq(hash.as_bytes())
+    let now = OffsetDateTime::now_utc();
+    let is_valid = |stored: &&ClientSecret| {
+        let time = |text: &str| OffsetDateTime::parse(text, &Rfc3339);
+        time(&stored.start).is_ok_and(|start| start <= now) && time(&stored.end).is_ok_and(|end| now < end)
+    };
+    let valid = application.secrets.iter().filter(is_valid);
+    let found = valid.fold(Choice::from(0), |found, stored| {
+        found | stored.hash.as_bytes().ct_eq(hash.as_bytes())
     });
     found.into()
+}
+
+/// How often the hash of a password is repeated.
+const ROUNDS: NonZeroU32 = NonZeroU32::new(100_000).expect("it is not zero");
+
+/// The salted hash of a user's password.
+#[must_use]
+pub fn hash_password(password: &str) -> String {
+    let salt = Uuid::new_v4().into_bytes();
+    let mut key = [0; 32];
+    pbkdf2::derive(pbkdf2::PBKDF2_HMAC_SHA256, ROUNDS, &salt, password.as_bytes(), &mut key);
+    format!("{}:{}", hex::encode(salt), hex::encode(key))
+}
+
+/// Whether the hash is that of the password.
+#[must_use]
+pub fn is_password(hash: &str, password: &str) -> bool {
+    let parts = hash
+        .split_once(':')
+        .and_then(|(salt, key)| Some((hex::decode(salt).ok()?, hex::decode(key).ok()?)));
+    parts.is_some_and(|(salt, key)| {
+        pbkdf2::verify(pbkdf2::PBKDF2_HMAC_SHA256, ROUNDS, &salt, password.as_bytes(), &key).is_ok()
+    })
 }
 
 /// The SHA-256 hash in hexadecimal. A random secret of this length does not need a slow password hash.
@@ -43,8 +100,21 @@ mod tests {
         assert_ne!(one, two);
         assert!(has_secret(&application, &one) && has_secret(&application, &two));
         assert!(!has_secret(&application, &one[1..]));
-        assert!(!has_secret(&application, &application.secrets[0]));
+        assert!(!has_secret(&application, &application.secrets[0].hash));
         let stored = serde_json::to_string(&application).unwrap();
         assert!(!stored.contains(&one) && !stored.contains(&two));
+        "2001-01-01T00:00:00Z".clone_into(&mut application.secrets[0].end);
+        assert!(
+            !has_secret(&application, &one) && has_secret(&application, &two),
+            "one has expired"
+        );
+    }
+
+    #[test]
+    fn a_password_is_stored_as_a_salted_hash() {
+        let [one, two] = [hash_password("riddle"), hash_password("riddle")];
+        assert_ne!(one, two);
+        assert!(is_password(&one, "riddle") && is_password(&two, "riddle"));
+        assert!(!is_password(&one, "Riddle") && !is_password("", "") && !is_password("x:y", ""));
     }
 }

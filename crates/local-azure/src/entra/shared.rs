@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
+use super::device::DeviceCodes;
 use super::federation::Issuers;
 use crate::azure::Azure;
 use crate::server::LOOPBACK;
@@ -18,6 +19,10 @@ pub struct Shared {
     pub azure: Azure,
     /// The authority's URL for the clients of these handlers. It ends with a slash.
     pub authority: String,
+    /// The authority's URL for a browser on this machine. It ends with a slash.
+    pub outside: String,
+    /// The codes that wait for a person.
+    pub device_codes: Arc<DeviceCodes>,
     /// The `iss` of this machine's workload tokens.
     pub workload_issuer: String,
     /// The keys of the workload issuer.

@@ -1,4 +1,4 @@
-//! The token endpoint: the client credentials grant.
+//! The token endpoint, with the client credentials grant. The grants for users are in `users` and `device`.
 //! <https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow>
 
 use std::sync::Arc;
@@ -8,16 +8,14 @@ use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
-use url::form_urlencoded;
 use uuid::Uuid;
 
 use super::assertion::{self, Assertion};
 use super::error::OAuthError;
+use super::form::Form;
 use super::shared::{Shared, Tenant};
-use super::{certificate, discovery, secrets};
+use super::{certificate, device, discovery, secrets, users};
 use crate::state::{Application, FederatedCredential, ManagedIdentity, Principal};
 use crate::tokens::Claims;
 
@@ -52,6 +50,22 @@ pub async fn v2(
     body: Bytes,
 ) -> Response {
     let form = Form::parse(&headers, &body);
+    let for_user: Option<UserGrant> = match form.get("grant_type") {
+        Some("password") => Some(users::by_password),
+        Some("refresh_token") => Some(users::by_refresh_token),
+        Some("urn:ietf:params:oauth:grant-type:device_code") => Some(device::redeem),
+        _ => None,
+    };
+    if let Some(grant) = for_user {
+        let granted = match shared.tenant(&tenant) {
+            Some(_) => grant(&shared, &form),
+            None => Err(discovery::unknown_tenant("invalid_request", &tenant)),
+        };
+        return match granted {
+            Ok(body) => ([(header::CACHE_CONTROL, "no-store, no-cache")], Json(body)).into_response(),
+            Err(error) => error.answer(&headers),
+        };
+    }
     respond(&headers, grant(&shared, &tenant, &form, resource_v2).await, |grant| {
         let lifetime = grant.claims.exp - grant.claims.iat;
         json!({
@@ -62,6 +76,9 @@ pub async fn v2(
         })
     })
 }
+
+/// A grant that issues tokens for a user.
+type UserGrant = fn(&Shared, &Form) -> Result<Value, OAuthError>;
 
 /// A granted token.
 struct Grant {
@@ -246,38 +263,6 @@ impl Client {
     }
 }
 
-/// The parameters of a request.
-struct Form(Vec<(String, String)>);
-
-impl Form {
-    /// Parses the body, and the client's id and secret in an HTTP Basic header (RFC 6749, section 2.3.1).
-    fn parse(headers: &HeaderMap, body: &[u8]) -> Self {
-        let decode = |bytes: &[u8]| form_urlencoded::parse(bytes).into_owned().collect::<Vec<_>>();
-        let mut pairs = decode(body);
-        let basic = headers
-            .get(header::AUTHORIZATION)
-            .and_then(|value| value.to_str().ok()?.split_once(' '))
-            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("basic"))
-            .and_then(|(_, text)| String::from_utf8(STANDARD.decode(text.trim()).ok()?).ok());
-        if let Some((id, secret)) = basic.as_deref().and_then(|text| text.split_once(':')) {
-            // Both are form-encoded.
-            pairs.extend(decode(format!("client_id={id}&client_secret={secret}").as_bytes()));
-        }
-        Self(pairs)
-    }
-
-    /// The first value of a parameter. An empty value counts as missing.
-    fn get(&self, name: &str) -> Option<&str> {
-        let mut pairs = self.0.iter();
-        let (_, value) = pairs.find(|(key, _)| key == name)?;
-        Some(value.as_str()).filter(|value| !value.is_empty())
-    }
-
-    fn required(&self, name: &str) -> Result<&str, OAuthError> {
-        self.get(name).ok_or_else(|| OAuthError::missing(name))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -303,17 +288,5 @@ mod tests {
             let found = resource_v2(&form(&format!("scope={scope}"))).map_err(|error| error.code());
             assert_eq!(found, resource.map(ToOwned::to_owned), "{scope}");
         }
-    }
-
-    #[test]
-    fn a_client_may_authenticate_with_http_basic() {
-        let mut headers = HeaderMap::new();
-        let text = format!("basic {}", STANDARD.encode("id:a%2Bb:c"));
-        headers.insert(header::AUTHORIZATION, text.parse().unwrap());
-        let form = Form::parse(&headers, b"grant_type=client_credentials");
-        assert_eq!(form.get("client_id"), Some("id"));
-        assert_eq!(form.get("client_secret"), Some("a+b:c"));
-        assert_eq!(form.get("grant_type"), Some("client_credentials"));
-        assert_eq!(form.get("scope"), None);
     }
 }

@@ -25,11 +25,18 @@ pub const IDENTITY_ENDPOINT: &str = "http://169.254.129.2:8081/msi/token";
 pub(super) const HTTPS_SOCKET: &str = "https.sock";
 pub(super) const HTTP_SOCKET: &str = "http.sock";
 pub(super) const IDENTITY_SOCKET: &str = "identity.sock";
+/// The control plane for the developer's own shells.
+pub(super) const DEVELOPER_SOCKET: &str = "developer.sock";
 
 /// The hosts of Entra's authority.
 pub(super) const AUTHORITY_HOSTS: [&str; 3] = ["login.microsoftonline.com", "login.windows.net", "sts.windows.net"];
-/// The hosts of Azure Resource Manager and Microsoft Graph.
-const OTHER_HOSTS: [&str; 2] = ["management.azure.com", "graph.microsoft.com"];
+/// The host of Azure Resource Manager.
+pub(super) const ARM_HOST: &str = "management.azure.com";
+/// The host of Microsoft Graph.
+pub(super) const GRAPH_HOST: &str = "graph.microsoft.com";
+/// The name and the port by which guides for `LocalStack` reach the control plane, without a token.
+const LOCALSTACK_HOST: &str = "management.localhost.localstack.cloud";
+pub(super) const LOCALSTACK_PORT: u16 = 4566;
 
 /// The domains of the resources. Each resource's host is its name in the domain.
 pub(super) const BLOB_DOMAIN: &str = "blob.core.windows.net";
@@ -57,7 +64,7 @@ pub(super) fn is_azure(host: &str) -> bool {
         label.is_some_and(|label| !label.is_empty())
     };
     AUTHORITY_HOSTS.contains(&host.as_str())
-        || OTHER_HOSTS.contains(&host.as_str())
+        || [ARM_HOST, GRAPH_HOST].contains(&host.as_str())
         || [BLOB_DOMAIN, APP_DOMAIN].iter().any(is_in)
 }
 
@@ -67,7 +74,10 @@ pub(super) fn hosts(state: &State) -> String {
     let mut add = |address: Ipv4Addr, host: &str| {
         let _ = writeln!(text, "{address} {}", host.to_ascii_lowercase());
     };
-    for host in AUTHORITY_HOSTS.into_iter().chain(OTHER_HOSTS) {
+    for host in AUTHORITY_HOSTS
+        .into_iter()
+        .chain([ARM_HOST, GRAPH_HOST, LOCALSTACK_HOST])
+    {
         add(WEB, host);
     }
     for account in state.names::<StorageAccount>() {

@@ -51,6 +51,11 @@ impl NetworkFiles {
         write_private(&files.folder.join("resolv.conf"), b"# Names are in /etc/hosts.\n")?;
         write_private(&files.folder.join("inside.sh"), include_bytes!("inside.sh"))?;
         write_private(&files.folder.join("mounts.sh"), include_bytes!("mounts.sh"))?;
+        let words = files.words();
+        fs::create_dir_all(&words).map_err(Error::file(&words))?;
+        let word = words.join("azlocal");
+        write_private(&word, include_bytes!("azlocal.sh"))?;
+        fs::set_permissions(&word, Permissions::from_mode(0o700)).map_err(Error::file(&word))?;
         files.copy_program()?;
         files.update(azure)?;
         Ok(files)
@@ -64,6 +69,12 @@ impl NetworkFiles {
         fs::copy("/proc/self/exe", &to)
             .and_then(|_| fs::set_permissions(&to, Permissions::from_mode(0o700)))
             .map_err(Error::file(to))
+    }
+
+    /// The folder with the words that exist only in a shell.
+    #[must_use]
+    pub fn words(&self) -> PathBuf {
+        self.folder.join("bin")
     }
 
     /// The program whose subcommand `forward` runs inside.

@@ -10,7 +10,8 @@ use tokio::io::{AsyncRead, AsyncWrite, copy_bidirectional};
 use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixListener, UnixStream};
 
 use super::addresses::{
-    HTTP_SOCKET, HTTPS_SOCKET, IDENTITY, IDENTITY_SOCKET, IMDS, INSTANCE, PLATFORM, WEB, postgres_socket,
+    DEVELOPER_SOCKET, HTTP_SOCKET, HTTPS_SOCKET, IDENTITY, IDENTITY_SOCKET, IMDS, INSTANCE, LOCALSTACK_PORT, PLATFORM,
+    WEB, postgres_socket,
 };
 use crate::error::{Error, Result};
 use crate::open_folder::OpenFolder;
@@ -45,7 +46,10 @@ pub async fn run(options: &Options) -> Result<()> {
         (SocketAddrV4::new(IMDS, 80), IDENTITY_SOCKET),
         (IDENTITY, IDENTITY_SOCKET),
     ];
-    for (address, socket) in web {
+    // Only shells, in which there is no app, act for the developer without a token.
+    let is_shell = options.port == 0;
+    let developer = is_shell.then_some((SocketAddrV4::new(WEB, LOCALSTACK_PORT), DEVELOPER_SOCKET));
+    for (address, socket) in web.into_iter().chain(developer) {
         let (listener, socket) = (listen(address).await?, network.path(socket));
         tokio::spawn(async move {
             loop {

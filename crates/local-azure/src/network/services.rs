@@ -26,8 +26,8 @@ use tokio_rustls::server::TlsStream;
 use tower::ServiceExt as _;
 
 use super::addresses::{
-    APP_DOMAIN, AUTHORITY_HOSTS, BLOB_DOMAIN, HTTP_SOCKET, HTTPS_SOCKET, IDENTITY_SOCKET, SCM_DOMAIN, is_azure,
-    postgres_address, postgres_socket,
+    APP_DOMAIN, ARM_HOST, AUTHORITY_HOSTS, BLOB_DOMAIN, DEVELOPER_SOCKET, GRAPH_HOST, HTTP_SOCKET, HTTPS_SOCKET,
+    IDENTITY_SOCKET, SCM_DOMAIN, is_azure, postgres_address, postgres_socket,
 };
 use super::files::NetworkFiles;
 use crate::azure::Azure;
@@ -57,6 +57,12 @@ pub struct Routes {
     pub apps: [Router; 2],
     /// The managed identity endpoints.
     pub identity: Router,
+    /// Azure Resource Manager.
+    pub arm: Router,
+    /// Azure Resource Manager for clients that act for the developer.
+    pub developer: Router,
+    /// Microsoft Graph.
+    pub graph: Router,
 }
 
 /// The services at the sockets. They stop when this value is dropped.
@@ -82,6 +88,7 @@ impl Services {
         let certificates = certificates_by_name::config(azure, &["localhost"], is_azure)?;
         let bind = |name| sockets.bind(name).map_err(|error| Error::failed(PART, error));
         let (https, http, identity) = (bind(HTTPS_SOCKET)?, bind(HTTP_SOCKET)?, bind(IDENTITY_SOCKET)?);
+        let developer = bind(DEVELOPER_SOCKET)?;
         let server = Server::run(move || async move {
             let on_runtime = |listener| UnixListener::from_std(listener).expect("the listener is non-blocking");
             let sockets = Arc::new(sockets);
@@ -103,12 +110,14 @@ impl Services {
             };
             let https = TlsListener::start(on_runtime(https), certificates, Arc::new(storage_is_away));
             let http = plain(http, Arc::new(|| false));
+            let developer = plain(developer, Arc::new(|| false));
             let identity = plain(identity, Arc::new(identity_is_away));
             let all = routes.clone();
             tokio::select! {
                 never = serve(https, by_host(all.clone(), true)) => match never {},
                 never = serve(http, by_host(all, false)) => match never {},
                 never = serve(identity, routes.identity) => match never {},
+                never = serve(developer, routes.developer) => match never {},
                 never = sockets.update_names() => match never {},
                 () = each::<PostgresServer, _>(&azure, socket_of_server) => {}
             }
@@ -134,6 +143,10 @@ fn by_host(routes: Routes, https: bool) -> Router {
         let is_in = |domain: &str| host.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.'));
         let service = if AUTHORITY_HOSTS.contains(&host.as_str()) {
             routes.entra.clone()
+        } else if host == ARM_HOST {
+            routes.arm.clone()
+        } else if host == GRAPH_HOST {
+            routes.graph.clone()
         } else if is_blob_service(&host) {
             routes.blobs.clone()
         } else if is_in(APP_DOMAIN) && !is_in(SCM_DOMAIN) {

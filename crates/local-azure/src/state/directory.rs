@@ -1,6 +1,7 @@
 //! The tenant's directory of users, groups and applications.
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::resource_id::ResourceId;
@@ -25,12 +26,9 @@ pub struct Directory {
 impl Directory {
     /// Adds an application with a service principal. Returns the service principal.
     pub fn register(&mut self, application: Application) -> ServicePrincipal {
-        let principal = ServicePrincipal {
-            id: Uuid::new_v4(),
-            client_id: application.client_id,
-        };
+        let principal = ServicePrincipal::new(application.client_id);
         self.applications.push(application);
-        self.service_principals.push(principal);
+        self.service_principals.push(principal.clone());
         principal
     }
 }
@@ -40,8 +38,28 @@ impl Directory {
 pub struct User {
     /// The object id.
     pub id: Uuid,
-    /// The name that the user signs in with, such as `ada@contoso.onmicrosoft.com`. It is also the display name.
+    /// The name that the user signs in with, such as `ada@contoso.onmicrosoft.com`. It is also the name of the user's
+    /// database role.
     pub user_principal_name: String,
+    /// The salted hash of the password. A user without one signs in by device code, or in `local-azure shell`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password: Option<String>,
+    /// Properties that Microsoft Graph shows, such as `displayName`.
+    #[serde(flatten)]
+    pub other: Map<String, Value>,
+}
+
+impl User {
+    /// Creates a user with that name.
+    #[must_use]
+    pub fn new(user_principal_name: &str) -> Self {
+        Self {
+            id: Uuid::new_v4(),
+            user_principal_name: user_principal_name.to_owned(),
+            password: None,
+            other: Map::new(),
+        }
+    }
 }
 
 /// A group of principals.
@@ -54,6 +72,26 @@ pub struct Group {
     /// The object ids of its members.
     #[serde(default)]
     pub members: Vec<Uuid>,
+    /// The object ids of its owners.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub owners: Vec<Uuid>,
+    /// Properties that Microsoft Graph shows, such as `mailNickname`.
+    #[serde(flatten)]
+    pub other: Map<String, Value>,
+}
+
+impl Group {
+    /// Creates a group with these members.
+    #[must_use]
+    pub fn new(display_name: &str, members: Vec<Uuid>) -> Self {
+        Self {
+            id: Uuid::new_v4(),
+            display_name: display_name.to_owned(),
+            members,
+            owners: Vec::new(),
+            other: Map::new(),
+        }
+    }
 }
 
 /// An application registration: a program outside Azure that has its own credentials, or an API.
@@ -68,15 +106,38 @@ pub struct Application {
     /// The resources for which tokens can be requested, such as `api://my-api`.
     #[serde(default)]
     pub identifier_uris: Vec<String>,
-    /// The SHA-256 hash of each client secret, in hexadecimal. The secret itself is shown only when it is created.
+    /// Its client secrets.
     #[serde(default)]
-    pub secrets: Vec<String>,
+    pub secrets: Vec<ClientSecret>,
     /// Certificates that may sign client assertions, in PEM.
     #[serde(default)]
     pub certificates: Vec<String>,
     /// The external tokens that it may authenticate with.
     #[serde(default)]
     pub federated_credentials: Vec<FederatedCredential>,
+    /// The object ids of its owners.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub owners: Vec<Uuid>,
+    /// Properties that Microsoft Graph shows, such as `signInAudience`.
+    #[serde(flatten)]
+    pub other: Map<String, Value>,
+}
+
+/// A client secret, which itself is shown only when it is created.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ClientSecret {
+    /// Its id.
+    pub key_id: Uuid,
+    /// Its SHA-256 hash in hexadecimal.
+    pub hash: String,
+    /// Its first characters.
+    pub hint: String,
+    /// A name for it.
+    pub display_name: Option<String>,
+    /// When it becomes valid, as RFC 3339.
+    pub start: String,
+    /// When it expires, as RFC 3339.
+    pub end: String,
 }
 
 impl Application {
@@ -91,17 +152,34 @@ impl Application {
             secrets: Vec::new(),
             certificates: Vec::new(),
             federated_credentials: Vec::new(),
+            owners: Vec::new(),
+            other: Map::new(),
         }
     }
 }
 
 /// The principal of an application in the tenant, to which roles are assigned.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ServicePrincipal {
     /// The object id.
     pub id: Uuid,
     /// The client id of the application.
     pub client_id: Uuid,
+    /// Properties that Microsoft Graph shows, such as `tags`.
+    #[serde(flatten)]
+    pub other: Map<String, Value>,
+}
+
+impl ServicePrincipal {
+    /// Creates the service principal of an application.
+    #[must_use]
+    pub fn new(client_id: Uuid) -> Self {
+        Self {
+            id: Uuid::new_v4(),
+            client_id,
+            other: Map::new(),
+        }
+    }
 }
 
 /// Trust in the tokens of another issuer (workload identity federation).

@@ -27,11 +27,11 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 pub use self::directory::{
-    Application, Directory, FederatedCredential, Group, Principal, PrincipalKind, ServicePrincipal, User,
+    Application, ClientSecret, Directory, FederatedCredential, Group, Principal, PrincipalKind, ServicePrincipal, User,
 };
 pub use self::resource::{AssignedIdentities, Resource, SystemAssigned};
 pub use self::resource_id::{InvalidResourceId, ResourceId};
-pub use self::roles::{Action, RoleAssignment, RoleDefinition};
+pub use self::roles::{Action, Permission, RoleAssignment, RoleDefinition};
 pub use self::views::{
     ADMINISTRATORS, CONTAINERS, Container, DATABASES, FEDERATED_CREDENTIALS, ManagedIdentity, Plan, PostgresServer,
     PublicAccess, StorageAccount, View, WebApp, new_key,
@@ -62,6 +62,9 @@ pub struct State {
     /// Role assignments.
     #[serde(default)]
     pub role_assignments: Vec<RoleAssignment>,
+    /// The roles that users defined.
+    #[serde(default)]
+    pub role_definitions: Vec<RoleDefinition>,
     /// Resource groups, resources and their parts.
     #[serde(default, serialize_with = "as_list", deserialize_with = "from_list")]
     resources: BTreeMap<ResourceId, Arc<Resource>>,
@@ -90,6 +93,7 @@ impl Default for State {
             tenant: Uuid::new_v4(),
             directory: Directory::default(),
             role_assignments: Vec::new(),
+            role_definitions: Vec::new(),
             resources: BTreeMap::new(),
             other: Map::new(),
         }

@@ -5,28 +5,41 @@ use uuid::Uuid;
 
 use super::State;
 use super::resource_id::ResourceId;
-use super::roles::{Action, RoleDefinition};
+use super::roles::{Action, Permission};
 
 impl State {
     /// Whether a role assignment of the principal, or of a group that it belongs to, permits the operation on the
     /// resource.
     #[must_use]
     pub fn permits(&self, principal: Uuid, action: Action<'_>, resource: &ResourceId) -> bool {
-        let groups = self.groups_of(principal);
-        self.role_assignments.iter().any(|assignment| {
-            (assignment.principal_id == principal || groups.contains(&assignment.principal_id))
-                && assignment.scope.contains(resource)
-                && RoleDefinition::ALL
-                    .iter()
-                    .any(|role| role.id == assignment.role && role.permits(action))
-        })
+        self.permissions(principal, resource)
+            .any(|permission| permission.permits(action))
+    }
+
+    /// What the principal, and the groups that it belongs to, may do with the resource. A principal that was deleted may
+    /// do nothing.
+    pub fn permissions(&self, principal: Uuid, resource: &ResourceId) -> impl Iterator<Item = &Permission> {
+        let mut holders = self.groups_of(principal);
+        holders.push(principal);
+        if self.principal(principal).is_none() {
+            holders.clear();
+        }
+        self.role_assignments
+            .iter()
+            .filter(move |assignment| {
+                let is_unconditional = assignment.condition.is_none();
+                is_unconditional && holders.contains(&assignment.principal_id) && assignment.scope.contains(resource)
+            })
+            .filter_map(|assignment| self.role(assignment.role))
+            .flat_map(|role| &role.permissions)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::directory::Group;
-    use super::super::roles::RoleAssignment;
+    use super::super::roles::{RoleAssignment, RoleDefinition};
+    use super::super::views::ManagedIdentity;
     use super::*;
 
     const READ: Action<'_> = Action::Data("Microsoft.Storage/storageAccounts/blobServices/containers/blobs/read");
@@ -35,7 +48,10 @@ mod tests {
     #[test]
     fn a_role_applies_only_in_its_scope() {
         let mut state = State::default();
-        let principal = Uuid::new_v4();
+        let identity =
+            ManagedIdentity::new(state.resource_id("rg", "Microsoft.ManagedIdentity/userAssignedIdentities", "i"));
+        state.put(&identity);
+        let principal = identity.principal_id;
         let account = state.resource_id("rg", "Microsoft.Storage/storageAccounts", "photos");
         let container = account.child("blobServices/default/containers", "photos");
         let other = state.resource_id("rg2", "Microsoft.Storage/storageAccounts", "photos2");
@@ -51,12 +67,8 @@ mod tests {
             ),
             (account.child("blobServices/default/containers", "photo"), false, false),
         ] {
-            state.role_assignments = vec![RoleAssignment {
-                name: Uuid::new_v4(),
-                scope: scope.clone(),
-                role: RoleDefinition::find("Storage Blob Data Reader").unwrap().id,
-                principal_id: principal,
-            }];
+            let role = RoleDefinition::find("Storage Blob Data Reader").unwrap().id;
+            state.role_assignments = vec![RoleAssignment::new(scope.clone(), role, principal)];
             assert_eq!(state.permits(principal, READ, &container), here, "{scope}");
             assert_eq!(state.permits(principal, READ, &other), there, "{scope}");
             assert!(!state.permits(principal, WRITE, &container));
@@ -67,19 +79,26 @@ mod tests {
     #[test]
     fn a_member_has_the_roles_of_its_group() {
         let mut state = State::default();
-        let (principal, group) = (Uuid::new_v4(), Uuid::new_v4());
-        state.directory.groups.push(Group {
-            id: group,
-            display_name: "sites".to_owned(),
-            members: vec![principal],
-        });
-        state.role_assignments.push(RoleAssignment {
-            name: Uuid::new_v4(),
-            scope: state.group_id("rg"),
-            role: RoleDefinition::find("Storage Blob Data Contributor").unwrap().id,
-            principal_id: group,
-        });
+        let identity =
+            ManagedIdentity::new(state.resource_id("rg", "Microsoft.ManagedIdentity/userAssignedIdentities", "i"));
+        state.put(&identity);
+        let principal = identity.principal_id;
+        let group = Group::new("sites", vec![principal]);
+        let outer = Group::new("programs", vec![group.id]);
+        let outer_id = outer.id;
+        state.directory.groups.extend([group, outer]);
+        let role = RoleDefinition::find("Storage Blob Data Contributor").unwrap().id;
+        let scope = state.group_id("rg");
+        state.role_assignments.push(RoleAssignment::new(scope, role, outer_id));
         let account = state.resource_id("rg", "Microsoft.Storage/storageAccounts", "photos");
         assert!(state.permits(principal, WRITE, &account));
+
+        // A role assignment with a condition, which is not evaluated, permits nothing.
+        state.role_assignments[0].condition = Some("@Resource[name] StringEquals 'x'".to_owned());
+        assert!(!state.permits(principal, WRITE, &account));
+        state.role_assignments[0].condition = None;
+        // A principal that was deleted has no power, although its role assignments are still there.
+        state.remove(&identity.resource_id);
+        assert!(!state.permits(principal, WRITE, &account));
     }
 }

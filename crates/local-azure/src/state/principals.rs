@@ -60,13 +60,19 @@ impl State {
         })
     }
 
-    /// The object ids of the groups that a principal is a member of.
+    /// The object ids of the groups that a principal is a member of, directly or as a member of another group.
     #[must_use]
     pub fn groups_of(&self, id: Uuid) -> Vec<Uuid> {
-        let groups = self.directory.groups.iter();
-        groups
-            .filter(|group| group.members.contains(&id))
-            .map(|group| group.id)
-            .collect()
+        let mut found = Vec::new();
+        let mut members = vec![id];
+        while let Some(member) = members.pop() {
+            for group in &self.directory.groups {
+                if group.members.contains(&member) && !found.contains(&group.id) {
+                    found.push(group.id);
+                    members.push(group.id);
+                }
+            }
+        }
+        found
     }
 }

@@ -1,23 +1,51 @@
 //! Roles and role assignments.
 //! <https://learn.microsoft.com/azure/role-based-access-control/overview>
 
+use std::sync::LazyLock;
+
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::State;
 use super::resource_id::ResourceId;
 
-/// A built-in role. Only the roles that the services of this crate check are defined.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// A role, which is built in or was defined by a user.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RoleDefinition {
-    /// Azure's id of the built-in role.
+    /// Its id.
     /// <https://learn.microsoft.com/azure/role-based-access-control/built-in-roles>
     pub id: Uuid,
     /// Its name, as `az role assignment create --role` accepts it.
-    pub name: &'static str,
-    /// The control plane operations that it permits. `*` matches any text.
-    pub actions: &'static [&'static str],
-    /// The data operations that it permits. `*` matches any text.
-    pub data_actions: &'static [&'static str],
+    pub name: String,
+    /// What it is for.
+    #[serde(default)]
+    pub description: String,
+    /// What it permits.
+    pub permissions: Vec<Permission>,
+    /// Where it can be assigned. Built-in roles can be assigned everywhere.
+    #[serde(default)]
+    pub assignable_scopes: Vec<ResourceId>,
+    /// Whether a user defined it.
+    #[serde(default)]
+    pub is_custom: bool,
+}
+
+/// Operations that a role permits: those that one pattern matches, except those that a `not` pattern matches. In a
+/// pattern, `*` matches any text.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Permission {
+    /// Control plane operations.
+    pub actions: Vec<String>,
+    /// Exceptions to them.
+    pub not_actions: Vec<String>,
+    /// Data operations.
+    pub data_actions: Vec<String>,
+    /// Exceptions to them.
+    pub not_data_actions: Vec<String>,
+    /// A condition, which is not evaluated. What has one permits nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub condition: Option<String>,
 }
 
 /// An operation that requires permission.
@@ -40,99 +68,143 @@ pub struct RoleAssignment {
     pub role: Uuid,
     /// The object id of a user, a group or a service principal.
     pub principal_id: Uuid,
+    /// Why it was created.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// A condition, which is not evaluated. An assignment that has one permits nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub condition: Option<String>,
+    /// The version of the condition's language.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub condition_version: Option<String>,
+    /// When it was created, as RFC 3339.
+    #[serde(default)]
+    pub created_on: String,
+    /// The object id of the principal that created it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created_by: Option<Uuid>,
 }
 
-impl RoleDefinition {
-    /// Every role that is defined.
-    pub const ALL: &'static [Self] = &[
+impl RoleAssignment {
+    /// Assigns the role with that id.
+    #[must_use]
+    pub fn new(scope: ResourceId, role: Uuid, principal_id: Uuid) -> Self {
         Self {
-            id: uuid::uuid!("8e3af657-a8ff-443c-a75c-2fe8c4bcb635"),
-            name: "Owner",
-            actions: &["*"],
-            data_actions: &[],
-        },
-        Self {
-            id: uuid::uuid!("b24988ac-6180-42a0-ab88-20f7382dd24c"),
-            name: "Contributor",
-            actions: &["*"],
-            data_actions: &[],
-        },
-        Self {
-            id: uuid::uuid!("acdd72a7-3385-48ef-bd42-f606fba81ae7"),
-            name: "Reader",
-            actions: &["*/read"],
-            data_actions: &[],
-        },
-        Self {
-            id: uuid::uuid!("b7e6dc6d-f1e8-4753-8033-0f276bb0955b"),
-            name: "Storage Blob Data Owner",
-            actions: &[
-                "Microsoft.Storage/storageAccounts/blobServices/containers/*",
-                "Microsoft.Storage/storageAccounts/blobServices/generateUserDelegationKey/action",
-            ],
-            data_actions: &["Microsoft.Storage/storageAccounts/blobServices/containers/blobs/*"],
-        },
-        Self {
-            id: uuid::uuid!("ba92f5b4-2d11-453d-a403-e96b0029c9fe"),
-            name: "Storage Blob Data Contributor",
-            actions: &[
-                "Microsoft.Storage/storageAccounts/blobServices/containers/delete",
-                "Microsoft.Storage/storageAccounts/blobServices/containers/read",
-                "Microsoft.Storage/storageAccounts/blobServices/containers/write",
-                "Microsoft.Storage/storageAccounts/blobServices/generateUserDelegationKey/action",
-            ],
-            data_actions: &[
-                "Microsoft.Storage/storageAccounts/blobServices/containers/blobs/delete",
-                "Microsoft.Storage/storageAccounts/blobServices/containers/blobs/read",
-                "Microsoft.Storage/storageAccounts/blobServices/containers/blobs/write",
-                "Microsoft.Storage/storageAccounts/blobServices/containers/blobs/move/action",
-                "Microsoft.Storage/storageAccounts/blobServices/containers/blobs/add/action",
-            ],
-        },
-        Self {
-            id: uuid::uuid!("2a2b9908-6ea1-4ae2-8e65-a410df84e7d1"),
-            name: "Storage Blob Data Reader",
-            actions: &[
-                "Microsoft.Storage/storageAccounts/blobServices/containers/read",
-                "Microsoft.Storage/storageAccounts/blobServices/generateUserDelegationKey/action",
-            ],
-            data_actions: &["Microsoft.Storage/storageAccounts/blobServices/containers/blobs/read"],
-        },
-        Self {
-            id: uuid::uuid!("db58b8e5-c6ad-4a2a-8342-4190687cbf4a"),
-            name: "Storage Blob Delegator",
-            actions: &["Microsoft.Storage/storageAccounts/blobServices/generateUserDelegationKey/action"],
-            data_actions: &[],
-        },
-    ];
+            name: Uuid::new_v4(),
+            scope,
+            role,
+            principal_id,
+            description: None,
+            condition: None,
+            condition_version: None,
+            created_on: crate::log_time::now(),
+            created_by: None,
+        }
+    }
+}
 
-    /// Finds a role by its id or its name. The case of the name is ignored.
+/// The built-in roles. The file has a line for each role (`=`), each pattern of `actions` (`+`), `notActions` (`-`),
+/// `dataActions` (`@`) and `notDataActions` (`!`), and each condition (`?`). A dot starts another permission of the same
+/// role.
+const BUILT_IN: &str = include_str!("built_in_roles.txt");
+
+static ROLES: LazyLock<Vec<RoleDefinition>> = LazyLock::new(|| {
+    let mut roles: Vec<RoleDefinition> = Vec::new();
+    for line in BUILT_IN.lines() {
+        let (mark, rest) = line.split_at(1);
+        let rest = rest.trim_start();
+        if mark == "=" {
+            let (name, id) = rest.split_once('\t').expect("the file has this form");
+            roles.push(RoleDefinition {
+                id: id.parse().expect("the file has this form"),
+                name: name.to_owned(),
+                description: String::new(),
+                permissions: vec![Permission::default()],
+                assignable_scopes: Vec::new(),
+                is_custom: false,
+            });
+            continue;
+        }
+        let role = roles.last_mut().expect("the first line names a role");
+        if mark == "." {
+            role.permissions.push(Permission::default());
+        }
+        let permission = role.permissions.last_mut().expect("every role has a permission");
+        match mark {
+            "+" => permission.actions.push(rest.to_owned()),
+            "-" => permission.not_actions.push(rest.to_owned()),
+            "@" => permission.data_actions.push(rest.to_owned()),
+            "!" => permission.not_data_actions.push(rest.to_owned()),
+            "?" => permission.condition = Some(rest.to_owned()),
+            _ => {}
+        }
+    }
+    roles
+});
+
+impl RoleDefinition {
+    /// The built-in roles, in the order of their names.
+    #[must_use]
+    pub fn built_in() -> &'static [Self] {
+        &ROLES
+    }
+
+    /// Finds a built-in role by its id or its name. The case of the name is ignored.
     #[must_use]
     pub fn find(name: &str) -> Option<&'static Self> {
         let id = Uuid::parse_str(name).ok();
-        Self::ALL
-            .iter()
-            .find(|role| role.name.eq_ignore_ascii_case(name) || Some(role.id) == id)
+        let mut all = Self::built_in().iter();
+        all.find(|role| role.name.eq_ignore_ascii_case(name) || Some(role.id) == id)
     }
 
     /// Whether it permits the operation.
     #[must_use]
     pub fn permits(&self, action: Action<'_>) -> bool {
-        let (patterns, action) = match action {
-            Action::Control(action) => (self.actions, action),
-            Action::Data(action) => (self.data_actions, action),
-        };
-        patterns.iter().any(|pattern| matches(pattern, action))
+        self.permissions.iter().any(|permission| permission.permits(action))
     }
 }
 
-/// Whether the text matches the pattern, in which one `*` matches any text. The case of operations is ignored.
+impl Permission {
+    /// Whether it permits the operation.
+    #[must_use]
+    pub fn permits(&self, action: Action<'_>) -> bool {
+        let (patterns, exceptions, action) = match action {
+            Action::Control(action) => (&self.actions, &self.not_actions, action),
+            Action::Data(action) => (&self.data_actions, &self.not_data_actions, action),
+        };
+        let is_in = |patterns: &[String]| patterns.iter().any(|pattern| matches(pattern, action));
+        self.condition.is_none() && is_in(patterns) && !is_in(exceptions)
+    }
+}
+
+impl State {
+    /// Every role: the built-in ones and those that users defined.
+    pub fn roles(&self) -> impl Iterator<Item = &RoleDefinition> {
+        RoleDefinition::built_in().iter().chain(&self.role_definitions)
+    }
+
+    /// The role with that id.
+    #[must_use]
+    pub fn role(&self, id: Uuid) -> Option<&RoleDefinition> {
+        self.roles().find(|role| role.id == id)
+    }
+}
+
+/// Whether the text matches the pattern, in which `*` matches any text. The case of operations is ignored.
 fn matches(pattern: &str, text: &str) -> bool {
     let (pattern, text) = (pattern.to_ascii_lowercase(), text.to_ascii_lowercase());
-    match pattern.split_once('*') {
-        None => pattern == text,
-        Some((start, end)) => text.strip_prefix(start).is_some_and(|rest| rest.ends_with(end)),
+    let mut parts = pattern.split('*');
+    let Some(mut rest) = text.strip_prefix(parts.next().unwrap_or_default()) else {
+        return false;
+    };
+    let Some(last) = parts.next_back() else {
+        return rest.is_empty();
+    };
+    for part in parts {
+        let Some(at) = rest.find(part) else { return false };
+        rest = &rest[at + part.len()..];
     }
+    rest.ends_with(last)
 }
 
 #[cfg(test)]
@@ -155,13 +227,53 @@ mod tests {
             ("Storage Blob Delegator", [false; 3]),
         ] {
             let role = RoleDefinition::find(role).unwrap();
-            assert_eq!(
-                [READ, WRITE, TAGS].map(|action| role.permits(action)),
-                permitted,
-                "{}",
-                role.name
-            );
+            let found = [READ, WRITE, TAGS].map(|action| role.permits(action));
+            assert_eq!(found, permitted, "{}", role.name);
         }
         assert_eq!(RoleDefinition::find("Storage Blob Data"), None);
+    }
+
+    #[test]
+    fn exceptions_and_conditions_take_permissions_away() {
+        let may = |role: &str, action: &str| RoleDefinition::find(role).unwrap().permits(Action::Control(action));
+        let assign = "Microsoft.Authorization/roleAssignments/write";
+        let write = "Microsoft.Web/sites/write";
+        for (role, assigns, writes) in [
+            ("Owner", true, true),
+            ("Contributor", false, true),
+            ("Reader", false, false),
+            ("User Access Administrator", true, false),
+            ("Role Based Access Control Administrator", true, false),
+            // Its permission to assign roles has a condition.
+            ("Key Vault Data Access Administrator", false, false),
+        ] {
+            assert_eq!((may(role, assign), may(role, write)), (assigns, writes), "{role}");
+        }
+        assert!(may("Reader", "Microsoft.Web/sites/read"));
+    }
+
+    #[test]
+    fn every_built_in_role_is_there() {
+        let roles = RoleDefinition::built_in();
+        assert_eq!(roles.len(), 928);
+        let ids: std::collections::HashSet<_> = roles.iter().map(|role| role.id).collect();
+        assert_eq!(ids.len(), roles.len());
+    }
+
+    #[test]
+    fn a_star_matches_any_text() {
+        for (pattern, text, expected) in [
+            ("*", "a/b", true),
+            ("*/read", "A/B/Read", true),
+            ("*/read", "read", false),
+            ("a/*/b/*", "a/x/y/b/c", true),
+            ("a/*/b/*", "a/b/c", false),
+            ("a/b", "a/b", true),
+            ("a/b", "a/bc", false),
+            ("a*a", "a", false),
+            ("a/*", "a/", true),
+        ] {
+            assert_eq!(matches(pattern, text), expected, "{pattern} {text}");
+        }
     }
 }

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::directory::{Application, Directory, FederatedCredential, Group, ServicePrincipal, User};
+use super::directory::{Application, ClientSecret, Directory, FederatedCredential, Group, ServicePrincipal, User};
 use super::resource::{AssignedIdentities, SystemAssigned};
 use super::resource_id::ResourceId;
 use super::roles::RoleAssignment;
@@ -154,11 +154,11 @@ pub(super) fn read(json: Value) -> serde_json::Result<State> {
     };
     state.directory = directory(std::mem::take(&mut old.directory));
     for assignment in &old.role_assignments {
+        let scope = id(&assignment.scope)?;
+        let new = RoleAssignment::new(scope, assignment.role, assignment.principal_id);
         state.role_assignments.push(RoleAssignment {
             name: assignment.name,
-            scope: id(&assignment.scope)?,
-            role: assignment.role,
-            principal_id: assignment.principal_id,
+            ..new
         });
     }
     for group in &old.resource_groups {
@@ -231,16 +231,22 @@ fn directory(old: OldDirectory) -> Directory {
     for old in old.applications {
         directory.service_principals.push(ServicePrincipal {
             id: old.id,
-            client_id: old.client_id,
+            ..ServicePrincipal::new(old.client_id)
         });
+        let secret = |hash: String| ClientSecret {
+            key_id: Uuid::new_v4(),
+            hash,
+            hint: String::new(),
+            display_name: None,
+            start: "2026-01-01T00:00:00Z".to_owned(),
+            end: "2099-12-31T00:00:00Z".to_owned(),
+        };
         directory.applications.push(Application {
-            id: Uuid::new_v4(),
             client_id: old.client_id,
-            display_name: old.display_name,
-            identifier_uris: Vec::new(),
-            secrets: old.secrets,
+            secrets: old.secrets.into_iter().map(secret).collect(),
             certificates: old.certificates,
             federated_credentials: old.federated_credentials,
+            ..Application::new(&old.display_name)
         });
     }
     directory

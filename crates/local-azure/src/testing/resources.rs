@@ -1,7 +1,5 @@
 //! The resources in a test's cloud.
 
-use uuid::Uuid;
-
 use crate::state::{
     ManagedIdentity, Plan, PostgresServer, RoleAssignment, RoleDefinition, State, StorageAccount, View as _, WebApp,
 };
@@ -33,12 +31,8 @@ pub(super) fn fill(state: &mut State) -> ManagedIdentity {
     account.allow_shared_key_access = false;
     state.put(&account);
     let role = RoleDefinition::find("Storage Blob Data Contributor").expect("a built-in role");
-    state.role_assignments.push(RoleAssignment {
-        name: Uuid::new_v4(),
-        scope: account.id,
-        role: role.id,
-        principal_id: identity.principal_id,
-    });
+    let assignment = RoleAssignment::new(account.id, role.id, identity.principal_id);
+    state.role_assignments.push(assignment);
     let plan = Plan::new(id(state, Plan::KIND, "plan"), LOCATION);
     state.put(&plan);
     let mut app = WebApp::new(id(state, WebApp::KIND, APP), &plan);

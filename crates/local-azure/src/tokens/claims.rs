@@ -67,7 +67,7 @@ pub struct Claims {
 }
 
 /// The client id of the Azure CLI. Users' tokens are issued as if it had requested them.
-const AZURE_CLI: &str = "04b07795-8ddb-461a-bbee-02f9e1bf7b46";
+pub const AZURE_CLI: &str = "04b07795-8ddb-461a-bbee-02f9e1bf7b46";
 
 impl Claims {
     /// The claims of a token for the resource that is issued to the principal and valid from now on.

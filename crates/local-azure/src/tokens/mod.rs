@@ -8,8 +8,8 @@ mod keys;
 mod rejection;
 mod resources;
 
-pub use self::claims::Claims;
+pub use self::claims::{AZURE_CLI, Claims};
 pub use self::clock::now;
 pub use self::keys::SigningKeys;
 pub use self::rejection::TokenRejection;
-pub use self::resources::{MANAGEMENT, POSTGRES, STORAGE};
+pub use self::resources::{GRAPH, MANAGEMENT, MANAGEMENT_CORE, POSTGRES, STORAGE};

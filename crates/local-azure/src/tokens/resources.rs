@@ -11,13 +11,18 @@ pub const STORAGE: &str = "https://storage.azure.com";
 /// The control plane's resource URL.
 pub const MANAGEMENT: &str = "https://management.azure.com";
 
+/// The control plane's former resource URL, which the Azure CLI uses.
+pub const MANAGEMENT_CORE: &str = "https://management.core.windows.net";
+/// Microsoft Graph's resource URL.
+pub const GRAPH: &str = "https://graph.microsoft.com";
+
 /// The Azure services that every tenant knows, without the trailing slash.
 const SERVICES: [&str; 12] = [
     POSTGRES,
     STORAGE,
     MANAGEMENT,
-    "https://management.core.windows.net",
-    "https://graph.microsoft.com",
+    MANAGEMENT_CORE,
+    GRAPH,
     "https://vault.azure.net",
     "https://servicebus.azure.net",
     "https://eventhubs.azure.net",

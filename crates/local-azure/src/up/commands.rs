@@ -16,13 +16,14 @@ use super::screen;
 use super::site::Source;
 use crate::app_service::Package;
 use crate::azure::Azure;
+use crate::azure_cli::SignIn;
 use crate::command::{Command, RoleArguments, RoleCommand};
 use crate::control::CommandHandler;
-use crate::entra::add_secret;
+use crate::entra::{add_secret, refresh_token};
 use crate::error::{Error, Result};
 use crate::faults::Effect;
 use crate::state::{Application, FederatedCredential, Principal, RoleAssignment, RoleDefinition, State, WebApp};
-use crate::tokens::{MANAGEMENT, POSTGRES, STORAGE};
+use crate::tokens::{AZURE_CLI, GRAPH, MANAGEMENT, POSTGRES, STORAGE};
 use crate::tutorial;
 
 /// How often `stop` reports the instances that are still running.
@@ -60,13 +61,16 @@ impl Commands {
     }
 
     /// Starts all parts, deploys the web app, waits until it is ready, and injects the faults of the options.
-    pub async fn start(&self, options: &Options, source: &Source) -> Result<()> {
+    pub async fn start(&self, options: &Options, source: Option<&Source>) -> Result<()> {
         let Inner { azure, progress, .. } = &*self.0;
         let parts = Parts::start(azure, options, progress).await?;
         *self.0.parts.write().await = Some(parts);
         let parts = self.0.parts.read().await;
         let parts = parts.as_ref().expect("it was set above, and only `stop` takes it");
-        parts.deploy(azure, source, progress).await?;
+        match source {
+            Some(source) => parts.deploy(azure, source, progress).await?,
+            None => parts.apps.follow(),
+        }
         for fault in &options.faults {
             parts.inject(azure, fault).await?;
         }
@@ -138,10 +142,11 @@ impl Commands {
             "oss-rdbms" => POSTGRES,
             "storage" => STORAGE,
             "arm" => MANAGEMENT,
+            "graph" => GRAPH,
             url if url.starts_with("https://") => url,
             other => {
                 return Err(Error::Refused(format!(
-                    "{other:?} is not a resource: use oss-rdbms, storage, arm, or a URL that starts with https://"
+                    "{other:?} is not a resource: use oss-rdbms, storage, arm, graph, or a URL that starts with https://"
                 )));
             }
         };
@@ -156,8 +161,7 @@ impl Commands {
                     || assignment.principal_id.to_string(),
                     |principal| principal.display_name,
                 );
-                let role = RoleDefinition::find(&assignment.role.to_string());
-                let role = role.map_or("unknown", |role| role.name);
+                let role = state.role(assignment.role).map_or("unknown", |role| role.name.as_str());
                 let _ = write!(text, "\n{principal}, {role}, {}", assignment.scope);
             }
             text
@@ -293,6 +297,19 @@ impl CommandHandler for Commands {
                 let environment = parts.apps.environment(&self.app(Some(app))?)?;
                 Ok(serde_json::to_string(&environment).expect("text is valid JSON"))
             }
+            Command::SignIn => {
+                let developer = self.principal(tutorial::ADMINISTRATOR)?;
+                let state = azure.state();
+                let client = AZURE_CLI.parse().expect("it is a GUID");
+                let sign_in = SignIn {
+                    tenant: state.tenant,
+                    subscription: state.subscription,
+                    user: developer.id,
+                    name: developer.display_name.clone(),
+                    refresh_token: refresh_token(azure, &developer, client),
+                };
+                Ok(serde_json::to_string(&sign_in).expect("it is valid JSON"))
+            }
             Command::AdminPassword => {
                 // Azure requires three of four kinds of characters. The password has no character that a shell
                 // interprets.
@@ -315,14 +332,8 @@ fn principal(state: &State, name: &str) -> Result<Principal> {
 /// The role assignment that the arguments describe.
 fn resolve(state: &State, arguments: &RoleArguments) -> Result<RoleAssignment> {
     let assignee = arguments.assignee.as_deref().unwrap_or(tutorial::IDENTITY);
-    let role = RoleDefinition::find(&arguments.role).ok_or_else(|| {
-        let names: Vec<_> = RoleDefinition::ALL.iter().map(|role| role.name).collect();
-        Error::Refused(format!(
-            "there is no role {:?}. The roles are: {}",
-            arguments.role,
-            names.join(", ")
-        ))
-    })?;
+    let role = RoleDefinition::find(&arguments.role)
+        .ok_or_else(|| Error::Refused(format!("there is no built-in role {:?}", arguments.role)))?;
     let scope = match &arguments.scope {
         None => tutorial::account_id(state),
         Some(scope) => scope.parse().map_err(|error| {
@@ -332,12 +343,7 @@ fn resolve(state: &State, arguments: &RoleArguments) -> Result<RoleAssignment> {
             ))
         })?,
     };
-    Ok(RoleAssignment {
-        name: Uuid::new_v4(),
-        scope,
-        role: role.id,
-        principal_id: principal(state, assignee)?.id,
-    })
+    Ok(RoleAssignment::new(scope, role.id, principal(state, assignee)?.id))
 }
 
 fn is_same(a: &RoleAssignment, b: &RoleAssignment) -> bool {

@@ -9,13 +9,16 @@ mod progress;
 mod screen;
 mod site;
 
+use std::fs::File;
 use std::future::pending;
 use std::io::IsTerminal as _;
 use std::path::Path;
 use std::str::FromStr as _;
+use std::sync::Mutex;
 
 use rustix::fs::Mode;
 use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::Layer as _;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
@@ -32,25 +35,32 @@ use crate::{control, process, tutorial};
 
 /// Starts everything and keeps it running until Ctrl-C, SIGTERM or `local-azure down`.
 pub async fn up(state: &Path, options: Options) -> Result<()> {
-    start_log();
     // From here on, Ctrl-C stops everything in order.
     let mut interrupted = signal(SignalKind::interrupt()).map_err(|error| Error::failed("signals", error))?;
     let mut terminated = signal(SignalKind::terminate()).map_err(|error| Error::failed("signals", error))?;
     // Everything that this process creates is for its user only.
     rustix::process::umask(Mode::RWXG | Mode::RWXO);
     let progress = Progress::default();
-    let source = Source::find(options.package.as_deref())?;
+    let source = if options.empty {
+        None
+    } else {
+        Some(Source::find(options.package.as_deref())?)
+    };
     let azure = Azure::open(state)?;
+    start_log(&azure)?;
     // The folder stays locked until this process has ended: `local-azure down` waits for that.
     std::mem::forget(azure.clone());
     let ended = process::clean_up(azure.folder());
     if ended > 0 {
         progress.report(&format!("stopped processes that an earlier run left behind: {ended}"));
     }
-    tutorial::provision(&azure, source.is_site())?;
+    match &source {
+        Some(source) => tutorial::provision(&azure, source.is_site())?,
+        None => tutorial::provision_developer(&azure)?,
+    }
     let (commands, mut down) = Commands::new(azure.clone(), progress.clone());
     let running = async {
-        commands.start(&options, &source).await?;
+        commands.start(&options, source.as_ref()).await?;
         println!("{}", commands.status().await);
         println!("  Ctrl-C stops it. The next `up` continues with the same state.");
         pending().await
@@ -68,15 +78,26 @@ pub async fn up(state: &Path, options: Options) -> Result<()> {
     ended
 }
 
-/// Logs warnings to the terminal, or what `RUST_LOG` selects, such as `local_azure=debug`.
-fn start_log() {
+/// Logs warnings to the terminal, or what `RUST_LOG` selects, such as `local_azure=debug`. Requests to the control plane
+/// are logged to a file.
+fn start_log(azure: &Azure) -> Result<()> {
     let directives = std::env::var("RUST_LOG").unwrap_or_default();
     let filter = Targets::from_str(&directives)
         .ok()
         .filter(|_| !directives.is_empty())
         .unwrap_or_else(|| Targets::new().with_default(LevelFilter::WARN));
-    let lines = tracing_subscriber::fmt::layer()
+    let terminal = tracing_subscriber::fmt::layer()
         .with_ansi(std::io::stderr().is_terminal())
-        .with_writer(std::io::stderr);
-    tracing_subscriber::registry().with(lines).with(filter).init();
+        .with_writer(std::io::stderr)
+        .with_filter(filter);
+    let file = azure.subfolder("logs")?.join("control.log");
+    let open = File::options().create(true).append(true).open(&file);
+    let requests = tracing_subscriber::fmt::layer()
+        .with_ansi(false)
+        .with_level(false)
+        .with_target(false)
+        .with_writer(Mutex::new(open.map_err(Error::file(file))?))
+        .with_filter(Targets::new().with_target("local_azure::control", LevelFilter::INFO));
+    tracing_subscriber::registry().with(terminal).with(requests).init();
+    Ok(())
 }

@@ -32,6 +32,13 @@ pub struct Options {
     /// Gives the web app addresses on this machine instead of Azure's names, where namespaces cannot be used
     #[arg(long)]
     pub addresses: bool,
+    /// Starts with nothing but the developer, who owns the subscription. Only for a new state folder
+    #[arg(long, conflicts_with = "package")]
+    pub empty: bool,
+    /// Keeps the resources of these providers as data, without any effect: names such as Microsoft.Network, separated by
+    /// commas, or all
+    #[arg(long, value_delimiter = ',')]
+    pub store: Vec<String>,
     /// Faults to inject, separated by commas: see `local-azure faults --help`
     #[arg(long, value_delimiter = ',')]
     pub faults: Vec<InjectedFault>,

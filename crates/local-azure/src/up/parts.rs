@@ -10,10 +10,12 @@ use super::options::Options;
 use super::progress::Progress;
 use super::site::Source;
 use crate::app_service::{self, AppService};
+use crate::arm::{self, Stored};
 use crate::azure::Azure;
 use crate::entra::Entra;
 use crate::error::{Error, Result};
 use crate::faults::{Effect, FaultSet, IdentityFault, InjectedFault, Targets};
+use crate::graph;
 use crate::identity::IdentityEndpoints;
 use crate::network::{self, NetworkFiles, Routes, Services};
 use crate::postgres::{Postgres, Servers};
@@ -75,12 +77,16 @@ impl Parts {
         apps.set_blob_port(blobs.port());
         let following = blobs.clone();
         followers.push(follow(async move { following.follow().await }));
+        let stored = Stored::new(&options.store);
         let services = if let Some(files) = &network {
             let routes = Routes {
                 entra: entra.azure_router(),
                 blobs: blobs.router()?,
                 apps: apps.azure_routers()?,
                 identity: identity.router(),
+                arm: arm::router(azure, stored.clone()),
+                developer: arm::router_for(azure, stored, tutorial::ADMINISTRATOR),
+                graph: graph::router(azure),
             };
             let servers = servers.clone();
             let port_of = move |name: &str| servers.get(name).map(|server| server.port());

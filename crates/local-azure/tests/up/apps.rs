@@ -40,12 +40,9 @@ fn add_world(state: &mut State, name: &str, settings: &[(&str, &str)]) -> Uuid {
     state.put(&account);
     let identity = ManagedIdentity::new(id(state, ManagedIdentity::KIND));
     state.put(&identity);
-    state.role_assignments.push(RoleAssignment {
-        name: Uuid::new_v4(),
-        scope: account.id,
-        role: RoleDefinition::find("Storage Blob Data Contributor").unwrap().id,
-        principal_id: identity.principal_id,
-    });
+    let role = RoleDefinition::find("Storage Blob Data Contributor").unwrap().id;
+    let assignment = RoleAssignment::new(account.id, role, identity.principal_id);
+    state.role_assignments.push(assignment);
     let plan = Plan::new(id(state, Plan::KIND), "westeurope");
     state.put(&plan);
     let mut app = WebApp::new(id(state, WebApp::KIND), &plan);

@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "a test panics where a result is not as expected")]
 
 mod apps;
+mod azure_cli;
 mod network;
 mod running;
 mod site;

@@ -53,6 +53,8 @@ enum Package {
     Given(PathBuf),
     /// The package that `up` builds in a checkout.
     Built,
+    /// Nothing is deployed, and there are no resources.
+    None,
 }
 
 impl Up {
@@ -78,6 +80,12 @@ impl Up {
         fs::copy(site, package.join("restaurant-review")).unwrap();
         fs::copy(checkout().join("start.sh"), package.join("start.sh")).unwrap();
         Self::run(Arc::new(home), How::with(Package::Given(package), options)).await
+    }
+
+    /// Starts it without any resources.
+    pub async fn start_empty() -> Self {
+        let home = Arc::new(tempfile::tempdir().unwrap());
+        Self::run(home, How::with(Package::None, &[])).await
     }
 
     /// Starts it with a package of another app and with the state in `home`, with these variables.
@@ -135,6 +143,7 @@ impl Up {
         match &how.package {
             Package::Given(path) => command.arg("--package").arg(path).current_dir(home.path()),
             Package::Built => command.current_dir(checkout()),
+            Package::None => command.arg("--empty").current_dir(home.path()),
         };
         for port in ["https", "http", "entra", "identity", "blob", "postgres"] {
             command.args([&format!("--{port}-port"), "0"]);

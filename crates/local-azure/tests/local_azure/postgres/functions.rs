@@ -2,7 +2,6 @@
 
 use local_azure::state::{ManagedIdentity, PostgresServer, User, View as _};
 use serde_json::json;
-use uuid::Uuid;
 
 use crate::rig::{ADMIN, IDENTITY, PASSWORD_ADMIN, SERVER, Server, USER};
 
@@ -230,10 +229,7 @@ async fn a_display_name_that_two_principals_have_is_refused() {
 #[tokio::test]
 async fn an_administrator_gets_a_role_and_loses_it_when_removed() {
     let server = Server::start().await;
-    let carol = User {
-        id: Uuid::new_v4(),
-        user_principal_name: "carol@contoso.onmicrosoft.com".to_owned(),
-    };
+    let carol = User::new("carol@contoso.onmicrosoft.com");
     let name = carol.user_principal_name.clone();
     server
         .change(|state| {

@@ -16,7 +16,6 @@ use local_azure::tokens::{Claims, POSTGRES};
 use serde_json::Value;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Executor as _};
-use uuid::Uuid;
 
 use super::{change, cloud, identity, script};
 
@@ -245,20 +244,13 @@ impl SignIn<'_> {
 }
 
 fn fill(state: &mut State) {
-    let user = |name: &str| User {
-        id: Uuid::new_v4(),
-        user_principal_name: name.to_owned(),
-    };
     state.clear::<ManagedIdentity>();
     let site = identity(state, IDENTITY);
     state.put(&site);
     state.put(&identity(state, "other"));
-    let (ada, bob) = (user(ADMIN), user(USER));
-    state.directory.groups.push(Group {
-        id: Uuid::new_v4(),
-        display_name: GROUP.to_owned(),
-        members: vec![bob.id, site.principal_id],
-    });
+    let (ada, bob) = (User::new(ADMIN), User::new(USER));
+    let members = vec![bob.id, site.principal_id];
+    state.directory.groups.push(Group::new(GROUP, members));
     state.directory.register(Application::new("pipeline"));
     state.edit(SERVER, |server: &mut PostgresServer| {
         server.administrator_login = Some(PASSWORD_ADMIN.to_owned());

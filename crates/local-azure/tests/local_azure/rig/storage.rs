@@ -69,14 +69,9 @@ impl Storage {
 
     /// A new group with that member.
     pub fn group_of(&self, member: &Principal) -> Uuid {
-        let id = Uuid::new_v4();
-        self.change(|state| {
-            state.directory.groups.push(Group {
-                id,
-                display_name: format!("group-{id}"),
-                members: vec![member.id],
-            });
-        });
+        let group = Group::new(&format!("group-{}", fastrand::u64(..)), vec![member.id]);
+        let id = group.id;
+        self.change(|state| state.directory.groups.push(group));
         id
     }
 
@@ -99,15 +94,10 @@ impl Storage {
 
     /// Assigns a role, and returns the name of the assignment for [`Storage::take`].
     pub fn give(&self, principal: Uuid, role: &str, scope: &ResourceId) -> Uuid {
-        let name = Uuid::new_v4();
-        self.change(|state| {
-            state.role_assignments.push(RoleAssignment {
-                name,
-                scope: scope.clone(),
-                role: RoleDefinition::find(role).unwrap().id,
-                principal_id: principal,
-            });
-        });
+        let role = RoleDefinition::find(role).unwrap().id;
+        let assignment = RoleAssignment::new(scope.clone(), role, principal);
+        let name = assignment.name;
+        self.change(|state| state.role_assignments.push(assignment));
         name
     }
 

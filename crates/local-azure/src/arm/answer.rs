@@ -1,0 +1,184 @@
+//! Answers of the control plane: resources, lists and pages.
+
+use axum::Json;
+use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Map, Value, json};
+use sha2::{Digest as _, Sha256};
+
+use super::call::Call;
+use super::error::ArmError;
+use crate::odata::{Argument, Filter};
+use crate::state::{AssignedIdentities, ManagedIdentity, RESOURCE_GROUPS, Resource, State};
+
+/// An answer.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: Vec<(&'static str, String)>,
+    pub body: Option<Value>,
+    /// The body of an answer that is not JSON.
+    pub text: Option<String>,
+}
+
+impl Answer {
+    pub fn ok(body: Value) -> Self {
+        Self::with(StatusCode::OK, body)
+    }
+
+    pub fn with(status: StatusCode, body: Value) -> Self {
+        Self {
+            status,
+            headers: Vec::new(),
+            body: Some(body),
+            text: None,
+        }
+    }
+
+    pub fn empty(status: StatusCode) -> Self {
+        Self {
+            status,
+            headers: Vec::new(),
+            body: None,
+            text: None,
+        }
+    }
+
+    /// A list, or the page of it that the query asks for.
+    ///
+    /// # Errors
+    ///
+    /// `$top` or `$skipToken` is not valid.
+    pub fn list(call: &Call, values: Vec<Value>) -> Result<Self, ArmError> {
+        let number = |name: &str| {
+            let invalid =
+                || ArmError::bad_request("InvalidQueryParameter", format!("The value of '{name}' is not valid."));
+            let value = call.query(name);
+            value
+                .map(|text| text.parse::<usize>().map_err(|_| invalid()))
+                .transpose()
+        };
+        let size = number("$top")?.filter(|size| *size > 0).unwrap_or(PAGE).min(PAGE);
+        let skip = number("$skiptoken")?.unwrap_or_default();
+        let is_last = values.len() <= skip.saturating_add(size);
+        let page: Vec<_> = values.into_iter().skip(skip).take(size).collect();
+        let mut body = json!({ "value": page });
+        if !is_last {
+            body["nextLink"] = next_link(call, skip + size).into();
+        }
+        Ok(Self::ok(body))
+    }
+}
+
+/// The largest page.
+const PAGE: usize = 1000;
+
+/// The URL of the page that starts at this index.
+fn next_link(call: &Call, skip: usize) -> String {
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    for (name, value) in call.query_pairs() {
+        if !name.eq_ignore_ascii_case("$skiptoken") {
+            query.append_pair(name, value);
+        }
+    }
+    query.append_pair("$skiptoken", &skip.to_string());
+    let path = call.path.join("/").replace(' ', "%20");
+    format!("{}/{path}?{}", call.base, query.finish())
+}
+
+impl IntoResponse for Answer {
+    fn into_response(self) -> Response {
+        let mut response = match (self.body, self.text) {
+            (Some(body), _) => (self.status, Json(body)).into_response(),
+            (None, Some(text)) => (self.status, text).into_response(),
+            (None, None) => self.status.into_response(),
+        };
+        for (name, value) in self.headers {
+            if let Ok(value) = HeaderValue::from_str(&value) {
+                response.headers_mut().insert(HeaderName::from_static(name), value);
+            }
+        }
+        response
+    }
+}
+
+/// Keeps the values for which the `$filter` of the query holds.
+///
+/// # Errors
+///
+/// The filter is not valid.
+pub fn filter(
+    call: &Call,
+    values: Vec<Value>,
+    function: impl Fn(&Value, &str, &[Argument]) -> bool,
+) -> Result<Vec<Value>, ArmError> {
+    let Some(text) = call.query("$filter").filter(|text| !text.trim().is_empty()) else {
+        return Ok(values);
+    };
+    let filter = Filter::parse(text).map_err(|error| ArmError::bad_request("InvalidFilterInQueryString", error))?;
+    let holds = |value: &Value| filter.matches(value, &|name, arguments| function(value, name, arguments));
+    Ok(values.into_iter().filter(holds).collect())
+}
+
+/// A resource as the control plane shows it.
+pub fn show(state: &State, resource: &Resource) -> Value {
+    let kind = if resource.id.is(RESOURCE_GROUPS) {
+        RESOURCE_GROUPS
+    } else {
+        resource.id.kind()
+    };
+    let mut value = Map::new();
+    value.insert("id".to_owned(), resource.id.to_string().into());
+    value.insert("name".to_owned(), resource.id.name().into());
+    value.insert("type".to_owned(), kind.into());
+    if let Some(location) = &resource.location {
+        value.insert("location".to_owned(), location.as_str().into());
+        value.insert("tags".to_owned(), json!(resource.tags));
+    }
+    if let Some(sku) = &resource.sku {
+        value.insert("sku".to_owned(), sku.clone());
+    }
+    if let Some(kind) = &resource.kind {
+        value.insert("kind".to_owned(), kind.as_str().into());
+    }
+    if !resource.identity.is_empty() {
+        value.insert("identity".to_owned(), identity(state, &resource.identity));
+    }
+    value.insert("properties".to_owned(), resource.properties.clone().into());
+    for (name, other) in &resource.other {
+        value.insert(name.clone(), other.clone());
+    }
+    value.into()
+}
+
+/// The identities of a resource.
+fn identity(state: &State, assigned: &AssignedIdentities) -> Value {
+    let kind = match (&assigned.system, assigned.user.is_empty()) {
+        (Some(_), true) => "SystemAssigned",
+        (Some(_), false) => "SystemAssigned, UserAssigned",
+        (None, _) => "UserAssigned",
+    };
+    let mut value = json!({ "type": kind });
+    if let Some(system) = assigned.system {
+        value["principalId"] = system.principal_id.to_string().into();
+        value["tenantId"] = state.tenant.to_string().into();
+    }
+    if !assigned.user.is_empty() {
+        let mut user = Map::new();
+        for id in &assigned.user {
+            let identity: Option<ManagedIdentity> = state.at(id);
+            let ids =
+                identity.map(|identity| json!({"principalId": identity.principal_id, "clientId": identity.client_id}));
+            user.insert(id.to_string(), ids.unwrap_or_else(|| json!({})));
+        }
+        value["userAssignedIdentities"] = user.into();
+    }
+    value
+}
+
+/// Identifies this version of a resource.
+pub fn etag(resource: &Resource) -> String {
+    let text = serde_json::to_vec(resource).expect("a resource is valid JSON");
+    let hash = hex::encode(Sha256::digest(text));
+    format!("\"{}\"", &hash[..32])
+}

@@ -1,0 +1,169 @@
+//! A request to the control plane.
+
+use axum::body::to_bytes;
+use axum::extract::Request;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, Method, StatusCode};
+use serde_json::{Map, Value};
+use url::form_urlencoded;
+use uuid::Uuid;
+
+use super::error::ArmError;
+use crate::azure::Azure;
+use crate::state::{InvalidResourceId, Principal, ResourceId};
+
+/// The longest body. Azure's limit is the same.
+const BODY_LIMIT: usize = 4 << 20;
+
+/// A request of a caller who is known, but whose permissions have not been checked.
+pub struct Call {
+    pub azure: Azure,
+    pub caller: Principal,
+    pub method: Method,
+    pub headers: HeaderMap,
+    /// The parts of the path, without percent-encoding.
+    pub path: Vec<String>,
+    query: Vec<(String, String)>,
+    pub body: Value,
+    /// The address of the control plane for this client.
+    pub base: String,
+}
+
+impl Call {
+    /// Reads the body and the query.
+    pub async fn read(azure: &Azure, caller: Principal, parts: Parts, request: Request) -> Result<Self, ArmError> {
+        let path = path(parts.uri.path())?;
+        let query = parts.uri.query().unwrap_or_default();
+        let bytes = to_bytes(request.into_body(), BODY_LIMIT).await.map_err(|_| {
+            let message = "The request content size exceeds the maximum size of 4 MB.";
+            ArmError::new(StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLarge", message)
+        })?;
+        let body = if bytes.is_empty() {
+            Value::Null
+        } else {
+            serde_json::from_slice(&bytes).map_err(|error| {
+                ArmError::invalid_content(format!(
+                    "The request content was invalid and could not be deserialized: '{error}'."
+                ))
+            })?
+        };
+        let host = parts.headers.get("host").and_then(|host| host.to_str().ok());
+        Ok(Self {
+            azure: azure.clone(),
+            caller,
+            method: parts.method,
+            base: format!("https://{}", host.unwrap_or("management.azure.com")),
+            headers: parts.headers,
+            path,
+            query: form_urlencoded::parse(query.as_bytes()).into_owned().collect(),
+            body,
+        })
+    }
+
+    /// The value of a parameter of the query. The case of its name is ignored.
+    pub fn query(&self, name: &str) -> Option<&str> {
+        let found = self.query.iter().find(|(key, _)| key.eq_ignore_ascii_case(name))?;
+        Some(&found.1)
+    }
+
+    /// All parameters of the query.
+    pub fn query_pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.query.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// The parts of the path in lower case.
+    pub fn lower_path(&self) -> Vec<String> {
+        self.path.iter().map(|part| part.to_lowercase()).collect()
+    }
+
+    /// The body, which must be an object.
+    pub fn object(&self) -> Result<&Map<String, Value>, ArmError> {
+        self.body
+            .as_object()
+            .ok_or_else(|| ArmError::invalid_content("The request content was invalid: it must be a JSON object."))
+    }
+
+    /// The properties in the body.
+    pub fn properties(&self) -> Result<&Map<String, Value>, ArmError> {
+        let properties = self.object()?.get("properties").and_then(Value::as_object);
+        properties.ok_or_else(|| ArmError::invalid_content("The request content was invalid: 'properties' is missing."))
+    }
+
+    /// Whether `subscription` is the subscription.
+    pub fn check_subscription(&self, subscription: &str) -> Result<(), ArmError> {
+        let own = self.azure.state().subscription;
+        match Uuid::try_parse(subscription) {
+            Ok(id) if id == own => Ok(()),
+            Ok(_) => Err(ArmError::not_found(
+                "SubscriptionNotFound",
+                format!("The subscription '{subscription}' could not be found."),
+            )),
+            Err(_) => Err(ArmError::bad_request(
+                "InvalidSubscriptionId",
+                format!("The provided subscription identifier '{subscription}' is malformed or invalid."),
+            )),
+        }
+    }
+}
+
+/// The id that these parts of a path form.
+pub fn id(parts: &[String]) -> Result<ResourceId, ArmError> {
+    format!("/{}", parts.join("/")).parse().map_err(invalid_id)
+}
+
+/// A property that is a text.
+pub fn required<'a>(properties: &'a Map<String, Value>, name: &str) -> Result<&'a str, ArmError> {
+    let found = properties
+        .get(name)
+        .and_then(Value::as_str)
+        .filter(|text| !text.is_empty());
+    found.ok_or_else(|| {
+        ArmError::invalid_content(format!(
+            "The request content was invalid: the property '{name}' is required and must be a string."
+        ))
+    })
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it is passed to `map_err`")]
+pub fn invalid_id(error: InvalidResourceId) -> ArmError {
+    ArmError::bad_request("InvalidResourceId", format!("{error}."))
+}
+
+/// The parts of a path. Repeated slashes count as one, because clients concatenate URLs.
+fn path(text: &str) -> Result<Vec<String>, ArmError> {
+    let invalid = || {
+        ArmError::bad_request(
+            "InvalidRequestUri",
+            format!("The request URI path '{text}' is not valid."),
+        )
+    };
+    let parts = text.split('/').filter(|part| !part.is_empty());
+    parts
+        .map(|part| {
+            // The query language's decoder is the same but for `+`.
+            let escaped = part.replace('+', "%2B");
+            let (decoded, _) = form_urlencoded::parse(escaped.as_bytes()).next().ok_or_else(invalid)?;
+            let is_plain = !decoded.contains(['/', '\\', '\u{fffd}']) && !matches!(decoded.as_ref(), "." | "..");
+            // An encoded `&` or `=` would end the decoder's name.
+            if is_plain && !part.contains(['&', '=']) {
+                Ok(decoded.into_owned())
+            } else {
+                Err(invalid())
+            }
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_decoded_once_and_never_leads_upwards() {
+        assert_eq!(path("//a//b%20c/d+e/").unwrap(), ["a", "b c", "d+e"]);
+        assert_eq!(path("/").unwrap(), [""; 0]);
+        for wrong in ["/a/../b", "/a/%2e%2e/b", "/a%2Fb", "/a%5Cb", "/a/%ff", "/a=b", "/."] {
+            assert!(path(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! Microsoft.ManagedIdentity.
+//! <https://learn.microsoft.com/rest/api/managedidentity>
+
+use axum::http::Method;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::answer::Answer;
+use super::call::Call;
+use super::error::ArmError;
+use crate::state::{FEDERATED_CREDENTIALS, ManagedIdentity, Resource, ResourceId, State};
+
+/// The type of federated identity credentials.
+pub const CREDENTIALS: &str = "Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials";
+/// How many federated identity credentials an identity may have.
+/// <https://learn.microsoft.com/entra/workload-id/workload-identity-federation-considerations>
+const CREDENTIAL_LIMIT: usize = 20;
+
+/// Gives a new identity its service principal.
+pub fn put(state: &State, resource: &mut Resource) -> Result<(), ArmError> {
+    let name = resource.id.name();
+    let is_permitted = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
+    let starts_well = name.starts_with(|c: char| c.is_ascii_alphanumeric());
+    if !(3..=128).contains(&name.len()) || !name.chars().all(is_permitted) || !starts_well {
+        return Err(ArmError::bad_request(
+            "InvalidResourceName",
+            format!(
+                "The resource name '{name}' is not valid. Use 3 to 128 letters, digits, hyphens and underscores, and a \
+                 letter or a digit first."
+            ),
+        ));
+    }
+    let existing = state.get(&resource.id);
+    for property in ["clientId", "principalId"] {
+        // A client may send these, but cannot choose them.
+        let kept = existing
+            .and_then(|identity| identity.guid(property))
+            .unwrap_or_else(Uuid::new_v4);
+        resource.set(property, kept.to_string());
+    }
+    resource.set("tenantId", state.tenant.to_string());
+    Ok(())
+}
+
+/// Checks a federated identity credential.
+pub fn put_credential(state: &State, resource: &mut Resource) -> Result<(), ArmError> {
+    let invalid = |message: String| ArmError::bad_request("InvalidFederatedIdentityCredential", message);
+    for property in ["issuer", "subject"] {
+        let text = resource.text(property).unwrap_or_default();
+        if text.is_empty() || text.len() > 600 {
+            return Err(invalid(format!(
+                "The property '{property}' is required, with at most 600 characters."
+            )));
+        }
+    }
+    if !resource.text("issuer").unwrap_or_default().starts_with("https://") {
+        return Err(invalid("The property 'issuer' must be an HTTPS address.".to_owned()));
+    }
+    let audiences = resource
+        .properties
+        .entry("audiences")
+        .or_insert_with(|| json!(["api://AzureADTokenExchange"]));
+    let is_one = audiences
+        .as_array()
+        .is_some_and(|all| all.len() == 1 && all[0].is_string());
+    if !is_one {
+        return Err(invalid(
+            "The property 'audiences' must be a list with one string.".to_owned(),
+        ));
+    }
+    let identity = super::parent(&resource.id);
+    let others: Vec<_> = state
+        .children(&identity, FEDERATED_CREDENTIALS)
+        .filter(|other| other.id != resource.id)
+        .collect();
+    if others.len() >= CREDENTIAL_LIMIT {
+        return Err(invalid(format!(
+            "An identity has at most {CREDENTIAL_LIMIT} federated identity credentials."
+        )));
+    }
+    let is_same = |other: &&Resource| {
+        let same = |name| other.text(name) == resource.text(name);
+        same("issuer") && same("subject")
+    };
+    if others.iter().any(is_same) {
+        return Err(ArmError::conflict(
+            "FederatedIdentityCredentialAlreadyExists",
+            "Issuer and subject combination already exists for this Managed Identity.",
+        ));
+    }
+    Ok(())
+}
+
+/// `GET {scope}/providers/Microsoft.ManagedIdentity/identities/default`: the system-assigned identity of a resource.
+pub fn system_assigned(call: &Call, scope: &ResourceId) -> Result<Answer, ArmError> {
+    if call.method != Method::GET {
+        return Err(super::unsupported(call));
+    }
+    let state = call.azure.state();
+    call.check(&state, "Microsoft.ManagedIdentity/identities/read", scope)?;
+    super::check_exists(&state, scope)?;
+    let resource = state.get(scope).ok_or_else(|| ArmError::no_such_resource(scope))?;
+    let system = resource.identity.system.ok_or_else(|| {
+        ArmError::not_found(
+            "ResourceNotFound",
+            format!("The resource '{scope}' has no system-assigned identity."),
+        )
+    })?;
+    Ok(Answer::ok(json!({
+        "id": format!("{scope}/providers/Microsoft.ManagedIdentity/identities/default"),
+        "name": "default",
+        "type": "Microsoft.ManagedIdentity/identities",
+        "location": resource.location,
+        "tags": resource.tags,
+        "properties": {
+            "tenantId": state.tenant,
+            "principalId": system.principal_id,
+            "clientId": system.client_id,
+        },
+    })))
+}
+
+/// `POST …/userAssignedIdentities/{name}/listAssociatedResources`: the resources that use the identity.
+pub fn associated_resources(call: &Call, id: &ResourceId) -> Result<Answer, ArmError> {
+    let state = call.azure.state();
+    let action = "Microsoft.ManagedIdentity/userAssignedIdentities/listAssociatedResources/action";
+    call.check(&state, action, id)?;
+    if state.at::<ManagedIdentity>(id).is_none() {
+        return Err(ArmError::no_such_resource(id));
+    }
+    let users = state.resources().filter(|resource| resource.identity.user.contains(id));
+    let show = |resource: &Resource| {
+        json!({
+            "id": resource.id,
+            "name": resource.id.name(),
+            "type": resource.id.kind().to_lowercase(),
+            "resourceGroup": resource.id.resource_group(),
+            "subscriptionId": state.subscription,
+            "subscriptionDisplayName": "Local Azure",
+        })
+    };
+    let values: Vec<Value> = users.map(show).collect();
+    let mut answer = Answer::list(call, values)?;
+    if let Some(body) = &mut answer.body {
+        let count = body["value"].as_array().map_or(0, Vec::len);
+        body["totalCount"] = count.into();
+    }
+    Ok(answer)
+}

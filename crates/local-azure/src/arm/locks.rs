@@ -1,0 +1,152 @@
+//! Microsoft.Authorization/locks: what may not be changed or deleted.
+//! <https://learn.microsoft.com/azure/azure-resource-manager/management/lock-resources>
+
+use axum::http::{Method, StatusCode};
+use serde_json::Value;
+
+use super::answer::{self, Answer};
+use super::call::{self, Call};
+use super::error::ArmError;
+use crate::state::{Resource, ResourceId, State};
+
+/// The type of locks.
+pub const LOCKS: &str = "Microsoft.Authorization/locks";
+
+/// A change that a lock may prevent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// Creating or changing a resource, or an operation such as listing keys.
+    Write,
+    /// Deleting a resource.
+    Delete,
+}
+
+/// # Errors
+///
+/// A lock on the resource, on what contains it, or, for a deletion, on what it contains prevents the change.
+pub fn check(state: &State, id: &ResourceId, change: Change) -> Result<(), ArmError> {
+    let prevents = |lock: &&Resource| {
+        let scope = scope_of(&lock.id);
+        let is_read_only = level(lock).eq_ignore_ascii_case("ReadOnly");
+        match change {
+            Change::Write => is_read_only && scope.contains(id),
+            Change::Delete => scope.contains(id) || id.contains(&scope),
+        }
+    };
+    let scopes: Vec<_> = all(state).filter(prevents).map(|lock| scope_of(&lock.id)).collect();
+    if scopes.is_empty() {
+        return Ok(());
+    }
+    let scopes: Vec<_> = scopes.iter().map(ResourceId::as_str).collect();
+    let scopes = scopes.join("', '");
+    let verb = match change {
+        Change::Write => "write",
+        Change::Delete => "delete",
+    };
+    Err(ArmError::conflict(
+        "ScopeLocked",
+        format!(
+            "The scope '{id}' cannot perform {verb} operation because following scope(s) are locked: '{scopes}'. Please \
+             remove the lock and try again."
+        ),
+    ))
+}
+
+fn all(state: &State) -> impl Iterator<Item = &Resource> {
+    state.resources().filter(|resource| resource.id.is(LOCKS))
+}
+
+fn level(lock: &Resource) -> &str {
+    lock.text("level").unwrap_or_default()
+}
+
+/// What a lock is on.
+fn scope_of(lock: &ResourceId) -> ResourceId {
+    let text = lock.as_str();
+    let end = text
+        .to_ascii_lowercase()
+        .rfind("/providers/microsoft.authorization/locks/");
+    let scope = &text[..end.unwrap_or(text.len())];
+    scope.parse().unwrap_or_else(|_| lock.clone())
+}
+
+/// `GET {scope}/providers/Microsoft.Authorization/locks`: the locks on the scope, above it and below it.
+pub fn list(call: &Call, scope: &ResourceId) -> Result<Answer, ArmError> {
+    let state = call.azure.state();
+    call.check(&state, "Microsoft.Authorization/locks/read", scope)?;
+    let is_near = |lock: &&Resource| {
+        let on = scope_of(&lock.id);
+        on.contains(scope) || scope.contains(&on)
+    };
+    let locks = all(&state).filter(is_near).map(|lock| show(&state, lock)).collect();
+    let at_scope = |lock: &Value, name: &str, _: &[_]| {
+        let on = lock["id"]
+            .as_str()
+            .and_then(|id| id.parse().ok())
+            .map(|id| scope_of(&id));
+        name.eq_ignore_ascii_case("atScope") && on.is_some_and(|on| on.contains(scope))
+    };
+    Answer::list(call, answer::filter(call, locks, at_scope)?)
+}
+
+/// A lock by its id.
+pub fn handle(call: &Call, id: &ResourceId) -> Result<Answer, ArmError> {
+    let scope = scope_of(id);
+    let state = call.azure.state();
+    match call.method {
+        Method::GET => {
+            call.check(&state, "Microsoft.Authorization/locks/read", &scope)?;
+            let lock = state.get(id).ok_or_else(|| no_such_lock(id))?;
+            Ok(Answer::ok(show(&state, lock)))
+        }
+        Method::PUT => put(call, id, &scope),
+        Method::DELETE => {
+            call.check(&state, "Microsoft.Authorization/locks/delete", &scope)?;
+            let existed = call.azure.change(|state| Ok(state.remove(id))).map_err(super::failed)?;
+            let status = if existed {
+                StatusCode::OK
+            } else {
+                StatusCode::NO_CONTENT
+            };
+            Ok(Answer::empty(status))
+        }
+        _ => Err(super::unsupported(call)),
+    }
+}
+
+fn put(call: &Call, id: &ResourceId, scope: &ResourceId) -> Result<Answer, ArmError> {
+    let properties = call.properties()?;
+    let level = call::required(properties, "level")?;
+    let level = ["CanNotDelete", "ReadOnly"]
+        .into_iter()
+        .find(|known| known.eq_ignore_ascii_case(level))
+        .ok_or_else(|| {
+            let message = format!("The lock level '{level}' is not valid. Use CanNotDelete or ReadOnly.");
+            ArmError::bad_request("InvalidLockLevel", message)
+        })?;
+    let status = super::change(call, |state| {
+        call.check(state, "Microsoft.Authorization/locks/write", scope)?;
+        super::check_exists(state, scope)?;
+        let status = if state.get(id).is_some() {
+            StatusCode::OK
+        } else {
+            StatusCode::CREATED
+        };
+        state.update(id, |lock| {
+            lock.properties.clone_from(properties);
+            lock.set("level", level);
+        });
+        Ok(status)
+    })?;
+    let state = call.azure.state();
+    let lock = state.get(id).ok_or_else(|| no_such_lock(id))?;
+    Ok(Answer::with(status, show(&state, lock)))
+}
+
+fn show(state: &State, lock: &Resource) -> Value {
+    answer::show(state, lock)
+}
+
+fn no_such_lock(id: &ResourceId) -> ArmError {
+    ArmError::not_found("LockNotFound", format!("The lock '{}' could not be found.", id.name()))
+}

@@ -1,0 +1,366 @@
+//! Resources of every type: get, put, patch, list and delete. What differs from type to type is in the [`Type`]s.
+
+use std::collections::BTreeMap;
+
+use axum::http::header::{IF_MATCH, IF_NONE_MATCH};
+use axum::http::{Method, StatusCode};
+use serde_json::{Map, Value};
+
+use super::answer::{self, Answer};
+use super::call::{Call, invalid_id};
+use super::error::ArmError;
+use super::locks::{self, Change};
+use super::{Arm, identity, subscriptions, web};
+use crate::state::{AssignedIdentities, ManagedIdentity, Resource, ResourceId, State, SystemAssigned, View as _};
+
+/// What is special about a resource type.
+pub struct Type {
+    pub kind: &'static str,
+    /// Completes and checks a resource that a client creates or changes. Its location, tags and properties are already
+    /// those of the request.
+    pub put: fn(&State, &mut Resource) -> Result<(), ArmError>,
+    /// Adds what is shown, but not stored.
+    pub show: fn(&State, &mut Value),
+    /// The status of an answer to a creation.
+    pub created: StatusCode,
+}
+
+const TYPES: &[Type] = &[
+    Type {
+        kind: ManagedIdentity::KIND,
+        put: identity::put,
+        show: |_, _| {},
+        created: StatusCode::CREATED,
+    },
+    Type {
+        kind: identity::CREDENTIALS,
+        put: identity::put_credential,
+        show: |_, _| {},
+        created: StatusCode::CREATED,
+    },
+    web::PLANS,
+    web::SITES,
+];
+
+fn type_of(id: &ResourceId) -> Option<&'static Type> {
+    TYPES.iter().find(|one| id.is(one.kind))
+}
+
+/// A resource as the control plane shows it.
+pub fn show(state: &State, resource: &Resource) -> Value {
+    let mut value = answer::show(state, resource);
+    if let Some(found) = type_of(&resource.id) {
+        (found.show)(state, &mut value);
+    }
+    value
+}
+
+/// A resource by its id.
+pub fn handle(arm: &Arm, call: &Call, id: &ResourceId) -> Result<Answer, ArmError> {
+    let state = call.azure.state();
+    match call.method {
+        Method::GET | Method::HEAD => {
+            call.check(&state, &format!("{}/read", id.kind()), id)?;
+            let resource = state.get(id).ok_or_else(|| missing(&state, id))?;
+            let mut answer = Answer::ok(show(&state, resource));
+            answer.headers.push(("etag", answer::etag(resource)));
+            Ok(answer)
+        }
+        Method::PUT => put(arm, call, id),
+        Method::PATCH => patch(call, id),
+        Method::DELETE => delete(arm, call, id),
+        _ => Err(super::unsupported(call)),
+    }
+}
+
+/// The resources of that type in the scope that the caller may read.
+pub fn list(call: &Call, scope: &ResourceId, kind: &str) -> Result<Answer, ArmError> {
+    let state = call.azure.state();
+    if let Some(group) = scope.group()
+        && state.get(&group).is_none()
+    {
+        return Err(ArmError::no_such_group(group.name()));
+    }
+    let action = format!("{kind}/read");
+    let found = state.resources().filter(|resource| {
+        let is_listed = resource.id.is(kind) && scope.contains(&resource.id);
+        is_listed && call.may(&state, &action, &resource.id)
+    });
+    let values: Vec<_> = found.map(|resource| show(&state, resource)).collect();
+    if values.is_empty() {
+        // Nothing is visible: either there is nothing, or the caller has no permission.
+        call.check(&state, &action, scope)?;
+    }
+    Answer::list(call, answer::filter(call, values, |_, _, _| false)?)
+}
+
+/// The error for a resource that does not exist, which names the missing group first.
+fn missing(state: &State, id: &ResourceId) -> ArmError {
+    match id.group() {
+        Some(group) if state.get(&group).is_none() => ArmError::no_such_group(group.name()),
+        _ => ArmError::no_such_resource(id),
+    }
+}
+
+fn put(arm: &Arm, call: &Call, id: &ResourceId) -> Result<Answer, ArmError> {
+    let body = call.object()?;
+    let found = type_of(id);
+    if found.is_none() && !arm.stored.contains(super::types::namespace(id)) {
+        return Err(ArmError::bad_request(
+            "OperationNotSupported",
+            format!("Local Azure does not create resources of the type {} yet.", id.kind()),
+        ));
+    }
+    check_name(id)?;
+    let is_new = super::change(call, |state| {
+        call.check(state, &format!("{}/write", id.kind()), id)?;
+        locks::check(state, id, Change::Write)?;
+        let parent = super::parent(id);
+        super::check_exists(state, &parent)?;
+        check_conditions(call, state.get(id))?;
+        let existing = state.get(id).cloned();
+        let is_new = existing.is_none();
+        let mut resource = existing.unwrap_or_else(|| Resource::new(id.clone()));
+        apply(call, state, &mut resource, body, found.is_some())?;
+        if let Some(found) = found {
+            (found.put)(state, &mut resource)?;
+        }
+        resource.set("provisioningState", "Succeeded");
+        state.update(id, |stored| *stored = resource);
+        Ok(is_new)
+    })?;
+    let status = match found {
+        _ if !is_new => StatusCode::OK,
+        Some(found) => found.created,
+        None => StatusCode::CREATED,
+    };
+    if found.is_none() && is_new {
+        tracing::warn!("{id} is only stored: Local Azure does not emulate its provider");
+    }
+    shown(call, id, status)
+}
+
+/// Changes the parts of a resource that the body names.
+fn patch(call: &Call, id: &ResourceId) -> Result<Answer, ArmError> {
+    let body = call.object()?;
+    super::change(call, |state| {
+        call.check(state, &format!("{}/write", id.kind()), id)?;
+        locks::check(state, id, Change::Write)?;
+        let mut resource = state.get(id).cloned().ok_or_else(|| missing(state, id))?;
+        check_conditions(call, Some(&resource))?;
+        let tags = resource.tags.clone();
+        apply(call, state, &mut resource, body, true)?;
+        if !body.contains_key("tags") {
+            resource.tags = tags;
+        }
+        if let Some(found) = type_of(id) {
+            (found.put)(state, &mut resource)?;
+        }
+        state.update(id, |stored| *stored = resource);
+        Ok(())
+    })?;
+    shown(call, id, StatusCode::OK)
+}
+
+/// Writes what the body contains into a resource. Properties are merged if `merges`, or else replaced.
+fn apply(
+    call: &Call,
+    state: &State,
+    resource: &mut Resource,
+    body: &Map<String, Value>,
+    merges: bool,
+) -> Result<(), ArmError> {
+    for (name, value) in body {
+        match name.as_str() {
+            // These follow from the address, and tags are read below.
+            "id" | "name" | "type" | "etag" | "systemData" | "tags" => {}
+            "location" => {
+                let text = value.as_str().unwrap_or_default();
+                let location = subscriptions::location(text).ok_or_else(|| {
+                    let message = format!("The provided location '{text}' is not available for the resource type.");
+                    ArmError::bad_request("LocationNotAvailableForResourceType", message)
+                })?;
+                let is_fixed = !resource.id.is(ManagedIdentity::KIND);
+                if let Some(existing) = resource
+                    .location
+                    .as_deref()
+                    .filter(|existing| *existing != location && is_fixed)
+                {
+                    return Err(ArmError::conflict(
+                        "InvalidResourceLocation",
+                        format!(
+                            "The resource '{}' already exists in location '{existing}' in resource group '{}'. A resource \
+                             with the same name cannot be created in location '{location}'. Please select a new resource \
+                             name.",
+                            resource.id.name(),
+                            resource.id.resource_group().unwrap_or_default()
+                        ),
+                    ));
+                }
+                resource.location = Some(location.to_owned());
+            }
+            "sku" => resource.sku = Some(value.clone()),
+            "kind" => resource.kind = value.as_str().map(str::to_owned),
+            "identity" => resource.identity = assigned(call, state, &resource.identity, value)?,
+            "properties" => {
+                let properties = value.as_object().ok_or_else(|| {
+                    ArmError::invalid_content("The request content was invalid: 'properties' must be an object.")
+                })?;
+                if !merges {
+                    resource.properties.clear();
+                }
+                for (name, value) in properties {
+                    resource.properties.insert(name.clone(), value.clone());
+                }
+            }
+            _ => drop(resource.other.insert(name.clone(), value.clone())),
+        }
+    }
+    resource.tags = tags(body.get("tags"))?.unwrap_or_default();
+    let is_whole = super::parent(&resource.id).is(crate::state::RESOURCE_GROUPS);
+    if is_whole && resource.location.is_none() {
+        return Err(ArmError::bad_request(
+            "LocationRequired",
+            "The location property is required for this definition.",
+        ));
+    }
+    Ok(())
+}
+
+/// The tags in a body.
+///
+/// # Errors
+///
+/// They are not texts, or there are too many.
+pub fn tags(value: Option<&Value>) -> Result<Option<BTreeMap<String, String>>, ArmError> {
+    let Some(value) = value.filter(|value| !value.is_null()) else {
+        return Ok(None);
+    };
+    let invalid = |message: &str| ArmError::bad_request("InvalidTagsProvided", message);
+    let tags = value
+        .as_object()
+        .ok_or_else(|| invalid("The provided 'tags' must be an object."))?;
+    if tags.len() > 50 {
+        return Err(invalid("The provided 'tags' are too many: a resource has at most 50."));
+    }
+    tags.iter()
+        .map(|(name, value)| match value.as_str() {
+            Some(text) if name.len() <= 512 && text.len() <= 256 => Ok((name.clone(), text.to_owned())),
+            Some(_) => Err(invalid(
+                "A tag has a name of at most 512 and a value of at most 256 characters.",
+            )),
+            None => Err(invalid("The value of a tag must be a string.")),
+        })
+        .collect::<Result<_, _>>()
+        .map(Some)
+}
+
+/// The identities that a body assigns to a resource. A system-assigned identity that exists is kept.
+fn assigned(
+    call: &Call,
+    state: &State,
+    existing: &AssignedIdentities,
+    value: &Value,
+) -> Result<AssignedIdentities, ArmError> {
+    let kind = value["type"].as_str().unwrap_or("None").to_lowercase();
+    let has = |word: &str| kind.split(',').any(|part| part.trim() == word);
+    let mut assigned = AssignedIdentities::default();
+    if has("systemassigned") {
+        assigned.system = Some(existing.system.unwrap_or_else(SystemAssigned::create));
+    }
+    if has("userassigned") {
+        let mut all = existing.user.clone();
+        for (id, value) in value["userAssignedIdentities"].as_object().into_iter().flatten() {
+            let id: ResourceId = id.parse().map_err(invalid_id)?;
+            all.retain(|other| *other != id);
+            if value.is_null() {
+                continue;
+            }
+            if state.at::<ManagedIdentity>(&id).is_none() {
+                return Err(ArmError::bad_request(
+                    "FailedIdentityOperation",
+                    format!("Identity operation failed: the user-assigned identity '{id}' could not be found."),
+                ));
+            }
+            let action = "Microsoft.ManagedIdentity/userAssignedIdentities/assign/action";
+            if !existing.user.contains(&id) && !call.may(state, action, &id) {
+                let refusal = call.refusal(action, &id);
+                return Err(ArmError::forbidden("LinkedAuthorizationFailed", refusal.message));
+            }
+            all.push(id);
+        }
+        assigned.user = all;
+    }
+    Ok(assigned)
+}
+
+/// # Errors
+///
+/// The request's `If-Match` or `If-None-Match` does not hold.
+fn check_conditions(call: &Call, existing: Option<&Resource>) -> Result<(), ArmError> {
+    let tag = existing.map(answer::etag);
+    let matches = |header: &str| match &tag {
+        Some(tag) => header.trim() == "*" || header.split(',').any(|one| one.trim() == tag),
+        None => false,
+    };
+    let header = |name| {
+        call.headers
+            .get(name)
+            .and_then(|value: &axum::http::HeaderValue| value.to_str().ok())
+    };
+    let fails = header(IF_MATCH).is_some_and(|wanted| !matches(wanted)) || header(IF_NONE_MATCH).is_some_and(matches);
+    if fails {
+        return Err(ArmError::new(
+            StatusCode::PRECONDITION_FAILED,
+            "PreconditionFailed",
+            "The condition that the request's If-Match or If-None-Match states does not hold.",
+        ));
+    }
+    Ok(())
+}
+
+fn check_name(id: &ResourceId) -> Result<(), ArmError> {
+    let name = id.name();
+    let is_permitted = |c: char| !c.is_control() && !"<>*%&:?+/\\".contains(c);
+    if name.len() <= 260 && name.chars().all(is_permitted) {
+        return Ok(());
+    }
+    Err(ArmError::bad_request(
+        "InvalidResourceName",
+        format!("The resource name '{name}' is not valid: it is too long, or contains one of <>*%&:?+/\\."),
+    ))
+}
+
+fn delete(arm: &Arm, call: &Call, id: &ResourceId) -> Result<Answer, ArmError> {
+    let existed = super::change(call, |state| {
+        call.check(state, &format!("{}/delete", id.kind()), id)?;
+        if let Some(group) = id.group()
+            && state.get(&group).is_none()
+        {
+            return Err(ArmError::no_such_group(group.name()));
+        }
+        if state.get(id).is_none() {
+            return Ok(false);
+        }
+        locks::check(state, id, Change::Delete)?;
+        check_conditions(call, state.get(id))?;
+        state.remove(id);
+        Ok(true)
+    })?;
+    let is_long = ["Microsoft.DBforPostgreSQL/flexibleServers"]
+        .iter()
+        .any(|kind| id.is(kind));
+    Ok(match existed {
+        true if is_long => arm.operations.accepted(call, None),
+        true => Answer::empty(StatusCode::OK),
+        false => Answer::empty(StatusCode::NO_CONTENT),
+    })
+}
+
+fn shown(call: &Call, id: &ResourceId, status: StatusCode) -> Result<Answer, ArmError> {
+    let state = call.azure.state();
+    let resource = state.get(id).ok_or_else(|| missing(&state, id))?;
+    let mut answer = Answer::with(status, show(&state, resource));
+    answer.headers.push(("etag", answer::etag(resource)));
+    Ok(answer)
+}

@@ -1,0 +1,225 @@
+//! Microsoft.Web: App Service plans and web apps.
+//! <https://learn.microsoft.com/rest/api/appservice>
+
+use axum::http::StatusCode;
+use serde_json::{Value, json};
+
+use super::answer::Answer;
+use super::call::{self, Call};
+use super::error::ArmError;
+use super::resources::Type;
+use crate::state::{Plan, Resource, ResourceId, State, View as _, WebApp};
+
+/// App Service plans.
+pub const PLANS: Type = Type {
+    kind: Plan::KIND,
+    put: put_plan,
+    show: show_plan,
+    created: StatusCode::OK,
+};
+
+/// Web apps.
+pub const SITES: Type = Type {
+    kind: WebApp::KIND,
+    put: put_site,
+    show: show_site,
+    created: StatusCode::OK,
+};
+
+/// The runtimes that `az webapp list-runtimes` offers.
+const RUNTIMES: [(&str, &str, &str); 8] = [
+    ("Python 3.14", "PYTHON|3.14", "python"),
+    ("Python 3.13", "PYTHON|3.13", "python"),
+    ("Python 3.12", "PYTHON|3.12", "python"),
+    ("Python 3.11", "PYTHON|3.11", "python"),
+    ("Python 3.10", "PYTHON|3.10", "python"),
+    ("Python 3.9", "PYTHON|3.9", "python"),
+    ("Node 24 LTS", "NODE|24-lts", "node"),
+    ("Node 22 LTS", "NODE|22-lts", "node"),
+];
+
+fn put_plan(_: &State, plan: &mut Resource) -> Result<(), ArmError> {
+    let sku = plan.sku.get_or_insert_with(|| json!({"name": "B1"}));
+    let Some(name) = sku["name"].as_str().map(str::to_uppercase) else {
+        return Err(ArmError::invalid_content(
+            "The sku of an App Service plan needs a name, such as B1.",
+        ));
+    };
+    let tier = match name.chars().next() {
+        Some('F') => "Free",
+        Some('D') => "Shared",
+        Some('B') => "Basic",
+        Some('S') => "Standard",
+        Some('P') => "PremiumV3",
+        _ => "Isolated",
+    };
+    let capacity = sku["capacity"].as_u64().unwrap_or(1).clamp(1, 30);
+    *sku = json!({"name": name, "tier": tier, "size": name, "family": &name[..1], "capacity": capacity});
+    plan.kind = Some("linux".to_owned());
+    plan.set("reserved", true);
+    plan.set("status", "Ready");
+    Ok(())
+}
+
+fn show_plan(state: &State, plan: &mut Value) {
+    let id: Option<ResourceId> = plan["id"].as_str().and_then(|id| id.parse().ok());
+    let apps = state
+        .all::<WebApp>()
+        .filter(|app| Some(&app.plan) == id.as_ref())
+        .count();
+    plan["properties"]["numberOfSites"] = apps.into();
+    plan["properties"]["numberOfWorkers"] = plan["sku"]["capacity"].clone();
+}
+
+fn put_site(state: &State, site: &mut Resource) -> Result<(), ArmError> {
+    let name = site.id.name();
+    let is_permitted = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    if !(2..=60).contains(&name.len())
+        || !name.chars().all(is_permitted)
+        || name.starts_with('-')
+        || name.ends_with('-')
+    {
+        return Err(ArmError::bad_request(
+            "BadRequest",
+            format!("The host name {name}.azurewebsites.net is invalid. Use 2 to 60 letters, digits and hyphens."),
+        ));
+    }
+    let is_other = |app: &WebApp| app.name().eq_ignore_ascii_case(name) && app.id != site.id;
+    if state.all::<WebApp>().any(|app| is_other(&app)) {
+        return Err(ArmError::conflict(
+            "Conflict",
+            format!("Website with given name {name} already exists."),
+        ));
+    }
+    let plan = site
+        .text("serverFarmId")
+        .and_then(|plan| plan.parse::<ResourceId>().ok());
+    let plan = plan.and_then(|plan| state.at::<Plan>(&plan)).ok_or_else(|| {
+        let message = "Cannot find the App Service plan that the property 'serverFarmId' names.";
+        ArmError::not_found("NotFound", message)
+    })?;
+    site.set("serverFarmId", plan.id.to_string());
+    site.kind = Some("app,linux".to_owned());
+    site.set("reserved", true);
+    for (name, value) in [
+        ("state", json!("Running")),
+        ("enabled", json!(true)),
+        ("httpsOnly", json!(false)),
+    ] {
+        site.properties.entry(name).or_insert(value);
+    }
+    Ok(())
+}
+
+fn show_site(state: &State, site: &mut Value) {
+    let name = site["name"].as_str().unwrap_or_default().to_owned();
+    let (host, scm) = (
+        format!("{name}.azurewebsites.net"),
+        format!("{name}.scm.azurewebsites.net"),
+    );
+    let group = site["id"].as_str().and_then(|id| id.parse::<ResourceId>().ok());
+    let group = group.and_then(|id| id.resource_group().map(str::to_owned));
+    let plan = site["properties"]["serverFarmId"]
+        .as_str()
+        .and_then(|plan| plan.parse().ok());
+    let sku = plan.and_then(|plan| state.at::<Plan>(&plan)).map(|plan| plan.sku);
+    let host_name = |name: &str, kind: &str| json!({"name": name, "sslState": "Disabled", "hostType": kind});
+    let properties = &mut site["properties"];
+    properties["name"] = name.into();
+    properties["defaultHostName"] = host.as_str().into();
+    properties["hostNames"] = json!([host]);
+    properties["enabledHostNames"] = json!([host, scm]);
+    properties["hostNameSslStates"] = json!([host_name(&host, "Standard"), host_name(&scm, "Repository")]);
+    properties["resourceGroup"] = json!(group);
+    properties["sku"] = json!(sku);
+    properties["availabilityState"] = "Normal".into();
+    properties["usageState"] = "Normal".into();
+}
+
+/// `POST …/providers/Microsoft.Web/checknameavailability`
+pub fn check_name(call: &Call) -> Result<Answer, ArmError> {
+    let name = call::required(call.object()?, "name")?;
+    let is_taken = call.azure.state().find::<WebApp>(name).is_some();
+    Ok(Answer::ok(if is_taken {
+        json!({
+            "nameAvailable": false,
+            "reason": "AlreadyExists",
+            "message": format!("Hostname '{name}' already exists. Please select a different name."),
+        })
+    } else {
+        json!({"nameAvailable": true, "reason": "", "message": ""})
+    }))
+}
+
+/// `GET /providers/Microsoft.Web/webAppStacks`: the runtimes of Linux.
+pub fn stacks(call: &Call) -> Result<Answer, ArmError> {
+    let version = |(text, runtime, _): &(&str, &str, &str)| {
+        json!({
+            "displayText": text,
+            "value": runtime.split_once('|').map(|(_, version)| version),
+            "minorVersions": [{
+                "displayText": text,
+                "value": runtime,
+                "stackSettings": {"linuxRuntimeSettings": {
+                    "runtimeVersion": runtime,
+                    "isHidden": false,
+                    "isDeprecated": false,
+                    "remoteDebuggingSupported": false,
+                    "appInsightsSettings": {"isSupported": true},
+                    "gitHubActionSettings": {"isSupported": true, "supportedVersion": "1"},
+                }},
+            }],
+        })
+    };
+    let stack = |name: &str, text: &str| {
+        let versions: Vec<_> = RUNTIMES
+            .iter()
+            .filter(|(_, _, stack)| *stack == name)
+            .map(version)
+            .collect();
+        json!({
+            "id": null,
+            "name": name,
+            "type": "Microsoft.Web/webAppStacks",
+            "properties": {"displayText": text, "value": name, "preferredOs": "linux", "majorVersions": versions},
+        })
+    };
+    Answer::list(call, vec![stack("python", "Python"), stack("node", "Node")])
+}
+
+/// What is below a web app, as far as creating and showing one needs it.
+pub fn part(call: &Call, site: &ResourceId, path: &[&str]) -> Result<Answer, ArmError> {
+    let state = call.azure.state();
+    let app = state.get(site).ok_or_else(|| ArmError::no_such_resource(site))?;
+    match path {
+        ["publishxml"] => {
+            call.check(&state, "Microsoft.Web/sites/publishxml/action", site)?;
+            let host = format!("{}.scm.azurewebsites.net:443", site.name());
+            let xml = format!(
+                "<publishData><publishProfile profileName=\"{} - Web Deploy\" publishMethod=\"MSDeploy\" \
+                 publishUrl=\"{host}\"/></publishData>",
+                site.name()
+            );
+            let mut answer = Answer::empty(StatusCode::OK);
+            answer.text = Some(xml);
+            Ok(answer)
+        }
+        ["config", "web"] => {
+            call.check(&state, "Microsoft.Web/sites/config/read", site)?;
+            let mut properties = app.properties.get("siteConfig").cloned().unwrap_or_else(|| json!({}));
+            if let Some(configuration) = state.get(&site.child("config", "web")) {
+                for (name, value) in &configuration.properties {
+                    properties[name] = value.clone();
+                }
+            }
+            Ok(Answer::ok(json!({
+                "id": site.child("config", "web"),
+                "name": "web",
+                "type": "Microsoft.Web/sites/config",
+                "location": app.location,
+                "properties": properties,
+            })))
+        }
+        _ => Err(super::unsupported(call)),
+    }
+}

@@ -1,0 +1,124 @@
+//! The files that make the Azure CLI signed in as the developer in `local-azure shell`.
+//!
+//! Their form is that of azure-cli and of msal, its library for sign-ins:
+//! <https://github.com/AzureAD/microsoft-authentication-library-for-python/blob/dev/msal/token_cache.py>
+
+use std::fs::{self, DirBuilder};
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::error::{Error, Result};
+use crate::files::write_private;
+use crate::tokens::AZURE_CLI;
+
+const PROFILE: &str = "azureProfile.json";
+const HOST: &str = "login.microsoftonline.com";
+
+/// Who is signed in, and to what.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct SignIn {
+    /// The tenant.
+    pub tenant: Uuid,
+    /// The subscription.
+    pub subscription: Uuid,
+    /// The user's object id.
+    pub user: Uuid,
+    /// The user's name.
+    pub name: String,
+    /// A refresh token for the Azure CLI.
+    pub refresh_token: String,
+}
+
+impl SignIn {
+    /// Writes the files into the CLI's folder, unless it already has a profile, for example of another sign-in.
+    pub fn write(&self, folder: &Path) -> Result<()> {
+        if folder.join(PROFILE).exists() {
+            return Ok(());
+        }
+        let created = DirBuilder::new().recursive(true).mode(0o700).create(folder);
+        created.map_err(Error::file(folder))?;
+        for (name, content) in [
+            ("msal_token_cache.json", self.token_cache()),
+            // The profile is last, because it is what the next shell looks for.
+            (PROFILE, self.profile()),
+        ] {
+            let text = serde_json::to_vec_pretty(&content).expect("it is valid JSON");
+            write_private(&folder.join(name), &text)?;
+        }
+        Ok(())
+    }
+
+    fn profile(&self) -> Value {
+        json!({
+            "installationId": Uuid::new_v4(),
+            "subscriptions": [{
+                "id": self.subscription,
+                "name": "Local Azure",
+                "state": "Enabled",
+                "user": {"name": self.name, "type": "user"},
+                "isDefault": true,
+                "tenantId": self.tenant,
+                "environmentName": "AzureCloud",
+                "homeTenantId": self.tenant,
+                "tenantDefaultDomain": "contoso.onmicrosoft.com",
+                "tenantDisplayName": "Contoso",
+                "managedByTenants": [],
+            }],
+        })
+    }
+
+    fn token_cache(&self) -> Value {
+        let home = format!("{}.{}", self.user, self.tenant);
+        json!({
+            "Account": {format!("{home}-{HOST}-{}", self.tenant): {
+                "home_account_id": home,
+                "environment": HOST,
+                "realm": self.tenant,
+                "local_account_id": self.user,
+                "username": self.name,
+                "authority_type": "MSSTS",
+            }},
+            "RefreshToken": {format!("{home}-{HOST}-refreshtoken-{AZURE_CLI}--"): {
+                "credential_type": "RefreshToken",
+                "secret": self.refresh_token,
+                "home_account_id": home,
+                "environment": HOST,
+                "client_id": AZURE_CLI,
+            }},
+        })
+    }
+}
+
+/// Whether the Azure CLI in that folder is signed in.
+#[must_use]
+pub fn is_signed_in(folder: &Path) -> bool {
+    fs::exists(folder.join(PROFILE)).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_sign_in_is_kept() {
+        let parent = tempfile::tempdir().unwrap();
+        let folder = parent.path().join("azure-cli");
+        let sign_in = SignIn {
+            tenant: Uuid::new_v4(),
+            subscription: Uuid::new_v4(),
+            user: Uuid::new_v4(),
+            name: "ada@contoso.onmicrosoft.com".to_owned(),
+            refresh_token: "secret".to_owned(),
+        };
+        assert!(!is_signed_in(&folder));
+        sign_in.write(&folder).unwrap();
+        assert!(is_signed_in(&folder));
+        fs::write(folder.join(PROFILE), "{}").unwrap();
+        sign_in.write(&folder).unwrap();
+        assert_eq!(fs::read_to_string(folder.join(PROFILE)).unwrap(), "{}");
+    }
+}

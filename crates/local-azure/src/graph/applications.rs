@@ -1,0 +1,404 @@
+//! Application registrations, their credentials and their owners.
+//! <https://learn.microsoft.com/graph/api/resources/application>
+
+use axum::http::{Method, StatusCode};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+use sha1::{Digest as _, Sha1};
+use time::format_description::well_known::Rfc3339;
+use time::{Duration, OffsetDateTime};
+use uuid::Uuid;
+
+use super::call::{Call, take_text};
+use super::error::GraphError;
+use super::{Answer, directory_objects, query};
+use crate::entra::add_secret_with;
+use crate::state::{Application, ClientSecret, FederatedCredential, State};
+
+/// `/applications` and what is below it.
+pub fn handle(call: &Call, path: &[&str]) -> Result<Answer, GraphError> {
+    let state = call.azure.state();
+    match (&call.method, path) {
+        (&Method::GET, []) => {
+            let all = state.directory.applications.iter().map(show).collect();
+            Ok(Answer::ok(query::list(call, "applications", all)?))
+        }
+        (&Method::POST, []) => create(call),
+        (_, [id, rest @ ..]) => {
+            let guid = Uuid::try_parse(id).ok();
+            let found = state.directory.applications.iter().find(|one| Some(one.id) == guid);
+            one(call, &state, found.ok_or_else(|| GraphError::not_found(id))?, rest)
+        }
+        _ => Err(super::unsupported(call)),
+    }
+}
+
+fn one(call: &Call, state: &State, application: &Application, path: &[&str]) -> Result<Answer, GraphError> {
+    let id = application.id;
+    match (&call.method, path) {
+        (&Method::GET, []) => Ok(Answer::ok(query::one(call, "applications", show(application)))),
+        (&Method::PATCH, []) => {
+            let body = call.object()?;
+            call.change(|state| {
+                let mut changed = find(state, id)?.clone();
+                apply(state, &mut changed, body)?;
+                *find(state, id)? = changed;
+                Ok(())
+            })?;
+            Ok(Answer::empty(StatusCode::NO_CONTENT))
+        }
+        (&Method::DELETE, []) => {
+            let client_id = application.client_id;
+            call.change(|state| {
+                let directory = &mut state.directory;
+                directory.applications.retain(|one| one.id != id);
+                let gone = directory
+                    .service_principals
+                    .iter()
+                    .find(|one| one.client_id == client_id)
+                    .map(|one| one.id);
+                directory.service_principals.retain(|one| one.client_id != client_id);
+                if let Some(gone) = gone {
+                    directory_objects::forget(state, gone);
+                }
+                Ok(())
+            })?;
+            Ok(Answer::empty(StatusCode::NO_CONTENT))
+        }
+        (&Method::POST, ["addpassword"]) => add_password(call, id),
+        (&Method::POST, ["removepassword"]) => {
+            let key = call
+                .object()?
+                .get("keyId")
+                .and_then(Value::as_str)
+                .and_then(|id| Uuid::try_parse(id).ok());
+            call.change(|state| {
+                let secrets = &mut find(state, id)?.secrets;
+                let before = secrets.len();
+                secrets.retain(|secret| Some(secret.key_id) != key);
+                if secrets.len() == before {
+                    return Err(GraphError::bad_request("No password credential found with keyId."));
+                }
+                Ok(())
+            })?;
+            Ok(Answer::empty(StatusCode::NO_CONTENT))
+        }
+        (&Method::GET, ["owners"]) => {
+            let owners = application.owners.iter();
+            let values = owners
+                .filter_map(|owner| directory_objects::show(state, *owner))
+                .collect();
+            Ok(Answer::ok(query::list(call, "directoryObjects", values)?))
+        }
+        (&Method::POST, ["owners", "$ref"]) => {
+            let owner = directory_objects::reference(call)?;
+            call.change(|state| {
+                find(state, id)?.owners.push(owner);
+                Ok(())
+            })?;
+            Ok(Answer::empty(StatusCode::NO_CONTENT))
+        }
+        (&Method::DELETE, ["owners", owner, "$ref"]) => {
+            let owner = Uuid::try_parse(owner).ok();
+            call.change(|state| {
+                find(state, id)?.owners.retain(|other| Some(*other) != owner);
+                Ok(())
+            })?;
+            Ok(Answer::empty(StatusCode::NO_CONTENT))
+        }
+        (_, ["federatedidentitycredentials", rest @ ..]) => credentials(call, application, rest),
+        _ => Err(super::unsupported(call)),
+    }
+}
+
+fn find(state: &mut State, id: Uuid) -> Result<&mut Application, GraphError> {
+    let found = state.directory.applications.iter_mut().find(|one| one.id == id);
+    found.ok_or_else(|| GraphError::not_found(&id.to_string()))
+}
+
+fn create(call: &Call) -> Result<Answer, GraphError> {
+    let body = call.object()?;
+    if body
+        .get("displayName")
+        .and_then(Value::as_str)
+        .is_none_or(str::is_empty)
+    {
+        return Err(GraphError::invalid_property("displayName"));
+    }
+    let mut application = Application::new("");
+    application
+        .other
+        .insert("createdDateTime".to_owned(), crate::log_time::now().into());
+    application.owners.push(call.caller.id);
+    let shown = call.change(|state| {
+        apply(state, &mut application, body)?;
+        let shown = show(&application);
+        state.directory.applications.push(application);
+        Ok(shown)
+    })?;
+    Ok(Answer::created(query::one(call, "applications", shown)))
+}
+
+/// Writes the properties of a body into an application.
+fn apply(
+    state: &State,
+    application: &mut Application,
+    mut body: serde_json::Map<String, Value>,
+) -> Result<(), GraphError> {
+    for fixed in ["id", "appId", "passwordCredentials", "createdDateTime"] {
+        body.remove(fixed);
+    }
+    if let Some(name) = take_text(&mut body, "displayName") {
+        application.display_name = name;
+    }
+    if let Some(uris) = body.remove("identifierUris") {
+        let uris: Vec<String> = serde_json::from_value(uris).map_err(|_| {
+            GraphError::bad_request("Invalid value specified for property 'identifierUris' of resource 'Application'.")
+        })?;
+        let taken = |uri: &String| {
+            let mut others = state
+                .directory
+                .applications
+                .iter()
+                .filter(|other| other.id != application.id);
+            others.any(|other| other.identifier_uris.contains(uri))
+        };
+        if uris.iter().any(taken) {
+            return Err(GraphError::bad_request(
+                "Another object with the same value for property identifierUris already exists.",
+            ));
+        }
+        if let Some(invalid) = uris.iter().find(|uri| !uri.contains("://")) {
+            return Err(GraphError::bad_request(format!(
+                "Values of identifierUris property must use a verified domain of the organization or its subdomain: \
+                 '{invalid}'."
+            )));
+        }
+        application.identifier_uris = uris;
+    }
+    if let Some(keys) = body.remove("keyCredentials") {
+        application.certificates = certificates(application, &keys)?;
+    }
+    application.other.extend(body);
+    Ok(())
+}
+
+/// The certificates of `keyCredentials`. An entry without a key names one that exists.
+fn certificates(application: &Application, keys: &Value) -> Result<Vec<String>, GraphError> {
+    let mut certificates = Vec::new();
+    for key in keys.as_array().into_iter().flatten() {
+        let Some(text) = key["key"].as_str() else {
+            let kept = application
+                .certificates
+                .iter()
+                .find(|pem| show_certificate(pem)["keyId"] == key["keyId"]);
+            certificates.extend(kept.cloned());
+            continue;
+        };
+        // The Azure CLI sends base64 with line feeds.
+        let plain: String = text.split_whitespace().collect();
+        let invalid = || GraphError::bad_request("Key credential's certificate is invalid.");
+        let der = STANDARD.decode(&plain).map_err(|_| invalid())?;
+        if der.first() != Some(&0x30) {
+            return Err(invalid());
+        }
+        let lines: Vec<_> = plain.as_bytes().chunks(64).map(String::from_utf8_lossy).collect();
+        let body = lines.join("\n");
+        certificates.push(format!(
+            "-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----\n"
+        ));
+    }
+    Ok(certificates)
+}
+
+fn add_password(call: &Call, id: Uuid) -> Result<Answer, GraphError> {
+    let body = call.object()?;
+    let wanted = body.get("passwordCredential").cloned().unwrap_or_default();
+    let now = OffsetDateTime::now_utc();
+    let time = |name: &str| {
+        wanted[name]
+            .as_str()
+            .and_then(|text| OffsetDateTime::parse(text, &Rfc3339).ok())
+    };
+    let start = time("startDateTime").unwrap_or(now);
+    let end = time("endDateTime").unwrap_or(now + Duration::days(730));
+    let display_name = wanted["displayName"].as_str().map(str::to_owned);
+    let (secret, shown) = call.change(|state| {
+        let application = find(state, id)?;
+        let secret = add_secret_with(application, display_name, start, end);
+        let added = application.secrets.last().expect("it was just added");
+        Ok((secret, show_secret(added)))
+    })?;
+    let mut value = query::one(call, "microsoft.graph.passwordCredential", shown);
+    value["secretText"] = secret.into();
+    Ok(Answer::ok(value))
+}
+
+/// The external tokens that an application may authenticate with.
+fn credentials(call: &Call, application: &Application, path: &[&str]) -> Result<Answer, GraphError> {
+    let id = application.id;
+    let kind = "federatedIdentityCredentials";
+    let show = |credential: &FederatedCredential| {
+        json!({
+            "id": credential.name,
+            "name": credential.name,
+            "issuer": credential.issuer,
+            "subject": credential.subject,
+            "audiences": [credential.audience],
+            "description": null,
+        })
+    };
+    let read = |body: &serde_json::Map<String, Value>, base: Option<&FederatedCredential>| {
+        let text = |name: &str, old: Option<&String>| {
+            let found = body
+                .get(name)
+                .and_then(Value::as_str)
+                .map(str::to_owned)
+                .or_else(|| old.cloned());
+            found
+                .filter(|text| !text.is_empty())
+                .ok_or_else(|| GraphError::invalid_property(name))
+        };
+        let audience = body
+            .get("audiences")
+            .and_then(|all| all.get(0)?.as_str())
+            .map(str::to_owned);
+        Ok(FederatedCredential {
+            name: text("name", base.map(|base| &base.name))?,
+            issuer: text("issuer", base.map(|base| &base.issuer))?,
+            subject: text("subject", base.map(|base| &base.subject))?,
+            audience: audience
+                .or_else(|| base.map(|base| base.audience.clone()))
+                .ok_or_else(|| GraphError::invalid_property("audiences"))?,
+        })
+    };
+    let named = |name: &str| {
+        application
+            .federated_credentials
+            .iter()
+            .find(|one| one.name.eq_ignore_ascii_case(name))
+    };
+    match (&call.method, path) {
+        (&Method::GET, []) => {
+            let all = application.federated_credentials.iter().map(show).collect();
+            Ok(Answer::ok(query::list(call, kind, all)?))
+        }
+        (&Method::POST, []) => {
+            let new = read(&call.object()?, None)?;
+            let is_same = |other: &FederatedCredential| {
+                other.name.eq_ignore_ascii_case(&new.name)
+                    || (other.issuer == new.issuer && other.subject == new.subject)
+            };
+            if application.federated_credentials.iter().any(is_same) {
+                let message = "FederatedIdentityCredential with name, or with issuer and subject, already exists.";
+                return Err(GraphError::new(
+                    StatusCode::CONFLICT,
+                    "Request_MultipleObjectsWithSameKeyValue",
+                    message,
+                ));
+            }
+            if application.federated_credentials.len() >= 20 {
+                return Err(GraphError::bad_request(
+                    "An application has at most 20 federated identity credentials.",
+                ));
+            }
+            let shown = show(&new);
+            call.change(|state| {
+                find(state, id)?.federated_credentials.push(new);
+                Ok(())
+            })?;
+            Ok(Answer::created(query::one(call, kind, shown)))
+        }
+        (&Method::GET, [name]) => {
+            let found = named(name).ok_or_else(|| GraphError::not_found(name))?;
+            Ok(Answer::ok(query::one(call, kind, show(found))))
+        }
+        (&Method::PATCH, [name]) => {
+            let found = named(name).ok_or_else(|| GraphError::not_found(name))?;
+            let changed = read(&call.object()?, Some(found))?;
+            call.change(|state| {
+                let mut all = find(state, id)?.federated_credentials.iter_mut();
+                if let Some(one) = all.find(|one| one.name == changed.name) {
+                    *one = changed;
+                }
+                Ok(())
+            })?;
+            Ok(Answer::empty(StatusCode::NO_CONTENT))
+        }
+        (&Method::DELETE, [name]) => {
+            let found = named(name).ok_or_else(|| GraphError::not_found(name))?.name.clone();
+            call.change(|state| {
+                find(state, id)?.federated_credentials.retain(|one| one.name != found);
+                Ok(())
+            })?;
+            Ok(Answer::empty(StatusCode::NO_CONTENT))
+        }
+        _ => Err(super::unsupported(call)),
+    }
+}
+
+fn show_secret(secret: &ClientSecret) -> Value {
+    json!({
+        "customKeyIdentifier": null,
+        "displayName": secret.display_name,
+        "startDateTime": secret.start,
+        "endDateTime": secret.end,
+        "hint": secret.hint,
+        "keyId": secret.key_id,
+        "secretText": null,
+    })
+}
+
+/// A certificate, whose id follows from its thumbprint.
+fn show_certificate(pem: &str) -> Value {
+    let base64: String = pem.lines().filter(|line| !line.starts_with("-----")).collect();
+    let der = STANDARD.decode(&base64).unwrap_or_default();
+    let thumbprint: [u8; 20] = Sha1::digest(&der).into();
+    let mut id = [0; 16];
+    id.copy_from_slice(&thumbprint[..16]);
+    json!({
+        "customKeyIdentifier": hex::encode_upper(thumbprint),
+        "displayName": null,
+        "startDateTime": null,
+        "endDateTime": null,
+        "key": null,
+        "keyId": Uuid::from_bytes(id),
+        "type": "AsymmetricX509Cert",
+        "usage": "Verify",
+    })
+}
+
+/// An application as Graph shows it.
+pub fn show(application: &Application) -> Value {
+    let mut value = json!({
+        "@odata.type": "#microsoft.graph.application",
+        "addIns": [],
+        "api": {"acceptMappedClaims": null, "knownClientApplications": [], "oauth2PermissionScopes": [],
+                "preAuthorizedApplications": [], "requestedAccessTokenVersion": null},
+        "appRoles": [],
+        "info": {},
+        "publicClient": {"redirectUris": []},
+        "publisherDomain": "contoso.onmicrosoft.com",
+        "requiredResourceAccess": [],
+        "signInAudience": "AzureADMyOrg",
+        "spa": {"redirectUris": []},
+        "tags": [],
+        "web": {"redirectUris": [], "homePageUrl": null, "logoutUrl": null,
+                "implicitGrantSettings": {"enableAccessTokenIssuance": false, "enableIdTokenIssuance": false}},
+    });
+    for (property, other) in &application.other {
+        value[property] = other.clone();
+    }
+    value["id"] = json!(application.id);
+    value["appId"] = json!(application.client_id);
+    value["displayName"] = json!(application.display_name);
+    value["identifierUris"] = json!(application.identifier_uris);
+    value["passwordCredentials"] = application.secrets.iter().map(show_secret).collect();
+    value["keyCredentials"] = application
+        .certificates
+        .iter()
+        .map(|pem| show_certificate(pem))
+        .collect();
+    value
+}

@@ -1,0 +1,158 @@
+//! A request to Microsoft Graph.
+
+use axum::body::to_bytes;
+use axum::extract::Request;
+use axum::http::{HeaderMap, Method, StatusCode};
+use serde_json::{Map, Value};
+use url::form_urlencoded;
+
+use super::error::GraphError;
+use crate::azure::Azure;
+use crate::error::Error;
+use crate::state::{Action, Principal, PrincipalKind, ResourceId, State};
+
+/// The longest body.
+const BODY_LIMIT: usize = 4 << 20;
+
+/// A request of a caller who is known.
+pub struct Call {
+    pub azure: Azure,
+    pub caller: Principal,
+    pub method: Method,
+    pub headers: HeaderMap,
+    /// The parts of the path after the version, without percent-encoding.
+    pub path: Vec<String>,
+    query: Vec<(String, String)>,
+    pub body: Value,
+    /// The address of Graph for this client, with the version.
+    pub base: String,
+}
+
+impl Call {
+    /// Reads a request to `/v1.0/…`.
+    pub async fn read(azure: &Azure, caller: Principal, request: Request) -> Result<Self, GraphError> {
+        let (parts, body) = request.into_parts();
+        let bytes = to_bytes(body, BODY_LIMIT).await.map_err(|_| {
+            let message = "The request body is too large.";
+            GraphError::new(StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLarge", message)
+        })?;
+        let body = if bytes.is_empty() {
+            Value::Null
+        } else {
+            let invalid = |error| GraphError::bad_request(format!("Unable to read JSON request payload: {error}."));
+            serde_json::from_slice(&bytes).map_err(invalid)?
+        };
+        let host = parts.headers.get("host").and_then(|host| host.to_str().ok());
+        let mut path = parts
+            .uri
+            .path()
+            .split('/')
+            .filter(|part| !part.is_empty())
+            .map(decode)
+            .collect::<Vec<_>>();
+        let version = if path.is_empty() { String::new() } else { path.remove(0) };
+        if !["v1.0", "beta"].contains(&version.as_str()) {
+            return Err(GraphError::bad_request(format!("Invalid version: {version}")));
+        }
+        let query = parts.uri.query().unwrap_or_default();
+        Ok(Self {
+            azure: azure.clone(),
+            caller,
+            method: parts.method,
+            base: format!("https://{}/{version}", host.unwrap_or("graph.microsoft.com")),
+            headers: parts.headers,
+            path,
+            query: form_urlencoded::parse(query.as_bytes()).into_owned().collect(),
+            body,
+        })
+    }
+
+    /// The value of a parameter of the query. The case of its name is ignored, and so is a missing `$`.
+    pub fn query(&self, name: &str) -> Option<&str> {
+        let plain = name.trim_start_matches('$');
+        let found = self
+            .query
+            .iter()
+            .find(|(key, _)| key.trim_start_matches('$').eq_ignore_ascii_case(plain))?;
+        Some(&found.1)
+    }
+
+    /// The URL of the page that starts at this index.
+    pub fn next_link(&self, skip: usize) -> String {
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        for (name, value) in &self.query {
+            if !name.eq_ignore_ascii_case("$skiptoken") {
+                query.append_pair(name, value);
+            }
+        }
+        query.append_pair("$skiptoken", &skip.to_string());
+        format!("{}/{}?{}", self.base, self.path.join("/"), query.finish())
+    }
+
+    /// The body, which must be an object, without the marks of types.
+    pub fn object(&self) -> Result<Map<String, Value>, GraphError> {
+        let object = self
+            .body
+            .as_object()
+            .ok_or_else(|| GraphError::bad_request("Unable to read JSON request payload: it must be an object."))?;
+        let is_property = |(name, _): &(&String, &Value)| !name.starts_with('@');
+        let properties = object.iter().filter(is_property);
+        Ok(properties.map(|(name, value)| (name.clone(), value.clone())).collect())
+    }
+
+    /// # Errors
+    ///
+    /// The caller may not change the directory. Users may, and so may the service principals that own the subscription.
+    pub fn check_write(&self, state: &State) -> Result<(), GraphError> {
+        let subscription = ResourceId::subscription(state.subscription);
+        let owns = || {
+            state.permits(
+                self.caller.id,
+                Action::Control("Microsoft.Authorization/roleAssignments/write"),
+                &subscription,
+            )
+        };
+        match self.caller.kind {
+            PrincipalKind::User => Ok(()),
+            _ if owns() => Ok(()),
+            _ => Err(GraphError::denied()),
+        }
+    }
+
+    /// Changes the state, if the caller may. Nothing changes if `work` fails.
+    pub fn change<T>(&self, work: impl FnOnce(&mut State) -> Result<T, GraphError>) -> Result<T, GraphError> {
+        let mut refused = None;
+        let changed = self.azure.change(|state| {
+            self.check_write(state).and_then(|()| work(state)).map_err(|error| {
+                refused = Some(error);
+                Error::Refused(String::new())
+            })
+        });
+        changed.map_err(|error| {
+            refused.unwrap_or_else(|| {
+                tracing::error!("Microsoft Graph cannot save the state: {error}");
+                let message = "The state could not be saved. See the log of Local Azure.";
+                GraphError::new(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError", message)
+            })
+        })
+    }
+}
+
+/// Takes a property that is a text from an object.
+pub fn take_text(object: &mut Map<String, Value>, name: &str) -> Option<String> {
+    let value = object.remove(name)?;
+    value.as_str().map(str::to_owned)
+}
+
+fn decode(part: &str) -> String {
+    let escaped = part.replace('+', "%2B");
+    let pair = form_urlencoded::parse(escaped.as_bytes()).next();
+    // An equals sign is part of `applications(appId='x')`.
+    pair.map_or_else(String::new, |(name, value)| {
+        if part.contains('=') {
+            format!("{name}={value}")
+        } else {
+            name.into_owned()
+        }
+    })
+}

@@ -1,0 +1,169 @@
+//! Groups, their members and their owners.
+//! <https://learn.microsoft.com/graph/api/resources/group>
+
+use axum::http::{Method, StatusCode};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::call::{Call, take_text};
+use super::error::GraphError;
+use super::{Answer, directory_objects, query};
+use crate::state::{Group, State};
+
+/// `/groups` and what is below it.
+pub fn handle(call: &Call, path: &[&str]) -> Result<Answer, GraphError> {
+    let state = call.azure.state();
+    match (&call.method, path) {
+        (&Method::GET, []) => {
+            let groups = state.directory.groups.iter().map(show).collect();
+            Ok(Answer::ok(query::list(call, "groups", groups)?))
+        }
+        (&Method::POST, []) => create(call),
+        (_, [id, rest @ ..]) => {
+            let guid = Uuid::try_parse(id).ok();
+            let found = state.directory.groups.iter().find(|group| Some(group.id) == guid);
+            one(call, &state, found.ok_or_else(|| GraphError::not_found(id))?, rest)
+        }
+        _ => Err(super::unsupported(call)),
+    }
+}
+
+fn one(call: &Call, state: &State, group: &Group, path: &[&str]) -> Result<Answer, GraphError> {
+    let id = group.id;
+    match (&call.method, path) {
+        (&Method::GET, []) => Ok(Answer::ok(query::one(call, "groups", show(group)))),
+        (&Method::PATCH, []) => {
+            let mut body = call.object()?;
+            change(call, id, |group| {
+                if let Some(name) = take_text(&mut body, "displayName") {
+                    group.display_name = name;
+                }
+                group.other.extend(body);
+                Ok(())
+            })?;
+            Ok(Answer::empty(StatusCode::NO_CONTENT))
+        }
+        (&Method::DELETE, []) => {
+            call.change(|state| {
+                state.directory.groups.retain(|group| group.id != id);
+                directory_objects::forget(state, id);
+                Ok(())
+            })?;
+            Ok(Answer::empty(StatusCode::NO_CONTENT))
+        }
+        (&Method::GET, [list @ ("members" | "owners")]) => {
+            let ids = if *list == "members" {
+                &group.members
+            } else {
+                &group.owners
+            };
+            let values = ids
+                .iter()
+                .filter_map(|id| directory_objects::show(state, *id))
+                .collect();
+            Ok(Answer::ok(query::list(call, "directoryObjects", values)?))
+        }
+        (&Method::GET, ["transitivemembers"]) => {
+            let all = state.principals().map(|principal| principal.id);
+            let members = all.filter(|member| state.groups_of(*member).contains(&id));
+            let values = members.filter_map(|id| directory_objects::show(state, id)).collect();
+            Ok(Answer::ok(query::list(call, "directoryObjects", values)?))
+        }
+        (&Method::POST, [list @ ("members" | "owners"), "$ref"]) => {
+            let member = directory_objects::reference(call)?;
+            if directory_objects::show(state, member).is_none() {
+                return Err(GraphError::not_found(&member.to_string()));
+            }
+            change(call, id, |group| {
+                let ids = if *list == "members" {
+                    &mut group.members
+                } else {
+                    &mut group.owners
+                };
+                if ids.contains(&member) {
+                    return Err(GraphError::bad_request(format!(
+                        "One or more added object references already exist for the following modified properties: \
+                         '{list}'."
+                    )));
+                }
+                ids.push(member);
+                Ok(())
+            })?;
+            Ok(Answer::empty(StatusCode::NO_CONTENT))
+        }
+        (&Method::DELETE, [list @ ("members" | "owners"), member, "$ref"]) => {
+            let guid = Uuid::try_parse(member).ok();
+            change(call, id, |group| {
+                let ids = if *list == "members" {
+                    &mut group.members
+                } else {
+                    &mut group.owners
+                };
+                let before = ids.len();
+                ids.retain(|other| Some(*other) != guid);
+                if ids.len() == before {
+                    return Err(GraphError::not_found(member));
+                }
+                Ok(())
+            })?;
+            Ok(Answer::empty(StatusCode::NO_CONTENT))
+        }
+        (_, rest) => directory_objects::relations(call, id, rest),
+    }
+}
+
+fn create(call: &Call) -> Result<Answer, GraphError> {
+    let mut body = call.object()?;
+    let name = take_text(&mut body, "displayName").filter(|name| !name.is_empty());
+    let name = name.ok_or_else(|| GraphError::invalid_property("displayName"))?;
+    if body
+        .get("mailNickname")
+        .and_then(Value::as_str)
+        .is_none_or(str::is_empty)
+    {
+        return Err(GraphError::invalid_property("mailNickname"));
+    }
+    let mut group = Group::new(&name, Vec::new());
+    group.other = body;
+    group
+        .other
+        .insert("createdDateTime".to_owned(), crate::log_time::now().into());
+    let shown = show(&group);
+    call.change(|state| {
+        state.directory.groups.push(group);
+        Ok(())
+    })?;
+    Ok(Answer::created(query::one(call, "groups", shown)))
+}
+
+fn change(call: &Call, id: Uuid, work: impl FnOnce(&mut Group) -> Result<(), GraphError>) -> Result<(), GraphError> {
+    call.change(|state| {
+        let found = state.directory.groups.iter_mut().find(|group| group.id == id);
+        work(found.ok_or_else(|| GraphError::not_found(&id.to_string()))?)
+    })
+}
+
+/// A group as Graph shows it.
+pub fn show(group: &Group) -> Value {
+    let mut value = json!({
+        "@odata.type": "#microsoft.graph.group",
+        "id": group.id,
+        "displayName": group.display_name,
+        "description": null,
+        "groupTypes": [],
+        "mail": null,
+        "mailEnabled": false,
+        "mailNickname": group.display_name.replace(' ', ""),
+        "securityEnabled": true,
+        "creationOptions": [],
+        "proxyAddresses": [],
+        "resourceBehaviorOptions": [],
+        "resourceProvisioningOptions": [],
+        "onPremisesProvisioningErrors": [],
+        "visibility": null,
+    });
+    for (property, other) in &group.other {
+        value[property] = other.clone();
+    }
+    value
+}

@@ -1,0 +1,174 @@
+//! Microsoft Graph, which is `https://graph.microsoft.com` on Azure: the directory.
+//!
+//! In reading order: `call` and `error`, `query` (lists), and a module for each kind of object.
+
+mod applications;
+mod call;
+mod directory_objects;
+mod error;
+mod groups;
+mod query;
+mod service_principals;
+mod users;
+
+use axum::extract::{Request, State as Extracted};
+use axum::http::header::AUTHORIZATION;
+use axum::http::{Method, StatusCode};
+use axum::response::{IntoResponse as _, Response};
+use axum::{Json, Router};
+use serde_json::{Value, json};
+
+use self::call::Call;
+use self::error::GraphError;
+use crate::azure::Azure;
+use crate::state::Principal;
+use crate::tokens::GRAPH;
+
+/// The client id of Microsoft Graph, which is also accepted as the audience of tokens.
+const GRAPH_CLIENT: &str = "00000003-0000-0000-c000-000000000000";
+
+/// An answer.
+pub struct Answer {
+    status: StatusCode,
+    body: Option<Value>,
+}
+
+impl Answer {
+    fn ok(body: Value) -> Self {
+        Self {
+            status: StatusCode::OK,
+            body: Some(body),
+        }
+    }
+
+    fn created(body: Value) -> Self {
+        Self {
+            status: StatusCode::CREATED,
+            body: Some(body),
+        }
+    }
+
+    fn empty(status: StatusCode) -> Self {
+        Self { status, body: None }
+    }
+}
+
+/// The routes of Graph.
+pub fn router(azure: &Azure) -> Router {
+    Router::new().fallback(handle).with_state(azure.clone())
+}
+
+async fn handle(Extracted(azure): Extracted<Azure>, request: Request) -> Response {
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let answered = answer(&azure, request).await;
+    let why = answered.as_ref().err().map_or("", |error| error.code);
+    let response = match answered {
+        Ok(Answer {
+            status,
+            body: Some(body),
+        }) => (status, Json(body)).into_response(),
+        Ok(Answer { status, body: None }) => status.into_response(),
+        Err(error) => error.into_response(),
+    };
+    tracing::info!(target: "local_azure::control", "{method} {path} at Microsoft Graph: {} {why}", response.status().as_u16());
+    response
+}
+
+async fn answer(azure: &Azure, request: Request) -> Result<Answer, GraphError> {
+    let caller = authenticate(azure, &request)?;
+    let call = Call::read(azure, caller, request).await?;
+    // Changes are written to the disk.
+    tokio::task::block_in_place(|| route(&call))
+}
+
+fn authenticate(azure: &Azure, request: &Request) -> Result<Principal, GraphError> {
+    let unauthorized = |message: &str| GraphError::new(StatusCode::UNAUTHORIZED, "InvalidAuthenticationToken", message);
+    let value = request
+        .headers()
+        .get(AUTHORIZATION)
+        .and_then(|value| value.to_str().ok());
+    let token = value
+        .and_then(|value| value.split_once(' '))
+        .map(|(_, token)| token.trim());
+    let token = token
+        .filter(|token| !token.is_empty())
+        .ok_or_else(|| unauthorized("Access token is empty."))?;
+    let claims = azure.verify(token, &[GRAPH, GRAPH_CLIENT]);
+    let claims = claims.map_err(|why| unauthorized(&format!("Access token validation failure: {why}.")))?;
+    let caller = azure.read(|state| state.principal(claims.oid));
+    caller.ok_or_else(|| unauthorized("Access token validation failure: its principal does not exist any more."))
+}
+
+/// Chooses the handler by the path.
+fn route(call: &Call) -> Result<Answer, GraphError> {
+    let path = keys_as_parts(call)?;
+    let mut parts: Vec<&str> = path.iter().map(String::as_str).collect();
+    if parts.is_empty() {
+        return Err(unsupported(call));
+    }
+    let first = parts.remove(0);
+    match first {
+        "me" => users::me(call, &parts),
+        "users" => users::handle(call, &parts),
+        "groups" => groups::handle(call, &parts),
+        "applications" => applications::handle(call, &parts),
+        "serviceprincipals" => service_principals::handle(call, &parts),
+        "directoryobjects" => directory_objects::handle(call, &parts),
+        "oauth2permissiongrants" if call.method == Method::GET && parts.is_empty() => {
+            Ok(Answer::ok(query::list(call, "oauth2PermissionGrants", Vec::new())?))
+        }
+        "organization" if call.method == Method::GET => {
+            let tenant = call.azure.state().tenant;
+            let value = json!({"id": tenant, "displayName": "Contoso", "verifiedDomains": [
+                {"name": "contoso.onmicrosoft.com", "isDefault": true, "isInitial": true, "type": "Managed"},
+            ]});
+            Ok(Answer::ok(query::list(call, "organization", vec![value])?))
+        }
+        _ => Err(unsupported(call)),
+    }
+}
+
+/// The path in lower case, with `users('x')` and `applications(appId='x')` as two parts. What names an object keeps its
+/// case.
+fn keys_as_parts(call: &Call) -> Result<Vec<String>, GraphError> {
+    let mut parts = Vec::new();
+    for part in &call.path {
+        let Some((name, key)) = part.strip_suffix(')').and_then(|part| part.split_once('(')) else {
+            parts.push(part.to_lowercase());
+            continue;
+        };
+        let (property, value) = key.split_once('=').unwrap_or(("", key));
+        let value = value.trim_matches('\'');
+        parts.push(name.to_lowercase());
+        if !property.eq_ignore_ascii_case("appId") {
+            parts.push(value.to_lowercase());
+            continue;
+        }
+        let state = call.azure.state();
+        let client_id = uuid::Uuid::try_parse(value).ok();
+        let id = if name.eq_ignore_ascii_case("applications") {
+            let mut all = state.directory.applications.iter();
+            all.find(|one| Some(one.client_id) == client_id).map(|one| one.id)
+        } else {
+            let principal = state
+                .principals()
+                .find(|one| one.client_id.is_some() && one.client_id == client_id);
+            principal.map(|principal| principal.id)
+        };
+        let id = id.ok_or_else(|| GraphError::not_found(value))?;
+        parts.push(id.to_string());
+    }
+    Ok(parts)
+}
+
+fn unsupported(call: &Call) -> GraphError {
+    GraphError::new(
+        StatusCode::BAD_REQUEST,
+        "BadRequest",
+        format!(
+            "Local Azure does not have {} /{} of Microsoft Graph.",
+            call.method,
+            call.path.join("/")
+        ),
+    )
+}

@@ -1,0 +1,161 @@
+//! Service principals: those of applications, and those of managed identities.
+//! <https://learn.microsoft.com/graph/api/resources/serviceprincipal>
+
+use axum::http::{Method, StatusCode};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::call::Call;
+use super::error::GraphError;
+use super::{Answer, directory_objects, query};
+use crate::state::{ManagedIdentity, ServicePrincipal, State, View as _};
+
+/// `/servicePrincipals` and what is below it.
+pub fn handle(call: &Call, path: &[&str]) -> Result<Answer, GraphError> {
+    let state = call.azure.state();
+    match (&call.method, path) {
+        (&Method::GET, []) => Ok(Answer::ok(query::list(call, "servicePrincipals", all(&state))?)),
+        (&Method::POST, []) => create(call),
+        (_, [id, rest @ ..]) => {
+            let found = all(&state).into_iter().find(|value| value["id"].as_str() == Some(id));
+            one(call, found.ok_or_else(|| GraphError::not_found(id))?, id, rest)
+        }
+        _ => Err(super::unsupported(call)),
+    }
+}
+
+fn one(call: &Call, found: Value, id: &str, path: &[&str]) -> Result<Answer, GraphError> {
+    let guid = Uuid::try_parse(id).map_err(|_| GraphError::not_found(id))?;
+    let is_identity = found["servicePrincipalType"] == "ManagedIdentity";
+    match (&call.method, path) {
+        (&Method::GET, []) => Ok(Answer::ok(query::one(call, "servicePrincipals", found))),
+        (&Method::PATCH | &Method::DELETE, []) if is_identity => Err(GraphError::bad_request(
+            "The service principal of a managed identity cannot be changed: change or delete the identity.",
+        )),
+        (&Method::PATCH, []) => {
+            let body = call.object()?;
+            call.change(|state| {
+                let mut all = state.directory.service_principals.iter_mut();
+                let one = all
+                    .find(|one| one.id == guid)
+                    .ok_or_else(|| GraphError::not_found(id))?;
+                one.other.extend(body);
+                Ok(())
+            })?;
+            Ok(Answer::empty(StatusCode::NO_CONTENT))
+        }
+        (&Method::DELETE, []) => {
+            call.change(|state| {
+                state.directory.service_principals.retain(|one| one.id != guid);
+                directory_objects::forget(state, guid);
+                Ok(())
+            })?;
+            Ok(Answer::empty(StatusCode::NO_CONTENT))
+        }
+        (&Method::GET, ["owners" | "approleassignments" | "approleassignedto" | "oauth2permissiongrants"]) => {
+            Ok(Answer::ok(query::list(call, "directoryObjects", Vec::new())?))
+        }
+        (_, rest) => directory_objects::relations(call, guid, rest),
+    }
+}
+
+fn create(call: &Call) -> Result<Answer, GraphError> {
+    let mut body = call.object()?;
+    let text = body
+        .remove("appId")
+        .and_then(|id| id.as_str().map(str::to_owned))
+        .unwrap_or_default();
+    let client_id = Uuid::try_parse(&text).map_err(|_| GraphError::invalid_property("appId"))?;
+    let mut principal = ServicePrincipal::new(client_id);
+    principal.other = body;
+    let id = principal.id;
+    let shown = call.change(|state| {
+        if !state
+            .directory
+            .applications
+            .iter()
+            .any(|one| one.client_id == client_id)
+        {
+            return Err(GraphError::bad_request(format!(
+                "The appId '{client_id}' of the service principal does not reference a valid application object."
+            )));
+        }
+        if state
+            .directory
+            .service_principals
+            .iter()
+            .any(|one| one.client_id == client_id)
+        {
+            return Err(GraphError::new(
+                StatusCode::CONFLICT,
+                "Request_MultipleObjectsWithSameKeyValue",
+                format!(
+                    "The service principal cannot be created, updated, or restored because the service principal name \
+                     {client_id} is already in use."
+                ),
+            ));
+        }
+        state.directory.service_principals.push(principal);
+        directory_objects::show(state, id).ok_or_else(|| GraphError::not_found(&id.to_string()))
+    })?;
+    Ok(Answer::created(query::one(call, "servicePrincipals", shown)))
+}
+
+/// All service principals as Graph shows them.
+pub fn all(state: &State) -> Vec<Value> {
+    let applications = &state.directory.applications;
+    let of_applications = state.directory.service_principals.iter().map(|principal| {
+        let mut value = common(principal.id, principal.client_id);
+        value["servicePrincipalType"] = "Application".into();
+        let mut names = vec![principal.client_id.to_string()];
+        if let Some(application) = applications.iter().find(|one| one.client_id == principal.client_id) {
+            value["displayName"] = json!(application.display_name);
+            value["appDisplayName"] = json!(application.display_name);
+            names.extend(application.identifier_uris.iter().cloned());
+        }
+        value["servicePrincipalNames"] = json!(names);
+        value["appOwnerOrganizationId"] = json!(state.tenant);
+        for (property, other) in &principal.other {
+            value[property] = other.clone();
+        }
+        value
+    });
+    let identities = state.identities().map(|identity| {
+        let mut value = common(identity.principal_id, identity.client_id);
+        let is_explicit = if identity.resource_id.is(ManagedIdentity::KIND) {
+            "True"
+        } else {
+            "False"
+        };
+        value["servicePrincipalType"] = "ManagedIdentity".into();
+        value["displayName"] = identity.resource_id.name().into();
+        value["servicePrincipalNames"] = json!([
+            identity.client_id,
+            format!("https://identity.azure.net/{}", identity.client_id)
+        ]);
+        value["alternativeNames"] = json!([format!("isExplicit={is_explicit}"), identity.resource_id]);
+        value
+    });
+    of_applications.chain(identities).collect()
+}
+
+fn common(id: Uuid, client_id: Uuid) -> Value {
+    json!({
+        "@odata.type": "#microsoft.graph.servicePrincipal",
+        "id": id.to_string(),
+        "appId": client_id,
+        "displayName": null,
+        "appDisplayName": null,
+        "accountEnabled": true,
+        "alternativeNames": [],
+        "appRoleAssignmentRequired": false,
+        "appRoles": [],
+        "info": {},
+        "keyCredentials": [],
+        "oauth2PermissionScopes": [],
+        "passwordCredentials": [],
+        "replyUrls": [],
+        "signInAudience": "AzureADMyOrg",
+        "tags": [],
+    })
+}
