@@ -102,8 +102,9 @@ impl Call {
 
     /// # Errors
     ///
-    /// The caller may not change the directory. Users may, and so may the service principals that own the subscription.
-    pub fn check_write(&self, state: &State) -> Result<(), GraphError> {
+    /// The caller may not use the directory. Users may, and so may the service principals that may assign roles in the
+    /// subscription; in Azure, other permissions decide about service principals.
+    pub fn check(&self, state: &State) -> Result<(), GraphError> {
         let subscription = ResourceId::subscription(state.subscription);
         let owns = || {
             state.permits(
@@ -119,11 +120,11 @@ impl Call {
         }
     }
 
-    /// Changes the state, if the caller may. Nothing changes if `work` fails.
+    /// Changes the state. Nothing changes if `work` fails.
     pub fn change<T>(&self, work: impl FnOnce(&mut State) -> Result<T, GraphError>) -> Result<T, GraphError> {
         let mut refused = None;
         let changed = self.azure.change(|state| {
-            self.check_write(state).and_then(|()| work(state)).map_err(|error| {
+            work(state).map_err(|error| {
                 refused = Some(error);
                 Error::Refused(String::new())
             })

@@ -101,6 +101,7 @@ fn authenticate(azure: &Azure, request: &Request) -> Result<Principal, GraphErro
 
 /// Chooses the handler by the path.
 fn route(call: &Call) -> Result<Answer, GraphError> {
+    call.check(&call.azure.state())?;
     let path = keys_as_parts(call)?;
     let mut parts: Vec<&str> = path.iter().map(String::as_str).collect();
     if parts.is_empty() {

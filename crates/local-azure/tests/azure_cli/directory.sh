@@ -1,9 +1,10 @@
 # shellcheck shell=bash
-# Users, groups and applications, and every way to sign in. Each command must succeed, except after `!`.
+# Users, groups and applications, and every way to sign in. Each command must succeed, except after `refused`.
 set -eux -o pipefail
 
 subscription=/subscriptions/$(az account show --query id --output tsv)
 tenant=$(az account show --query tenantId --output tsv)
+developer=$AZURE_CONFIG_DIR
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 
@@ -11,18 +12,26 @@ equals() {
   test "$1" = "$(az "${@:2}" --output tsv)"
 }
 
+# refused COMMAND…: the command fails.
+refused() {
+  if "$@"; then
+    echo "This should have been refused: $*" >&2
+    exit 1
+  fi
+}
+
 bob=bob@contoso.onmicrosoft.com
 equals developer@contoso.onmicrosoft.com ad signed-in-user show --query userPrincipalName
 az ad user create --display-name Bob --user-principal-name $bob --password "Riddle-123456"
-! az ad user create --display-name Bob --user-principal-name $bob --password "Riddle-123456"
-! az ad user create --display-name Eve --user-principal-name eve@contoso.onmicrosoft.com --password short
+refused az ad user create --display-name Bob --user-principal-name $bob --password "Riddle-123456"
+refused az ad user create --display-name Eve --user-principal-name eve@contoso.onmicrosoft.com --password short
 az ad user update --id $bob --display-name Robert
 equals Robert ad user show --id $bob --query displayName
 id=$(az ad user show --id $bob --query id --output tsv)
 
 az ad group create --display-name Writers --mail-nickname writers
 az ad group member add --group Writers --member-id "$id"
-! az ad group member add --group Writers --member-id "$id"
+refused az ad group member add --group Writers --member-id "$id"
 equals true ad group member check --group Writers --member-id "$id" --query value
 equals $bob ad group member list --group Writers --query "[].userPrincipalName"
 group=$(az ad group show --group Writers --query id --output tsv)
@@ -54,42 +63,41 @@ as() {
 as secret
 az login --service-principal --username "$client" --password "$secret" --tenant "$tenant"
 az group list
-! az group create --name denied --location eastus
-! az ad user list
+refused az group create --name denied --location eastus
+refused az ad user list
 az logout
 
 as other-secret
 az login --service-principal --username "$client" --password "$another" --tenant "$tenant"
 
 as wrong-secret
-! az login --service-principal --username "$client" --password wrong --tenant "$tenant"
+refused az login --service-principal --username "$client" --password wrong --tenant "$tenant"
 
 as user
 az login --username $bob --password Riddle-123456
 equals $bob account show --query user.name
 az group create --name bobs --location eastus
-! az role assignment create --assignee "$client" --role Reader --scope "$subscription"
+refused az role assignment create --assignee "$client" --role Reader --scope "$subscription"
 az account get-access-token --resource-type oss-rdbms --query tokenType
 
 as wrong-password
-! az login --username $bob --password wrong
+refused az login --username $bob --password wrong
 
 as workload
 printf '%s' "$WORKLOAD_CREDENTIAL" >"$folder/workload.json"
-unset AZURE_CONFIG_DIR
+export AZURE_CONFIG_DIR=$developer
 az ad app federated-credential create --id "$client" --parameters "$(cat "$folder/workload.json")"
 as workload
 az login --service-principal --username "$client" --tenant "$tenant" --federated-token "$WORKLOAD_TOKEN"
 az group list
 
 as certificate
-unset AZURE_CONFIG_DIR
-az ad sp create-for-rbac --name signed --create-cert --role Reader --scopes "$subscription" >"$folder/signed.json"
+export AZURE_CONFIG_DIR=$developer
+HOME=$folder az ad sp create-for-rbac --name signed --create-cert --role Reader --scopes "$subscription" >"$folder/signed.json"
 file=$(python3 -c "import json; print(json.load(open('$folder/signed.json'))['fileWithCertAndPrivateKey'])")
 signed=$(python3 -c "import json; print(json.load(open('$folder/signed.json'))['appId'])")
 as certificate
 az login --service-principal --username "$signed" --certificate "$file" --tenant "$tenant"
-rm -f "$file"
 az group list
 
 # The person at this machine confirms a code, as the page in a browser does.
@@ -102,19 +110,19 @@ until code=$(grep -o 'code [A-Z0-9]\{9\}' "$folder/message"); do
 done
 page=https://login.microsoftonline.com/device
 curl --fail --silent $page | grep -q developer@contoso.onmicrosoft.com
-! curl --fail --silent --data "code=AAAAAAAAA&user=developer@contoso.onmicrosoft.com" $page
-! curl --fail --silent --header "Origin: https://evil.example" --data "code=${code#code }&user=developer@contoso.onmicrosoft.com" $page
-! curl --fail --silent --data "code=${code#code }&user=$bob&password=wrong" $page
+refused curl --fail --silent --data "code=AAAAAAAAA&user=developer@contoso.onmicrosoft.com" $page
+refused curl --fail --silent --header "Origin: https://evil.example" --data "code=${code#code }&user=developer@contoso.onmicrosoft.com" $page
+refused curl --fail --silent --data "code=${code#code }&user=$bob&password=wrong" $page
 curl --fail --silent --data "code=${code#code }&user=developer@contoso.onmicrosoft.com" $page
 wait $login
 equals developer@contoso.onmicrosoft.com account show --query user.name
 
 # Who is deleted cannot do anything any more.
-unset AZURE_CONFIG_DIR
+export AZURE_CONFIG_DIR=$developer
 az ad user delete --id $bob
 as user
-! az group list
-unset AZURE_CONFIG_DIR
+refused az group list
+export AZURE_CONFIG_DIR=$developer
 az ad app delete --id "$client"
 as other-secret
-! az group list
+refused az group list
