@@ -44,9 +44,13 @@ pub async fn serve<H: CommandHandler>(state: &Path, handler: H) -> Result<()> {
 }
 
 async fn answer<H: CommandHandler>(State(handler): State<H>, Json(command): Json<Command>) -> (StatusCode, String) {
-    match handler.handle(command).await {
-        Ok(text) => (StatusCode::OK, text),
-        Err(error) => (StatusCode::UNPROCESSABLE_ENTITY, error.to_string()),
+    match tokio::spawn(async move { handler.handle(command).await }).await {
+        Ok(Ok(text)) => (StatusCode::OK, text),
+        Ok(Err(error)) => (StatusCode::UNPROCESSABLE_ENTITY, error.to_string()),
+        Err(panic) => {
+            let text = format!("the command failed ({panic}): see the terminal of `local-azure up`");
+            (StatusCode::INTERNAL_SERVER_ERROR, text)
+        }
     }
 }
 

@@ -65,12 +65,10 @@ async fn run(state: &Path, command: CommandLine) -> Result<ExitCode> {
         CommandLine::Forward(options) => forwarder::run(&options).await,
         CommandLine::Sent(command) => {
             let command = command.with_absolute_path()?;
-            let sent = send(state, &command).await;
             if let Command::Deploy { path, watch: true, .. } = &command {
-                watch(state, &command, path, sent).await
-            } else {
-                sent
+                return watch(state, &command, path).await;
             }
+            send(state, &command).await
         }
     };
     done.map(|()| ExitCode::SUCCESS)
@@ -95,14 +93,16 @@ async fn send(state: &Path, command: &Command) -> Result<()> {
     Ok(())
 }
 
-/// Deploys again after each change. A version that does not start is reported, and the one before keeps running.
-async fn watch(state: &Path, deploy: &Command, path: &Path, mut sent: Result<()>) -> Result<()> {
+/// Deploys now, and again after each change. A version that does not start is reported, and the one before keeps running.
+async fn watch(state: &Path, deploy: &Command, path: &Path) -> Result<ExitCode> {
+    let own = state.canonicalize().unwrap_or_else(|_| state.to_owned());
     loop {
-        if let Err(error) = sent {
+        // A change during the deployment is a change, too.
+        let before = local_azure::watch::stamp(path, &own);
+        if let Err(error) = send(state, deploy).await {
             eprintln!("local-azure: {error}");
         }
         println!("Waiting for changes to {}. Ctrl-C ends this.", path.display());
-        local_azure::watch::changed(path).await;
-        sent = send(state, deploy).await;
+        local_azure::watch::changed(path, &own, before).await;
     }
 }

@@ -3,6 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, PipeReader, Read as _, Write as _};
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
@@ -193,11 +194,15 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         self.ask_to_stop();
-        let _ = self
+        let status = self
             .supervisor
             .lock()
             .expect("no thread panics while holding the lock")
             .wait();
+        // A supervisor that was killed could not end the program.
+        if status.is_ok_and(|status| status.signal().is_some()) {
+            signal("KILL", &format!("-{}", self.session));
+        }
         while self.ended().is_none() {
             thread::sleep(Duration::from_millis(5));
         }

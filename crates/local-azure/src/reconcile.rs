@@ -6,13 +6,17 @@
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use crate::azure::Azure;
 use crate::state::View;
 
+/// The longest pause before a task that has ended is started again.
+const PAUSE: Duration = Duration::from_secs(2);
+
 /// Runs a task for each resource of the view's type, with the resource's name in lower case, until the future is dropped
-/// or the process ends. The task ends when its resource has been deleted and nothing of it is left; it is started again
-/// if there is another resource of that name.
+/// or the process ends. The task ends when its resource has been deleted and nothing of it is left. A new task starts if a
+/// resource of that name is created again.
 pub(crate) async fn each<V, F>(azure: &Azure, task: impl Fn(String) -> F + Clone + Send + 'static)
 where
     V: View + Send + 'static,
@@ -34,13 +38,19 @@ where
             }
             let (azure, running, task) = (azure.clone(), running.clone(), task.clone());
             tasks.spawn(async move {
+                let mut changes = azure.changes();
                 loop {
+                    changes.mark_unchanged();
                     task(name.clone()).await;
-                    let mut running = running.lock().unwrap_or_else(PoisonError::into_inner);
-                    if azure.state().find::<V>(&name).is_none() {
-                        running.remove(&name);
-                        return;
+                    {
+                        let mut running = running.lock().unwrap_or_else(PoisonError::into_inner);
+                        if azure.state().find::<V>(&name).is_none() {
+                            running.remove(&name);
+                            return;
+                        }
                     }
+                    // There is another resource of that name, or the task has failed.
+                    let _ = tokio::time::timeout(PAUSE, changes.changed()).await;
                 }
             });
         }

@@ -19,7 +19,7 @@ pub(crate) const STATE_FILE: &str = "state.json";
 const OWNER_FILE: &str = "resource";
 
 /// The files and folders that Local Azure creates in a state folder.
-const OWN_NAMES: [&str; 16] = [
+const OWN_NAMES: [&str; 17] = [
     "apps",
     "azure-cli",
     "azurite",
@@ -34,6 +34,7 @@ const OWN_NAMES: [&str; 16] = [
     "package",
     "postgres",
     STATE_FILE,
+    "state.version-1.json",
     "storage",
     "workload",
 ];
@@ -50,10 +51,41 @@ pub(crate) fn open(folder: &Path) -> Result<PathBuf> {
     let folder = folder.canonicalize().map_err(Error::file(folder))?;
     let metadata = fs::metadata(&folder).map_err(Error::file(&folder))?;
     check_owner(&folder, metadata.uid(), geteuid().as_raw())?;
+    check_new(&folder)?;
     if metadata.mode() & 0o077 != 0 {
         fs::set_permissions(&folder, Permissions::from_mode(0o700)).map_err(Error::file(&folder))?;
     }
     Ok(folder)
+}
+
+/// # Errors
+///
+/// The folder is not a state folder, and has something in it, which `reset` would delete.
+fn check_new(folder: &Path) -> Result<()> {
+    if is_own(folder) {
+        return Ok(());
+    }
+    let mut names = Vec::new();
+    for entry in fs::read_dir(folder).map_err(Error::file(folder))? {
+        let name = entry.map_err(Error::file(folder))?.file_name();
+        names.push(name.to_string_lossy().into_owned());
+    }
+    // A kill right after the first start leaves these.
+    names.retain(|name| name != LOCK_FILE && name != STATE_FILE && !is_temporary(name));
+    if names.is_empty() {
+        return Ok(());
+    }
+    names.sort_unstable();
+    Err(Error::Refused(format!(
+        "{} is not a state folder of Local Azure, but contains {}: choose an empty or a new folder with --state",
+        folder.display(),
+        names.join(", ")
+    )))
+}
+
+/// Whether it is the temporary file that a kill during `write_private` leaves behind.
+fn is_temporary(name: &str) -> bool {
+    name.starts_with(".tmp") && name.len() == 10
 }
 
 fn check_owner(folder: &Path, owner: u32, user: u32) -> Result<()> {
@@ -92,9 +124,7 @@ pub(crate) fn foreign_names(folder: &Path) -> Result<Vec<String>> {
     for entry in fs::read_dir(folder).map_err(Error::file(folder))? {
         let name = entry.map_err(Error::file(folder))?.file_name();
         let name = name.to_string_lossy().into_owned();
-        // A kill while a file is written leaves the temporary file of `write_private` behind.
-        let is_temporary = name.starts_with(".tmp") && name.len() == 10;
-        if !is_temporary && !OWN_NAMES.contains(&name.as_str()) {
+        if !is_temporary(&name) && !OWN_NAMES.contains(&name.as_str()) {
             names.push(name);
         }
     }
@@ -103,18 +133,43 @@ pub(crate) fn foreign_names(folder: &Path) -> Result<Vec<String>> {
 }
 
 /// Gives a folder to the resource with that `uid`. A folder of a deleted resource, which had the same name, is emptied
-/// first. A folder that belongs to nobody, as in a state of the first version, is kept.
+/// first. A folder that belongs to nobody is kept, and so is any folder if the `uid` is nil.
 pub(crate) fn claim(folder: &Path, uid: Uuid) -> Result<()> {
     let file = folder.join(OWNER_FILE);
-    let owner = uid.to_string();
     match fs::read_to_string(&file) {
-        Ok(text) if text == owner => return Ok(()),
-        Ok(_) => remove(folder)?,
+        Ok(text) if text == uid.to_string() || uid.is_nil() => return Ok(()),
+        Ok(_) => {
+            tracing::warn!("{} belongs to a deleted resource, and is emptied", folder.display());
+            remove(folder)?;
+        }
         Err(error) if error.kind() == ErrorKind::NotFound => {}
         Err(error) => return Err(Error::file(file)(error)),
     }
     fs::create_dir_all(folder).map_err(Error::file(folder))?;
-    write_private(&file, owner.as_bytes())
+    if uid.is_nil() {
+        return Ok(());
+    }
+    write_private(&file, uid.to_string().as_bytes())
+}
+
+/// Whether the folder belongs to the resource with that `uid`.
+pub(crate) fn is_claimed(folder: &Path, uid: Uuid) -> bool {
+    let owner = fs::read_to_string(folder.join(OWNER_FILE));
+    uid.is_nil() || owner.is_ok_and(|owner| owner == uid.to_string())
+}
+
+/// Deletes the folders of resources that were deleted while Local Azure did not run: those below `folder` that belong to
+/// a resource whose name is not one of `names`.
+pub(crate) fn remove_orphans<'a>(folder: &Path, names: impl Iterator<Item = &'a str>) -> Result<()> {
+    let names: Vec<_> = names.map(str::to_lowercase).collect();
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().to_lowercase();
+        let belongs_to_one = entry.path().join(OWNER_FILE).exists();
+        if belongs_to_one && !names.contains(&name) {
+            remove(&entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 /// Makes the folder one that belongs to nobody.
@@ -170,10 +225,22 @@ mod tests {
         fs::create_dir(&folder).unwrap();
         let file = folder.join("data");
         fs::write(&file, "of the first version").unwrap();
-        for (uid, is_kept) in [(first, true), (first, true), (second, false)] {
+        for (uid, is_kept) in [
+            (Uuid::nil(), true),
+            (first, true),
+            (first, true),
+            (Uuid::nil(), true),
+            (second, false),
+        ] {
             claim(&folder, uid).unwrap();
             assert_eq!(file.exists(), is_kept);
         }
+        assert!(is_claimed(&folder, second) && !is_claimed(&folder, first));
+        fs::create_dir(parent.path().join("of-nobody")).unwrap();
+        remove_orphans(parent.path(), ["Contoso"].into_iter()).unwrap();
+        assert!(folder.exists());
+        remove_orphans(parent.path(), std::iter::empty()).unwrap();
+        assert!(!folder.exists() && parent.path().join("of-nobody").exists());
     }
 
     #[test]

@@ -1,40 +1,56 @@
 //! Notices changes to the files of a package.
 
 use std::fs;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 const INTERVAL: Duration = Duration::from_millis(500);
 
-/// What changes when a file is added, removed or written: the number of files, their sizes and the latest time.
-type Stamp = (usize, u64, SystemTime);
+/// Changes when a file is added, removed or written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stamp(u64);
 
-/// Waits until something in the folder, or the file, changes, and then until it has stopped changing.
-pub async fn changed(path: &Path) {
-    let first = stamp(path);
-    let mut last = first;
-    loop {
-        tokio::time::sleep(INTERVAL).await;
-        let now = stamp(path);
-        if now != first && now == last {
-            return;
-        }
-        last = now;
+/// The stamp of a folder, or of a file, without what is in the folder `state`.
+#[must_use]
+pub fn stamp(path: &Path, state: &Path) -> Stamp {
+    let mut hasher = DefaultHasher::new();
+    add(path, state, &mut hasher);
+    Stamp(hasher.finish())
+}
+
+fn add(path: &Path, state: &Path, hasher: &mut DefaultHasher) {
+    let Ok(metadata) = fs::symlink_metadata(path) else {
+        return;
+    };
+    path.hash(hasher);
+    if !metadata.is_dir() {
+        let times = (metadata.mtime(), metadata.mtime_nsec());
+        (metadata.len(), times, metadata.ino(), metadata.mode()).hash(hasher);
+        return;
+    }
+    if path == state {
+        return;
+    }
+    let mut entries: Vec<_> = fs::read_dir(path).into_iter().flatten().flatten().collect();
+    entries.sort_by_key(fs::DirEntry::file_name);
+    for entry in entries {
+        add(&entry.path(), state, hasher);
     }
 }
 
-fn stamp(path: &Path) -> Stamp {
-    let Ok(metadata) = fs::symlink_metadata(path) else {
-        return (0, 0, SystemTime::UNIX_EPOCH);
-    };
-    let own = (1, metadata.len(), metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH));
-    if !metadata.is_dir() {
-        return own;
+/// Waits until the stamp is another one than `before`, and then until it has stopped changing.
+pub async fn changed(path: &Path, state: &Path, before: Stamp) {
+    let mut last = before;
+    loop {
+        let now = stamp(path, state);
+        if now != before && now == last {
+            return;
+        }
+        last = now;
+        tokio::time::sleep(INTERVAL).await;
     }
-    let entries = fs::read_dir(path).into_iter().flatten().flatten();
-    entries.map(|entry| stamp(&entry.path())).fold(own, |sum, one| {
-        (sum.0 + one.0, sum.1.wrapping_add(one.1), sum.2.max(one.2))
-    })
 }
 
 #[cfg(test)]
@@ -44,19 +60,30 @@ mod tests {
     #[test]
     fn every_kind_of_change_is_seen() {
         let folder = tempfile::tempdir().unwrap();
-        let inner = folder.path().join("a");
-        let mut seen = vec![stamp(folder.path())];
+        let (inner, state) = (folder.path().join("a"), folder.path().join(".local-azure"));
+        fs::create_dir(&state).unwrap();
+        let look = || stamp(folder.path(), &state);
+        let mut seen = vec![look()];
         let changes: [&dyn Fn(); 4] = [
             &|| fs::create_dir(&inner).unwrap(),
             &|| fs::write(inner.join("b"), "1").unwrap(),
-            &|| fs::write(inner.join("b"), "12").unwrap(),
+            // Of the same size, and older.
+            &|| {
+                let file = fs::File::create(inner.join("b")).unwrap();
+                file.set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
+                fs::write(inner.join("c"), "2").unwrap();
+                fs::rename(inner.join("c"), inner.join("b")).unwrap();
+            },
             &|| fs::remove_file(inner.join("b")).unwrap(),
         ];
         for change in changes {
             change();
-            let now = stamp(folder.path());
+            let now = look();
+            assert!(!seen.contains(&now) || seen.len() == 4);
             assert_ne!(seen.last(), Some(&now));
             seen.push(now);
         }
+        fs::write(state.join("state.json"), "{}").unwrap();
+        assert_eq!(seen.last(), Some(&look()), "the state folder does not count");
     }
 }

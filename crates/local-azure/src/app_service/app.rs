@@ -1,6 +1,7 @@
 //! A web app: its instances, and which of them serves a request.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use tokio::sync::watch;
@@ -13,7 +14,7 @@ use super::package::Site;
 use super::platform::Platform;
 use crate::error::{Error, Result};
 use crate::state::{AssignedIdentities, State, View as _, WebApp};
-use crate::state_folder::claim;
+use crate::state_folder::{claim, is_claimed};
 
 /// The number of consecutive failed starts after which [`App::wait_ready`] gives up.
 const START_ATTEMPTS: u32 = 3;
@@ -22,6 +23,7 @@ const START_ATTEMPTS: u32 = 3;
 pub(super) struct App {
     pub(super) name: String,
     uid: Uuid,
+    folder: PathBuf,
     pub(super) platform: Arc<Platform>,
     pub(super) site: Site,
     instances: Mutex<Instances>,
@@ -97,7 +99,8 @@ impl App {
             name: name.to_owned(),
             uid,
             platform,
-            site: Site::open(folder)?,
+            site: Site::open(folder.clone())?,
+            folder,
             instances: Mutex::default(),
             changes: watch::Sender::new(()),
             operation: tokio::sync::Mutex::default(),
@@ -121,6 +124,11 @@ impl App {
     /// Whether it has been deleted, even if there is another app of its name.
     pub(super) fn is_deleted(&self, state: &State) -> bool {
         self.web_app_in(state).is_none()
+    }
+
+    /// Whether the folder with its files is still its own.
+    pub(super) fn owns_folder(&self) -> bool {
+        is_claimed(&self.folder, self.uid)
     }
 
     /// Logs a platform message about an instance.

@@ -1,18 +1,20 @@
-//! The web apps that have been used since this process started.
+//! The web apps.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
-
-use futures_util::future::join_all;
+use std::time::Duration;
 
 use super::app::{App, no_such_app};
 use super::platform::Platform;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::host::without_port;
 use crate::reconcile::each;
 use crate::state::{View as _, WebApp};
 use crate::tutorial;
+
+/// The pause before an app that could not be brought in line with the state is tried again.
+const RETRY: Duration = Duration::from_secs(5);
 
 /// The web apps.
 pub(super) struct Apps {
@@ -39,6 +41,11 @@ impl Apps {
         let (name, uid) = (web_app.name().to_owned(), state.uid(web_app.id()));
         let mut apps = self.lock();
         if let Some(app) = apps.get(&name) {
+            if app.is_deleted(&state) {
+                return Err(Error::Refused(format!(
+                    "{name} is being deleted, because its instances are still stopping: try again in a moment"
+                )));
+            }
             return Ok(app.clone());
         }
         let app = Arc::new(App::new(&name, uid, self.platform.clone())?);
@@ -46,15 +53,17 @@ impl Apps {
         Ok(app)
     }
 
-    /// Brings every app in line with the state. Apps that were deleted are forgotten.
-    pub(super) async fn reconcile(&self) -> Result<()> {
+    /// Stops an app that was deleted from the state, and deletes its files.
+    pub(super) async fn delete(&self, name: &str) -> Result<()> {
         let state = self.platform.azure.state();
-        for app in state.all::<WebApp>() {
-            self.get(app.name())?;
-        }
-        let done = join_all(self.all().into_iter().map(App::reconcile)).await;
-        self.forget_deleted();
-        done.into_iter().collect()
+        let deleted = self
+            .all()
+            .into_iter()
+            .find(|app| app.name.eq_ignore_ascii_case(name) && app.is_deleted(&state));
+        let Some(app) = deleted else { return Ok(()) };
+        app.clone().reconcile().await?;
+        self.forget(&app);
+        Ok(())
     }
 
     /// Keeps every app in line with the state.
@@ -69,23 +78,36 @@ impl Apps {
 
     /// Keeps an app in line with the state until it is deleted.
     async fn follow_one(&self, name: &str) {
-        let Ok(app) = self.get(name) else { return };
+        let app = match self.get(name) {
+            Ok(app) => app,
+            Err(error) => {
+                tracing::warn!("{name} cannot be run: {error}");
+                return;
+            }
+        };
         let mut changes = self.platform.azure.changes();
         loop {
             let is_deleted = app.is_deleted(&changes.borrow_and_update());
-            if let Err(error) = app.clone().reconcile().await {
+            let done = app.clone().reconcile().await;
+            if let Err(error) = &done {
                 tracing::warn!("{name}: {error}");
             }
-            if is_deleted || changes.changed().await.is_err() {
-                self.forget_deleted();
+            if is_deleted {
+                self.forget(&app);
+                return;
+            }
+            // What has failed is tried again, even if nothing changes.
+            let pause = if done.is_ok() { Duration::MAX } else { RETRY };
+            let waited = tokio::time::timeout(pause, changes.changed()).await;
+            if matches!(waited, Ok(Err(_))) {
                 return;
             }
         }
     }
 
-    fn forget_deleted(&self) {
-        let state = self.platform.azure.state();
-        self.lock().retain(|_, app| !app.is_deleted(&state));
+    /// Forgets an app whose files were deleted.
+    fn forget(&self, app: &Arc<App>) {
+        self.lock().retain(|_, other| !Arc::ptr_eq(other, app));
     }
 
     /// All apps that have been used.

@@ -14,8 +14,9 @@
 //!
 //! Differences from Azure:
 //!
-//! - All instances share this machine's loopback network. `HOST` is therefore 127.0.0.1 instead of 0.0.0.0, each instance
-//!   has its own port, and the setting `PORT` applies only to the first instance.
+//! - Without the files of a network ([`Options::network`]), all instances share this machine's loopback network. Then
+//!   `HOST` is 127.0.0.1 instead of 0.0.0.0, each instance has its own port, and the setting `PORT` applies only to the
+//!   first instance.
 //! - CPU and memory are not limited.
 //! - There are no deployment slots, no build during deployment and no App Service Authentication.
 //! - The deprecated variables `MSI_ENDPOINT` and `MSI_SECRET` are not set.
@@ -211,14 +212,14 @@ impl AppService {
         self.run(app.reconcile()).await?
     }
 
-    /// Makes what runs equal to the state: starts, restarts, scales, stops and deletes apps.
+    /// Stops an app that was deleted from the state, and deletes its files. Returns when nothing is left.
     ///
     /// # Errors
     ///
-    /// Those of the first app for which this fails.
-    pub async fn reconcile(&self) -> Result<()> {
-        let apps = self.apps.clone();
-        self.run(async move { apps.reconcile().await }).await?
+    /// A file cannot be deleted.
+    pub async fn delete_app(&self, app: &str) -> Result<()> {
+        let (apps, name) = (self.apps.clone(), app.to_owned());
+        self.run(async move { apps.delete(&name).await }).await?
     }
 
     /// Sets the port of the storage accounts on this machine, to which redirections of apps are translated.

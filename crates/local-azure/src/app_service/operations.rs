@@ -32,7 +32,8 @@ impl App {
         let state = self.platform.azure.state();
         let Some(app) = self.web_app_in(&state) else {
             self.end().await;
-            return self.site.delete();
+            // The folder may already belong to another app of the name.
+            return if self.owns_folder() { self.site.delete() } else { Ok(()) };
         };
         if app.is_stopped {
             self.end().await;
@@ -76,6 +77,9 @@ impl App {
     async fn start_generation(self: &Arc<Self>) -> Result<()> {
         let state = self.platform.azure.state();
         let web_app = self.web_app_in(&state).ok_or_else(|| no_such_app(&self.name))?;
+        if web_app.is_stopped {
+            return Ok(());
+        }
         if web_app.startup_command.trim().is_empty() {
             return Err(Error::Refused(format!(
                 "{} has no startup command: set one, such as `exec ./start.sh`",

@@ -107,6 +107,11 @@ impl Site {
         self.folder.join("networks").join(format!("{number}-{generation}"))
     }
 
+    /// The state folder.
+    fn state(&self) -> PathBuf {
+        self.folder.ancestors().nth(2).unwrap_or(&self.folder).to_owned()
+    }
+
     fn versions(&self) -> PathBuf {
         self.folder.join("versions")
     }
@@ -128,7 +133,7 @@ impl Site {
         let version = self.versions().join(name);
         let unpacked = match package {
             Package::Zip(file) => unpack(file, &unfinished),
-            Package::Folder(folder) => copy(folder, &unfinished),
+            Package::Folder(folder) => copy(folder, &unfinished, &self.state()),
         };
         let unpacked = unpacked.and_then(|()| make_private(&unfinished).map_err(Error::file(&unfinished)));
         if let Err(error) = unpacked {
@@ -171,15 +176,19 @@ fn unpack(file: &Path, folder: &Path) -> Result<()> {
     archive.extract(folder).map_err(unusable)
 }
 
-/// Copies a folder with its permissions. Links stay links.
-fn copy(from: &Path, to: &Path) -> Result<()> {
+/// Copies a folder with its permissions. Links stay links. The state folder, which may be in a project's folder, is left
+/// out.
+fn copy(from: &Path, to: &Path, state: &Path) -> Result<()> {
     fs::create_dir(to).map_err(Error::file(to))?;
     for entry in fs::read_dir(from).map_err(Error::file(from))? {
         let entry = entry.map_err(Error::file(from))?;
         let (source, target) = (entry.path(), to.join(entry.file_name()));
         let kind = entry.file_type().map_err(Error::file(&source))?;
+        if kind.is_dir() && source == state {
+            continue;
+        }
         if kind.is_dir() {
-            copy(&source, &target)?;
+            copy(&source, &target, state)?;
         } else if kind.is_symlink() {
             let link = fs::read_link(&source).map_err(Error::file(&source))?;
             symlink(link, &target).map_err(Error::file(&target))?;

@@ -183,7 +183,8 @@ async fn wait_for_end(
         status = process.wait() => return EndReason::Exited(status),
         warm = timeout(settings.start_limit, warm_up(app, settings, port, endpoint, &mut last_status)) => {
             if warm.is_err() {
-                let listening = listening::sockets(process.session(), process.id());
+                let mut listening = listening::sockets(process.session(), process.id());
+                listening.retain(|address| !network::is_forwarded(address));
                 return EndReason::WarmUpTimedOut { last_status, listening };
             }
         }

@@ -259,11 +259,7 @@ mod tests {
                 "InvalidApiVersionParameter",
             ),
             ("Microsoft.Network", Some("latest"), "InvalidApiVersionParameter"),
-            (
-                "Microsoft.Insights",
-                Some("2024-01-01"),
-                "MissingSubscriptionRegistration",
-            ),
+            ("Microsoft.Insights", Some("2024-01-01"), "InvalidResourceNamespace"),
         ] {
             assert_eq!(code(namespace, version), Some(expected), "{namespace} {version:?}");
         }

@@ -170,7 +170,11 @@ mod tests {
         let found = |system: Option<SystemAssigned>, user: &[&ManagedIdentity]| {
             let mut machine = Resource::new(state.group_id("machine"));
             let user = user.iter().map(|identity| identity.resource_id.clone()).collect();
-            machine.identity = AssignedIdentities { system, user };
+            machine.identity = AssignedIdentities {
+                system,
+                user,
+                ..AssignedIdentities::default()
+            };
             find(&state, &machine, &IdentitySelector::Unnamed).map(|identity| identity.principal_id)
         };
         assert_eq!(found(None, &[]), Err("Identity not found"));

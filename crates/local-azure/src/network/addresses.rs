@@ -1,7 +1,7 @@
 //! The names inside, their addresses, and the sockets that serve them.
 
 use std::fmt::Write as _;
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
 
 use sha2::{Digest as _, Sha256};
 
@@ -20,6 +20,9 @@ pub(super) const PLATFORM: Ipv4Addr = Ipv4Addr::new(169, 254, 129, 1);
 pub const INSTANCE: Ipv4Addr = Ipv4Addr::new(169, 254, 129, 3);
 /// The value of `IDENTITY_ENDPOINT` inside.
 pub const IDENTITY_ENDPOINT: &str = "http://169.254.129.2:8081/msi/token";
+
+/// PostgreSQL's port.
+pub(super) const POSTGRES_PORT: u16 = 5432;
 
 /// The sockets in the folder of the network.
 pub(super) const HTTPS_SOCKET: &str = "https.sock";
@@ -54,6 +57,13 @@ pub(super) fn postgres_address(server: &str) -> Ipv4Addr {
 /// The socket of the PostgreSQL server with that address.
 pub(super) fn postgres_socket(address: Ipv4Addr) -> String {
     format!("postgres-{address}.sock")
+}
+
+/// Whether the forwarder listens on the address, and not an app.
+#[must_use]
+pub fn is_forwarded(address: &SocketAddr) -> bool {
+    let is_azure = [IpAddr::V4(WEB), IpAddr::V4(IMDS), IpAddr::V4(*IDENTITY.ip())].contains(&address.ip());
+    is_azure || (address.ip().is_unspecified() && address.port() == POSTGRES_PORT)
 }
 
 /// Whether the host is one that a certificate may be issued for.

@@ -11,13 +11,12 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixListener, UnixStream};
 
 use super::addresses::{
     DEVELOPER_SOCKET, HTTP_SOCKET, HTTPS_SOCKET, IDENTITY, IDENTITY_SOCKET, IMDS, INSTANCE, LOCALSTACK_PORT, PLATFORM,
-    WEB, postgres_socket,
+    POSTGRES_PORT, WEB, postgres_socket,
 };
 use crate::error::{Error, Result};
 use crate::open_folder::OpenFolder;
 
 const PART: &str = "the forwarder of the network";
-const POSTGRES_PORT: u16 = 5432;
 
 /// The socket that leads to the app inside.
 pub const APP_SOCKET: &str = "app.sock";

@@ -238,9 +238,9 @@ async fn forward_to_server(server: &str, port: &PortOf, listener: UnixListener) 
     }
 }
 
-/// Whether the service that a connection is for is away, because of an injected fault.
+/// Tells whether the service that a connection is for is away, because of an injected fault.
 type IsAway = Arc<dyn Fn() -> bool + Send + Sync>;
-/// Whether a storage account is away.
+/// Tells whether a storage account is away.
 type AccountIsAway = Arc<dyn Fn(&str) -> bool + Send + Sync>;
 
 /// A connection that ends when its service goes away.

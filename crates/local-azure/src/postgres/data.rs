@@ -18,7 +18,7 @@ use crate::error::{Error, Result};
 use crate::files::write_private;
 use crate::process::{Process, Program, plain_environment, signal};
 use crate::state::{PostgresServer, View as _};
-use crate::state_folder::{claim, remove};
+use crate::state_folder::claim;
 
 /// The role that contains all Entra roles, so that `pg_hba.conf` can match them.
 const ENTRA_ROLES: &str = "azure_ad_user";
@@ -179,16 +179,6 @@ impl Folder {
                 std::thread::sleep(Duration::from_millis(100));
             }
         }
-    }
-
-    /// Deletes the folder.
-    pub(super) fn delete(&self) -> Result<()> {
-        self.end_leftovers();
-        remove(
-            self.own
-                .parent()
-                .expect("the folder `server` is in the server's folder"),
-        )
     }
 
     /// Everything in the server's log.

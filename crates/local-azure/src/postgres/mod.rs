@@ -189,11 +189,15 @@ impl Postgres {
 
     /// Starts the process if it is not running.
     async fn start_process(&self) -> Result<()> {
-        if let Some(process) = &*self.process.lock().expect("no thread panics while holding the lock")
-            && process.ended().is_none()
         {
-            return Ok(());
+            let mut process = self.process.lock().expect("no thread panics while holding the lock");
+            if process.as_ref().is_some_and(|process| process.ended().is_none()) {
+                return Ok(());
+            }
+            // What a killed supervisor has left behind would still use the port.
+            *process = None;
         }
+        self.folder.end_leftovers();
         drop(bind(self.port(), PART, FLAG)?);
         let log = &self.folder.log;
         let mut log = Tail::from_end(log.clone()).map_err(Error::file(log))?;
@@ -260,12 +264,6 @@ impl Postgres {
             Ok(())
         })?;
         self.reconcile().await
-    }
-
-    /// Deletes the data of a server that was deleted from the state.
-    pub(super) fn delete(&self) -> Result<()> {
-        self.stop();
-        self.folder.delete()
     }
 
     /// Sets the password of the administrator that signs in with a password.

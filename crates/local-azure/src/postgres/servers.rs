@@ -1,7 +1,7 @@
 //! All PostgreSQL servers of the state.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -12,6 +12,7 @@ use crate::azure::Azure;
 use crate::error::{Error, Result};
 use crate::reconcile::each;
 use crate::state::{PostgresServer, View as _};
+use crate::state_folder::{is_claimed, remove};
 
 /// How often the processes are checked, and the pause after a failed start.
 const INTERVAL: Duration = Duration::from_secs(2);
@@ -22,9 +23,8 @@ pub struct Servers(Arc<Inner>);
 
 struct Inner {
     azure: Azure,
-    /// The port of the next server that starts; 0 selects a free one.
-    next_port: Mutex<u16>,
-    /// The port that the option `--postgres-port` names.
+    /// The name of the server that has the port of the option `--postgres-port`, in lower case. The others get free ones.
+    first: String,
     port: u16,
     running: watch::Sender<BTreeMap<String, Start>>,
 }
@@ -37,12 +37,12 @@ enum Start {
 }
 
 impl Servers {
-    /// Creates it without any running server. The first server that starts gets this port.
+    /// Creates it without any running server. The server with that name gets this port; 0 selects a free one.
     #[must_use]
-    pub fn new(azure: &Azure, port: u16) -> Self {
+    pub fn new(azure: &Azure, server: &str, port: u16) -> Self {
         Self(Arc::new(Inner {
             azure: azure.clone(),
-            next_port: Mutex::new(port),
+            first: server.to_lowercase(),
             port,
             running: watch::Sender::default(),
         }))
@@ -78,24 +78,20 @@ impl Servers {
         each::<PostgresServer, _>(&self.0.azure, follow).await;
     }
 
-    /// Waits until every server that should run does.
+    /// Waits until every server that should run does, or cannot be started.
     ///
     /// # Errors
     ///
-    /// A server cannot be started.
-    pub async fn started(&self) -> Result<()> {
+    /// The server with the name `needed` cannot be started.
+    pub async fn started(&self, needed: &str) -> Result<()> {
         let mut running = self.0.running.subscribe();
         loop {
             let wanted: Vec<PostgresServer> = self.0.azure.read(|state| state.all().collect());
             let mut wanted = wanted.iter().filter(|server| !server.is_stopped);
             {
                 let running = running.borrow_and_update();
-                let failed = running.values().find_map(|start| match start {
-                    Start::Failed(error) => Some(error.to_string()),
-                    Start::Done(_) => None,
-                });
-                if let Some(why) = failed {
-                    return Err(Error::Refused(why));
+                if let Some(Start::Failed(error)) = running.get(&needed.to_lowercase()) {
+                    return Err(Error::Refused(error.to_string()));
                 }
                 if wanted.all(|server| running.contains_key(&server.name().to_lowercase())) {
                     return Ok(());
@@ -123,22 +119,18 @@ impl Servers {
         join_all(servers.into_iter().map(stop)).await;
     }
 
-    fn next_port(&self) -> MutexGuard<'_, u16> {
-        self.0
-            .next_port
-            .lock()
-            .expect("no thread panics while holding the lock")
-    }
-
     /// Starts a server, keeps it in line with the state, and deletes its data when it is deleted.
     async fn follow_one(&self, name: &str) {
         let azure = &self.0.azure;
         let uid = || azure.read(|state| Some(state.uid(state.find::<PostgresServer>(name)?.id())));
         let Some(own) = uid() else { return };
         let (mut changes, mut faults) = (azure.changes(), azure.faults().changes());
-        while uid() == Some(own) {
+        loop {
             changes.mark_unchanged();
             faults.mark_unchanged();
+            if uid() != Some(own) {
+                break;
+            }
             self.step(name).await;
             tokio::select! {
                 _ = changes.changed() => {}
@@ -146,15 +138,20 @@ impl Servers {
                 () = tokio::time::sleep(INTERVAL) => {}
             }
         }
-        if let Some(server) = self.get(name) {
-            let port = server.port();
-            let deleted = tokio::task::spawn_blocking(move || server.delete()).await;
-            if let Ok(Err(error)) = deleted {
-                tracing::warn!("the data of {name} cannot be deleted: {error}");
+        let folder = azure.folder().join("postgres").join(name);
+        let server = self.get(name);
+        let deleted = tokio::task::spawn_blocking(move || {
+            if let Some(server) = server {
+                server.stop();
             }
-            if port == self.0.port {
-                *self.next_port() = port;
+            if is_claimed(&folder, own) {
+                remove(&folder)
+            } else {
+                Ok(())
             }
+        });
+        if let Ok(Err(error)) = deleted.await {
+            tracing::warn!("the data of {name} cannot be deleted: {error}");
         }
         self.0.running.send_modify(|running| drop(running.remove(name)));
     }
@@ -176,14 +173,14 @@ impl Servers {
         if is_stopped {
             return;
         }
-        let port = std::mem::take(&mut *self.next_port());
+        let port = if name == self.0.first { self.0.port } else { 0 };
         let start = match Postgres::start(azure, name, port).await {
             Ok(server) => Start::Done(Arc::new(server)),
             Err(error) => {
-                if port != 0 {
-                    *self.next_port() = port;
+                // Once, although it is tried again and again.
+                if !self.0.running.borrow().contains_key(name) {
+                    tracing::warn!("the PostgreSQL server {name} cannot be started: {error}");
                 }
-                tracing::warn!("the PostgreSQL server {name} cannot be started: {error}");
                 Start::Failed(Arc::new(error))
             }
         };

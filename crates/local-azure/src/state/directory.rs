@@ -21,6 +21,9 @@ pub struct Directory {
     /// The service principals of applications.
     #[serde(default)]
     pub service_principals: Vec<ServicePrincipal>,
+    /// Everything else.
+    #[serde(flatten)]
+    pub other: Map<String, Value>,
 }
 
 impl Directory {

@@ -192,6 +192,21 @@ impl State {
         }
     }
 
+    /// Adds what a resource that a person wrote into the file needs to be safe. Returns whether anything was missing.
+    fn complete(&mut self) -> bool {
+        let has_no_key = |account: &StorageAccount| account.keys.iter().any(String::is_empty);
+        let incomplete: Vec<StorageAccount> = self.all().filter(has_no_key).collect();
+        for mut account in incomplete.iter().cloned() {
+            for key in &mut account.keys {
+                if key.is_empty() {
+                    *key = new_key();
+                }
+            }
+            self.put(&account);
+        }
+        !incomplete.is_empty()
+    }
+
     /// The identities of this machine, for which the IMDS endpoint issues tokens.
     #[must_use]
     pub fn machine(&self) -> Option<&Resource> {

@@ -14,8 +14,9 @@ use super::resource_id::ResourceId;
 pub struct Resource {
     /// Its id.
     pub id: ResourceId,
-    /// Distinguishes it from a deleted resource that had the same id.
-    #[serde(default = "Uuid::new_v4")]
+    /// Distinguishes it from a deleted resource that had the same id. Nil for a resource of the first version, or for one
+    /// that a person wrote into the file: it gets the data that there is.
+    #[serde(default)]
     pub uid: Uuid,
     /// The region, such as `eastus`. Parts of resources have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -30,7 +31,7 @@ pub struct Resource {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<String>,
     /// The managed identities that it may use.
-    #[serde(default, skip_serializing_if = "AssignedIdentities::is_empty")]
+    #[serde(default, skip_serializing_if = "AssignedIdentities::is_default")]
     pub identity: AssignedIdentities,
     /// The properties of its type, among them `provisioningState`.
     #[serde(default)]
@@ -101,9 +102,16 @@ pub struct AssignedIdentities {
     /// The user-assigned identities.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub user: Vec<ResourceId>,
+    /// Everything else.
+    #[serde(flatten)]
+    pub other: Map<String, Value>,
 }
 
 impl AssignedIdentities {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+
     /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -4,6 +4,7 @@
 use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::State;
@@ -83,6 +84,9 @@ pub struct RoleAssignment {
     /// The object id of the principal that created it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created_by: Option<Uuid>,
+    /// Everything else.
+    #[serde(flatten)]
+    pub other: Map<String, Value>,
 }
 
 impl RoleAssignment {
@@ -99,6 +103,7 @@ impl RoleAssignment {
             condition_version: None,
             created_on: crate::log_time::now(),
             created_by: None,
+            other: Map::new(),
         }
     }
 }

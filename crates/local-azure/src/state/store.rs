@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value;
 use tokio::sync::watch;
@@ -24,7 +24,13 @@ impl Store {
     /// Opens the file. A file that does not exist is created, with an empty subscription.
     pub(crate) fn open(file: PathBuf) -> Result<Self> {
         let state = match fs::read(&file) {
-            Ok(bytes) => read(&file, &bytes)?,
+            Ok(bytes) => {
+                let mut state = read(&file, &bytes)?;
+                if state.complete() {
+                    save(&file, &state)?;
+                }
+                state
+            }
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 let state = State::default();
                 save(&file, &state)?;
@@ -46,7 +52,7 @@ impl Store {
 
     /// Changes the state and saves it. Nothing changes if `change` fails or the file cannot be written.
     pub(crate) fn change<T>(&self, change: impl FnOnce(&mut State) -> Result<T>) -> Result<T> {
-        let _one = self.writer.lock().expect("no thread panics while holding the lock");
+        let _one = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         let mut state = State::clone(&self.state());
         let answer = change(&mut state)?;
         save(&self.file, &state)?;
@@ -70,7 +76,12 @@ fn read(file: &Path, bytes: &[u8]) -> Result<State> {
     };
     let json: Value = serde_json::from_slice(bytes).map_err(invalid)?;
     match json.get("schema").and_then(Value::as_u64) {
-        None => version_1::read(json).map_err(invalid),
+        None => {
+            let state = version_1::read(json).map_err(invalid)?;
+            // The earlier program could not read the new form.
+            write_private(&file.with_file_name("state.version-1.json"), bytes)?;
+            Ok(state)
+        }
         Some(schema) if schema == u64::from(SCHEMA) => serde_json::from_value(json).map_err(invalid),
         Some(schema) => Err(Error::Refused(format!(
             "{} is of version {schema}, and this Local Azure reads versions up to {SCHEMA}: use the newer Local Azure, or \

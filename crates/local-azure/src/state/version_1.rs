@@ -1,6 +1,7 @@
 //! Reads states of the first version, which had a list for each type of resource and kept loopback addresses.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -215,6 +216,10 @@ pub(super) fn read(json: Value) -> serde_json::Result<State> {
         view.client_affinity_enabled = app.client_affinity_enabled.unwrap_or(true);
         state.put(&view);
     }
+    // The resources keep their data.
+    for resource in state.resources.values_mut() {
+        Arc::make_mut(resource).uid = Uuid::nil();
+    }
     Ok(state)
 }
 
@@ -263,6 +268,7 @@ fn assigned(state: &Version1, old: &OldAssigned) -> serde_json::Result<AssignedI
         user: user
             .map(|identity| id(&identity.resource_id))
             .collect::<Result<_, _>>()?,
+        ..AssignedIdentities::default()
     })
 }
 

@@ -176,13 +176,20 @@ impl Shared {
             thread::sleep(INTERVAL);
             let (accounts, status) = {
                 let running = self.running();
-                let Some(status) = running.process.as_ref().map(Process::ended) else {
-                    continue;
-                };
+                // There is no process after a restart that failed.
+                let status = running
+                    .process
+                    .as_ref()
+                    .map_or(Some(None), |process| process.ended().map(Some));
                 (running.accounts.clone(), status)
             };
             let Some(status) = status else { continue };
-            tracing::warn!(%status, "Azurite exited and is being restarted");
+            if self.is_stopping.load(Ordering::Relaxed) {
+                return;
+            }
+            if let Some(status) = status {
+                tracing::warn!(%status, "Azurite exited and is being restarted");
+            }
             if let Err(error) = self.restart(&accounts) {
                 tracing::error!(%error, "Azurite cannot be restarted");
                 thread::sleep(PAUSE);

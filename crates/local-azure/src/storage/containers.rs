@@ -32,7 +32,11 @@ pub(super) async fn create(
                 let holder = KeyHolder::new(&client, address.clone(), account.name(), &account.keys[0]).await?;
                 holder.ensure(&container.name, container.public_access).await
             };
-            within_limit(&format!("creating the container {}", container.name), work).await?;
+            let done = within_limit(&format!("creating the container {}", container.name), work).await;
+            // A container that cannot be created concerns only itself.
+            if let Err(error) = done {
+                tracing::warn!("{error}");
+            }
         }
     }
     Ok(())

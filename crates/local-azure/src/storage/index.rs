@@ -29,11 +29,16 @@ impl Index {
     /// The accounts whose data must be deleted.
     pub(super) fn obsolete(&self, state: &State) -> Result<Vec<String>> {
         let uids = uids(state);
-        let obsolete = |(name, uid): (String, Uuid)| (uids.get(&name) != Some(&uid)).then_some(name);
+        let obsolete = |(name, uid): (String, Uuid)| {
+            // An account without a uid has the data that there is.
+            let current = uids.get(&name);
+            let is_current = current.is_some_and(|current| *current == uid || current.is_nil());
+            (!is_current).then_some(name)
+        };
         Ok(self.read()?.into_iter().filter_map(obsolete).collect())
     }
 
-    /// Records that the state's accounts are those that have data.
+    /// Records the state's accounts as the ones that have data.
     pub(super) fn write(&self, state: &State) -> Result<()> {
         let text = serde_json::to_vec(&uids(state)).expect("names and ids are valid JSON");
         write_private(&self.file, &text)

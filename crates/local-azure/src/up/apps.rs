@@ -33,7 +33,7 @@ pub(super) async fn handle(azure: &Azure, apps: &AppService, command: AppCommand
                 state.remove(&id);
                 Ok(())
             })?;
-            apps.reconcile().await?;
+            apps.delete_app(&app).await?;
             Ok(format!("Deleted {app}."))
         }
     }
@@ -111,24 +111,25 @@ fn change_settings(azure: &Azure, app: &str, set: &[String], delete: &[String]) 
     })
 }
 
-/// Changes an app. Nothing is saved if it stays the same.
+/// Changes an app.
 fn edit<T>(azure: &Azure, name: &str, change: impl FnOnce(&mut WebApp) -> T) -> Result<T> {
-    let mut app = find(&azure.state(), name)?;
-    let before = app.clone();
-    let answer = change(&mut app);
-    if app != before {
-        azure.change(|state| {
+    azure.change(|state| {
+        let mut app = find(state, name)?;
+        let before = app.clone();
+        let answer = change(&mut app);
+        if app != before {
             state.put(&app);
-            Ok(())
-        })?;
-    }
-    Ok(answer)
+        }
+        Ok(answer)
+    })
 }
 
 fn find(state: &State, name: &str) -> Result<WebApp> {
-    state
-        .find(name)
-        .ok_or_else(|| Error::Refused(format!("there is no web app {name:?}")))
+    state.find(name).ok_or_else(|| {
+        let names: Vec<_> = state.names::<WebApp>().collect();
+        let names = names.join(", ");
+        Error::Refused(format!("there is no web app {name:?}. The web apps are: {names}"))
+    })
 }
 
 #[cfg(test)]

@@ -40,7 +40,7 @@ struct Inner {
     azure: Azure,
     progress: Progress,
     /// `None` until everything except the web app runs.
-    parts: RwLock<Option<Parts>>,
+    parts: RwLock<Option<Arc<Parts>>>,
     /// Whether the web app has been ready.
     ready: AtomicBool,
     down: mpsc::Sender<()>,
@@ -64,16 +64,13 @@ impl Commands {
     pub async fn start(&self, options: &Options, source: Option<&Source>) -> Result<()> {
         let Inner { azure, progress, .. } = &*self.0;
         let parts = Parts::start(azure, options, progress).await?;
-        *self.0.parts.write().await = Some(parts);
-        let parts = self.0.parts.read().await;
-        let parts = parts.as_ref().expect("it was set above, and only `stop` takes it");
+        let parts = Arc::new(parts);
+        *self.0.parts.write().await = Some(parts.clone());
         match source {
             Some(source) => parts.deploy(azure, source, progress).await?,
             None => parts.apps.follow(),
         }
-        for fault in &options.faults {
-            parts.inject(azure, fault).await?;
-        }
+        parts.inject_all(azure, &options.faults).await?;
         self.0.ready.store(true, Ordering::Relaxed);
         Ok(())
     }
@@ -228,8 +225,9 @@ impl CommandHandler for Commands {
             let _ = self.0.down.send(()).await;
             return Ok("Local Azure is stopping.".to_owned());
         }
-        let parts = self.0.parts.read().await;
-        let Some(parts) = &*parts else {
+        // A command that takes long must not keep others from stopping everything.
+        let parts = self.0.parts.read().await.clone();
+        let Some(parts) = parts.as_deref() else {
             return match command {
                 Command::Status => Ok(self.starting()),
                 _ => Err(Error::Refused(format!("{}. Try again later", self.starting()))),
@@ -253,9 +251,7 @@ impl CommandHandler for Commands {
                 if clear {
                     parts.clear_faults(azure).await?;
                 }
-                for fault in &faults {
-                    parts.inject(azure, fault).await?;
-                }
+                parts.inject_all(azure, &faults).await?;
                 let restarted = if faults.iter().any(|fault| fault.effect == Effect::DatabaseRestart) {
                     "PostgreSQL was restarted. "
                 } else {

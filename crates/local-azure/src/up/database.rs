@@ -7,11 +7,23 @@ use crate::azure::Azure;
 use crate::error::{Error, Result};
 use crate::postgres::{Postgres, quote_identifier};
 use crate::server::LOOPBACK;
+use crate::state::PostgresServer;
 use crate::tokens::POSTGRES;
 use crate::tutorial;
 
 /// Creates the database, and the role of the web app's identity with access to it.
 pub async fn provision(azure: &Azure, postgres: &Postgres) -> Result<()> {
+    // What a person has taken away stays away.
+    let (administrator, server) = azure.read(|state| {
+        (
+            state.find_principal(tutorial::ADMINISTRATOR),
+            state.find::<PostgresServer>(tutorial::SERVER),
+        )
+    });
+    let administrators = server.map(|server| server.entra_administrators).unwrap_or_default();
+    if administrator.is_none_or(|administrator| !administrators.contains(&administrator.id)) {
+        return Ok(());
+    }
     postgres.create_database(tutorial::DATABASE).await?;
     let provisioned = create_role(azure, postgres).await;
     provisioned.map_err(|error| Error::failed("the database of the web app", error))

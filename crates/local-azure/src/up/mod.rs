@@ -31,10 +31,12 @@ use self::progress::Progress;
 use self::site::Source;
 use crate::azure::Azure;
 use crate::error::{Error, Result};
+use crate::state::{PostgresServer, WebApp};
+use crate::state_folder::remove_orphans;
 use crate::{control, process, tutorial};
 
 /// Starts everything and keeps it running until Ctrl-C, SIGTERM or `local-azure down`.
-pub async fn up(state: &Path, options: Options) -> Result<()> {
+pub async fn up(folder: &Path, options: Options) -> Result<()> {
     // From here on, Ctrl-C stops everything in order.
     let mut interrupted = signal(SignalKind::interrupt()).map_err(|error| Error::failed("signals", error))?;
     let mut terminated = signal(SignalKind::terminate()).map_err(|error| Error::failed("signals", error))?;
@@ -46,7 +48,7 @@ pub async fn up(state: &Path, options: Options) -> Result<()> {
     } else {
         Some(Source::find(options.package.as_deref())?)
     };
-    let azure = Azure::open(state)?;
+    let azure = Azure::open(folder)?;
     start_log(&azure)?;
     // The folder stays locked until this process has ended: `local-azure down` waits for that.
     std::mem::forget(azure.clone());
@@ -58,6 +60,9 @@ pub async fn up(state: &Path, options: Options) -> Result<()> {
         Some(source) => tutorial::provision(&azure, source.is_site())?,
         None => tutorial::provision_developer(&azure)?,
     }
+    let state = azure.state();
+    remove_orphans(&azure.subfolder("postgres")?, state.names::<PostgresServer>())?;
+    remove_orphans(&azure.subfolder("apps")?, state.names::<WebApp>())?;
     let (commands, mut down) = Commands::new(azure.clone(), progress.clone());
     let running = async {
         commands.start(&options, source.as_ref()).await?;

@@ -64,12 +64,14 @@ impl Parts {
         let apps = AppService::start(azure, identity.app_service_url(), ports)?;
 
         progress.report("PostgreSQL");
-        let servers = Servers::new(azure, options.postgres_port);
+        let servers = Servers::new(azure, tutorial::SERVER, options.postgres_port);
         let following = servers.clone();
         let mut followers = vec![follow(async move { following.follow().await })];
-        servers.started().await?;
+        servers.started(tutorial::SERVER).await?;
         if let Some(postgres) = servers.get(tutorial::SERVER) {
             database::provision(azure, &postgres).await?;
+        } else if azure.read(|state| state.find::<PostgresServer>(tutorial::SERVER).is_some()) {
+            progress.report(&format!("the PostgreSQL server {} is stopped", tutorial::SERVER));
         }
 
         progress.report("Blob Storage (npm installs Azurite at the first start)");
@@ -117,6 +119,10 @@ impl Parts {
         progress.report("App Service: deploying the web app");
         self.apps.deploy(tutorial::APP, &package).await?;
         self.apps.follow();
+        if azure.read(|state| state.find::<WebApp>(tutorial::APP).is_none_or(|app| app.is_stopped)) {
+            progress.report(&format!("App Service: {} is stopped", tutorial::APP));
+            return Ok(());
+        }
         progress.report(&format!("App Service: {}", self.apps.awaited(tutorial::APP)?));
         let ready = self.apps.wait_ready(tutorial::APP);
         tokio::pin!(ready);
@@ -138,8 +144,18 @@ impl Parts {
         server.ok_or_else(|| Error::Refused(format!("there is no running PostgreSQL server {}", tutorial::SERVER)))
     }
 
-    /// Injects a fault.
-    pub async fn inject(&self, azure: &Azure, fault: &InjectedFault) -> Result<()> {
+    /// Injects faults, unless one of them names a resource that does not exist.
+    pub async fn inject_all(&self, azure: &Azure, faults: &[InjectedFault]) -> Result<()> {
+        for fault in faults {
+            self.target(azure, fault)?;
+        }
+        for fault in faults {
+            self.inject(azure, fault).await?;
+        }
+        Ok(())
+    }
+
+    async fn inject(&self, azure: &Azure, fault: &InjectedFault) -> Result<()> {
         let name = self.target(azure, fault)?;
         let name = name.as_deref();
         match fault.effect {
@@ -160,7 +176,10 @@ impl Parts {
             Effect::StorageAway => azure.faults().change(|set| set.storage_away.add(name)),
             Effect::DatabaseAway => azure.faults().change(|set| set.database_away.add(name)),
             Effect::DatabaseRestart => {
-                azure.faults().change(|set| set.database_away = Targets::default());
+                azure.faults().change(|set| match name {
+                    Some(name) => drop(set.database_away.names.remove(&name.to_lowercase())),
+                    None => set.database_away = Targets::default(),
+                });
                 for server in self.servers.all() {
                     if name.is_none_or(|name| name.eq_ignore_ascii_case(server.name())) {
                         server.restart().await?;

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test panics where a result is not as expected")]
 
 mod app_service;
+mod control;
 mod identity;
 mod postgres;
 mod rig;

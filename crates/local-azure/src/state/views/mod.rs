@@ -50,8 +50,9 @@ impl State {
     /// The resource of the type with that name. The case of the name is ignored.
     #[must_use]
     pub fn find<V: View>(&self, name: &str) -> Option<V> {
+        let name = name.to_lowercase();
         let mut all = self.of_kind(V::KIND);
-        let found = all.find(|resource| resource.id.name().eq_ignore_ascii_case(name))?;
+        let found = all.find(|resource| resource.id.key().rsplit('/').next() == Some(&name))?;
         Some(V::read(self, found))
     }
 

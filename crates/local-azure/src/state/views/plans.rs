@@ -60,6 +60,9 @@ impl View for Plan {
             resource.kind.get_or_insert_with(|| "linux".to_owned());
             resource.properties.entry("reserved").or_insert(Value::Bool(true));
             let sku = resource.sku.get_or_insert_with(|| json!({}));
+            if !sku.is_object() {
+                *sku = json!({});
+            }
             sku["name"] = self.sku.as_str().into();
             sku["capacity"] = self.instances.into();
         });

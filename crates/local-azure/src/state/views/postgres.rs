@@ -86,6 +86,9 @@ impl View for PostgresServer {
                 "Disabled"
             };
             let config = resource.properties.entry("authConfig").or_insert_with(|| json!({}));
+            if !config.is_object() {
+                *config = json!({});
+            }
             config["passwordAuth"] = has_password.into();
             config["activeDirectoryAuth"] = "Enabled".into();
             config["tenantId"] = Value::String(tenant);

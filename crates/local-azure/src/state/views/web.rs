@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
+
 use super::{Plan, View};
 use crate::state::State;
 use crate::state::resource::{AssignedIdentities, Resource};
@@ -51,6 +53,11 @@ impl WebApp {
     }
 }
 
+/// A setting as the app sees it. Clients also send numbers and truth values.
+fn text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
 /// The parts of an app with its settings and with its configuration.
 const SETTINGS: (&str, &str) = ("config", "appsettings");
 const CONFIGURATION: (&str, &str) = ("config", "web");
@@ -72,9 +79,7 @@ impl View for WebApp {
             location: resource.location.clone().unwrap_or_default(),
             plan: plan.unwrap_or_else(|| resource.id.clone()),
             identity: resource.identity.clone(),
-            settings: settings
-                .filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())))
-                .collect(),
+            settings: settings.map(|(name, value)| (name.clone(), text(value))).collect(),
             startup_command: configuration("appCommandLine").unwrap_or_default().to_owned(),
             health_check_path: configuration("healthCheckPath").map(str::to_owned),
             https_only: resource.flag("httpsOnly").unwrap_or(false),

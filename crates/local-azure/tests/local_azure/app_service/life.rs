@@ -331,14 +331,12 @@ async fn a_deleted_app_leaves_nothing_behind() {
         .unwrap();
     let http = format!("http://contoso.localhost:{}/", site.service().http_port());
     assert_eq!(site.client.get(http).send().await.unwrap().status(), 404);
-    site.service().reconcile().await.unwrap();
+    site.service().delete_app(APP).await.unwrap();
     assert!(!runs(process) && !site.home().exists());
     assert!(site.service().stop_app(APP).await.is_err());
 
     // Another app of the same name starts without the files of the first.
     add(site.azure(), APP, |_| {});
-    site.service().reconcile().await.unwrap();
-    assert!(site.home().exists());
     assert!(site.service().start_app(APP).await.is_err(), "nothing is deployed");
 }
 

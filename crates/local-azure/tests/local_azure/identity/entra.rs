@@ -205,7 +205,7 @@ async fn errors_match_those_of_entra() {
     let good = with(request(cloud.application.client_id), "client_secret", &cloud.secret);
     for (name, value, status, error, code) in [
         ("grant_type", "", 400, "invalid_request", 900_144),
-        ("grant_type", "password", 400, "unsupported_grant_type", 70003),
+        ("grant_type", "implicit", 400, "unsupported_grant_type", 70003),
         ("client_id", "", 400, "invalid_request", 900_144),
         ("client_id", "nobody", 400, "unauthorized_client", 700_016),
         (

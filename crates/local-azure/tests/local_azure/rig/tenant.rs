@@ -110,6 +110,7 @@ impl Tenant {
                 principal_id: identity.principal_id,
             }),
             user: user.iter().map(|identity| identity.resource_id.clone()).collect(),
+            ..AssignedIdentities::default()
         };
         change(self.azure(), |state| {
             let machine = state.resource_id("rg", VIRTUAL_MACHINES, "machine");
