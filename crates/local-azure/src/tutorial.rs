@@ -14,7 +14,7 @@ use crate::state::{
 };
 
 /// The region of every resource.
-const LOCATION: &str = "eastus";
+pub const LOCATION: &str = "eastus";
 /// The resource group.
 pub const GROUP: &str = "restaurant-review";
 /// The App Service plan.

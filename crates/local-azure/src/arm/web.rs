@@ -1,12 +1,13 @@
 //! Microsoft.Web: App Service plans and web apps.
 //! <https://learn.microsoft.com/rest/api/appservice>
 
-use axum::http::StatusCode;
+use axum::http::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::answer::Answer;
 use super::call::{self, Call};
 use super::error::ArmError;
+use super::locks::{self, Change};
 use super::resources::Type;
 use crate::state::{Plan, Resource, ResourceId, State, View as _, WebApp};
 
@@ -204,22 +205,95 @@ pub fn part(call: &Call, site: &ResourceId, path: &[&str]) -> Result<Answer, Arm
             answer.text = Some(xml);
             Ok(answer)
         }
-        ["config", "web"] => {
+        ["config", "web"] => configuration(call, &state, app),
+        // There are no slots.
+        ["config", "slotconfignames"] if call.method == Method::GET => {
             call.check(&state, "Microsoft.Web/sites/config/read", site)?;
-            let mut properties = app.properties.get("siteConfig").cloned().unwrap_or_else(|| json!({}));
-            if let Some(configuration) = state.get(&site.child("config", "web")) {
-                for (name, value) in &configuration.properties {
-                    properties[name] = value.clone();
-                }
-            }
-            Ok(Answer::ok(json!({
-                "id": site.child("config", "web"),
-                "name": "web",
-                "type": "Microsoft.Web/sites/config",
-                "location": app.location,
-                "properties": properties,
-            })))
+            let names = json!({"appSettingNames": [], "connectionStringNames": [], "azureStorageConfigNames": []});
+            Ok(Answer::ok(part_of(app, "slotConfigNames", &names)))
+        }
+        ["config", "appsettings"] if call.method == Method::PUT => put_settings(call, site),
+        ["config", "appsettings", "list"] => {
+            call.check(&state, "Microsoft.Web/sites/config/list/action", site)?;
+            locks::check(&state, site, Change::Write)?;
+            Ok(Answer::ok(show_settings(&state, app)))
+        }
+        [operation @ ("start" | "stop")] => {
+            super::change(call, |state| {
+                call.check(state, &format!("Microsoft.Web/sites/{operation}/action"), site)?;
+                locks::check(state, site, Change::Write)?;
+                let value = if *operation == "stop" { "Stopped" } else { "Running" };
+                state.update(site, |app| app.set("state", value));
+                Ok(())
+            })?;
+            Ok(Answer::empty(StatusCode::OK))
         }
         _ => Err(super::unsupported(call)),
     }
+}
+
+/// The configuration of an app, and changes to it.
+fn configuration(call: &Call, state: &State, app: &Resource) -> Result<Answer, ArmError> {
+    let site = &app.id;
+    match call.method {
+        Method::GET => call.check(state, "Microsoft.Web/sites/config/read", site)?,
+        Method::PUT | Method::PATCH => {
+            let properties = call.properties()?;
+            super::change(call, |state| {
+                call.check(state, "Microsoft.Web/sites/config/write", site)?;
+                locks::check(state, site, Change::Write)?;
+                state.update(&site.child("config", "web"), |part| {
+                    part.properties
+                        .extend(properties.iter().map(|(name, value)| (name.clone(), value.clone())));
+                });
+                Ok(())
+            })?;
+        }
+        _ => return Err(super::unsupported(call)),
+    }
+    let state = call.azure.state();
+    let created_with = app.properties.get("siteConfig").and_then(Value::as_object);
+    let mut properties = created_with.cloned().unwrap_or_default();
+    if let Some(configuration) = state.get(&site.child("config", "web")) {
+        properties.extend(configuration.properties.clone());
+    }
+    Ok(Answer::ok(part_of(app, "web", &properties.into())))
+}
+
+fn put_settings(call: &Call, site: &ResourceId) -> Result<Answer, ArmError> {
+    let properties = call.properties()?;
+    if let Some((name, _)) = properties
+        .iter()
+        .find(|(_, value)| value.is_object() || value.is_array())
+    {
+        let message = format!("The app setting '{name}' is not valid: its value must be a string.");
+        return Err(ArmError::invalid_content(message));
+    }
+    super::change(call, |state| {
+        call.check(state, "Microsoft.Web/sites/config/write", site)?;
+        locks::check(state, site, Change::Write)?;
+        state.update(&site.child("config", "appsettings"), |part| {
+            part.properties.clone_from(properties);
+        });
+        Ok(())
+    })?;
+    let state = call.azure.state();
+    let app = state.get(site).ok_or_else(|| ArmError::no_such_resource(site))?;
+    Ok(Answer::ok(show_settings(&state, app)))
+}
+
+fn show_settings(state: &State, app: &Resource) -> Value {
+    let settings = state.get(&app.id.child("config", "appsettings"));
+    let properties = settings.map(|part| part.properties.clone()).unwrap_or_default();
+    part_of(app, "appsettings", &properties.into())
+}
+
+fn part_of(app: &Resource, name: &str, properties: &Value) -> Value {
+    json!({
+        "id": app.id.child("config", name),
+        "name": name,
+        "type": "Microsoft.Web/sites/config",
+        "location": app.location,
+        "properties": properties,
+    })
 }

@@ -2,94 +2,126 @@
 
 use std::fmt::Write as _;
 
-use crate::app_service::AppService;
+use axum::http::Method;
+use serde_json::json;
+
+use super::control_plane::ControlPlane;
+use super::parts::Parts;
 use crate::azure::Azure;
 use crate::command::AppCommand;
 use crate::error::{Error, Result};
-use crate::state::{ManagedIdentity, Plan, State, SystemAssigned, View as _, WebApp};
+use crate::state::{ManagedIdentity, Plan, ResourceId, State, View as _, WebApp};
 use crate::tutorial;
 
+/// The version of the APIs.
+const WEB: &str = "2025-05-01";
+const IDENTITY: &str = "2024-11-30";
+
 /// Carries out a command. Returns a message for the terminal.
-pub(super) async fn handle(azure: &Azure, apps: &AppService, command: AppCommand) -> Result<String> {
+pub async fn handle(azure: &Azure, parts: &Parts, command: AppCommand) -> Result<String> {
+    let control_plane = &parts.control_plane;
     match command {
         AppCommand::Create { app, identity } => {
-            let client_id = create(azure, &app, identity.as_deref())?;
-            let url = apps.url(&app);
+            let client_id = create(azure, control_plane, &app, identity.as_deref()).await?;
+            let url = parts.apps.url(&app);
             Ok(format!(
                 "Created {app}, with the client id {client_id}. Deploy to it with `local-azure deploy {app} FOLDER`; its \
                  address is {url}."
             ))
         }
-        AppCommand::Settings { app, settings, delete } => change_settings(azure, &app, &settings, &delete),
-        AppCommand::Startup { app, command } => edit(azure, &app, |app| {
-            if let Some(command) = command {
-                app.startup_command = command;
-            }
-            app.startup_command.clone()
-        }),
+        AppCommand::Settings { app, settings, delete } => {
+            change_settings(azure, control_plane, &app, &settings, &delete).await
+        }
+        AppCommand::Startup { app, command } => {
+            let found = find(&azure.state(), &app)?;
+            let Some(command) = command else {
+                return Ok(found.startup_command);
+            };
+            set_startup_command(control_plane, &found.id, &command).await?;
+            Ok(command)
+        }
         AppCommand::Delete { app } => {
-            azure.change(|state| {
-                let id = find(state, &app)?.id;
-                state.remove(&id);
-                Ok(())
-            })?;
-            apps.delete_app(&app).await?;
+            let id = find(&azure.state(), &app)?.id;
+            control_plane.send(Method::DELETE, id.as_str(), WEB, None).await?;
+            parts.apps.delete_app(&app).await?;
             Ok(format!("Deleted {app}."))
         }
     }
 }
 
 /// Creates an app in the tutorial's group and plan. Returns the client id of its identity.
-fn create(azure: &Azure, name: &str, identity: Option<&str>) -> Result<uuid::Uuid> {
-    let is_valid = (2..=60).contains(&name.len())
-        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
-        && !name.starts_with('-')
-        && !name.ends_with('-');
-    if !is_valid {
-        return Err(Error::Refused(format!(
-            "{name:?} is not a valid web app name: use 2 to 60 letters, digits and hyphens"
-        )));
+async fn create(azure: &Azure, control_plane: &ControlPlane, name: &str, identity: Option<&str>) -> Result<String> {
+    let state = azure.state();
+    if state.find::<WebApp>(name).is_some() {
+        return Err(Error::Refused(format!("there is already a web app {name}")));
     }
-    azure.change(|state| {
-        if state.find::<WebApp>(name).is_some() {
-            return Err(Error::Refused(format!("there is already a web app {name}")));
-        }
-        let plan = state.resource_id(tutorial::GROUP, Plan::KIND, tutorial::PLAN);
-        let plan = state
-            .at(&plan)
-            .ok_or_else(|| Error::Refused(format!("the App Service plan {} was deleted", tutorial::PLAN)))?;
-        let mut app = WebApp::new(state.resource_id(tutorial::GROUP, WebApp::KIND, name), &plan);
-        "exec ./start.sh".clone_into(&mut app.startup_command);
-        let client_id = if let Some(identity) = identity {
-            let identity = user_assigned(state, identity)?;
-            app.identity.user.push(identity.resource_id);
-            let client_id = identity.client_id;
-            app.settings.insert("AZURE_CLIENT_ID".to_owned(), client_id.to_string());
-            client_id
-        } else {
-            let system = SystemAssigned::create();
-            app.identity.system = Some(system);
-            system.client_id
-        };
-        state.put(&app);
-        Ok(client_id)
-    })
+    let plan = state.resource_id(tutorial::GROUP, Plan::KIND, tutorial::PLAN);
+    let mut body = json!({"location": tutorial::LOCATION, "properties": {"serverFarmId": plan}});
+    let user_assigned = match identity {
+        Some(identity) => Some(user_assigned(&state, control_plane, identity).await?),
+        None => None,
+    };
+    body["identity"] = match &user_assigned {
+        Some((id, _)) => json!({"type": "UserAssigned", "userAssignedIdentities": {id.as_str(): {}}}),
+        None => json!({"type": "SystemAssigned"}),
+    };
+    let id = in_group(&state, WebApp::KIND, name)?;
+    let created = control_plane.send(Method::PUT, id.as_str(), WEB, Some(&body)).await?;
+    set_startup_command(control_plane, &id, "exec ./start.sh").await?;
+    if let Some((_, client_id)) = user_assigned {
+        let setting = format!("AZURE_CLIENT_ID={client_id}");
+        change_settings(azure, control_plane, name, &[setting], &[]).await?;
+        return Ok(client_id);
+    }
+    let state = azure.state();
+    let system = created["identity"]["principalId"]
+        .as_str()
+        .and_then(|id| state.find_principal(id));
+    let client_id = system.and_then(|principal| principal.client_id);
+    Ok(client_id.map_or_else(String::new, |id| id.to_string()))
 }
 
-/// The user-assigned identity of that name, which is created if it does not exist.
-fn user_assigned(state: &mut State, name: &str) -> Result<ManagedIdentity> {
-    if let Some(identity) = state.find(name) {
-        return Ok(identity);
+/// The id and the client id of the user-assigned identity of that name, which is created if it does not exist.
+async fn user_assigned(state: &State, control_plane: &ControlPlane, name: &str) -> Result<(ResourceId, String)> {
+    if let Some(identity) = state.find::<ManagedIdentity>(name) {
+        return Ok((identity.resource_id, identity.client_id.to_string()));
     }
-    let kind = format!("providers/{}", ManagedIdentity::KIND);
-    let id = state.group_id(tutorial::GROUP).try_child(&kind, name);
-    let id = id.map_err(|_| Error::Refused(format!("{name:?} is not a valid name of an identity")))?;
-    let identity = ManagedIdentity::new(id);
-    state.put(&identity);
-    Ok(identity)
+    let id = in_group(state, ManagedIdentity::KIND, name)?;
+    let body = json!({"location": tutorial::LOCATION});
+    let created = control_plane
+        .send(Method::PUT, id.as_str(), IDENTITY, Some(&body))
+        .await?;
+    let client_id = created["properties"]["clientId"].as_str().unwrap_or_default();
+    Ok((id, client_id.to_owned()))
 }
 
-fn change_settings(azure: &Azure, app: &str, set: &[String], delete: &[String]) -> Result<String> {
+/// The id of a resource in the tutorial's group.
+fn in_group(state: &State, kind: &str, name: &str) -> Result<ResourceId> {
+    let id = state
+        .group_id(tutorial::GROUP)
+        .try_child(&format!("providers/{kind}"), name);
+    id.ok()
+        .filter(|id| !id.as_str().contains(' '))
+        .ok_or_else(|| Error::Refused(format!("{name:?} is not a valid name: use letters, digits and hyphens")))
+}
+
+async fn set_startup_command(control_plane: &ControlPlane, app: &ResourceId, command: &str) -> Result<()> {
+    let body = json!({"properties": {"appCommandLine": command}});
+    let path = format!("{app}/config/web");
+    control_plane.send(Method::PATCH, &path, WEB, Some(&body)).await?;
+    Ok(())
+}
+
+/// Changes are made one after the other, because the control plane replaces all settings.
+static SETTINGS: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
+async fn change_settings(
+    azure: &Azure,
+    control_plane: &ControlPlane,
+    app: &str,
+    set: &[String],
+    delete: &[String],
+) -> Result<String> {
     let set: Vec<_> = set
         .iter()
         .map(|pair| {
@@ -98,30 +130,24 @@ fn change_settings(azure: &Azure, app: &str, set: &[String], delete: &[String]) 
                 .ok_or_else(|| Error::Refused(format!("{pair:?} is not a setting: write NAME=VALUE")))
         })
         .collect::<Result<_>>()?;
-    edit(azure, app, |app| {
-        for (name, value) in set {
-            app.settings.insert(name.to_owned(), value.to_owned());
-        }
-        app.settings.retain(|name, _| !delete.contains(name));
-        let mut text = String::new();
-        for (name, value) in &app.settings {
-            let _ = writeln!(text, "{name}={value}");
-        }
-        text.trim_end().to_owned()
-    })
-}
-
-/// Changes an app.
-fn edit<T>(azure: &Azure, name: &str, change: impl FnOnce(&mut WebApp) -> T) -> Result<T> {
-    azure.change(|state| {
-        let mut app = find(state, name)?;
-        let before = app.clone();
-        let answer = change(&mut app);
-        if app != before {
-            state.put(&app);
-        }
-        Ok(answer)
-    })
+    let _one = SETTINGS.lock().await;
+    let app = find(&azure.state(), app)?;
+    let mut settings = app.settings.clone();
+    if let Some(unknown) = delete.iter().find(|name| !settings.contains_key(*name)) {
+        return Err(Error::Refused(format!("there is no app setting {unknown:?}")));
+    }
+    settings.retain(|name, _| !delete.contains(name));
+    settings.extend(set.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())));
+    if settings != app.settings {
+        let path = format!("{}/config/appsettings", app.id);
+        let body = json!({"properties": settings});
+        control_plane.send(Method::PUT, &path, WEB, Some(&body)).await?;
+    }
+    let mut text = String::new();
+    for (name, value) in &settings {
+        let _ = writeln!(text, "{name}={value}");
+    }
+    Ok(text.trim_end().to_owned())
 }
 
 fn find(state: &State, name: &str) -> Result<WebApp> {
@@ -135,42 +161,46 @@ fn find(state: &State, name: &str) -> Result<WebApp> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::arm::Stored;
 
-    #[test]
-    fn an_app_has_an_identity_and_azures_defaults() {
+    fn provisioned() -> (tempfile::TempDir, Azure, ControlPlane) {
         let folder = tempfile::tempdir().unwrap();
         let azure = Azure::open(folder.path()).unwrap();
         tutorial::provision(&azure, true).unwrap();
-        let system = create(&azure, "one", None).unwrap();
-        let user = create(&azure, "two", Some("two-identity")).unwrap();
-        assert_eq!(create(&azure, "three", Some("two-identity")).unwrap(), user);
-        let state = azure.state();
-        let one: WebApp = state.find("one").unwrap();
-        assert_eq!(one.identity.system.unwrap().client_id, system);
-        assert!(one.settings.is_empty() && one.health_check_path.is_none());
-        assert_eq!(
-            state.find::<WebApp>("two").unwrap().settings["AZURE_CLIENT_ID"],
-            user.to_string()
-        );
-        for name in ["One", "x", "-x", "a b", "../x", ""] {
-            assert!(create(&azure, name, None).is_err(), "{name}");
-        }
-        assert!(create(&azure, "four", Some("a/b/c")).is_err());
+        let control_plane = ControlPlane::new(&azure, Stored::default());
+        (folder, azure, control_plane)
     }
 
-    #[test]
-    fn settings_are_set_and_deleted() {
-        let folder = tempfile::tempdir().unwrap();
-        let azure = Azure::open(folder.path()).unwrap();
-        tutorial::provision(&azure, true).unwrap();
-        create(&azure, "one", None).unwrap();
-        let change = |set: &[&str], delete: &[&str]| {
+    #[tokio::test(flavor = "multi_thread")]
+    async fn an_app_has_an_identity_and_azures_defaults() {
+        let (_folder, azure, control_plane) = provisioned();
+        let create = async |name: &str, identity| create(&azure, &control_plane, name, identity).await;
+        let system = create("one", None).await.unwrap();
+        let user = create("two", Some("two-identity")).await.unwrap();
+        assert_eq!(create("three", Some("two-identity")).await.unwrap(), user);
+        let state = azure.state();
+        let one: WebApp = state.find("one").unwrap();
+        assert_eq!(one.identity.system.unwrap().client_id.to_string(), system);
+        assert!(one.settings.is_empty() && one.health_check_path.is_none());
+        assert_eq!(state.find::<WebApp>("two").unwrap().settings["AZURE_CLIENT_ID"], user);
+        for name in ["One", "x", "-x", "a b", "../x", "", "a/b/c"] {
+            assert!(create(name, None).await.is_err(), "{name}");
+        }
+        assert!(create("four", Some("a/b/c")).await.is_err());
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn settings_are_set_and_deleted() {
+        let (_folder, azure, control_plane) = provisioned();
+        create(&azure, &control_plane, "one", None).await.unwrap();
+        let change = async |set: &[&str], delete: &[&str]| {
             let owned = |all: &[&str]| all.iter().map(ToString::to_string).collect::<Vec<_>>();
-            change_settings(&azure, "ONE", &owned(set), &owned(delete))
+            change_settings(&azure, &control_plane, "ONE", &owned(set), &owned(delete)).await
         };
-        assert_eq!(change(&["A=1", "B=x=y"], &[]).unwrap(), "A=1\nB=x=y");
-        assert_eq!(change(&["C="], &["A"]).unwrap(), "B=x=y\nC=");
-        assert!(change(&["D"], &["B"]).is_err() && change(&["=x"], &[]).is_err());
-        assert_eq!(change(&[], &[]).unwrap(), "B=x=y\nC=");
+        assert_eq!(change(&["A=1", "B=x=y"], &[]).await.unwrap(), "A=1\nB=x=y");
+        assert_eq!(change(&["C="], &["A"]).await.unwrap(), "B=x=y\nC=");
+        assert!(change(&["D"], &["B"]).await.is_err() && change(&["=x"], &[]).await.is_err());
+        assert!(change(&[], &["D"]).await.is_err());
+        assert_eq!(change(&[], &[]).await.unwrap(), "B=x=y\nC=");
     }
 }

@@ -12,17 +12,17 @@ use super::apps;
 use super::options::Options;
 use super::parts::Parts;
 use super::progress::Progress;
-use super::screen;
 use super::site::Source;
+use super::{roles, screen};
 use crate::app_service::Package;
 use crate::azure::Azure;
 use crate::azure_cli::SignIn;
-use crate::command::{Command, RoleArguments, RoleCommand};
+use crate::command::Command;
 use crate::control::CommandHandler;
 use crate::entra::{add_secret, refresh_token};
 use crate::error::{Error, Result};
 use crate::faults::Effect;
-use crate::state::{Application, FederatedCredential, Principal, RoleAssignment, RoleDefinition, State, WebApp};
+use crate::state::{Application, FederatedCredential, Principal, State, WebApp};
 use crate::tokens::{AZURE_CLI, GRAPH, MANAGEMENT, POSTGRES, STORAGE};
 use crate::tutorial;
 
@@ -150,52 +150,6 @@ impl Commands {
         Ok(self.0.azure.token(&self.principal(principal)?, resource))
     }
 
-    fn role_list(&self) -> String {
-        self.0.azure.read(|state| {
-            let mut text = String::from("principal, role, scope");
-            for assignment in &state.role_assignments {
-                let principal = state.principal(assignment.principal_id).map_or_else(
-                    || assignment.principal_id.to_string(),
-                    |principal| principal.display_name,
-                );
-                let role = state.role(assignment.role).map_or("unknown", |role| role.name.as_str());
-                let _ = write!(text, "\n{principal}, {role}, {}", assignment.scope);
-            }
-            text
-        })
-    }
-
-    fn role_create(&self, arguments: &RoleArguments) -> Result<String> {
-        self.0.azure.change(|state| {
-            let assignment = resolve(state, arguments)?;
-            if state
-                .role_assignments
-                .iter()
-                .any(|existing| is_same(existing, &assignment))
-            {
-                return Ok("The role assignment already exists.".to_owned());
-            }
-            state.role_assignments.push(assignment);
-            Ok("Created the role assignment.".to_owned())
-        })
-    }
-
-    fn role_delete(&self, arguments: &RoleArguments) -> Result<String> {
-        self.0.azure.change(|state| {
-            let assignment = resolve(state, arguments)?;
-            let before = state.role_assignments.len();
-            state
-                .role_assignments
-                .retain(|existing| !is_same(existing, &assignment));
-            if state.role_assignments.len() == before {
-                return Err(Error::Refused(
-                    "there is no such role assignment: `local-azure role list` lists all of them".to_owned(),
-                ));
-            }
-            Ok("Deleted the role assignment.".to_owned())
-        })
-    }
-
     fn application_create(&self, name: &str, federated: Option<FederatedCredential>) -> Result<String> {
         self.0.azure.change(|state| {
             if state.find_principal(name).is_some() {
@@ -259,9 +213,7 @@ impl CommandHandler for Commands {
                 };
                 Ok(format!("{restarted}Active faults: {}", azure.faults().active()))
             }
-            Command::Role(RoleCommand::List) => Ok(self.role_list()),
-            Command::Role(RoleCommand::Create(arguments)) => self.role_create(&arguments),
-            Command::Role(RoleCommand::Delete(arguments)) => self.role_delete(&arguments),
+            Command::Role(command) => roles::handle(azure, &parts.control_plane, &command).await,
             Command::Token { principal, resource } => self.token(&principal, &resource),
             Command::RotateKeys => {
                 azure.keys().rotate()?;
@@ -282,7 +234,7 @@ impl CommandHandler for Commands {
                 Ok(format!("AZURE_AUTHORITY_HOST={}\n{text}", parts.entra.authority_host()))
             }
             Command::WorkloadToken { subject } => Ok(parts.entra.workload_token(&subject, EXCHANGE_AUDIENCE)),
-            Command::App(command) => apps::handle(azure, &parts.apps, command).await,
+            Command::App(command) => apps::handle(azure, parts, command).await,
             Command::Deploy { app, path, watch: _ } => {
                 let app = self.app(Some(app))?;
                 parts.apps.deploy(&app, &Package::at(&path)?).await?;
@@ -323,25 +275,4 @@ fn principal(state: &State, name: &str) -> Result<Principal> {
             "there is no user, group, application or managed identity {name:?}"
         ))
     })
-}
-
-/// The role assignment that the arguments describe.
-fn resolve(state: &State, arguments: &RoleArguments) -> Result<RoleAssignment> {
-    let assignee = arguments.assignee.as_deref().unwrap_or(tutorial::IDENTITY);
-    let role = RoleDefinition::find(&arguments.role)
-        .ok_or_else(|| Error::Refused(format!("there is no built-in role {:?}", arguments.role)))?;
-    let scope = match &arguments.scope {
-        None => tutorial::account_id(state),
-        Some(scope) => scope.parse().map_err(|error| {
-            Error::Refused(format!(
-                "{error}: use an id that starts with /subscriptions/{}",
-                state.subscription
-            ))
-        })?,
-    };
-    Ok(RoleAssignment::new(scope, role.id, principal(state, assignee)?.id))
-}
-
-fn is_same(a: &RoleAssignment, b: &RoleAssignment) -> bool {
-    a.principal_id == b.principal_id && a.role == b.role && a.scope == b.scope
 }

@@ -2,10 +2,12 @@
 
 mod apps;
 mod commands;
+mod control_plane;
 mod database;
 mod options;
 mod parts;
 mod progress;
+mod roles;
 mod screen;
 mod site;
 

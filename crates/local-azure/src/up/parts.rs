@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio_util::task::AbortOnDropHandle;
 
+use super::control_plane::ControlPlane;
 use super::database;
 use super::options::Options;
 use super::progress::Progress;
@@ -33,6 +34,7 @@ pub struct Parts {
     followers: Vec<AbortOnDropHandle<()>>,
     /// The services under Azure's names. `None` if the web apps have addresses on this machine.
     services: Option<Services>,
+    pub control_plane: ControlPlane,
     pub apps: AppService,
     pub blobs: Arc<BlobStorage>,
     pub servers: Servers,
@@ -80,6 +82,7 @@ impl Parts {
         let following = blobs.clone();
         followers.push(follow(async move { following.follow().await }));
         let stored = Stored::new(&options.store);
+        let control_plane = ControlPlane::new(azure, stored.clone());
         let services = if let Some(files) = &network {
             let routes = Routes {
                 entra: entra.azure_router(),
@@ -103,6 +106,7 @@ impl Parts {
         Ok(Self {
             followers,
             services,
+            control_plane,
             apps,
             blobs,
             servers,

@@ -7,6 +7,7 @@
 mod apps;
 mod azure_cli;
 mod network;
+mod resources;
 mod running;
 mod site;
 mod start;

@@ -1,6 +1,7 @@
 //! The control plane and the directory, by requests of their own.
 
 mod access;
+mod coverage;
 mod directory;
 mod resources;
 
