@@ -108,6 +108,7 @@ mod tests {
 
     #[tokio::test]
     async fn commands_reach_the_running_process() {
+        crate::tls::choose_provider();
         let parent = tempfile::tempdir().unwrap();
         // Longer than the path of a socket may be, with blanks and other letters.
         let folder = parent.path().join("a folder of Zoë's ".repeat(9));

@@ -7,8 +7,9 @@ mod running;
 
 use std::sync::Arc;
 
-use local_azure::testing::Cloud;
+use local_azure::state::PostgresServer;
 pub use local_azure::testing::patiently;
+use local_azure::testing::{Cloud, POSTGRES_SERVER};
 use tokio::sync::OnceCell;
 
 pub use self::container::{Container, TestCredential};
@@ -29,7 +30,9 @@ pub fn with_passwords() -> Cloud {
     cloud
         .azure()
         .change(|state| {
-            state.postgres_servers[0].administrator_login = Some("dbadmin".to_owned());
+            state.edit(POSTGRES_SERVER, |server: &mut PostgresServer| {
+                server.administrator_login = Some("dbadmin".to_owned());
+            });
             Ok(())
         })
         .unwrap();

@@ -124,7 +124,7 @@ fn create_assignment(call: &Call, scope: &ResourceId, name: Uuid) -> Result<Answ
         let mut all = state.role_assignments.iter_mut();
         if let Some(existing) = all.find(|other| other.name == name) {
             if !is_same(existing) {
-                return Err(ArmError::conflict(
+                return Err(ArmError::bad_request(
                     "RoleAssignmentUpdateNotPermitted",
                     "Tenant ID, application ID, principal ID, and scope are not allowed to be updated.",
                 ));
@@ -312,6 +312,17 @@ fn put_definition(call: &Call, scope: &ResourceId, id: Uuid) -> Result<Answer, A
     let permissions = properties.get("permissions").cloned().unwrap_or_default();
     let permissions: Vec<Permission> = serde_json::from_value(permissions)
         .map_err(|error| invalid(format!("The permissions of the role are not valid: {error}.")))?;
+    let mut actions = permissions.iter().flat_map(Permission::patterns);
+    // An operation is `Provider/type/verb`, and `*` stands for any text.
+    let is_unknown = |action: &&String| *action != "*" && !action.contains('/');
+    let unknown = actions.find(is_unknown).cloned();
+    drop(actions);
+    if let Some(unknown) = unknown {
+        return Err(ArmError::bad_request(
+            "InvalidActionOrNotAction",
+            format!("'{unknown}' does not match any of the actions supported by the providers."),
+        ));
+    }
     let scopes = properties
         .get("assignableScopes")
         .and_then(Value::as_array)

@@ -44,28 +44,32 @@ pub fn put(state: &State, resource: &mut Resource) -> Result<(), ArmError> {
 
 /// Checks a federated identity credential.
 pub fn put_credential(state: &State, resource: &mut Resource) -> Result<(), ArmError> {
-    let invalid = |message: String| ArmError::bad_request("InvalidFederatedIdentityCredential", message);
+    let invalid = |message: String| ArmError::bad_request("BadRequest", message);
+    let name = resource.id.name();
+    let is_permitted = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
+    let starts_well = name.starts_with(|c: char| c.is_ascii_alphanumeric());
+    if !(3..=120).contains(&name.len()) || !name.chars().all(is_permitted) || !starts_well {
+        return Err(invalid(format!(
+            "The name '{name}' of the federated identity credential is not valid. Use 3 to 120 letters, digits, hyphens and \
+             underscores, and a letter or a digit first."
+        )));
+    }
     for property in ["issuer", "subject"] {
         let text = resource.text(property).unwrap_or_default();
         if text.is_empty() || text.len() > 600 {
             return Err(invalid(format!(
-                "The property '{property}' is required, with at most 600 characters."
+                "A federated identity credential must specify 'issuer', 'subject' and 'audiences'. '{property}' is missing \
+                 or longer than 600 characters."
             )));
         }
     }
     if !resource.text("issuer").unwrap_or_default().starts_with("https://") {
         return Err(invalid("The property 'issuer' must be an HTTPS address.".to_owned()));
     }
-    let audiences = resource
-        .properties
-        .entry("audiences")
-        .or_insert_with(|| json!(["api://AzureADTokenExchange"]));
-    let is_one = audiences
-        .as_array()
-        .is_some_and(|all| all.len() == 1 && all[0].is_string());
-    if !is_one {
+    let audiences = resource.properties.get("audiences").and_then(Value::as_array);
+    if audiences.is_none_or(|all| all.len() != 1 || !all[0].is_string()) {
         return Err(invalid(
-            "The property 'audiences' must be a list with one string.".to_owned(),
+            "A federated identity credential must specify 'audiences', a list with one string.".to_owned(),
         ));
     }
     let identity = super::parent(&resource.id);
@@ -84,7 +88,7 @@ pub fn put_credential(state: &State, resource: &mut Resource) -> Result<(), ArmE
     };
     if others.iter().any(is_same) {
         return Err(ArmError::conflict(
-            "FederatedIdentityCredentialAlreadyExists",
+            "Conflict",
             "Issuer and subject combination already exists for this Managed Identity.",
         ));
     }

@@ -191,7 +191,10 @@ fn provider(arm: &Arm, call: &Call, at: usize) -> Result<Answer, ArmError> {
         ("microsoft.authorization", ["permissions"]) if get => authorization::permissions(call, &scope),
         ("microsoft.authorization", ["locks"]) if get => locks::list(call, &scope),
         ("microsoft.authorization", ["locks", _]) => locks::handle(call, &call::id(&call.path)?),
+        // Only Azure itself creates deny assignments.
+        ("microsoft.authorization", ["denyassignments"]) if get => Answer::list(call, Vec::new()),
         ("microsoft.authorization", _) => Err(unsupported(call)),
+        ("microsoft.resources", ["checkresourcename"]) => subscriptions::check_name(call),
         ("microsoft.resources", ["tags", "default"]) => tags::handle(call, &scope),
         ("microsoft.managedidentity", ["identities", "default"]) => identity::system_assigned(call, &scope),
         ("microsoft.managedidentity", ["userassignedidentities", _, "listassociatedresources"]) => {

@@ -62,6 +62,9 @@ pub fn handle(arm: &Arm, call: &Call, id: &ResourceId) -> Result<Answer, ArmErro
         Method::GET | Method::HEAD => {
             call.check(&state, &format!("{}/read", id.kind()), id)?;
             let resource = state.get(id).ok_or_else(|| missing(&state, id))?;
+            if call.method == Method::HEAD {
+                return Ok(Answer::empty(StatusCode::NO_CONTENT));
+            }
             let mut answer = Answer::ok(show(&state, resource));
             answer.headers.push(("etag", answer::etag(resource)));
             Ok(answer)

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use super::answer::Answer;
-use super::call::Call;
+use super::call::{Call, required};
 use super::error::ArmError;
 use super::types::{PROVIDERS, Provider, provider};
 use crate::state::{ResourceId, State};
@@ -120,6 +120,21 @@ pub fn one_provider(call: &Call, namespace: &str) -> Result<Answer, ArmError> {
         )
     })?;
     Ok(Answer::ok(show_provider(found, call.azure.state().subscription)))
+}
+
+/// `POST /providers/Microsoft.Resources/checkResourceName`: whether a name has a reserved word.
+/// <https://learn.microsoft.com/azure/azure-resource-manager/troubleshooting/error-reserved-resource-name>
+pub fn check_name(call: &Call) -> Result<Answer, ArmError> {
+    let body = call.object()?;
+    let (name, kind) = (required(body, "name")?, required(body, "type")?);
+    let upper = name.to_uppercase();
+    if ["MICROSOFT", "WINDOWS"].iter().any(|word| upper.contains(word)) || upper.starts_with("LOGIN") {
+        return Err(ArmError::bad_request(
+            "ReservedResourceName",
+            format!("The resource name '{name}' or a part of the name is a trademarked or reserved word."),
+        ));
+    }
+    Ok(Answer::ok(json!({"name": name, "type": kind, "status": "Allowed"})))
 }
 
 fn show_provider(provider: &Provider, subscription: uuid::Uuid) -> Value {

@@ -216,6 +216,7 @@ fn add_password(call: &Call, id: Uuid) -> Result<Answer, GraphError> {
     let body = call.object()?;
     let wanted = body.get("passwordCredential").cloned().unwrap_or_default();
     let now = OffsetDateTime::now_utc();
+    let now = now.replace_nanosecond(now.microsecond() * 1000).unwrap_or(now);
     let time = |name: &str| {
         wanted[name]
             .as_str()
@@ -241,7 +242,7 @@ fn credentials(call: &Call, application: &Application, path: &[&str]) -> Result<
     let kind = "federatedIdentityCredentials";
     let show = |credential: &FederatedCredential| {
         json!({
-            "id": credential.name,
+            "id": credential_id(id, &credential.name),
             "name": credential.name,
             "issuer": credential.issuer,
             "subject": credential.subject,
@@ -273,11 +274,12 @@ fn credentials(call: &Call, application: &Application, path: &[&str]) -> Result<
                 .ok_or_else(|| GraphError::invalid_property("audiences"))?,
         })
     };
-    let named = |name: &str| {
+    let named = |key: &str| {
+        let guid = Uuid::try_parse(key).ok();
         application
             .federated_credentials
             .iter()
-            .find(|one| one.name.eq_ignore_ascii_case(name))
+            .find(|one| one.name.eq_ignore_ascii_case(key) || Some(credential_id(id, &one.name)) == guid)
     };
     match (&call.method, path) {
         (&Method::GET, []) => {
@@ -286,26 +288,11 @@ fn credentials(call: &Call, application: &Application, path: &[&str]) -> Result<
         }
         (&Method::POST, []) => {
             let new = read(&call.object()?, None)?;
-            let is_same = |other: &FederatedCredential| {
-                other.name.eq_ignore_ascii_case(&new.name)
-                    || (other.issuer == new.issuer && other.subject == new.subject)
-            };
-            if application.federated_credentials.iter().any(is_same) {
-                let message = "FederatedIdentityCredential with name, or with issuer and subject, already exists.";
-                return Err(GraphError::new(
-                    StatusCode::CONFLICT,
-                    "Request_MultipleObjectsWithSameKeyValue",
-                    message,
-                ));
-            }
-            if application.federated_credentials.len() >= 20 {
-                return Err(GraphError::bad_request(
-                    "An application has at most 20 federated identity credentials.",
-                ));
-            }
             let shown = show(&new);
             call.change(|state| {
-                find(state, id)?.federated_credentials.push(new);
+                let existing = &mut find(state, id)?.federated_credentials;
+                check_new(existing, &new)?;
+                existing.push(new);
                 Ok(())
             })?;
             Ok(Answer::created(query::one(call, kind, shown)))
@@ -338,6 +325,45 @@ fn credentials(call: &Call, application: &Application, path: &[&str]) -> Result<
     }
 }
 
+/// # Errors
+///
+/// The application has a credential with that name or that issuer and subject, or has as many as it may have.
+fn check_new(existing: &[FederatedCredential], new: &FederatedCredential) -> Result<(), GraphError> {
+    let mut others = existing.iter();
+    if others.clone().any(|other| other.name.eq_ignore_ascii_case(&new.name)) {
+        return Err(GraphError::new(
+            StatusCode::CONFLICT,
+            "Request_MultipleObjectsWithSameKeyValue",
+            format!("FederatedIdentityCredential with name {} already exists.", new.name),
+        ));
+    }
+    if others.any(|other| other.issuer == new.issuer && other.subject == new.subject) {
+        return Err(GraphError::new(
+            StatusCode::BAD_REQUEST,
+            "InvalidFederatedIdentityCredentialValue",
+            "Issuer and subject combination already exists for this application.",
+        ));
+    }
+    if existing.len() >= 20 {
+        return Err(GraphError::bad_request(
+            "An application has at most 20 federated identity credentials.",
+        ));
+    }
+    Ok(())
+}
+
+/// The id of a federated credential, which follows from its name.
+fn credential_id(application: Uuid, name: &str) -> Uuid {
+    id_of(&Sha1::digest(format!("{application}/{name}")).into())
+}
+
+/// The first bytes of a hash as an id.
+fn id_of(hash: &[u8; 20]) -> Uuid {
+    let mut id = [0; 16];
+    id.copy_from_slice(&hash[..16]);
+    Uuid::from_bytes(id)
+}
+
 fn show_secret(secret: &ClientSecret) -> Value {
     json!({
         "customKeyIdentifier": null,
@@ -355,15 +381,13 @@ fn show_certificate(pem: &str) -> Value {
     let base64: String = pem.lines().filter(|line| !line.starts_with("-----")).collect();
     let der = STANDARD.decode(&base64).unwrap_or_default();
     let thumbprint: [u8; 20] = Sha1::digest(&der).into();
-    let mut id = [0; 16];
-    id.copy_from_slice(&thumbprint[..16]);
     json!({
         "customKeyIdentifier": hex::encode_upper(thumbprint),
         "displayName": null,
         "startDateTime": null,
         "endDateTime": null,
         "key": null,
-        "keyId": Uuid::from_bytes(id),
+        "keyId": id_of(&thumbprint),
         "type": "AsymmetricX509Cert",
         "usage": "Verify",
     })

@@ -77,6 +77,12 @@ impl Call {
         Some(&found.1)
     }
 
+    /// Turns a request for `…/$count` into one for the list with its count.
+    pub fn ask_for_count(&mut self) {
+        self.path.pop();
+        self.query.push(("$count".to_owned(), "true".to_owned()));
+    }
+
     /// The URL of the page that starts at this index.
     pub fn next_link(&self, skip: usize) -> String {
         let mut query = form_urlencoded::Serializer::new(String::new());

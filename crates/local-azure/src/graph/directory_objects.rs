@@ -138,7 +138,12 @@ pub fn forget(state: &mut State, id: Uuid) {
 
 /// The object id at the end of the body's `@odata.id`.
 pub fn reference(call: &Call) -> Result<Uuid, GraphError> {
-    let url = call.body["@odata.id"].as_str().unwrap_or_default();
+    id_in(&call.body["@odata.id"])
+}
+
+/// The object id at the end of a URL.
+pub fn id_in(url: &Value) -> Result<Uuid, GraphError> {
+    let url = url.as_str().unwrap_or_default();
     let id = url.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
     Uuid::try_parse(id).map_err(|_| GraphError::bad_request("Invalid URL format specified in @odata.id."))
 }

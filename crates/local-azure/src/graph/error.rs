@@ -42,6 +42,11 @@ impl GraphError {
         Self::bad_request(format!("Property {name} is required, and must be a non-empty string."))
     }
 
+    /// A property of the body is missing or has another type.
+    pub fn required(name: &str) -> Self {
+        Self::bad_request(format!("A value is required for property '{name}'."))
+    }
+
     pub fn denied() -> Self {
         let message = "Insufficient privileges to complete the operation.";
         Self::new(StatusCode::FORBIDDEN, "Authorization_RequestDenied", message)

@@ -2,7 +2,7 @@
 //! <https://learn.microsoft.com/graph/api/resources/group>
 
 use axum::http::{Method, StatusCode};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::call::{Call, take_text};
@@ -34,7 +34,19 @@ fn one(call: &Call, state: &State, group: &Group, path: &[&str]) -> Result<Answe
         (&Method::GET, []) => Ok(Answer::ok(query::one(call, "groups", show(group)))),
         (&Method::PATCH, []) => {
             let mut body = call.object()?;
-            change(call, id, |group| {
+            let added = take_references(&mut body)?;
+            call.change(|state| {
+                let [members, owners] = existing(state, added)?;
+                let mut groups = state.directory.groups.iter_mut();
+                let group = groups
+                    .find(|group| group.id == id)
+                    .ok_or_else(|| GraphError::not_found(&id.to_string()))?;
+                for (list, ids, name) in [
+                    (&mut group.members, members, "members"),
+                    (&mut group.owners, owners, "owners"),
+                ] {
+                    add(list, &ids, name)?;
+                }
                 if let Some(name) = take_text(&mut body, "displayName") {
                     group.display_name = name;
                 }
@@ -80,14 +92,7 @@ fn one(call: &Call, state: &State, group: &Group, path: &[&str]) -> Result<Answe
                 } else {
                     &mut group.owners
                 };
-                if ids.contains(&member) {
-                    return Err(GraphError::bad_request(format!(
-                        "One or more added object references already exist for the following modified properties: \
-                         '{list}'."
-                    )));
-                }
-                ids.push(member);
-                Ok(())
+                add(ids, &[member], list)
             })?;
             Ok(Answer::empty(StatusCode::NO_CONTENT))
         }
@@ -123,6 +128,12 @@ fn create(call: &Call) -> Result<Answer, GraphError> {
     {
         return Err(GraphError::invalid_property("mailNickname"));
     }
+    for required in ["mailEnabled", "securityEnabled"] {
+        if !body.get(required).is_some_and(Value::is_boolean) {
+            return Err(GraphError::required(required));
+        }
+    }
+    let related = take_references(&mut body)?;
     let mut group = Group::new(&name, Vec::new());
     group.other = body;
     group
@@ -130,10 +141,52 @@ fn create(call: &Call) -> Result<Answer, GraphError> {
         .insert("createdDateTime".to_owned(), crate::log_time::now().into());
     let shown = show(&group);
     call.change(|state| {
+        let [members, owners] = existing(state, related)?;
+        add(&mut group.members, &members, "members")?;
+        add(&mut group.owners, &owners, "owners")?;
         state.directory.groups.push(group);
         Ok(())
     })?;
     Ok(Answer::created(query::one(call, "groups", shown)))
+}
+
+/// Takes the objects out of a body that `members@odata.bind` and `owners@odata.bind` name.
+fn take_references(body: &mut Map<String, Value>) -> Result<[Vec<Uuid>; 2], GraphError> {
+    let mut take = |list: &str| {
+        let Some(value) = body.remove(&format!("{list}@odata.bind")) else {
+            return Ok(Vec::new());
+        };
+        let urls = value
+            .as_array()
+            .ok_or_else(|| GraphError::required(&format!("{list}@odata.bind")))?;
+        urls.iter().map(directory_objects::id_in).collect()
+    };
+    Ok([take("members")?, take("owners")?])
+}
+
+/// # Errors
+///
+/// One of the objects does not exist.
+fn existing(state: &State, ids: [Vec<Uuid>; 2]) -> Result<[Vec<Uuid>; 2], GraphError> {
+    for id in ids.iter().flatten() {
+        if directory_objects::show(state, *id).is_none() {
+            return Err(GraphError::not_found(&id.to_string()));
+        }
+    }
+    Ok(ids)
+}
+
+/// Adds objects to the list of a group that has this name.
+fn add(list: &mut Vec<Uuid>, ids: &[Uuid], name: &str) -> Result<(), GraphError> {
+    for id in ids {
+        if list.contains(id) {
+            return Err(GraphError::bad_request(format!(
+                "One or more added object references already exist for the following modified properties: '{name}'."
+            )));
+        }
+        list.push(*id);
+    }
+    Ok(())
 }
 
 fn change(call: &Call, id: Uuid, work: impl FnOnce(&mut Group) -> Result<(), GraphError>) -> Result<(), GraphError> {

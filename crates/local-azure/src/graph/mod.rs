@@ -31,6 +31,8 @@ const GRAPH_CLIENT: &str = "00000003-0000-0000-c000-000000000000";
 pub struct Answer {
     status: StatusCode,
     body: Option<Value>,
+    /// The body of an answer that is not JSON.
+    text: Option<String>,
 }
 
 impl Answer {
@@ -38,6 +40,7 @@ impl Answer {
         Self {
             status: StatusCode::OK,
             body: Some(body),
+            text: None,
         }
     }
 
@@ -45,11 +48,16 @@ impl Answer {
         Self {
             status: StatusCode::CREATED,
             body: Some(body),
+            text: None,
         }
     }
 
     fn empty(status: StatusCode) -> Self {
-        Self { status, body: None }
+        Self {
+            status,
+            body: None,
+            text: None,
+        }
     }
 }
 
@@ -66,8 +74,14 @@ async fn handle(Extracted(azure): Extracted<Azure>, request: Request) -> Respons
         Ok(Answer {
             status,
             body: Some(body),
+            ..
         }) => (status, Json(body)).into_response(),
-        Ok(Answer { status, body: None }) => status.into_response(),
+        Ok(Answer {
+            status,
+            text: Some(text),
+            ..
+        }) => (status, text).into_response(),
+        Ok(Answer { status, .. }) => status.into_response(),
         Err(error) => error.into_response(),
     };
     tracing::info!(target: "local_azure::control", "{method} {path} at Microsoft Graph: {} {why}", response.status().as_u16());
@@ -78,7 +92,25 @@ async fn answer(azure: &Azure, request: Request) -> Result<Answer, GraphError> {
     let caller = authenticate(azure, &request)?;
     let call = Call::read(azure, caller, request).await?;
     // Changes are written to the disk.
-    tokio::task::block_in_place(|| route(&call))
+    tokio::task::block_in_place(|| {
+        if call.method == Method::GET && call.path.last().is_some_and(|part| part == "$count") {
+            return count(call);
+        }
+        route(&call)
+    })
+}
+
+/// `GET …/$count`: the number of objects in a list, as text.
+fn count(mut call: Call) -> Result<Answer, GraphError> {
+    query::needs_consistency(&call, "$count")?;
+    call.ask_for_count();
+    let answer = route(&call)?;
+    let count = answer.body.as_ref().and_then(|body| body.get("@odata.count"));
+    let count = count.ok_or_else(|| unsupported(&call))?.to_string();
+    Ok(Answer {
+        text: Some(count),
+        ..Answer::empty(StatusCode::OK)
+    })
 }
 
 fn authenticate(azure: &Azure, request: &Request) -> Result<Principal, GraphError> {

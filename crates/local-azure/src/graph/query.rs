@@ -1,15 +1,18 @@
 //! Lists of objects: `$filter`, `$search`, `$orderby`, `$select`, `$top`, `$count` and pages.
 //! <https://learn.microsoft.com/graph/query-parameters>
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::call::Call;
 use super::error::GraphError;
+use super::users;
 use crate::odata::{Filter, get, order};
 
 /// The size of a page, and the largest that a client can ask for. They are Graph's for directory objects.
 const PAGE: usize = 100;
 const LARGEST_PAGE: usize = 999;
+/// The `@odata.type` of users.
+const USER: &str = "#microsoft.graph.user";
 
 /// The page of the list that the query asks for.
 pub fn list(call: &Call, kind: &str, mut values: Vec<Value>) -> Result<Value, GraphError> {
@@ -61,7 +64,7 @@ pub fn list(call: &Call, kind: &str, mut values: Vec<Value>) -> Result<Value, Gr
         .into_iter()
         .skip(skip)
         .take(size)
-        .map(|value| select(call, value))
+        .map(|value| select(call, kind, value))
         .collect();
     let mut body = json!({"@odata.context": format!("{}/$metadata#{kind}", call.base)});
     if call
@@ -79,26 +82,26 @@ pub fn list(call: &Call, kind: &str, mut values: Vec<Value>) -> Result<Value, Gr
 
 /// One object, with its context.
 pub fn one(call: &Call, kind: &str, value: Value) -> Value {
-    let mut value = select(call, value);
+    let mut value = select(call, kind, value);
     value["@odata.context"] = format!("{}/$metadata#{kind}/$entity", call.base).into();
     value
 }
 
-/// The properties of an object that the query selects.
-fn select(call: &Call, value: Value) -> Value {
-    let Some(names) = call.query("$select").filter(|names| !names.trim().is_empty()) else {
-        return value;
+/// The properties of an object that the query selects. Only a list of objects of several types says which type they have.
+fn select(call: &Call, kind: &str, value: Value) -> Value {
+    let Value::Object(mut object) = value else { return value };
+    let query = call.query("$select").filter(|names| !names.trim().is_empty());
+    let names = match query {
+        Some(names) => Some(names.split(',').map(str::trim).collect()),
+        None if object.get("@odata.type").is_some_and(|kind| kind == USER) => Some(users::DEFAULT_PROPERTIES.to_vec()),
+        None => None,
     };
-    let names: Vec<_> = names.split(',').map(str::trim).collect();
-    let is_selected =
-        |name: &str| name.starts_with('@') || names.iter().any(|wanted| wanted.eq_ignore_ascii_case(name));
-    let object = value.as_object().cloned().unwrap_or_default();
-    Value::Object(
-        object
-            .into_iter()
-            .filter(|(name, _)| is_selected(name))
-            .collect::<Map<_, _>>(),
-    )
+    object.retain(|name, _| match (&names, name.as_str()) {
+        (_, "@odata.type") => kind == "directoryObjects",
+        (Some(names), name) => names.iter().any(|wanted| wanted.eq_ignore_ascii_case(name)),
+        (None, _) => true,
+    });
+    Value::Object(object)
 }
 
 fn sort(values: &mut [Value], text: &str) -> Result<(), GraphError> {
@@ -129,7 +132,7 @@ fn sort(values: &mut [Value], text: &str) -> Result<(), GraphError> {
 /// # Errors
 ///
 /// The request has no header `ConsistencyLevel: eventual`.
-fn needs_consistency(call: &Call, what: &str) -> Result<(), GraphError> {
+pub fn needs_consistency(call: &Call, what: &str) -> Result<(), GraphError> {
     let level = call
         .headers
         .get("consistencylevel")

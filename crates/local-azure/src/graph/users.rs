@@ -11,6 +11,9 @@ use super::{Answer, directory_objects, query};
 use crate::entra::hash_password;
 use crate::state::{PrincipalKind, State, User};
 
+/// The domain of the tenant.
+const DOMAIN: &str = "contoso.onmicrosoft.com";
+
 /// `/users` and what is below it.
 pub fn handle(call: &Call, path: &[&str]) -> Result<Answer, GraphError> {
     let state = call.azure.state();
@@ -90,6 +93,9 @@ fn create(call: &Call) -> Result<Answer, GraphError> {
             return Err(GraphError::invalid_property(required));
         }
     }
+    if !body.get("accountEnabled").is_some_and(Value::is_boolean) {
+        return Err(GraphError::required("accountEnabled"));
+    }
     let mut user = User::new(&name);
     user.password = password(&mut body)?;
     if user.password.is_none() {
@@ -106,12 +112,20 @@ fn create(call: &Call) -> Result<Answer, GraphError> {
 }
 
 /// Takes the password out of a body, and returns its hash.
+/// <https://learn.microsoft.com/entra/identity/authentication/concept-sspr-policy>
 fn password(body: &mut Map<String, Value>) -> Result<Option<String>, GraphError> {
     let Some(profile) = body.remove("passwordProfile") else {
         return Ok(None);
     };
     let password = profile["password"].as_str().unwrap_or_default();
-    if password.chars().count() < 8 {
+    let kinds: [fn(char) -> bool; 4] = [
+        |c| c.is_lowercase(),
+        |c| c.is_uppercase(),
+        |c| c.is_numeric(),
+        |c| !c.is_alphanumeric(),
+    ];
+    let found = kinds.iter().filter(|is_one| password.contains(**is_one)).count();
+    if !(8..=256).contains(&password.chars().count()) || found < 3 {
         return Err(GraphError::bad_request(
             "The specified password does not comply with password complexity requirements. Please provide a different \
              password.",
@@ -122,10 +136,10 @@ fn password(body: &mut Map<String, Value>) -> Result<Option<String>, GraphError>
 
 /// # Errors
 ///
-/// The name has not the form of one, or another user has it.
+/// The name is not one of the tenant's domain, or another user has it.
 fn check_name(state: &State, name: &str, own: Option<Uuid>) -> Result<(), GraphError> {
     let (local, domain) = name.split_once('@').unwrap_or_default();
-    if local.is_empty() || !domain.contains('.') || name.len() > 113 {
+    if local.is_empty() || !domain.eq_ignore_ascii_case(DOMAIN) || name.len() > 113 {
         return Err(GraphError::bad_request(
             "The domain portion of the userPrincipalName property is invalid. You must use one of the verified domain \
              names in your organization.",
@@ -149,7 +163,23 @@ fn find<'a>(state: &'a State, id: &str) -> Result<&'a User, GraphError> {
     found.ok_or_else(|| GraphError::not_found(id))
 }
 
-/// A user as Graph shows it.
+/// The properties that a request without `$select` gets.
+/// <https://learn.microsoft.com/graph/api/user-get>
+pub const DEFAULT_PROPERTIES: [&str; 11] = [
+    "businessPhones",
+    "displayName",
+    "givenName",
+    "id",
+    "jobTitle",
+    "mail",
+    "mobilePhone",
+    "officeLocation",
+    "preferredLanguage",
+    "surname",
+    "userPrincipalName",
+];
+
+/// A user with all properties.
 pub fn show(user: &User) -> Value {
     let name = &user.user_principal_name;
     let display = name.split('@').next().unwrap_or_default();

@@ -180,6 +180,17 @@ impl Permission {
         let is_in = |patterns: &[String]| patterns.iter().any(|pattern| matches(pattern, action));
         self.condition.is_none() && is_in(patterns) && !is_in(exceptions)
     }
+
+    /// All its patterns of operations, the exceptions included.
+    pub fn patterns(&self) -> impl Iterator<Item = &String> {
+        let all = [
+            &self.actions,
+            &self.not_actions,
+            &self.data_actions,
+            &self.not_data_actions,
+        ];
+        all.into_iter().flatten()
+    }
 }
 
 impl State {

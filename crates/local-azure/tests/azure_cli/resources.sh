@@ -73,15 +73,15 @@ equals y identity show --name site --resource-group team --query tags.x
 # External tokens that an identity trusts.
 issuer=https://token.actions.githubusercontent.com
 credential=(identity federated-credential)
-az "${credential[@]}" create --name ci --identity-name site --resource-group team --issuer $issuer \
+az "${credential[@]}" create --name github --identity-name site --resource-group team --issuer $issuer \
   --subject repo:contoso/site:ref:refs/heads/main --audiences api://AzureADTokenExchange
 refused az "${credential[@]}" create --name again --identity-name site --resource-group team --issuer $issuer \
   --subject repo:contoso/site:ref:refs/heads/main --audiences api://AzureADTokenExchange
-az "${credential[@]}" update --name ci --identity-name site --resource-group team --issuer $issuer \
+az "${credential[@]}" update --name github --identity-name site --resource-group team --issuer $issuer \
   --subject repo:contoso/site:environment:production --audiences api://AzureADTokenExchange
 equals repo:contoso/site:environment:production "${credential[@]}" list --identity-name site --resource-group team \
   --query "[].subject"
-az "${credential[@]}" delete --name ci --identity-name site --resource-group team --yes
+az "${credential[@]}" delete --name github --identity-name site --resource-group team --yes
 
 # Resources of every type.
 equals site resource list --resource-group team --query "[].name"

@@ -36,7 +36,7 @@ async fn identities_live_as_in_azure() {
     assert_eq!(patched.body["tags"], json!({"c": "d"}));
     // Up to twenty external tokens are trusted.
     for n in 0..20 {
-        let credential = format!("PUT {identity}/federatedIdentityCredentials/f{n}");
+        let credential = format!("PUT {identity}/federatedIdentityCredentials/credential-{n}");
         let body =
             json!({"properties": {"issuer": "https://example.com", "subject": n.to_string(), "audiences": ["a"]}});
         assert_eq!(control.arm(&credential, body).await.status, 201);
