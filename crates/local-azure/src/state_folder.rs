@@ -133,7 +133,7 @@ pub(crate) fn foreign_names(folder: &Path) -> Result<Vec<String>> {
 }
 
 /// Gives a folder to the resource with that `uid`. A folder of a deleted resource, which had the same name, is emptied
-/// first. A folder that belongs to nobody is kept, and so is any folder if the `uid` is nil.
+/// first. A folder without an owner is kept, and so is any folder if the `uid` is nil.
 pub(crate) fn claim(folder: &Path, uid: Uuid) -> Result<()> {
     let file = folder.join(OWNER_FILE);
     match fs::read_to_string(&file) {
@@ -172,7 +172,7 @@ pub(crate) fn remove_orphans<'a>(folder: &Path, names: impl Iterator<Item = &'a 
     Ok(())
 }
 
-/// Makes the folder one that belongs to nobody.
+/// Makes the folder one without an owner.
 pub(crate) fn unclaim(folder: &Path) -> Result<()> {
     remove(&folder.join(OWNER_FILE))
 }
@@ -236,11 +236,11 @@ mod tests {
             assert_eq!(file.exists(), is_kept);
         }
         assert!(is_claimed(&folder, second) && !is_claimed(&folder, first));
-        fs::create_dir(parent.path().join("of-nobody")).unwrap();
+        fs::create_dir(parent.path().join("of-no-resource")).unwrap();
         remove_orphans(parent.path(), ["Contoso"].into_iter()).unwrap();
         assert!(folder.exists());
         remove_orphans(parent.path(), std::iter::empty()).unwrap();
-        assert!(!folder.exists() && parent.path().join("of-nobody").exists());
+        assert!(!folder.exists() && parent.path().join("of-no-resource").exists());
     }
 
     #[test]

@@ -134,7 +134,7 @@ pub fn account_id(state: &State) -> ResourceId {
     state.resource_id(GROUP, StorageAccount::KIND, ACCOUNT)
 }
 
-/// The object id of the administrator, who owns the subscription if nobody else does.
+/// The object id of the administrator, who owns the subscription unless another principal does.
 fn administrator(state: &mut State) -> Uuid {
     let users = &mut state.directory.users;
     let existing = users.iter().find(|user| user.user_principal_name == ADMINISTRATOR);

@@ -9,6 +9,7 @@ use super::answer::{self, Answer};
 use super::call::{self, Call, invalid_id};
 use super::error::ArmError;
 use super::locks::{self, Change};
+use super::scopes;
 use crate::odata::Argument;
 use crate::state::{Permission, PrincipalKind, ResourceId, RoleAssignment, RoleDefinition, State};
 
@@ -76,7 +77,7 @@ pub fn assignment(call: &Call, scope: &ResourceId, name: &str) -> Result<Answer,
         }
         Method::PUT => create_assignment(call, scope, id),
         Method::DELETE => {
-            let deleted = super::change(call, |state| {
+            let deleted = call.change(|state| {
                 call.check(state, "Microsoft.Authorization/roleAssignments/delete", scope)?;
                 let Some(found) = state.role_assignments.iter().find(is_this).cloned() else {
                     return Ok(None);
@@ -89,7 +90,7 @@ pub fn assignment(call: &Call, scope: &ResourceId, name: &str) -> Result<Answer,
             })?;
             Ok(deleted.map_or_else(|| Answer::empty(StatusCode::NO_CONTENT), Answer::ok))
         }
-        _ => Err(super::unsupported(call)),
+        _ => Err(call.unsupported()),
     }
 }
 
@@ -104,9 +105,9 @@ fn create_assignment(call: &Call, scope: &ResourceId, name: Uuid) -> Result<Answ
     })?;
     let kind = properties.get("principalType").and_then(Value::as_str);
     let optional = |name: &str| properties.get(name).and_then(Value::as_str).map(str::to_owned);
-    let created = super::change(call, |state| {
+    let created = call.change(|state| {
         call.check(state, "Microsoft.Authorization/roleAssignments/write", scope)?;
-        super::check_exists(state, scope)?;
+        scopes::check_exists(state, scope)?;
         locks::check(state, scope, Change::Write)?;
         let role = check_role(state, role, scope)?;
         check_principal(state, principal_id, kind)?;
@@ -276,7 +277,7 @@ pub fn definition(call: &Call, scope: &ResourceId, name: &str) -> Result<Answer,
         }
         Method::PUT => put_definition(call, scope, id),
         Method::DELETE => {
-            let deleted = super::change(call, |state| {
+            let deleted = call.change(|state| {
                 call.check(state, "Microsoft.Authorization/roleDefinitions/delete", scope)?;
                 let Some(role) = state.role(id).cloned() else {
                     return Ok(None);
@@ -295,7 +296,7 @@ pub fn definition(call: &Call, scope: &ResourceId, name: &str) -> Result<Answer,
             })?;
             Ok(deleted.map_or_else(|| Answer::empty(StatusCode::NO_CONTENT), Answer::ok))
         }
-        _ => Err(super::unsupported(call)),
+        _ => Err(call.unsupported()),
     }
 }
 
@@ -346,10 +347,10 @@ fn put_definition(call: &Call, scope: &ResourceId, id: Uuid) -> Result<Answer, A
     if role.assignable_scopes.is_empty() {
         return Err(invalid("The role needs at least one assignable scope.".to_owned()));
     }
-    super::change(call, |state| {
+    call.change(|state| {
         for scope in [scope].into_iter().chain(&role.assignable_scopes) {
             call.check(state, "Microsoft.Authorization/roleDefinitions/write", scope)?;
-            super::check_exists(state, scope)?;
+            scopes::check_exists(state, scope)?;
         }
         if RoleDefinition::built_in().iter().any(|other| other.id == id) {
             return Err(built_in());
@@ -406,7 +407,7 @@ fn show_definition(state: &State, role: &RoleDefinition) -> Value {
 /// `GET {scope}/providers/Microsoft.Authorization/permissions`: what the caller may do at the scope.
 pub fn permissions(call: &Call, scope: &ResourceId) -> Result<Answer, ArmError> {
     let state = call.azure.state();
-    super::check_exists(&state, scope)?;
+    scopes::check_exists(&state, scope)?;
     let permissions = state.permissions(call.caller.id, scope);
     Answer::list(call, permissions.map(|permission| json!(permission)).collect())
 }

@@ -10,7 +10,8 @@ use uuid::Uuid;
 
 use super::error::ArmError;
 use crate::azure::Azure;
-use crate::state::{InvalidResourceId, Principal, ResourceId};
+use crate::error::Error;
+use crate::state::{InvalidResourceId, Principal, ResourceId, State};
 
 /// The longest body. Azure's limit is the same.
 const BODY_LIMIT: usize = 4 << 20;
@@ -89,6 +90,27 @@ impl Call {
         properties.ok_or_else(|| ArmError::invalid_content("The request content was invalid: 'properties' is missing."))
     }
 
+    /// Changes the state. Nothing changes if `work` fails.
+    pub fn change<T>(&self, work: impl FnOnce(&mut State) -> Result<T, ArmError>) -> Result<T, ArmError> {
+        let mut refused = None;
+        let changed = self.azure.change(|state| {
+            work(state).map_err(|error| {
+                refused = Some(error);
+                Error::Refused(String::new())
+            })
+        });
+        changed.map_err(|error| refused.unwrap_or_else(|| failed(error)))
+    }
+
+    /// The error for an operation that is not emulated.
+    pub fn unsupported(&self) -> ArmError {
+        ArmError::new(
+            StatusCode::NOT_FOUND,
+            "InvalidResourceType",
+            format!("Local Azure does not have {} /{}.", self.method, self.path.join("/")),
+        )
+    }
+
     /// Whether `subscription` is the subscription.
     pub fn check_subscription(&self, subscription: &str) -> Result<(), ArmError> {
         let own = self.azure.state().subscription;
@@ -104,6 +126,18 @@ impl Call {
             )),
         }
     }
+}
+
+/// An operation that this process cannot carry out.
+#[expect(clippy::needless_pass_by_value, reason = "it is passed to `map_err`")]
+pub fn failed(error: Error) -> ArmError {
+    tracing::error!("the control plane cannot save the state: {error}");
+    let status = StatusCode::INTERNAL_SERVER_ERROR;
+    ArmError::new(
+        status,
+        "InternalServerError",
+        "The state could not be saved. See the log of Local Azure.",
+    )
 }
 
 /// The id that these parts of a path form.

@@ -8,7 +8,8 @@ use super::answer::{self, Answer};
 use super::call::{self, Call};
 use super::error::ArmError;
 use super::locks::{self, Change};
-use super::{Arm, subscriptions};
+use super::service::Arm;
+use super::subscriptions;
 use crate::state::{RESOURCE_GROUPS, Resource, ResourceId, State};
 
 const READ: &str = "Microsoft.Resources/subscriptions/resourceGroups/read";
@@ -77,7 +78,7 @@ pub fn handle(arm: &Arm, call: &Call, name: &str) -> Result<Answer, ArmError> {
         Method::PUT => put(call, &id),
         Method::PATCH => patch(call, &id),
         Method::DELETE => delete(arm, call, &id),
-        _ => Err(super::unsupported(call)),
+        _ => Err(call.unsupported()),
     }
 }
 
@@ -112,7 +113,7 @@ fn put(call: &Call, id: &ResourceId) -> Result<Answer, ArmError> {
         )
     })?;
     let tags = super::resources::tags(body.get("tags"))?;
-    let status = super::change(call, |state| {
+    let status = call.change(|state| {
         call.check(state, WRITE, id)?;
         locks::check(state, id, Change::Write)?;
         let existing = state.get(id).and_then(|group| group.location.clone());
@@ -145,7 +146,7 @@ fn put(call: &Call, id: &ResourceId) -> Result<Answer, ArmError> {
 
 fn patch(call: &Call, id: &ResourceId) -> Result<Answer, ArmError> {
     let tags = super::resources::tags(call.object()?.get("tags"))?;
-    super::change(call, |state| {
+    call.change(|state| {
         call.check(state, WRITE, id)?;
         locks::check(state, id, Change::Write)?;
         if state.get(id).is_none() {
@@ -161,7 +162,7 @@ fn patch(call: &Call, id: &ResourceId) -> Result<Answer, ArmError> {
 
 /// Deletes the group with everything in it.
 fn delete(arm: &Arm, call: &Call, id: &ResourceId) -> Result<Answer, ArmError> {
-    super::change(call, |state| {
+    call.change(|state| {
         call.check(state, DELETE, id)?;
         if state.get(id).is_none() {
             return Err(ArmError::no_such_group(id.name()));

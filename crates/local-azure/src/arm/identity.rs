@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::answer::Answer;
 use super::call::Call;
 use super::error::ArmError;
+use super::scopes;
 use crate::state::{FEDERATED_CREDENTIALS, ManagedIdentity, Resource, ResourceId, State};
 
 /// The type of federated identity credentials.
@@ -72,7 +73,7 @@ pub fn put_credential(state: &State, resource: &mut Resource) -> Result<(), ArmE
             "A federated identity credential must specify 'audiences', a list with one string.".to_owned(),
         ));
     }
-    let identity = super::parent(&resource.id);
+    let identity = scopes::parent(&resource.id);
     let others: Vec<_> = state
         .children(&identity, FEDERATED_CREDENTIALS)
         .filter(|other| other.id != resource.id)
@@ -98,11 +99,11 @@ pub fn put_credential(state: &State, resource: &mut Resource) -> Result<(), ArmE
 /// `GET {scope}/providers/Microsoft.ManagedIdentity/identities/default`: the system-assigned identity of a resource.
 pub fn system_assigned(call: &Call, scope: &ResourceId) -> Result<Answer, ArmError> {
     if call.method != Method::GET {
-        return Err(super::unsupported(call));
+        return Err(call.unsupported());
     }
     let state = call.azure.state();
     call.check(&state, "Microsoft.ManagedIdentity/identities/read", scope)?;
-    super::check_exists(&state, scope)?;
+    scopes::check_exists(&state, scope)?;
     let resource = state.get(scope).ok_or_else(|| ArmError::no_such_resource(scope))?;
     let system = resource.identity.system.ok_or_else(|| {
         ArmError::not_found(

@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::answer::{self, Answer};
 use super::call::{self, Call};
 use super::error::ArmError;
+use super::scopes;
 use crate::state::{Resource, ResourceId, State};
 
 /// The type of locks.
@@ -102,7 +103,7 @@ pub fn handle(call: &Call, id: &ResourceId) -> Result<Answer, ArmError> {
         Method::PUT => put(call, id, &scope),
         Method::DELETE => {
             call.check(&state, "Microsoft.Authorization/locks/delete", &scope)?;
-            let existed = call.azure.change(|state| Ok(state.remove(id))).map_err(super::failed)?;
+            let existed = call.azure.change(|state| Ok(state.remove(id))).map_err(call::failed)?;
             let status = if existed {
                 StatusCode::OK
             } else {
@@ -110,7 +111,7 @@ pub fn handle(call: &Call, id: &ResourceId) -> Result<Answer, ArmError> {
             };
             Ok(Answer::empty(status))
         }
-        _ => Err(super::unsupported(call)),
+        _ => Err(call.unsupported()),
     }
 }
 
@@ -124,9 +125,9 @@ fn put(call: &Call, id: &ResourceId, scope: &ResourceId) -> Result<Answer, ArmEr
             let message = format!("The lock level '{level}' is not valid. Use CanNotDelete or ReadOnly.");
             ArmError::bad_request("InvalidLockLevel", message)
         })?;
-    let status = super::change(call, |state| {
+    let status = call.change(|state| {
         call.check(state, "Microsoft.Authorization/locks/write", scope)?;
-        super::check_exists(state, scope)?;
+        scopes::check_exists(state, scope)?;
         let status = if state.get(id).is_some() {
             StatusCode::OK
         } else {

@@ -4,7 +4,8 @@
 //!
 //! - `call`, `answer` and `error`: a request, and the forms of answers.
 //! - `access`: who calls, and what the caller may do.
-//! - `types`: the resource types, and the versions of their API.
+//! - `types`: the resource types, and the versions of their API. `scopes`: where resources are.
+//! - `service`: what the handlers share.
 //! - `resources` and `tags`: resources of every type. `groups` and `subscriptions`: what contains them.
 //! - `operations`: long-running operations.
 //! - `authorization` and `locks`: Microsoft.Authorization. `identity`: Microsoft.ManagedIdentity. `web`: Microsoft.Web.
@@ -19,6 +20,8 @@ mod identity;
 mod locks;
 mod operations;
 mod resources;
+mod scopes;
+mod service;
 mod subscriptions;
 mod tags;
 mod types;
@@ -38,18 +41,9 @@ use self::answer::Answer;
 use self::call::Call;
 use self::error::ArmError;
 use self::operations::Operations;
+use self::service::Arm;
 use crate::azure::Azure;
-use crate::error::Error;
-use crate::state::{Principal, RESOURCE_GROUPS, ResourceId, State};
-
-/// What the handlers share.
-pub struct Arm {
-    azure: Azure,
-    stored: Stored,
-    operations: Operations,
-    /// Who calls if a request has no token.
-    default_caller: Option<String>,
-}
+use crate::state::Principal;
 
 /// The routes of the control plane.
 pub fn router(azure: &Azure, stored: Stored) -> Router {
@@ -83,7 +77,7 @@ async fn handle(Extracted(arm): Extracted<Arc<Arm>>, request: Request) -> Respon
         Err(error) => error.into_response(),
     };
     let status = response.status().as_u16();
-    let caller = caller.as_deref().unwrap_or("nobody");
+    let caller = caller.as_deref().unwrap_or("an unknown caller");
     tracing::info!(target: "local_azure::control", "{method} {path} by {caller}: {status} {}", why.unwrap_or_default());
     let headers = response.headers_mut();
     headers.insert("x-ms-correlation-request-id", correlation.unwrap_or_else(|| id.clone()));
@@ -171,7 +165,7 @@ fn route(arm: &Arm, call: &Call) -> Result<Answer, ArmError> {
             groups::resources(call, &call::id(&call.path[..4])?)
         }
         ["subscriptions", _, "resourcegroups", _, "exporttemplate"] => Err(groups::export()),
-        _ => Err(unsupported(call)),
+        _ => Err(call.unsupported()),
     }
 }
 
@@ -193,7 +187,7 @@ fn provider(arm: &Arm, call: &Call, at: usize) -> Result<Answer, ArmError> {
         ("microsoft.authorization", ["locks", _]) => locks::handle(call, &call::id(&call.path)?),
         // Only Azure itself creates deny assignments.
         ("microsoft.authorization", ["denyassignments"]) if get => Answer::list(call, Vec::new()),
-        ("microsoft.authorization", _) => Err(unsupported(call)),
+        ("microsoft.authorization", _) => Err(call.unsupported()),
         ("microsoft.resources", ["checkresourcename"]) => subscriptions::check_name(call),
         ("microsoft.resources", ["tags", "default"]) => tags::handle(call, &scope),
         ("microsoft.managedidentity", ["identities", "default"]) => identity::system_assigned(call, &scope),
@@ -216,106 +210,6 @@ fn provider(arm: &Arm, call: &Call, at: usize) -> Result<Answer, ArmError> {
             }
             resources::list(call, &scope, &kind)
         }
-        _ => Err(unsupported(call)),
-    }
-}
-
-/// Changes the state. Nothing changes if `work` fails.
-fn change<T>(call: &Call, work: impl FnOnce(&mut State) -> Result<T, ArmError>) -> Result<T, ArmError> {
-    let mut refused = None;
-    let changed = call.azure.change(|state| {
-        work(state).map_err(|error| {
-            refused = Some(error);
-            Error::Refused(String::new())
-        })
-    });
-    changed.map_err(|error| refused.unwrap_or_else(|| failed(error)))
-}
-
-/// An operation that this process cannot carry out.
-#[expect(clippy::needless_pass_by_value, reason = "it is passed to `map_err`")]
-fn failed(error: Error) -> ArmError {
-    tracing::error!("the control plane cannot save the state: {error}");
-    let status = axum::http::StatusCode::INTERNAL_SERVER_ERROR;
-    ArmError::new(
-        status,
-        "InternalServerError",
-        "The state could not be saved. See the log of Local Azure.",
-    )
-}
-
-fn unsupported(call: &Call) -> ArmError {
-    ArmError::new(
-        axum::http::StatusCode::NOT_FOUND,
-        "InvalidResourceType",
-        format!("Local Azure does not have {} /{}.", call.method, call.path.join("/")),
-    )
-}
-
-/// What contains a resource: another resource, a resource group or a subscription.
-fn parent(id: &ResourceId) -> ResourceId {
-    let mut parts: Vec<&str> = id.as_str().split('/').collect();
-    parts.truncate(parts.len().saturating_sub(2));
-    // The namespace belongs to the resource.
-    if let [.., providers, _] = parts.as_slice()
-        && providers.eq_ignore_ascii_case("providers")
-    {
-        parts.truncate(parts.len() - 2);
-    }
-    let text = parts.join("/");
-    let text = if text.is_empty() { "/" } else { &text };
-    text.parse().unwrap_or_else(|_| id.clone())
-}
-
-/// # Errors
-///
-/// The scope does not exist.
-fn check_exists(state: &State, scope: &ResourceId) -> Result<(), ArmError> {
-    if scope.is_root() || scope.is("Microsoft.Resources/subscriptions") {
-        return Ok(());
-    }
-    if let Some(group) = scope.group()
-        && state.get(&group).is_none()
-    {
-        return Err(ArmError::no_such_group(group.name()));
-    }
-    if scope.is(RESOURCE_GROUPS) || state.get(scope).is_some() {
-        return Ok(());
-    }
-    // Blob services and other parts named `default` always exist.
-    if scope.name() == "default" {
-        return check_exists(state, &parent(scope));
-    }
-    Err(ArmError::not_found(
-        "ParentResourceNotFound",
-        format!("Failed to perform operation on nested resource. The parent resource '{scope}' could not be found."),
-    ))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_resource_is_in_its_parent() {
-        for (id, expected) in [
-            (
-                "/subscriptions/s/resourceGroups/g/providers/A.B/c/d",
-                "/subscriptions/s/resourceGroups/g",
-            ),
-            (
-                "/subscriptions/s/resourceGroups/g/providers/A.B/c/d/e/f",
-                "/subscriptions/s/resourceGroups/g/providers/A.B/c/d",
-            ),
-            (
-                "/subscriptions/s/resourceGroups/g/providers/A.B/c/d/providers/E.F/g/h",
-                "/subscriptions/s/resourceGroups/g/providers/A.B/c/d",
-            ),
-            ("/subscriptions/s/providers/A.B/c/d", "/subscriptions/s"),
-            ("/subscriptions/s/resourceGroups/g", "/subscriptions/s"),
-            ("/providers/A.B/c/d", "/"),
-        ] {
-            assert_eq!(parent(&id.parse().unwrap()).as_str(), expected, "{id}");
-        }
+        _ => Err(call.unsupported()),
     }
 }

@@ -10,20 +10,11 @@ use super::answer::{self, Answer};
 use super::call::{Call, invalid_id};
 use super::error::ArmError;
 use super::locks::{self, Change};
-use super::{Arm, identity, subscriptions, web};
+use super::scopes;
+use super::service::Arm;
+use super::types::Type;
+use super::{identity, subscriptions, web};
 use crate::state::{AssignedIdentities, ManagedIdentity, Resource, ResourceId, State, SystemAssigned, View as _};
-
-/// What is special about a resource type.
-pub struct Type {
-    pub kind: &'static str,
-    /// Completes and checks a resource that a client creates or changes. Its location, tags and properties are already
-    /// those of the request.
-    pub put: fn(&State, &mut Resource) -> Result<(), ArmError>,
-    /// Adds what is shown, but not stored.
-    pub show: fn(&State, &mut Value),
-    /// The status of an answer to a creation.
-    pub created: StatusCode,
-}
 
 const TYPES: &[Type] = &[
     Type {
@@ -72,7 +63,7 @@ pub fn handle(arm: &Arm, call: &Call, id: &ResourceId) -> Result<Answer, ArmErro
         Method::PUT => put(arm, call, id),
         Method::PATCH => patch(call, id),
         Method::DELETE => delete(arm, call, id),
-        _ => Err(super::unsupported(call)),
+        _ => Err(call.unsupported()),
     }
 }
 
@@ -115,11 +106,11 @@ fn put(arm: &Arm, call: &Call, id: &ResourceId) -> Result<Answer, ArmError> {
         ));
     }
     check_name(id)?;
-    let is_new = super::change(call, |state| {
+    let is_new = call.change(|state| {
         call.check(state, &format!("{}/write", id.kind()), id)?;
         locks::check(state, id, Change::Write)?;
-        let parent = super::parent(id);
-        super::check_exists(state, &parent)?;
+        let parent = scopes::parent(id);
+        scopes::check_exists(state, &parent)?;
         check_conditions(call, state.get(id))?;
         let existing = state.get(id).cloned();
         let is_new = existing.is_none();
@@ -146,7 +137,7 @@ fn put(arm: &Arm, call: &Call, id: &ResourceId) -> Result<Answer, ArmError> {
 /// Changes the parts of a resource that the body names.
 fn patch(call: &Call, id: &ResourceId) -> Result<Answer, ArmError> {
     let body = call.object()?;
-    super::change(call, |state| {
+    call.change(|state| {
         call.check(state, &format!("{}/write", id.kind()), id)?;
         locks::check(state, id, Change::Write)?;
         let mut resource = state.get(id).cloned().ok_or_else(|| missing(state, id))?;
@@ -220,7 +211,7 @@ fn apply(
         }
     }
     resource.tags = tags(body.get("tags"))?.unwrap_or_default();
-    let is_whole = super::parent(&resource.id).is(crate::state::RESOURCE_GROUPS);
+    let is_whole = scopes::parent(&resource.id).is(crate::state::RESOURCE_GROUPS);
     if is_whole && resource.location.is_none() {
         return Err(ArmError::bad_request(
             "LocationRequired",
@@ -335,7 +326,7 @@ fn check_name(id: &ResourceId) -> Result<(), ArmError> {
 }
 
 fn delete(arm: &Arm, call: &Call, id: &ResourceId) -> Result<Answer, ArmError> {
-    let existed = super::change(call, |state| {
+    let existed = call.change(|state| {
         call.check(state, &format!("{}/delete", id.kind()), id)?;
         if let Some(group) = id.group()
             && state.get(&group).is_none()

@@ -11,6 +11,7 @@ use super::call::Call;
 use super::error::ArmError;
 use super::locks::{self, Change};
 use super::resources::tags;
+use super::scopes;
 use crate::state::{ResourceId, State};
 
 /// `{scope}/providers/Microsoft.Resources/tags/default`
@@ -19,7 +20,7 @@ pub fn handle(call: &Call, scope: &ResourceId) -> Result<Answer, ArmError> {
     match call.method {
         Method::GET => {
             call.check(&state, "Microsoft.Resources/tags/read", scope)?;
-            super::check_exists(&state, scope)?;
+            scopes::check_exists(&state, scope)?;
             Ok(Answer::ok(show(&state, scope)))
         }
         Method::PUT => {
@@ -56,16 +57,16 @@ pub fn handle(call: &Call, scope: &ResourceId) -> Result<Answer, ArmError> {
             change(call, scope, "delete", |_| BTreeMap::new())?;
             Ok(Answer::empty(StatusCode::OK))
         }
-        _ => Err(super::unsupported(call)),
+        _ => Err(call.unsupported()),
     }
 }
 
 type Tags = BTreeMap<String, String>;
 
 fn change(call: &Call, scope: &ResourceId, action: &str, work: impl FnOnce(Tags) -> Tags) -> Result<(), ArmError> {
-    super::change(call, |state| {
+    call.change(|state| {
         call.check(state, &format!("Microsoft.Resources/tags/{action}"), scope)?;
-        super::check_exists(state, scope)?;
+        scopes::check_exists(state, scope)?;
         locks::check(state, scope, Change::Write)?;
         state.update(scope, |resource| {
             resource.tags = work(std::mem::take(&mut resource.tags));

@@ -2,8 +2,23 @@
 
 use std::collections::BTreeSet;
 
+use axum::http::StatusCode;
+use serde_json::Value;
+
 use super::error::ArmError;
-use crate::state::ResourceId;
+use crate::state::{Resource, ResourceId, State};
+
+/// What is special about a resource type.
+pub struct Type {
+    pub kind: &'static str,
+    /// Completes and checks a resource that a client creates or changes. Its location, tags and properties are already
+    /// those of the request.
+    pub put: fn(&State, &mut Resource) -> Result<(), ArmError>,
+    /// Adds what is shown, but not stored.
+    pub show: fn(&State, &mut Value),
+    /// The status of an answer to a creation.
+    pub created: StatusCode,
+}
 
 /// A provider of resources.
 pub struct Provider {

@@ -8,7 +8,7 @@ use super::answer::Answer;
 use super::call::{self, Call};
 use super::error::ArmError;
 use super::locks::{self, Change};
-use super::resources::Type;
+use super::types::Type;
 use crate::state::{Plan, Resource, ResourceId, State, View as _, WebApp};
 
 /// App Service plans.
@@ -219,7 +219,7 @@ pub fn part(call: &Call, site: &ResourceId, path: &[&str]) -> Result<Answer, Arm
             Ok(Answer::ok(show_settings(&state, app)))
         }
         [operation @ ("start" | "stop")] => {
-            super::change(call, |state| {
+            call.change(|state| {
                 call.check(state, &format!("Microsoft.Web/sites/{operation}/action"), site)?;
                 locks::check(state, site, Change::Write)?;
                 let value = if *operation == "stop" { "Stopped" } else { "Running" };
@@ -228,7 +228,7 @@ pub fn part(call: &Call, site: &ResourceId, path: &[&str]) -> Result<Answer, Arm
             })?;
             Ok(Answer::empty(StatusCode::OK))
         }
-        _ => Err(super::unsupported(call)),
+        _ => Err(call.unsupported()),
     }
 }
 
@@ -239,7 +239,7 @@ fn configuration(call: &Call, state: &State, app: &Resource) -> Result<Answer, A
         Method::GET => call.check(state, "Microsoft.Web/sites/config/read", site)?,
         Method::PUT | Method::PATCH => {
             let properties = call.properties()?;
-            super::change(call, |state| {
+            call.change(|state| {
                 call.check(state, "Microsoft.Web/sites/config/write", site)?;
                 locks::check(state, site, Change::Write)?;
                 state.update(&site.child("config", "web"), |part| {
@@ -249,7 +249,7 @@ fn configuration(call: &Call, state: &State, app: &Resource) -> Result<Answer, A
                 Ok(())
             })?;
         }
-        _ => return Err(super::unsupported(call)),
+        _ => return Err(call.unsupported()),
     }
     let state = call.azure.state();
     let created_with = app.properties.get("siteConfig").and_then(Value::as_object);
@@ -269,7 +269,7 @@ fn put_settings(call: &Call, site: &ResourceId) -> Result<Answer, ArmError> {
         let message = format!("The app setting '{name}' is not valid: its value must be a string.");
         return Err(ArmError::invalid_content(message));
     }
-    super::change(call, |state| {
+    call.change(|state| {
         call.check(state, "Microsoft.Web/sites/config/write", site)?;
         locks::check(state, site, Change::Write)?;
         state.update(&site.child("config", "appsettings"), |part| {

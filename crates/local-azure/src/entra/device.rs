@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Json;
@@ -17,29 +17,16 @@ use serde_json::{Value, json};
 use url::form_urlencoded;
 use uuid::Uuid;
 
+use super::device_codes::Pending;
 use super::error::OAuthError;
 use super::form::Form;
 use super::shared::Shared;
 use super::users;
-use crate::state::User;
 
 /// How long a code is valid.
 const LIFETIME: Duration = Duration::from_mins(15);
 /// How many codes may be valid at a time.
 const LIMIT: usize = 1000;
-
-/// The codes that wait for a person.
-#[derive(Default)]
-pub struct DeviceCodes(Mutex<HashMap<String, Pending>>);
-
-struct Pending {
-    user_code: String,
-    client: Uuid,
-    scope: String,
-    expires: Instant,
-    /// The user who confirmed it.
-    user: Option<User>,
-}
 
 /// `POST /{tenant}/oauth2/v2.0/devicecode`
 pub async fn start(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes) -> Response {
@@ -62,11 +49,7 @@ fn begin(shared: &Shared, form: &Form) -> Result<Value, OAuthError> {
         .map(|byte| letters[usize::from(*byte) % letters.len()])
         .collect();
     let device_code = format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple());
-    let mut codes = shared
-        .device_codes
-        .0
-        .lock()
-        .expect("no thread panics while holding the lock");
+    let mut codes = shared.device_codes.lock();
     codes.retain(|_, pending| pending.expires > Instant::now());
     if codes.len() >= LIMIT {
         return Err(OAuthError::request(
@@ -102,11 +85,7 @@ fn begin(shared: &Shared, form: &Form) -> Result<Value, OAuthError> {
 pub fn redeem(shared: &Shared, form: &Form) -> Result<Value, OAuthError> {
     let client = users::client(shared, form)?;
     let code = form.required("device_code")?;
-    let mut codes = shared
-        .device_codes
-        .0
-        .lock()
-        .expect("no thread panics while holding the lock");
+    let mut codes = shared.device_codes.lock();
     let expired = || {
         OAuthError::request(
             "expired_token",
@@ -163,11 +142,7 @@ pub async fn confirm(State(shared): State<Arc<Shared>>, headers: HeaderMap, body
             &form_page(&shared, &code, "The password is wrong."),
         );
     }
-    let mut codes = shared
-        .device_codes
-        .0
-        .lock()
-        .expect("no thread panics while holding the lock");
+    let mut codes = shared.device_codes.lock();
     let now = Instant::now();
     let pending = codes
         .values_mut()

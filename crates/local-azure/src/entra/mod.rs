@@ -7,6 +7,7 @@
 mod assertion;
 mod certificate;
 mod device;
+mod device_codes;
 mod discovery;
 mod error;
 mod federation;

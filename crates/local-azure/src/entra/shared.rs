@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::device::DeviceCodes;
+use super::device_codes::DeviceCodes;
 use super::federation::Issuers;
 use crate::azure::Azure;
 use crate::server::LOOPBACK;

@@ -10,18 +10,19 @@ use time::format_description::well_known::Rfc3339;
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
+use super::answer::Answer;
 use super::call::{Call, take_text};
 use super::error::GraphError;
-use super::{Answer, directory_objects, query};
+use super::{directory_objects, query, shown};
 use crate::entra::add_secret_with;
-use crate::state::{Application, ClientSecret, FederatedCredential, State};
+use crate::state::{Application, FederatedCredential, State};
 
 /// `/applications` and what is below it.
 pub fn handle(call: &Call, path: &[&str]) -> Result<Answer, GraphError> {
     let state = call.azure.state();
     match (&call.method, path) {
         (&Method::GET, []) => {
-            let all = state.directory.applications.iter().map(show).collect();
+            let all = state.directory.applications.iter().map(shown::application).collect();
             Ok(Answer::ok(query::list(call, "applications", all)?))
         }
         (&Method::POST, []) => create(call),
@@ -30,14 +31,18 @@ pub fn handle(call: &Call, path: &[&str]) -> Result<Answer, GraphError> {
             let found = state.directory.applications.iter().find(|one| Some(one.id) == guid);
             one(call, &state, found.ok_or_else(|| GraphError::not_found(id))?, rest)
         }
-        _ => Err(super::unsupported(call)),
+        _ => Err(call.unsupported()),
     }
 }
 
 fn one(call: &Call, state: &State, application: &Application, path: &[&str]) -> Result<Answer, GraphError> {
     let id = application.id;
     match (&call.method, path) {
-        (&Method::GET, []) => Ok(Answer::ok(query::one(call, "applications", show(application)))),
+        (&Method::GET, []) => Ok(Answer::ok(query::one(
+            call,
+            "applications",
+            shown::application(application),
+        ))),
         (&Method::PATCH, []) => {
             let body = call.object()?;
             call.change(|state| {
@@ -86,9 +91,7 @@ fn one(call: &Call, state: &State, application: &Application, path: &[&str]) -> 
         }
         (&Method::GET, ["owners"]) => {
             let owners = application.owners.iter();
-            let values = owners
-                .filter_map(|owner| directory_objects::show(state, *owner))
-                .collect();
+            let values = owners.filter_map(|owner| shown::object(state, *owner)).collect();
             Ok(Answer::ok(query::list(call, "directoryObjects", values)?))
         }
         (&Method::POST, ["owners", "$ref"]) => {
@@ -108,7 +111,7 @@ fn one(call: &Call, state: &State, application: &Application, path: &[&str]) -> 
             Ok(Answer::empty(StatusCode::NO_CONTENT))
         }
         (_, ["federatedidentitycredentials", rest @ ..]) => credentials(call, application, rest),
-        _ => Err(super::unsupported(call)),
+        _ => Err(call.unsupported()),
     }
 }
 
@@ -133,7 +136,7 @@ fn create(call: &Call) -> Result<Answer, GraphError> {
     application.owners.push(call.caller.id);
     let shown = call.change(|state| {
         apply(state, &mut application, body)?;
-        let shown = show(&application);
+        let shown = shown::application(&application);
         state.directory.applications.push(application);
         Ok(shown)
     })?;
@@ -192,7 +195,7 @@ fn certificates(application: &Application, keys: &Value) -> Result<Vec<String>, 
             let kept = application
                 .certificates
                 .iter()
-                .find(|pem| show_certificate(pem)["keyId"] == key["keyId"]);
+                .find(|pem| shown::certificate(pem)["keyId"] == key["keyId"]);
             certificates.extend(kept.cloned());
             continue;
         };
@@ -229,7 +232,7 @@ fn add_password(call: &Call, id: Uuid) -> Result<Answer, GraphError> {
         let application = find(state, id)?;
         let secret = add_secret_with(application, display_name, start, end);
         let added = application.secrets.last().expect("it was just added");
-        Ok((secret, show_secret(added)))
+        Ok((secret, shown::secret(added)))
     })?;
     let mut value = query::one(call, "microsoft.graph.passwordCredential", shown);
     value["secretText"] = secret.into();
@@ -321,7 +324,7 @@ fn credentials(call: &Call, application: &Application, path: &[&str]) -> Result<
             })?;
             Ok(Answer::empty(StatusCode::NO_CONTENT))
         }
-        _ => Err(super::unsupported(call)),
+        _ => Err(call.unsupported()),
     }
 }
 
@@ -354,75 +357,5 @@ fn check_new(existing: &[FederatedCredential], new: &FederatedCredential) -> Res
 
 /// The id of a federated credential, which follows from its name.
 fn credential_id(application: Uuid, name: &str) -> Uuid {
-    id_of(&Sha1::digest(format!("{application}/{name}")).into())
-}
-
-/// The first bytes of a hash as an id.
-fn id_of(hash: &[u8; 20]) -> Uuid {
-    let mut id = [0; 16];
-    id.copy_from_slice(&hash[..16]);
-    Uuid::from_bytes(id)
-}
-
-fn show_secret(secret: &ClientSecret) -> Value {
-    json!({
-        "customKeyIdentifier": null,
-        "displayName": secret.display_name,
-        "startDateTime": secret.start,
-        "endDateTime": secret.end,
-        "hint": secret.hint,
-        "keyId": secret.key_id,
-        "secretText": null,
-    })
-}
-
-/// A certificate, whose id follows from its thumbprint.
-fn show_certificate(pem: &str) -> Value {
-    let base64: String = pem.lines().filter(|line| !line.starts_with("-----")).collect();
-    let der = STANDARD.decode(&base64).unwrap_or_default();
-    let thumbprint: [u8; 20] = Sha1::digest(&der).into();
-    json!({
-        "customKeyIdentifier": hex::encode_upper(thumbprint),
-        "displayName": null,
-        "startDateTime": null,
-        "endDateTime": null,
-        "key": null,
-        "keyId": id_of(&thumbprint),
-        "type": "AsymmetricX509Cert",
-        "usage": "Verify",
-    })
-}
-
-/// An application as Graph shows it.
-pub fn show(application: &Application) -> Value {
-    let mut value = json!({
-        "@odata.type": "#microsoft.graph.application",
-        "addIns": [],
-        "api": {"acceptMappedClaims": null, "knownClientApplications": [], "oauth2PermissionScopes": [],
-                "preAuthorizedApplications": [], "requestedAccessTokenVersion": null},
-        "appRoles": [],
-        "info": {},
-        "publicClient": {"redirectUris": []},
-        "publisherDomain": "contoso.onmicrosoft.com",
-        "requiredResourceAccess": [],
-        "signInAudience": "AzureADMyOrg",
-        "spa": {"redirectUris": []},
-        "tags": [],
-        "web": {"redirectUris": [], "homePageUrl": null, "logoutUrl": null,
-                "implicitGrantSettings": {"enableAccessTokenIssuance": false, "enableIdTokenIssuance": false}},
-    });
-    for (property, other) in &application.other {
-        value[property] = other.clone();
-    }
-    value["id"] = json!(application.id);
-    value["appId"] = json!(application.client_id);
-    value["displayName"] = json!(application.display_name);
-    value["identifierUris"] = json!(application.identifier_uris);
-    value["passwordCredentials"] = application.secrets.iter().map(show_secret).collect();
-    value["keyCredentials"] = application
-        .certificates
-        .iter()
-        .map(|pem| show_certificate(pem))
-        .collect();
-    value
+    shown::id_of(&Sha1::digest(format!("{application}/{name}")).into())
 }

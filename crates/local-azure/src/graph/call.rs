@@ -77,6 +77,19 @@ impl Call {
         Some(&found.1)
     }
 
+    /// The error for an operation that is not emulated.
+    pub fn unsupported(&self) -> GraphError {
+        GraphError::new(
+            StatusCode::BAD_REQUEST,
+            "BadRequest",
+            format!(
+                "Local Azure does not have {} /{} of Microsoft Graph.",
+                self.method,
+                self.path.join("/")
+            ),
+        )
+    }
+
     /// Turns a request for `…/$count` into one for the list with its count.
     pub fn ask_for_count(&mut self) {
         self.path.pop();

@@ -5,9 +5,10 @@ use axum::http::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::answer::Answer;
 use super::call::Call;
 use super::error::GraphError;
-use super::{Answer, applications, groups, query, service_principals, users};
+use super::{query, shown};
 use crate::state::State;
 
 /// The largest number of ids that one request may name.
@@ -37,14 +38,14 @@ pub fn handle(call: &Call, path: &[&str]) -> Result<Answer, GraphError> {
             };
             let found = ids
                 .into_iter()
-                .filter_map(|id| show(&state, id))
+                .filter_map(|id| shown::object(&state, id))
                 .filter(is_wanted)
                 .collect::<Vec<_>>();
             let context = format!("{}/$metadata#directoryObjects", call.base);
             Ok(Answer::ok(json!({"@odata.context": context, "value": found})))
         }
         (&Method::GET, [id]) => {
-            let found = Uuid::try_parse(id).ok().and_then(|id| show(&state, id));
+            let found = Uuid::try_parse(id).ok().and_then(|id| shown::object(&state, id));
             Ok(Answer::ok(query::one(
                 call,
                 "directoryObjects",
@@ -55,7 +56,7 @@ pub fn handle(call: &Call, path: &[&str]) -> Result<Answer, GraphError> {
             let guid = Uuid::try_parse(id).map_err(|_| GraphError::not_found(id))?;
             relations(call, guid, rest)
         }
-        _ => Err(super::unsupported(call)),
+        _ => Err(call.unsupported()),
     }
 }
 
@@ -83,11 +84,11 @@ pub fn relations(call: &Call, id: Uuid, path: &[&str]) -> Result<Answer, GraphEr
                     groups.contains(&group.id)
                 }
             });
-            let values = found.map(groups::show).collect();
+            let values = found.map(shown::group).collect();
             Ok(Answer::ok(query::list(call, "directoryObjects", values)?))
         }
         (&Method::GET, ["ownedobjects"]) => owned_by(call, id),
-        _ => Err(super::unsupported(call)),
+        _ => Err(call.unsupported()),
     }
 }
 
@@ -100,29 +101,9 @@ pub fn owned_by(call: &Call, id: Uuid) -> Result<Answer, GraphError> {
         .applications
         .iter()
         .filter(|one| one.owners.contains(&id));
-    let mut values: Vec<_> = groups.map(groups::show).collect();
-    values.extend(applications.by_ref().map(applications::show));
+    let mut values: Vec<_> = groups.map(shown::group).collect();
+    values.extend(applications.by_ref().map(shown::application));
     Ok(Answer::ok(query::list(call, "directoryObjects", values)?))
-}
-
-/// The object with that id, with the type that it has.
-pub fn show(state: &State, id: Uuid) -> Option<Value> {
-    let directory = &state.directory;
-    let user = directory.users.iter().find(|user| user.id == id).map(users::show);
-    let group = || directory.groups.iter().find(|group| group.id == id).map(groups::show);
-    let application = || {
-        directory
-            .applications
-            .iter()
-            .find(|one| one.id == id)
-            .map(applications::show)
-    };
-    let principal = || {
-        service_principals::all(state)
-            .into_iter()
-            .find(|value| value["id"] == id.to_string())
-    };
-    user.or_else(group).or_else(application).or_else(principal)
 }
 
 /// Removes an object that was deleted from groups and from owners. Its role assignments stay.

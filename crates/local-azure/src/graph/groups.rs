@@ -2,12 +2,13 @@
 //! <https://learn.microsoft.com/graph/api/resources/group>
 
 use axum::http::{Method, StatusCode};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
+use super::answer::Answer;
 use super::call::{Call, take_text};
 use super::error::GraphError;
-use super::{Answer, directory_objects, query};
+use super::{directory_objects, query, shown};
 use crate::state::{Group, State};
 
 /// `/groups` and what is below it.
@@ -15,7 +16,7 @@ pub fn handle(call: &Call, path: &[&str]) -> Result<Answer, GraphError> {
     let state = call.azure.state();
     match (&call.method, path) {
         (&Method::GET, []) => {
-            let groups = state.directory.groups.iter().map(show).collect();
+            let groups = state.directory.groups.iter().map(shown::group).collect();
             Ok(Answer::ok(query::list(call, "groups", groups)?))
         }
         (&Method::POST, []) => create(call),
@@ -24,14 +25,14 @@ pub fn handle(call: &Call, path: &[&str]) -> Result<Answer, GraphError> {
             let found = state.directory.groups.iter().find(|group| Some(group.id) == guid);
             one(call, &state, found.ok_or_else(|| GraphError::not_found(id))?, rest)
         }
-        _ => Err(super::unsupported(call)),
+        _ => Err(call.unsupported()),
     }
 }
 
 fn one(call: &Call, state: &State, group: &Group, path: &[&str]) -> Result<Answer, GraphError> {
     let id = group.id;
     match (&call.method, path) {
-        (&Method::GET, []) => Ok(Answer::ok(query::one(call, "groups", show(group)))),
+        (&Method::GET, []) => Ok(Answer::ok(query::one(call, "groups", shown::group(group)))),
         (&Method::PATCH, []) => {
             let mut body = call.object()?;
             let added = take_references(&mut body)?;
@@ -69,21 +70,18 @@ fn one(call: &Call, state: &State, group: &Group, path: &[&str]) -> Result<Answe
             } else {
                 &group.owners
             };
-            let values = ids
-                .iter()
-                .filter_map(|id| directory_objects::show(state, *id))
-                .collect();
+            let values = ids.iter().filter_map(|id| shown::object(state, *id)).collect();
             Ok(Answer::ok(query::list(call, "directoryObjects", values)?))
         }
         (&Method::GET, ["transitivemembers"]) => {
             let all = state.principals().map(|principal| principal.id);
             let members = all.filter(|member| state.groups_of(*member).contains(&id));
-            let values = members.filter_map(|id| directory_objects::show(state, id)).collect();
+            let values = members.filter_map(|id| shown::object(state, id)).collect();
             Ok(Answer::ok(query::list(call, "directoryObjects", values)?))
         }
         (&Method::POST, [list @ ("members" | "owners"), "$ref"]) => {
             let member = directory_objects::reference(call)?;
-            if directory_objects::show(state, member).is_none() {
+            if shown::object(state, member).is_none() {
                 return Err(GraphError::not_found(&member.to_string()));
             }
             change(call, id, |group| {
@@ -139,7 +137,7 @@ fn create(call: &Call) -> Result<Answer, GraphError> {
     group
         .other
         .insert("createdDateTime".to_owned(), crate::log_time::now().into());
-    let shown = show(&group);
+    let shown = shown::group(&group);
     call.change(|state| {
         let [members, owners] = existing(state, related)?;
         add(&mut group.members, &members, "members")?;
@@ -169,7 +167,7 @@ fn take_references(body: &mut Map<String, Value>) -> Result<[Vec<Uuid>; 2], Grap
 /// One of the objects does not exist.
 fn existing(state: &State, ids: [Vec<Uuid>; 2]) -> Result<[Vec<Uuid>; 2], GraphError> {
     for id in ids.iter().flatten() {
-        if directory_objects::show(state, *id).is_none() {
+        if shown::object(state, *id).is_none() {
             return Err(GraphError::not_found(&id.to_string()));
         }
     }
@@ -194,29 +192,4 @@ fn change(call: &Call, id: Uuid, work: impl FnOnce(&mut Group) -> Result<(), Gra
         let found = state.directory.groups.iter_mut().find(|group| group.id == id);
         work(found.ok_or_else(|| GraphError::not_found(&id.to_string()))?)
     })
-}
-
-/// A group as Graph shows it.
-pub fn show(group: &Group) -> Value {
-    let mut value = json!({
-        "@odata.type": "#microsoft.graph.group",
-        "id": group.id,
-        "displayName": group.display_name,
-        "description": null,
-        "groupTypes": [],
-        "mail": null,
-        "mailEnabled": false,
-        "mailNickname": group.display_name.replace(' ', ""),
-        "securityEnabled": true,
-        "creationOptions": [],
-        "proxyAddresses": [],
-        "resourceBehaviorOptions": [],
-        "resourceProvisioningOptions": [],
-        "onPremisesProvisioningErrors": [],
-        "visibility": null,
-    });
-    for (property, other) in &group.other {
-        value[property] = other.clone();
-    }
-    value
 }

@@ -2,6 +2,7 @@
 //!
 //! In reading order: `call` and `error`, `query` (lists), and a module for each kind of object.
 
+mod answer;
 mod applications;
 mod call;
 mod directory_objects;
@@ -9,6 +10,7 @@ mod error;
 mod groups;
 mod query;
 mod service_principals;
+mod shown;
 mod users;
 
 use axum::extract::{Request, State as Extracted};
@@ -16,8 +18,9 @@ use axum::http::header::AUTHORIZATION;
 use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use axum::{Json, Router};
-use serde_json::{Value, json};
+use serde_json::json;
 
+use self::answer::Answer;
 use self::call::Call;
 use self::error::GraphError;
 use crate::azure::Azure;
@@ -26,40 +29,6 @@ use crate::tokens::GRAPH;
 
 /// The client id of Microsoft Graph, which is also accepted as the audience of tokens.
 const GRAPH_CLIENT: &str = "00000003-0000-0000-c000-000000000000";
-
-/// An answer.
-pub struct Answer {
-    status: StatusCode,
-    body: Option<Value>,
-    /// The body of an answer that is not JSON.
-    text: Option<String>,
-}
-
-impl Answer {
-    fn ok(body: Value) -> Self {
-        Self {
-            status: StatusCode::OK,
-            body: Some(body),
-            text: None,
-        }
-    }
-
-    fn created(body: Value) -> Self {
-        Self {
-            status: StatusCode::CREATED,
-            body: Some(body),
-            text: None,
-        }
-    }
-
-    fn empty(status: StatusCode) -> Self {
-        Self {
-            status,
-            body: None,
-            text: None,
-        }
-    }
-}
 
 /// The routes of Graph.
 pub fn router(azure: &Azure) -> Router {
@@ -106,7 +75,7 @@ fn count(mut call: Call) -> Result<Answer, GraphError> {
     call.ask_for_count();
     let answer = route(&call)?;
     let count = answer.body.as_ref().and_then(|body| body.get("@odata.count"));
-    let count = count.ok_or_else(|| unsupported(&call))?.to_string();
+    let count = count.ok_or_else(|| call.unsupported())?.to_string();
     Ok(Answer {
         text: Some(count),
         ..Answer::empty(StatusCode::OK)
@@ -137,7 +106,7 @@ fn route(call: &Call) -> Result<Answer, GraphError> {
     let path = keys_as_parts(call)?;
     let mut parts: Vec<&str> = path.iter().map(String::as_str).collect();
     if parts.is_empty() {
-        return Err(unsupported(call));
+        return Err(call.unsupported());
     }
     let first = parts.remove(0);
     match first {
@@ -157,7 +126,7 @@ fn route(call: &Call) -> Result<Answer, GraphError> {
             ]});
             Ok(Answer::ok(query::list(call, "organization", vec![value])?))
         }
-        _ => Err(unsupported(call)),
+        _ => Err(call.unsupported()),
     }
 }
 
@@ -192,16 +161,4 @@ fn keys_as_parts(call: &Call) -> Result<Vec<String>, GraphError> {
         parts.push(id.to_string());
     }
     Ok(parts)
-}
-
-fn unsupported(call: &Call) -> GraphError {
-    GraphError::new(
-        StatusCode::BAD_REQUEST,
-        "BadRequest",
-        format!(
-            "Local Azure does not have {} /{} of Microsoft Graph.",
-            call.method,
-            call.path.join("/")
-        ),
-    )
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::call::Call;
 use super::error::GraphError;
-use super::users;
+use super::shown;
 use crate::odata::{Filter, get, order};
 
 /// The size of a page, and the largest that a client can ask for. They are Graph's for directory objects.
@@ -93,7 +93,7 @@ fn select(call: &Call, kind: &str, value: Value) -> Value {
     let query = call.query("$select").filter(|names| !names.trim().is_empty());
     let names = match query {
         Some(names) => Some(names.split(',').map(str::trim).collect()),
-        None if object.get("@odata.type").is_some_and(|kind| kind == USER) => Some(users::DEFAULT_PROPERTIES.to_vec()),
+        None if object.get("@odata.type").is_some_and(|kind| kind == USER) => Some(shown::DEFAULT_PROPERTIES.to_vec()),
         None => None,
     };
     object.retain(|name, _| match (&names, name.as_str()) {

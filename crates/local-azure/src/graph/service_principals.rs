@@ -2,25 +2,32 @@
 //! <https://learn.microsoft.com/graph/api/resources/serviceprincipal>
 
 use axum::http::{Method, StatusCode};
-use serde_json::{Value, json};
+use serde_json::Value;
 use uuid::Uuid;
 
+use super::answer::Answer;
 use super::call::Call;
 use super::error::GraphError;
-use super::{Answer, directory_objects, query};
-use crate::state::{ManagedIdentity, ServicePrincipal, State, View as _};
+use super::{directory_objects, query, shown};
+use crate::state::ServicePrincipal;
 
 /// `/servicePrincipals` and what is below it.
 pub fn handle(call: &Call, path: &[&str]) -> Result<Answer, GraphError> {
     let state = call.azure.state();
     match (&call.method, path) {
-        (&Method::GET, []) => Ok(Answer::ok(query::list(call, "servicePrincipals", all(&state))?)),
+        (&Method::GET, []) => Ok(Answer::ok(query::list(
+            call,
+            "servicePrincipals",
+            shown::service_principals(&state),
+        )?)),
         (&Method::POST, []) => create(call),
         (_, [id, rest @ ..]) => {
-            let found = all(&state).into_iter().find(|value| value["id"].as_str() == Some(id));
+            let found = shown::service_principals(&state)
+                .into_iter()
+                .find(|value| value["id"].as_str() == Some(id));
             one(call, found.ok_or_else(|| GraphError::not_found(id))?, id, rest)
         }
-        _ => Err(super::unsupported(call)),
+        _ => Err(call.unsupported()),
     }
 }
 
@@ -96,66 +103,7 @@ fn create(call: &Call) -> Result<Answer, GraphError> {
             ));
         }
         state.directory.service_principals.push(principal);
-        directory_objects::show(state, id).ok_or_else(|| GraphError::not_found(&id.to_string()))
+        shown::object(state, id).ok_or_else(|| GraphError::not_found(&id.to_string()))
     })?;
     Ok(Answer::created(query::one(call, "servicePrincipals", shown)))
-}
-
-/// All service principals as Graph shows them.
-pub fn all(state: &State) -> Vec<Value> {
-    let applications = &state.directory.applications;
-    let of_applications = state.directory.service_principals.iter().map(|principal| {
-        let mut value = common(principal.id, principal.client_id);
-        value["servicePrincipalType"] = "Application".into();
-        let mut names = vec![principal.client_id.to_string()];
-        if let Some(application) = applications.iter().find(|one| one.client_id == principal.client_id) {
-            value["displayName"] = json!(application.display_name);
-            value["appDisplayName"] = json!(application.display_name);
-            names.extend(application.identifier_uris.iter().cloned());
-        }
-        value["servicePrincipalNames"] = json!(names);
-        value["appOwnerOrganizationId"] = json!(state.tenant);
-        for (property, other) in &principal.other {
-            value[property] = other.clone();
-        }
-        value
-    });
-    let identities = state.identities().map(|identity| {
-        let mut value = common(identity.principal_id, identity.client_id);
-        let is_explicit = if identity.resource_id.is(ManagedIdentity::KIND) {
-            "True"
-        } else {
-            "False"
-        };
-        value["servicePrincipalType"] = "ManagedIdentity".into();
-        value["displayName"] = identity.resource_id.name().into();
-        value["servicePrincipalNames"] = json!([
-            identity.client_id,
-            format!("https://identity.azure.net/{}", identity.client_id)
-        ]);
-        value["alternativeNames"] = json!([format!("isExplicit={is_explicit}"), identity.resource_id]);
-        value
-    });
-    of_applications.chain(identities).collect()
-}
-
-fn common(id: Uuid, client_id: Uuid) -> Value {
-    json!({
-        "@odata.type": "#microsoft.graph.servicePrincipal",
-        "id": id.to_string(),
-        "appId": client_id,
-        "displayName": null,
-        "appDisplayName": null,
-        "accountEnabled": true,
-        "alternativeNames": [],
-        "appRoleAssignmentRequired": false,
-        "appRoles": [],
-        "info": {},
-        "keyCredentials": [],
-        "oauth2PermissionScopes": [],
-        "passwordCredentials": [],
-        "replyUrls": [],
-        "signInAudience": "AzureADMyOrg",
-        "tags": [],
-    })
 }

@@ -2,12 +2,13 @@
 //! <https://learn.microsoft.com/graph/api/resources/user>
 
 use axum::http::{Method, StatusCode};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
+use super::answer::Answer;
 use super::call::{Call, take_text};
 use super::error::GraphError;
-use super::{Answer, directory_objects, query};
+use super::{directory_objects, query, shown};
 use crate::entra::hash_password;
 use crate::state::{PrincipalKind, State, User};
 
@@ -19,7 +20,7 @@ pub fn handle(call: &Call, path: &[&str]) -> Result<Answer, GraphError> {
     let state = call.azure.state();
     match (&call.method, path) {
         (&Method::GET, []) => {
-            let users = state.directory.users.iter().map(show).collect();
+            let users = state.directory.users.iter().map(shown::user).collect();
             Ok(Answer::ok(query::list(call, "users", users)?))
         }
         (&Method::POST, []) => create(call),
@@ -27,7 +28,7 @@ pub fn handle(call: &Call, path: &[&str]) -> Result<Answer, GraphError> {
             let user = find(&state, id)?;
             one(call, user, rest)
         }
-        _ => Err(super::unsupported(call)),
+        _ => Err(call.unsupported()),
     }
 }
 
@@ -48,7 +49,7 @@ pub fn me(call: &Call, path: &[&str]) -> Result<Answer, GraphError> {
 fn one(call: &Call, user: &User, path: &[&str]) -> Result<Answer, GraphError> {
     let id = user.id;
     match (&call.method, path) {
-        (&Method::GET, []) => Ok(Answer::ok(query::one(call, "users", show(user)))),
+        (&Method::GET, []) => Ok(Answer::ok(query::one(call, "users", shown::user(user)))),
         (&Method::PATCH, []) => {
             let mut body = call.object()?;
             let password = password(&mut body)?;
@@ -102,7 +103,7 @@ fn create(call: &Call) -> Result<Answer, GraphError> {
         return Err(GraphError::invalid_property("passwordProfile"));
     }
     user.other = body;
-    let shown = show(&user);
+    let shown = shown::user(&user);
     call.change(|state| {
         check_name(state, &name, None)?;
         state.directory.users.push(user);
@@ -161,51 +162,4 @@ fn find<'a>(state: &'a State, id: &str) -> Result<&'a User, GraphError> {
     let mut users = state.directory.users.iter();
     let found = users.find(|user| Some(user.id) == guid || user.user_principal_name.eq_ignore_ascii_case(id));
     found.ok_or_else(|| GraphError::not_found(id))
-}
-
-/// The properties that a request without `$select` gets.
-/// <https://learn.microsoft.com/graph/api/user-get>
-pub const DEFAULT_PROPERTIES: [&str; 11] = [
-    "businessPhones",
-    "displayName",
-    "givenName",
-    "id",
-    "jobTitle",
-    "mail",
-    "mobilePhone",
-    "officeLocation",
-    "preferredLanguage",
-    "surname",
-    "userPrincipalName",
-];
-
-/// A user with all properties.
-pub fn show(user: &User) -> Value {
-    let name = &user.user_principal_name;
-    let display = name.split('@').next().unwrap_or_default();
-    let mut value = json!({
-        "@odata.type": "#microsoft.graph.user",
-        "id": user.id,
-        "userPrincipalName": name,
-        "displayName": display,
-        "mailNickname": display,
-        "accountEnabled": true,
-        "businessPhones": [],
-        "userType": "Member",
-    });
-    for empty in [
-        "givenName",
-        "jobTitle",
-        "mail",
-        "mobilePhone",
-        "officeLocation",
-        "preferredLanguage",
-        "surname",
-    ] {
-        value[empty] = Value::Null;
-    }
-    for (property, other) in &user.other {
-        value[property] = other.clone();
-    }
-    value
 }

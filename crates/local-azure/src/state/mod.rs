@@ -169,11 +169,6 @@ impl State {
         });
     }
 
-    /// Adds or replaces a resource that is given as one of the views.
-    pub fn put<V: View>(&mut self, view: &V) {
-        view.write(self);
-    }
-
     /// Removes a resource, or a resource group, with everything below it and the role assignments there. Returns whether
     /// it existed.
     pub fn remove(&mut self, id: &ResourceId) -> bool {
@@ -182,29 +177,6 @@ impl State {
         self.role_assignments
             .retain(|assignment| !id.contains(&assignment.scope));
         self.resources.len() != before
-    }
-
-    /// Removes all resources of a view's type.
-    pub fn clear<V: View>(&mut self) {
-        let ids: Vec<_> = self.all::<V>().map(|one| one.id().clone()).collect();
-        for id in ids {
-            self.remove(&id);
-        }
-    }
-
-    /// Adds what a resource that a person wrote into the file needs to be safe. Returns whether anything was missing.
-    fn complete(&mut self) -> bool {
-        let has_no_key = |account: &StorageAccount| account.keys.iter().any(String::is_empty);
-        let incomplete: Vec<StorageAccount> = self.all().filter(has_no_key).collect();
-        for mut account in incomplete.iter().cloned() {
-            for key in &mut account.keys {
-                if key.is_empty() {
-                    *key = new_key();
-                }
-            }
-            self.put(&account);
-        }
-        !incomplete.is_empty()
     }
 
     /// The identities of this machine, for which the IMDS endpoint issues tokens.

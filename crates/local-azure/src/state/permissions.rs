@@ -5,9 +5,20 @@ use uuid::Uuid;
 
 use super::State;
 use super::resource_id::ResourceId;
-use super::roles::{Action, Permission};
+use super::roles::{Action, Permission, RoleDefinition};
 
 impl State {
+    /// Every role: the built-in ones and those that users defined.
+    pub fn roles(&self) -> impl Iterator<Item = &RoleDefinition> {
+        RoleDefinition::built_in().iter().chain(&self.role_definitions)
+    }
+
+    /// The role with that id.
+    #[must_use]
+    pub fn role(&self, id: Uuid) -> Option<&RoleDefinition> {
+        self.roles().find(|role| role.id == id)
+    }
+
     /// Whether a role assignment of the principal, or of a group that it belongs to, permits the operation on the
     /// resource.
     #[must_use]
@@ -38,7 +49,7 @@ impl State {
 #[cfg(test)]
 mod tests {
     use super::super::directory::Group;
-    use super::super::roles::{RoleAssignment, RoleDefinition};
+    use super::super::roles::RoleAssignment;
     use super::super::views::ManagedIdentity;
     use super::*;
 

@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::State;
 use super::resource_id::ResourceId;
 
 /// A role, which is built in or was defined by a user.
@@ -190,19 +189,6 @@ impl Permission {
             &self.not_data_actions,
         ];
         all.into_iter().flatten()
-    }
-}
-
-impl State {
-    /// Every role: the built-in ones and those that users defined.
-    pub fn roles(&self) -> impl Iterator<Item = &RoleDefinition> {
-        RoleDefinition::built_in().iter().chain(&self.role_definitions)
-    }
-
-    /// The role with that id.
-    #[must_use]
-    pub fn role(&self, id: Uuid) -> Option<&RoleDefinition> {
-        self.roles().find(|role| role.id == id)
     }
 }
 

@@ -71,6 +71,19 @@ impl State {
         Some(answer)
     }
 
+    /// Adds or replaces a resource that is given as one of the views.
+    pub fn put<V: View>(&mut self, view: &V) {
+        view.write(self);
+    }
+
+    /// Removes all resources of a view's type.
+    pub fn clear<V: View>(&mut self) {
+        let ids: Vec<_> = self.all::<V>().map(|one| one.id().clone()).collect();
+        for id in ids {
+            self.remove(&id);
+        }
+    }
+
     fn of_kind(&self, kind: &'static str) -> impl Iterator<Item = &Resource> {
         self.resources().filter(move |resource| resource.id.is(kind))
     }

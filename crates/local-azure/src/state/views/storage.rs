@@ -87,6 +87,23 @@ pub enum PublicAccess {
     Container,
 }
 
+impl State {
+    /// Adds what a resource that a person wrote into the file needs to be safe. Returns whether anything was missing.
+    pub(in crate::state) fn complete(&mut self) -> bool {
+        let has_no_key = |account: &StorageAccount| account.keys.iter().any(String::is_empty);
+        let incomplete: Vec<StorageAccount> = self.all().filter(has_no_key).collect();
+        for mut account in incomplete.iter().cloned() {
+            for key in &mut account.keys {
+                if key.is_empty() {
+                    *key = new_key();
+                }
+            }
+            self.put(&account);
+        }
+        !incomplete.is_empty()
+    }
+}
+
 impl View for StorageAccount {
     const KIND: &'static str = "Microsoft.Storage/storageAccounts";
 

@@ -1,0 +1,14 @@
+//! What the handlers share.
+
+use super::operations::Operations;
+use super::types::Stored;
+use crate::azure::Azure;
+
+/// What the handlers share.
+pub struct Arm {
+    pub azure: Azure,
+    pub stored: Stored,
+    pub operations: Operations,
+    /// Who calls if a request has no token.
+    pub default_caller: Option<String>,
+}
