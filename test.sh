@@ -173,6 +173,7 @@ python_environment() {
 python_packages() {
   # The Django app runs with the environment of the clients.
   python_environment crates/local-azure/tests/clients crates/local-azure/tests/apps/django/requirements.txt
+  python_environment crates/local-azure/tests/sdk
   tests/deploy/run.sh --version
 }
 
@@ -199,7 +200,7 @@ compile() {
   part "build with lints" compile_with_lints
 }
 fetch() {
-  part "npm packages" npm_packages tests/browser crates/local-azure/{azurite,tests/clients,tests/apps/node} assets
+  part "npm packages" npm_packages tests/browser crates/local-azure/{azurite,tests/clients,tests/apps/node,tests/sdk} assets
   part "Python packages" python_packages
 }
 

@@ -9,5 +9,6 @@ mod azure_cli;
 mod network;
 mod resources;
 mod running;
+mod sdk;
 mod site;
 mod start;
