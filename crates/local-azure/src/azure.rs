@@ -88,6 +88,14 @@ impl Azure {
         self.0.store.change(change)
     }
 
+    /// Like [`Self::change`], for changes that fail with an error of their own.
+    pub(crate) fn try_change<T, E: From<Error>>(
+        &self,
+        change: impl FnOnce(&mut State) -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.0.store.change(change)
+    }
+
     /// A receiver of each new state.
     #[must_use]
     pub fn changes(&self) -> watch::Receiver<Arc<State>> {

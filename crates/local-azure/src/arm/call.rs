@@ -10,7 +10,6 @@ use uuid::Uuid;
 
 use super::error::ArmError;
 use crate::azure::Azure;
-use crate::error::Error;
 use crate::state::{InvalidResourceId, Principal, ResourceId, State};
 
 /// The longest body. Azure's limit is the same.
@@ -92,14 +91,7 @@ impl Call {
 
     /// Changes the state. Nothing changes if `work` fails.
     pub fn change<T>(&self, work: impl FnOnce(&mut State) -> Result<T, ArmError>) -> Result<T, ArmError> {
-        let mut refused = None;
-        let changed = self.azure.change(|state| {
-            work(state).map_err(|error| {
-                refused = Some(error);
-                Error::Refused(String::new())
-            })
-        });
-        changed.map_err(|error| refused.unwrap_or_else(|| failed(error)))
+        self.azure.try_change(work)
     }
 
     /// The error for an operation that is not emulated.
@@ -126,18 +118,6 @@ impl Call {
             )),
         }
     }
-}
-
-/// An operation that this process cannot carry out.
-#[expect(clippy::needless_pass_by_value, reason = "it is passed to `map_err`")]
-pub fn failed(error: Error) -> ArmError {
-    tracing::error!("the control plane cannot save the state: {error}");
-    let status = StatusCode::INTERNAL_SERVER_ERROR;
-    ArmError::new(
-        status,
-        "InternalServerError",
-        "The state could not be saved. See the log of Local Azure.",
-    )
 }
 
 /// The id that these parts of a path form.

@@ -6,6 +6,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
+use crate::error::Error;
 use crate::state::ResourceId;
 
 /// An error, with Azure's code and a message in Azure's words.
@@ -66,6 +67,15 @@ impl ArmError {
     /// The body, or a part of it, is not what the operation needs.
     pub fn invalid_content(message: impl Into<String>) -> Self {
         Self::bad_request("InvalidRequestContent", message)
+    }
+}
+
+/// The state could not be saved.
+impl From<Error> for ArmError {
+    fn from(error: Error) -> Self {
+        tracing::error!("the control plane cannot save the state: {error}");
+        let message = "The state could not be saved. See the log of Local Azure.";
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError", message)
     }
 }
 

@@ -17,12 +17,18 @@ pub const CREDENTIALS: &str = "Microsoft.ManagedIdentity/userAssignedIdentities/
 /// <https://learn.microsoft.com/entra/workload-id/workload-identity-federation-considerations>
 const CREDENTIAL_LIMIT: usize = 20;
 
+/// Whether the name has 3 to `longest` letters, digits, hyphens and underscores, and a letter or a digit first.
+fn is_name(name: &str, longest: usize) -> bool {
+    let is_permitted = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
+    (3..=longest).contains(&name.len())
+        && name.chars().all(is_permitted)
+        && name.starts_with(|c: char| c.is_ascii_alphanumeric())
+}
+
 /// Gives a new identity its service principal.
 pub fn put(state: &State, resource: &mut Resource) -> Result<(), ArmError> {
     let name = resource.id.name();
-    let is_permitted = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
-    let starts_well = name.starts_with(|c: char| c.is_ascii_alphanumeric());
-    if !(3..=128).contains(&name.len()) || !name.chars().all(is_permitted) || !starts_well {
+    if !is_name(name, 128) {
         return Err(ArmError::bad_request(
             "InvalidResourceName",
             format!(
@@ -47,9 +53,7 @@ pub fn put(state: &State, resource: &mut Resource) -> Result<(), ArmError> {
 pub fn put_credential(state: &State, resource: &mut Resource) -> Result<(), ArmError> {
     let invalid = |message: String| ArmError::bad_request("BadRequest", message);
     let name = resource.id.name();
-    let is_permitted = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
-    let starts_well = name.starts_with(|c: char| c.is_ascii_alphanumeric());
-    if !(3..=120).contains(&name.len()) || !name.chars().all(is_permitted) || !starts_well {
+    if !is_name(name, 120) {
         return Err(invalid(format!(
             "The name '{name}' of the federated identity credential is not valid. Use 3 to 120 letters, digits, hyphens and \
              underscores, and a letter or a digit first."

@@ -103,7 +103,7 @@ pub fn handle(call: &Call, id: &ResourceId) -> Result<Answer, ArmError> {
         Method::PUT => put(call, id, &scope),
         Method::DELETE => {
             call.check(&state, "Microsoft.Authorization/locks/delete", &scope)?;
-            let existed = call.azure.change(|state| Ok(state.remove(id))).map_err(call::failed)?;
+            let existed = call.change(|state| Ok(state.remove(id)))?;
             let status = if existed {
                 StatusCode::OK
             } else {

@@ -268,7 +268,7 @@ fn credentials(call: &Call, application: &Application, path: &[&str]) -> Result<
             .get("audiences")
             .and_then(|all| all.get(0)?.as_str())
             .map(str::to_owned);
-        Ok(FederatedCredential {
+        Ok::<_, GraphError>(FederatedCredential {
             name: text("name", base.map(|base| &base.name))?,
             issuer: text("issuer", base.map(|base| &base.issuer))?,
             subject: text("subject", base.map(|base| &base.subject))?,

@@ -8,7 +8,6 @@ use url::form_urlencoded;
 
 use super::error::GraphError;
 use crate::azure::Azure;
-use crate::error::Error;
 use crate::state::{Action, Principal, PrincipalKind, ResourceId, State};
 
 /// The longest body.
@@ -141,20 +140,7 @@ impl Call {
 
     /// Changes the state. Nothing changes if `work` fails.
     pub fn change<T>(&self, work: impl FnOnce(&mut State) -> Result<T, GraphError>) -> Result<T, GraphError> {
-        let mut refused = None;
-        let changed = self.azure.change(|state| {
-            work(state).map_err(|error| {
-                refused = Some(error);
-                Error::Refused(String::new())
-            })
-        });
-        changed.map_err(|error| {
-            refused.unwrap_or_else(|| {
-                tracing::error!("Microsoft Graph cannot save the state: {error}");
-                let message = "The state could not be saved. See the log of Local Azure.";
-                GraphError::new(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError", message)
-            })
-        })
+        self.azure.try_change(work)
     }
 }
 

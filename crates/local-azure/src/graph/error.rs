@@ -7,6 +7,8 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 use uuid::Uuid;
 
+use crate::error::Error;
+
 /// An error, with Graph's code and a message in Graph's words.
 #[derive(Debug)]
 pub struct GraphError {
@@ -50,6 +52,15 @@ impl GraphError {
     pub fn denied() -> Self {
         let message = "Insufficient privileges to complete the operation.";
         Self::new(StatusCode::FORBIDDEN, "Authorization_RequestDenied", message)
+    }
+}
+
+/// The state could not be saved.
+impl From<Error> for GraphError {
+    fn from(error: Error) -> Self {
+        tracing::error!("Microsoft Graph cannot save the state: {error}");
+        let message = "The state could not be saved. See the log of Local Azure.";
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError", message)
     }
 }
 

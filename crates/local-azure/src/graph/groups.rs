@@ -38,16 +38,9 @@ fn one(call: &Call, state: &State, group: &Group, path: &[&str]) -> Result<Answe
             let added = take_references(&mut body)?;
             call.change(|state| {
                 let [members, owners] = existing(state, added)?;
-                let mut groups = state.directory.groups.iter_mut();
-                let group = groups
-                    .find(|group| group.id == id)
-                    .ok_or_else(|| GraphError::not_found(&id.to_string()))?;
-                for (list, ids, name) in [
-                    (&mut group.members, members, "members"),
-                    (&mut group.owners, owners, "owners"),
-                ] {
-                    add(list, &ids, name)?;
-                }
+                let group = find(state, id)?;
+                add(&mut group.members, &members, "members")?;
+                add(&mut group.owners, &owners, "owners")?;
                 if let Some(name) = take_text(&mut body, "displayName") {
                     group.display_name = name;
                 }
@@ -85,11 +78,7 @@ fn one(call: &Call, state: &State, group: &Group, path: &[&str]) -> Result<Answe
                 return Err(GraphError::not_found(&member.to_string()));
             }
             change(call, id, |group| {
-                let ids = if *list == "members" {
-                    &mut group.members
-                } else {
-                    &mut group.owners
-                };
+                let ids = list_of(group, list);
                 add(ids, &[member], list)
             })?;
             Ok(Answer::empty(StatusCode::NO_CONTENT))
@@ -97,11 +86,7 @@ fn one(call: &Call, state: &State, group: &Group, path: &[&str]) -> Result<Answe
         (&Method::DELETE, [list @ ("members" | "owners"), member, "$ref"]) => {
             let guid = Uuid::try_parse(member).ok();
             change(call, id, |group| {
-                let ids = if *list == "members" {
-                    &mut group.members
-                } else {
-                    &mut group.owners
-                };
+                let ids = list_of(group, list);
                 let before = ids.len();
                 ids.retain(|other| Some(*other) != guid);
                 if ids.len() == before {
@@ -188,8 +173,19 @@ fn add(list: &mut Vec<Uuid>, ids: &[Uuid], name: &str) -> Result<(), GraphError>
 }
 
 fn change(call: &Call, id: Uuid, work: impl FnOnce(&mut Group) -> Result<(), GraphError>) -> Result<(), GraphError> {
-    call.change(|state| {
-        let found = state.directory.groups.iter_mut().find(|group| group.id == id);
-        work(found.ok_or_else(|| GraphError::not_found(&id.to_string()))?)
-    })
+    call.change(|state| work(find(state, id)?))
+}
+
+fn find(state: &mut State, id: Uuid) -> Result<&mut Group, GraphError> {
+    let found = state.directory.groups.iter_mut().find(|group| group.id == id);
+    found.ok_or_else(|| GraphError::not_found(&id.to_string()))
+}
+
+/// The members of a group, or its owners.
+fn list_of<'a>(group: &'a mut Group, list: &str) -> &'a mut Vec<Uuid> {
+    if list == "members" {
+        &mut group.members
+    } else {
+        &mut group.owners
+    }
 }

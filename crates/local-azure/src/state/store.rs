@@ -51,7 +51,7 @@ impl Store {
     }
 
     /// Changes the state and saves it. Nothing changes if `change` fails or the file cannot be written.
-    pub(crate) fn change<T>(&self, change: impl FnOnce(&mut State) -> Result<T>) -> Result<T> {
+    pub(crate) fn change<T, E: From<Error>>(&self, change: impl FnOnce(&mut State) -> Result<T, E>) -> Result<T, E> {
         let _one = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         let mut state = State::clone(&self.state());
         let answer = change(&mut state)?;
@@ -124,7 +124,7 @@ mod tests {
         let changed = store.change(|state| {
             state.add_group("rg", "eastus");
             assert_eq!(store.state().resources().count(), 0);
-            Ok(())
+            Ok::<_, Error>(())
         });
         changed.unwrap();
         assert_eq!(before.resources().count(), 0);
