@@ -51,14 +51,6 @@ pub enum Command {
     },
     /// Makes the next key the signing key
     RotateKeys,
-    /// Registers an application, and prints its client secret once
-    ApplicationCreate {
-        /// Its display name
-        name: String,
-        /// Lets it sign in with this machine's workload tokens for SUBJECT instead of a secret
-        #[arg(long, value_name = "SUBJECT")]
-        federated_subject: Option<String>,
-    },
     /// Prints a token of this machine's workload issuer, for the file that `AZURE_FEDERATED_TOKEN_FILE` names
     WorkloadToken {
         /// The token's subject, such as system:serviceaccount:default:site
@@ -206,7 +198,6 @@ mod tests {
             "role delete",
             "token --as ci --resource storage",
             "rotate-keys",
-            "application-create ci --federated-subject repo:a",
             "workload-token repo:a",
             "admin-password",
             "deploy contoso /package.zip",

@@ -11,22 +11,21 @@ use time::format_description::well_known::Rfc3339;
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
-use crate::state::{Application, ClientSecret};
+use crate::state::ClientSecret;
 
-/// Adds a client secret to the application, which is valid for two years, and returns it. The application stores only
-/// its hash.
+/// Adds a client secret that is valid for two years, and returns it. Only its hash is stored.
 #[must_use]
-pub fn add_secret(application: &mut Application) -> String {
+pub fn add_secret(secrets: &mut Vec<ClientSecret>) -> String {
     let (start, end) = (
         OffsetDateTime::now_utc(),
         OffsetDateTime::now_utc() + Duration::days(730),
     );
-    add_secret_with(application, None, start, end)
+    add_secret_with(secrets, None, start, end)
 }
 
 /// Adds a client secret with a name and a lifetime.
 pub fn add_secret_with(
-    application: &mut Application,
+    secrets: &mut Vec<ClientSecret>,
     display_name: Option<String>,
     start: OffsetDateTime,
     end: OffsetDateTime,
@@ -34,7 +33,7 @@ pub fn add_secret_with(
     let random = [Uuid::new_v4(), Uuid::new_v4()].map(Uuid::into_bytes).concat();
     let secret = URL_SAFE_NO_PAD.encode(random);
     let text = |time: OffsetDateTime| time.format(&Rfc3339).unwrap_or_default();
-    application.secrets.push(ClientSecret {
+    secrets.push(ClientSecret {
         key_id: Uuid::new_v4(),
         hash: hash(&secret),
         hint: secret[..3].to_owned(),
@@ -45,15 +44,15 @@ pub fn add_secret_with(
     secret
 }
 
-/// Whether the application has that secret, and it is valid now. The comparison takes constant time.
-pub fn has_secret(application: &Application, secret: &str) -> bool {
+/// Whether that secret is one of these, and valid now. The comparison takes constant time.
+pub fn has_secret(secrets: &[ClientSecret], secret: &str) -> bool {
     let hash = hash(secret);
     let now = OffsetDateTime::now_utc();
     let is_valid = |stored: &&ClientSecret| {
         let time = |text: &str| OffsetDateTime::parse(text, &Rfc3339);
         time(&stored.start).is_ok_and(|start| start <= now) && time(&stored.end).is_ok_and(|end| now < end)
     };
-    let valid = application.secrets.iter().filter(is_valid);
+    let valid = secrets.iter().filter(is_valid);
     let found = valid.fold(Choice::from(0), |found, stored| {
         found | stored.hash.as_bytes().ct_eq(hash.as_bytes())
     });
@@ -94,18 +93,18 @@ mod tests {
 
     #[test]
     fn only_the_hash_of_a_secret_is_stored() {
-        let mut application = Application::new("ci");
-        assert!(!has_secret(&application, ""));
-        let [one, two] = [add_secret(&mut application), add_secret(&mut application)];
+        let mut secrets = Vec::new();
+        assert!(!has_secret(&secrets, ""));
+        let [one, two] = [add_secret(&mut secrets), add_secret(&mut secrets)];
         assert_ne!(one, two);
-        assert!(has_secret(&application, &one) && has_secret(&application, &two));
-        assert!(!has_secret(&application, &one[1..]));
-        assert!(!has_secret(&application, &application.secrets[0].hash));
-        let stored = serde_json::to_string(&application).unwrap();
+        assert!(has_secret(&secrets, &one) && has_secret(&secrets, &two));
+        assert!(!has_secret(&secrets, &one[1..]));
+        assert!(!has_secret(&secrets, &secrets[0].hash));
+        let stored = serde_json::to_string(&secrets).unwrap();
         assert!(!stored.contains(&one) && !stored.contains(&two));
-        "2001-01-01T00:00:00Z".clone_into(&mut application.secrets[0].end);
+        "2001-01-01T00:00:00Z".clone_into(&mut secrets[0].end);
         assert!(
-            !has_secret(&application, &one) && has_secret(&application, &two),
+            !has_secret(&secrets, &one) && has_secret(&secrets, &two),
             "one has expired"
         );
     }

@@ -176,11 +176,22 @@ impl Client {
     fn find(shared: &Shared, client_id: &str) -> Result<Self, OAuthError> {
         let id = Uuid::try_parse(client_id).ok();
         shared.azure.read(|state| {
-            let mut applications = state.directory.applications.iter();
-            let principal = state.principals().find(|principal| principal.client_id == id && id.is_some());
-            applications
-                .find(|application| Some(application.client_id) == id)
-                .and_then(|application| Some(Self::Application(application.clone(), principal?)))
+            let mut principals = state.directory.service_principals.iter();
+            if let Some(disabled) = principals.find(|one| Some(one.client_id) == id && !one.is_enabled()) {
+                let name = state.principal(disabled.id).map(|principal| principal.display_name);
+                let text = format!("Application '{client_id}'({}) is disabled.", name.unwrap_or_default());
+                return Err(OAuthError::request("unauthorized_client", 7_000_112, text));
+            }
+            let application = || {
+                let directory = &state.directory;
+                let own = directory.service_principals.iter().find(|one| Some(one.client_id) == id)?;
+                let mut applications = directory.applications.iter();
+                let mut application = applications.find(|one| Some(one.client_id) == id)?.clone();
+                application.secrets.extend(own.secrets.iter().cloned());
+                application.certificates.extend(own.certificates.iter().cloned());
+                Some(Self::Application(application, state.principal(own.id)?))
+            };
+            application()
                 .or_else(|| {
                     let identity = state.identities().find(|identity| Some(identity.client_id) == id)?;
                     Some(Self::Identity(identity))
@@ -215,7 +226,7 @@ impl Client {
             return Err(OAuthError::client(7_000_216, text));
         };
         if let Self::Application(application, _) = self
-            && secrets::has_secret(application, secret)
+            && secrets::has_secret(&application.secrets, secret)
         {
             return Ok("1");
         }

@@ -130,6 +130,10 @@ pub fn find(azure: &Azure, name: &str) -> Result<User, OAuthError> {
 /// The tokens for a user who has authenticated.
 pub fn answer(shared: &Shared, user: &User, client: Uuid, scope: &str) -> Result<Value, OAuthError> {
     let azure = &shared.azure;
+    if !user.is_enabled() {
+        let text = "The user account is disabled.";
+        return Err(OAuthError::request("invalid_grant", 50_057, text));
+    }
     let resource = resource(scope)?;
     let principal = azure.read(|state| {
         if !state.knows_resource(&resource) {

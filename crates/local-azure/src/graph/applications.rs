@@ -2,20 +2,15 @@
 //! <https://learn.microsoft.com/graph/api/resources/application>
 
 use axum::http::{Method, StatusCode};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use sha1::{Digest as _, Sha1};
-use time::format_description::well_known::Rfc3339;
-use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
 use super::answer::Answer;
 use super::call::{Call, take_text};
 use super::error::GraphError;
-use super::{directory_objects, query, shown};
-use crate::entra::add_secret_with;
-use crate::state::{Application, FederatedCredential, State};
+use super::{credentials, directory_objects, query, shown};
+use crate::state::{Application, ClientSecret, FederatedCredential, State};
 
 /// `/applications` and what is below it.
 pub fn handle(call: &Call, path: &[&str]) -> Result<Answer, GraphError> {
@@ -29,13 +24,13 @@ pub fn handle(call: &Call, path: &[&str]) -> Result<Answer, GraphError> {
         (_, [id, rest @ ..]) => {
             let guid = Uuid::try_parse(id).ok();
             let found = state.directory.applications.iter().find(|one| Some(one.id) == guid);
-            one(call, &state, found.ok_or_else(|| GraphError::not_found(id))?, rest)
+            one(call, found.ok_or_else(|| GraphError::not_found(id))?, rest)
         }
         _ => Err(call.unsupported()),
     }
 }
 
-fn one(call: &Call, state: &State, application: &Application, path: &[&str]) -> Result<Answer, GraphError> {
+fn one(call: &Call, application: &Application, path: &[&str]) -> Result<Answer, GraphError> {
     let id = application.id;
     match (&call.method, path) {
         (&Method::GET, []) => Ok(Answer::ok(query::one(
@@ -71,46 +66,10 @@ fn one(call: &Call, state: &State, application: &Application, path: &[&str]) -> 
             })?;
             Ok(Answer::empty(StatusCode::NO_CONTENT))
         }
-        (&Method::POST, ["addpassword"]) => add_password(call, id),
-        (&Method::POST, ["removepassword"]) => {
-            let key = call
-                .object()?
-                .get("keyId")
-                .and_then(Value::as_str)
-                .and_then(|id| Uuid::try_parse(id).ok());
-            call.change(|state| {
-                let secrets = &mut find(state, id)?.secrets;
-                let before = secrets.len();
-                secrets.retain(|secret| Some(secret.key_id) != key);
-                if secrets.len() == before {
-                    return Err(GraphError::bad_request("No password credential found with keyId."));
-                }
-                Ok(())
-            })?;
-            Ok(Answer::empty(StatusCode::NO_CONTENT))
-        }
-        (&Method::GET, ["owners"]) => {
-            let owners = application.owners.iter();
-            let values = owners.filter_map(|owner| shown::object(state, *owner)).collect();
-            Ok(Answer::ok(query::list(call, "directoryObjects", values)?))
-        }
-        (&Method::POST, ["owners", "$ref"]) => {
-            let owner = directory_objects::reference(call)?;
-            call.change(|state| {
-                find(state, id)?.owners.push(owner);
-                Ok(())
-            })?;
-            Ok(Answer::empty(StatusCode::NO_CONTENT))
-        }
-        (&Method::DELETE, ["owners", owner, "$ref"]) => {
-            let owner = Uuid::try_parse(owner).ok();
-            call.change(|state| {
-                find(state, id)?.owners.retain(|other| Some(*other) != owner);
-                Ok(())
-            })?;
-            Ok(Answer::empty(StatusCode::NO_CONTENT))
-        }
-        (_, ["federatedidentitycredentials", rest @ ..]) => credentials(call, application, rest),
+        (&Method::POST, ["addpassword"]) => credentials::add_password(call, id, secrets),
+        (&Method::POST, ["removepassword"]) => credentials::remove_password(call, id, secrets),
+        (_, ["owners", rest @ ..]) => directory_objects::owners(call, id, &application.owners, rest, owners),
+        (_, ["federatedidentitycredentials", rest @ ..]) => federated_credentials(call, application, rest),
         _ => Err(call.unsupported()),
     }
 }
@@ -118,6 +77,14 @@ fn one(call: &Call, state: &State, application: &Application, path: &[&str]) -> 
 fn find(state: &mut State, id: Uuid) -> Result<&mut Application, GraphError> {
     let found = state.directory.applications.iter_mut().find(|one| one.id == id);
     found.ok_or_else(|| GraphError::not_found(&id.to_string()))
+}
+
+fn secrets(state: &mut State, id: Uuid) -> Result<&mut Vec<ClientSecret>, GraphError> {
+    Ok(&mut find(state, id)?.secrets)
+}
+
+fn owners(state: &mut State, id: Uuid) -> Result<&mut Vec<Uuid>, GraphError> {
+    Ok(&mut find(state, id)?.owners)
 }
 
 fn create(call: &Call) -> Result<Answer, GraphError> {
@@ -181,66 +148,14 @@ fn apply(
         application.identifier_uris = uris;
     }
     if let Some(keys) = body.remove("keyCredentials") {
-        application.certificates = certificates(application, &keys)?;
+        application.certificates = credentials::certificates(&application.certificates, &keys)?;
     }
     application.other.extend(body);
     Ok(())
 }
 
-/// The certificates of `keyCredentials`. An entry without a key names one that exists.
-fn certificates(application: &Application, keys: &Value) -> Result<Vec<String>, GraphError> {
-    let mut certificates = Vec::new();
-    for key in keys.as_array().into_iter().flatten() {
-        let Some(text) = key["key"].as_str() else {
-            let kept = application
-                .certificates
-                .iter()
-                .find(|pem| shown::certificate(pem)["keyId"] == key["keyId"]);
-            certificates.extend(kept.cloned());
-            continue;
-        };
-        // The Azure CLI sends base64 with line feeds.
-        let plain: String = text.split_whitespace().collect();
-        let invalid = || GraphError::bad_request("Key credential's certificate is invalid.");
-        let der = STANDARD.decode(&plain).map_err(|_| invalid())?;
-        if der.first() != Some(&0x30) {
-            return Err(invalid());
-        }
-        let lines: Vec<_> = plain.as_bytes().chunks(64).map(String::from_utf8_lossy).collect();
-        let body = lines.join("\n");
-        certificates.push(format!(
-            "-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----\n"
-        ));
-    }
-    Ok(certificates)
-}
-
-fn add_password(call: &Call, id: Uuid) -> Result<Answer, GraphError> {
-    let body = call.object()?;
-    let wanted = body.get("passwordCredential").cloned().unwrap_or_default();
-    let now = OffsetDateTime::now_utc();
-    let now = now.replace_nanosecond(now.microsecond() * 1000).unwrap_or(now);
-    let time = |name: &str| {
-        wanted[name]
-            .as_str()
-            .and_then(|text| OffsetDateTime::parse(text, &Rfc3339).ok())
-    };
-    let start = time("startDateTime").unwrap_or(now);
-    let end = time("endDateTime").unwrap_or(now + Duration::days(730));
-    let display_name = wanted["displayName"].as_str().map(str::to_owned);
-    let (secret, shown) = call.change(|state| {
-        let application = find(state, id)?;
-        let secret = add_secret_with(application, display_name, start, end);
-        let added = application.secrets.last().expect("it was just added");
-        Ok((secret, shown::secret(added)))
-    })?;
-    let mut value = query::one(call, "microsoft.graph.passwordCredential", shown);
-    value["secretText"] = secret.into();
-    Ok(Answer::ok(value))
-}
-
 /// The external tokens that an application may authenticate with.
-fn credentials(call: &Call, application: &Application, path: &[&str]) -> Result<Answer, GraphError> {
+fn federated_credentials(call: &Call, application: &Application, path: &[&str]) -> Result<Answer, GraphError> {
     let id = application.id;
     let kind = "federatedIdentityCredentials";
     let show = |credential: &FederatedCredential| {

@@ -1,7 +1,7 @@
 //! Objects of every kind by their object ids, and how they are related.
 //! <https://learn.microsoft.com/graph/api/resources/directoryobject>
 
-use axum::http::Method;
+use axum::http::{Method, StatusCode};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -106,6 +106,57 @@ pub fn owned_by(call: &Call, id: Uuid) -> Result<Answer, GraphError> {
     Ok(Answer::ok(query::list(call, "directoryObjects", values)?))
 }
 
+/// Finds the owners of the object with that id.
+pub type FindOwners = fn(&mut State, Uuid) -> Result<&mut Vec<Uuid>, GraphError>;
+
+/// `…/owners` of an application or a service principal that has these owners.
+pub fn owners(call: &Call, id: Uuid, owners: &[Uuid], path: &[&str], find: FindOwners) -> Result<Answer, GraphError> {
+    match (&call.method, path) {
+        (&Method::GET, []) => {
+            let state = call.azure.state();
+            let values = owners.iter().filter_map(|owner| shown::object(&state, *owner));
+            Ok(Answer::ok(query::list(call, "directoryObjects", values.collect())?))
+        }
+        (&Method::POST, ["$ref"]) => {
+            let owner = reference(call)?;
+            call.change(|state| {
+                if shown::object(state, owner).is_none() {
+                    return Err(GraphError::not_found(&owner.to_string()));
+                }
+                add(find(state, id)?, &[owner], "owners")
+            })?;
+            Ok(Answer::empty(StatusCode::NO_CONTENT))
+        }
+        (&Method::DELETE, [owner, "$ref"]) => {
+            let guid = Uuid::try_parse(owner).ok();
+            call.change(|state| {
+                let owners = find(state, id)?;
+                let before = owners.len();
+                owners.retain(|other| Some(*other) != guid);
+                if owners.len() == before {
+                    return Err(GraphError::not_found(owner));
+                }
+                Ok(())
+            })?;
+            Ok(Answer::empty(StatusCode::NO_CONTENT))
+        }
+        _ => Err(call.unsupported()),
+    }
+}
+
+/// Adds objects to the list of references that has this name.
+pub fn add(list: &mut Vec<Uuid>, ids: &[Uuid], name: &str) -> Result<(), GraphError> {
+    for id in ids {
+        if list.contains(id) {
+            return Err(GraphError::bad_request(format!(
+                "One or more added object references already exist for the following modified properties: '{name}'."
+            )));
+        }
+        list.push(*id);
+    }
+    Ok(())
+}
+
 /// Removes an object that was deleted from groups and from owners. Its role assignments stay.
 pub fn forget(state: &mut State, id: Uuid) {
     for group in &mut state.directory.groups {
@@ -114,6 +165,9 @@ pub fn forget(state: &mut State, id: Uuid) {
     }
     for application in &mut state.directory.applications {
         application.owners.retain(|owner| *owner != id);
+    }
+    for principal in &mut state.directory.service_principals {
+        principal.owners.retain(|owner| *owner != id);
     }
 }
 

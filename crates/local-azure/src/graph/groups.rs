@@ -39,8 +39,8 @@ fn one(call: &Call, state: &State, group: &Group, path: &[&str]) -> Result<Answe
             call.change(|state| {
                 let [members, owners] = existing(state, added)?;
                 let group = find(state, id)?;
-                add(&mut group.members, &members, "members")?;
-                add(&mut group.owners, &owners, "owners")?;
+                directory_objects::add(&mut group.members, &members, "members")?;
+                directory_objects::add(&mut group.owners, &owners, "owners")?;
                 if let Some(name) = take_text(&mut body, "displayName") {
                     group.display_name = name;
                 }
@@ -79,7 +79,7 @@ fn one(call: &Call, state: &State, group: &Group, path: &[&str]) -> Result<Answe
             }
             change(call, id, |group| {
                 let ids = list_of(group, list);
-                add(ids, &[member], list)
+                directory_objects::add(ids, &[member], list)
             })?;
             Ok(Answer::empty(StatusCode::NO_CONTENT))
         }
@@ -125,8 +125,8 @@ fn create(call: &Call) -> Result<Answer, GraphError> {
     let shown = shown::group(&group);
     call.change(|state| {
         let [members, owners] = existing(state, related)?;
-        add(&mut group.members, &members, "members")?;
-        add(&mut group.owners, &owners, "owners")?;
+        directory_objects::add(&mut group.members, &members, "members")?;
+        directory_objects::add(&mut group.owners, &owners, "owners")?;
         state.directory.groups.push(group);
         Ok(())
     })?;
@@ -157,19 +157,6 @@ fn existing(state: &State, ids: [Vec<Uuid>; 2]) -> Result<[Vec<Uuid>; 2], GraphE
         }
     }
     Ok(ids)
-}
-
-/// Adds objects to the list of a group that has this name.
-fn add(list: &mut Vec<Uuid>, ids: &[Uuid], name: &str) -> Result<(), GraphError> {
-    for id in ids {
-        if list.contains(id) {
-            return Err(GraphError::bad_request(format!(
-                "One or more added object references already exist for the following modified properties: '{name}'."
-            )));
-        }
-        list.push(*id);
-    }
-    Ok(())
 }
 
 fn change(call: &Call, id: Uuid, work: impl FnOnce(&mut Group) -> Result<(), GraphError>) -> Result<(), GraphError> {

@@ -5,6 +5,7 @@
 mod answer;
 mod applications;
 mod call;
+mod credentials;
 mod directory_objects;
 mod error;
 mod groups;

@@ -8,8 +8,8 @@ use uuid::Uuid;
 use super::answer::Answer;
 use super::call::Call;
 use super::error::GraphError;
-use super::{directory_objects, query, shown};
-use crate::state::ServicePrincipal;
+use super::{credentials, directory_objects, query, shown};
+use crate::state::{ClientSecret, ServicePrincipal, State};
 
 /// `/servicePrincipals` and what is below it.
 pub fn handle(call: &Call, path: &[&str]) -> Result<Answer, GraphError> {
@@ -25,13 +25,13 @@ pub fn handle(call: &Call, path: &[&str]) -> Result<Answer, GraphError> {
             let found = shown::service_principals(&state)
                 .into_iter()
                 .find(|value| value["id"].as_str() == Some(id));
-            one(call, found.ok_or_else(|| GraphError::not_found(id))?, id, rest)
+            one(call, &state, found.ok_or_else(|| GraphError::not_found(id))?, id, rest)
         }
         _ => Err(call.unsupported()),
     }
 }
 
-fn one(call: &Call, found: Value, id: &str, path: &[&str]) -> Result<Answer, GraphError> {
+fn one(call: &Call, state: &State, found: Value, id: &str, path: &[&str]) -> Result<Answer, GraphError> {
     let guid = Uuid::try_parse(id).map_err(|_| GraphError::not_found(id))?;
     let is_identity = found["servicePrincipalType"] == "ManagedIdentity";
     match (&call.method, path) {
@@ -40,12 +40,15 @@ fn one(call: &Call, found: Value, id: &str, path: &[&str]) -> Result<Answer, Gra
             "The service principal of a managed identity cannot be changed: change or delete the identity.",
         )),
         (&Method::PATCH, []) => {
-            let body = call.object()?;
+            let mut body = call.object()?;
             call.change(|state| {
-                let mut all = state.directory.service_principals.iter_mut();
-                let one = all
-                    .find(|one| one.id == guid)
-                    .ok_or_else(|| GraphError::not_found(id))?;
+                let one = find(state, guid)?;
+                if let Some(keys) = body.remove("keyCredentials") {
+                    one.certificates = credentials::certificates(&one.certificates, &keys)?;
+                }
+                for fixed in ["id", "appId", "passwordCredentials"] {
+                    body.remove(fixed);
+                }
                 one.other.extend(body);
                 Ok(())
             })?;
@@ -59,11 +62,32 @@ fn one(call: &Call, found: Value, id: &str, path: &[&str]) -> Result<Answer, Gra
             })?;
             Ok(Answer::empty(StatusCode::NO_CONTENT))
         }
-        (&Method::GET, ["owners" | "approleassignments" | "approleassignedto" | "oauth2permissiongrants"]) => {
+        (&Method::POST, ["addpassword"]) => credentials::add_password(call, guid, secrets),
+        (&Method::POST, ["removepassword"]) => credentials::remove_password(call, guid, secrets),
+        (_, ["owners", rest @ ..]) => {
+            let mut all = state.directory.service_principals.iter();
+            let own = all.find(|one| one.id == guid);
+            let list = own.map_or(&[][..], |one| &one.owners);
+            directory_objects::owners(call, guid, list, rest, owners)
+        }
+        (&Method::GET, ["approleassignments" | "approleassignedto" | "oauth2permissiongrants"]) => {
             Ok(Answer::ok(query::list(call, "directoryObjects", Vec::new())?))
         }
         (_, rest) => directory_objects::relations(call, guid, rest),
     }
+}
+
+fn find(state: &mut State, id: Uuid) -> Result<&mut ServicePrincipal, GraphError> {
+    let found = state.directory.service_principals.iter_mut().find(|one| one.id == id);
+    found.ok_or_else(|| GraphError::not_found(&id.to_string()))
+}
+
+fn secrets(state: &mut State, id: Uuid) -> Result<&mut Vec<ClientSecret>, GraphError> {
+    Ok(&mut find(state, id)?.secrets)
+}
+
+fn owners(state: &mut State, id: Uuid) -> Result<&mut Vec<Uuid>, GraphError> {
+    Ok(&mut find(state, id)?.owners)
 }
 
 fn create(call: &Call) -> Result<Answer, GraphError> {

@@ -173,6 +173,8 @@ pub fn service_principals(state: &State) -> Vec<Value> {
             value["appDisplayName"] = json!(application.display_name);
             names.extend(application.identifier_uris.iter().cloned());
         }
+        value["passwordCredentials"] = principal.secrets.iter().map(secret).collect();
+        value["keyCredentials"] = principal.certificates.iter().map(|pem| certificate(pem)).collect();
         value["servicePrincipalNames"] = json!(names);
         value["appOwnerOrganizationId"] = json!(state.tenant);
         for (property, other) in &principal.other {

@@ -63,6 +63,17 @@ impl User {
             other: Map::new(),
         }
     }
+
+    /// Whether the user may sign in.
+    #[must_use]
+    pub fn is_enabled(&self) -> bool {
+        is_enabled(&self.other)
+    }
+}
+
+/// Whether the property `accountEnabled` of an object is not false.
+fn is_enabled(properties: &Map<String, Value>) -> bool {
+    properties.get("accountEnabled").and_then(Value::as_bool) != Some(false)
 }
 
 /// A group of principals.
@@ -168,6 +179,15 @@ pub struct ServicePrincipal {
     pub id: Uuid,
     /// The client id of the application.
     pub client_id: Uuid,
+    /// Client secrets of its own. Those of the application work as well.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub secrets: Vec<ClientSecret>,
+    /// Certificates of its own, in PEM.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub certificates: Vec<String>,
+    /// The object ids of its owners.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub owners: Vec<Uuid>,
     /// Properties that Microsoft Graph shows, such as `tags`.
     #[serde(flatten)]
     pub other: Map<String, Value>,
@@ -180,8 +200,17 @@ impl ServicePrincipal {
         Self {
             id: Uuid::new_v4(),
             client_id,
+            secrets: Vec::new(),
+            certificates: Vec::new(),
+            owners: Vec::new(),
             other: Map::new(),
         }
+    }
+
+    /// Whether it may sign in.
+    #[must_use]
+    pub fn is_enabled(&self) -> bool {
+        is_enabled(&self.other)
     }
 }
 

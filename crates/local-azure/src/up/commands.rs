@@ -1,6 +1,5 @@
 //! Carries out the commands that arrive at the control socket.
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -19,10 +18,10 @@ use crate::azure::Azure;
 use crate::azure_cli::SignIn;
 use crate::command::Command;
 use crate::control::CommandHandler;
-use crate::entra::{add_secret, refresh_token};
+use crate::entra::refresh_token;
 use crate::error::{Error, Result};
 use crate::faults::Effect;
-use crate::state::{Application, FederatedCredential, Principal, State, WebApp};
+use crate::state::{Principal, State, WebApp};
 use crate::tokens::{AZURE_CLI, GRAPH, MANAGEMENT, POSTGRES, STORAGE};
 use crate::tutorial;
 
@@ -149,27 +148,6 @@ impl Commands {
         };
         Ok(self.0.azure.token(&self.principal(principal)?, resource))
     }
-
-    fn application_create(&self, name: &str, federated: Option<FederatedCredential>) -> Result<String> {
-        self.0.azure.change(|state| {
-            if state.find_principal(name).is_some() {
-                return Err(Error::Refused(format!("a principal named {name:?} already exists")));
-            }
-            let mut application = Application::new(name);
-            let mut text = format!(
-                "AZURE_TENANT_ID={}\nAZURE_CLIENT_ID={}",
-                state.tenant, application.client_id
-            );
-            match federated {
-                Some(credential) => application.federated_credentials.push(credential),
-                None => {
-                    let _ = write!(text, "\nAZURE_CLIENT_SECRET={}", add_secret(&mut application));
-                }
-            }
-            state.directory.register(application);
-            Ok(text)
-        })
-    }
 }
 
 impl CommandHandler for Commands {
@@ -218,20 +196,6 @@ impl CommandHandler for Commands {
             Command::RotateKeys => {
                 azure.keys().rotate()?;
                 Ok("The next key now signs tokens. Tokens signed with the previous key stay valid.".to_owned())
-            }
-            Command::ApplicationCreate {
-                name,
-                federated_subject,
-            } => {
-                let federated = federated_subject.map(|subject| FederatedCredential {
-                    name: "this-machine".to_owned(),
-                    issuer: parts.entra.workload_issuer(),
-                    subject,
-                    audience: EXCHANGE_AUDIENCE.to_owned(),
-                });
-                let text = self.application_create(&name, federated)?;
-                parts.servers.reconcile().await?;
-                Ok(format!("AZURE_AUTHORITY_HOST={}\n{text}", parts.entra.authority_host()))
             }
             Command::WorkloadToken { subject } => Ok(parts.entra.workload_token(&subject, EXCHANGE_AUDIENCE)),
             Command::App(command) => apps::handle(azure, parts, command).await,

@@ -50,6 +50,12 @@ secret=$(value password)
 equals Application ad sp show --id "$client" --query servicePrincipalType
 another=$(az ad app credential reset --id "$client" --append --query password --output tsv)
 equals 2 ad app credential list --id "$client" --query "length(@)"
+own=$(az ad sp credential reset --id "$client" --append --display-name own --query password --output tsv)
+equals own ad sp credential list --id "$client" --query "[].displayName"
+az ad app owner add --id "$client" --owner-object-id "$id"
+equals 2 ad app owner list --id "$client" --query "length(@)"
+az ad app owner remove --id "$client" --owner-object-id "$id"
+equals 0 ad sp owner list --id "$client" --query "length(@)"
 federated='{"name": "github", "issuer": "https://token.actions.githubusercontent.com",
   "subject": "repo:contoso/site:environment:production", "audiences": ["api://AzureADTokenExchange"]}'
 az ad app federated-credential create --id "$client" --parameters "$federated"
@@ -70,6 +76,9 @@ az logout
 as other-secret
 az login --service-principal --username "$client" --password "$another" --tenant "$tenant"
 
+as own-secret
+az login --service-principal --username "$client" --password "$own" --tenant "$tenant"
+
 as wrong-secret
 refused az login --service-principal --username "$client" --password wrong --tenant "$tenant"
 
@@ -79,6 +88,14 @@ equals $bob account show --query user.name
 az group create --name bobs --location eastus
 refused az role assignment create --assignee "$client" --role Reader --scope "$subscription"
 az account get-access-token --resource-type oss-rdbms --query tokenType
+
+as disabled
+export AZURE_CONFIG_DIR=$developer
+az rest --method patch --url "https://graph.microsoft.com/v1.0/users/$id" --body '{"accountEnabled": false}'
+as disabled
+refused az login --username $bob --password Riddle-123456
+export AZURE_CONFIG_DIR=$developer
+az rest --method patch --url "https://graph.microsoft.com/v1.0/users/$id" --body '{"accountEnabled": true}'
 
 as wrong-password
 refused az login --username $bob --password wrong

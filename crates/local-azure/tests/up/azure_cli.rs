@@ -1,27 +1,17 @@
 //! The unmodified Azure CLI in `local-azure shell`.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use local_azure::testing::patiently;
 
-use crate::running::{Up, checkout, command};
-
-/// The folder of the CLI, which the checks of the deployment use too.
-fn programs() -> PathBuf {
-    let folder = checkout().join("tests/deploy/.venv/bin");
-    assert!(
-        folder.join("az").exists(),
-        "run ./test.sh, which installs the Azure CLI"
-    );
-    folder
-}
+use crate::running::{Up, command, path_with_azure_cli};
 
 /// Runs a script of `tests/azure_cli` in a shell.
 async fn run(up: &Up, script: &str, variables: &[(&str, String)]) -> String {
     let script = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/azure_cli")
         .join(script);
-    let path = format!("PATH={}:{}", programs().display(), std::env::var("PATH").unwrap());
+    let path = path_with_azure_cli();
     let variables: Vec<_> = variables
         .iter()
         .map(|(name, value)| format!("{name}={value}"))
@@ -55,10 +45,10 @@ async fn the_guide_runs_as_it_stands() {
     let mut up = up;
     up.kill();
     let up = up.start_again().await;
-    let path = format!("PATH={}:{}", programs().display(), std::env::var("PATH").unwrap());
-    let arguments = ["shell", "--", "env", &path, "az", "webapp", "identity", "show"];
-    let names = ["--name", "ls-app-doc77", "--resource-group", "rg-managedidentity-demo"];
-    let said = up.say(&[&arguments[..], &names].concat()).await;
+    let arguments = ["webapp", "identity", "show", "--name", "ls-app-doc77"];
+    let said = up
+        .az(&[&arguments[..], &["--resource-group", "rg-managedidentity-demo"]].concat())
+        .await;
     assert!(said.contains("SystemAssigned"), "{said}");
     // The log says who did what.
     let log = up.say(&["logs", "control", "-n", "50"]).await;
@@ -105,7 +95,7 @@ async fn users_applications_and_sign_ins() {
 async fn managed_identities_sign_in() {
     let up = Up::start().await;
     let home = tempfile::tempdir().unwrap();
-    let path = format!("PATH={}:{}", programs().display(), std::env::var("PATH").unwrap());
+    let path = path_with_azure_cli();
     for (name, shell) in [
         ("imds", &["shell"][..]),
         ("app", &["shell", "--as", "restaurant-review"]),

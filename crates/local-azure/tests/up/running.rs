@@ -230,6 +230,16 @@ impl Up {
         said
     }
 
+    /// The result that a command of the Azure CLI prints in `local-azure shell`.
+    pub async fn az(&self, arguments: &[&str]) -> String {
+        let path = path_with_azure_cli();
+        let arguments = [&["shell", "--", "env", path.as_str(), "az"], arguments].concat();
+        let output = command(&self.folder(), &arguments).await;
+        let warnings = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{arguments:?}: {warnings}\n{}", self.log());
+        String::from_utf8(output.stdout).unwrap()
+    }
+
     /// Its output and the logs of its services.
     pub fn log(&self) -> String {
         let mut text = fs::read_to_string(self.home.path().join("output")).unwrap_or_default();
@@ -356,6 +366,16 @@ impl Drop for Up {
             }
         }
     }
+}
+
+/// The variable `PATH` with the Azure CLI, which the checks of the deployment use too.
+pub fn path_with_azure_cli() -> String {
+    let folder = checkout().join("tests/deploy/.venv/bin");
+    assert!(
+        folder.join("az").exists(),
+        "run ./test.sh, which installs the Azure CLI"
+    );
+    format!("PATH={}:{}", folder.display(), std::env::var("PATH").unwrap())
 }
 
 /// The folder with the site's source.

@@ -191,7 +191,7 @@ async fn a_secret_is_exchanged_for_a_token() {
 
     let another = cloud
         .azure()
-        .change(|state| Ok(add_secret(&mut state.directory.applications[0])))
+        .change(|state| Ok(add_secret(&mut state.directory.applications[0].secrets)))
         .unwrap();
     for secret in [&another, &cloud.secret] {
         let form = with(self::request(application.client_id), "client_secret", secret);

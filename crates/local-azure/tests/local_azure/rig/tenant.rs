@@ -75,7 +75,7 @@ impl Tenant {
         let mut application = Application::new("outside");
         application.certificates.push(certificate.clone());
         application.federated_credentials.push(credential);
-        let secret = add_secret(&mut application);
+        let secret = add_secret(&mut application.secrets);
         let mut principal = Uuid::nil();
         change(azure, |state| {
             state.put(&user);
