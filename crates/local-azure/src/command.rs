@@ -79,8 +79,6 @@ pub enum Command {
     /// Prints what the Azure CLI needs to be signed in as the developer, as JSON
     #[command(hide = true)]
     SignIn,
-    /// Gives the database server's administrator `demoadmin` a new password, and prints it once
-    AdminPassword,
 }
 
 impl Command {
@@ -102,10 +100,7 @@ impl Command {
     /// Whether its output is a secret that a program reads, such as a token.
     #[must_use]
     pub fn prints_secret(&self) -> bool {
-        matches!(
-            self,
-            Self::Token { .. } | Self::WorkloadToken { .. } | Self::SignIn | Self::AdminPassword
-        )
+        matches!(self, Self::Token { .. } | Self::WorkloadToken { .. } | Self::SignIn)
     }
 }
 
@@ -199,7 +194,6 @@ mod tests {
             "token --as ci --resource storage",
             "rotate-keys",
             "workload-token repo:a",
-            "admin-password",
             "deploy contoso /package.zip",
             "deploy contoso /package.zip --watch",
             "app create contoso --identity site",

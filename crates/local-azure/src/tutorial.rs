@@ -54,7 +54,7 @@ pub fn provision(azure: &Azure, is_site: bool) -> Result<()> {
         if state.find::<PostgresServer>(SERVER).is_none() {
             let id = state.resource_id(GROUP, PostgresServer::KIND, SERVER);
             let mut server = PostgresServer::new(id, LOCATION);
-            // It cannot sign in until `local-azure admin-password` sets its password.
+            // It cannot sign in until `az postgres flexible-server update` sets its password.
             server.administrator_login = Some("demoadmin".to_owned());
             server.entra_administrators = vec![administrator];
             server.databases = vec![DATABASE.to_owned()];

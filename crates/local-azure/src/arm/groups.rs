@@ -162,16 +162,18 @@ fn patch(call: &Call, id: &ResourceId) -> Result<Answer, ArmError> {
 
 /// Deletes the group with everything in it.
 fn delete(arm: &Arm, call: &Call, id: &ResourceId) -> Result<Answer, ArmError> {
-    call.change(|state| {
+    let deleted = call.change(|state| {
         call.check(state, DELETE, id)?;
         if state.get(id).is_none() {
             return Err(ArmError::no_such_group(id.name()));
         }
         locks::check(state, id, Change::Delete)?;
+        let inside = state.resources().filter(|resource| id.contains(&resource.id));
+        let inside = inside.map(|resource| resource.id.clone()).collect();
         state.remove(id);
-        Ok(())
+        Ok(inside)
     })?;
-    Ok(arm.operations.accepted(call, None))
+    Ok(arm.operations.accepted(call, deleted))
 }
 
 fn shown(call: &Call, id: &ResourceId, status: StatusCode) -> Result<Answer, ArmError> {

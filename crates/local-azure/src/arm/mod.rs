@@ -7,8 +7,9 @@
 //! - `types`: the resource types, and the versions of their API. `scopes`: where resources are.
 //! - `service`: what the handlers share.
 //! - `resources` and `tags`: resources of every type. `groups` and `subscriptions`: what contains them.
-//! - `operations`: long-running operations.
+//! - `running` and `operations`: what runs behind the control plane, and long-running operations.
 //! - `authorization` and `locks`: Microsoft.Authorization. `identity`: Microsoft.ManagedIdentity. `web`: Microsoft.Web.
+//! - `postgres`: Microsoft.DBforPostgreSQL.
 
 mod access;
 mod answer;
@@ -19,7 +20,9 @@ mod groups;
 mod identity;
 mod locks;
 mod operations;
+mod postgres;
 mod resources;
+mod running;
 mod scopes;
 mod service;
 mod subscriptions;
@@ -35,6 +38,7 @@ use axum::http::{HeaderValue, Method};
 use axum::response::{IntoResponse as _, Response};
 use uuid::Uuid;
 
+pub use self::running::Running;
 pub use self::types::Stored;
 
 use self::answer::Answer;
@@ -46,19 +50,20 @@ use crate::azure::Azure;
 use crate::state::Principal;
 
 /// The routes of the control plane.
-pub fn router(azure: &Azure, stored: Stored) -> Router {
-    routes(azure, stored, None)
+pub fn router(azure: &Azure, stored: Stored, running: Running) -> Router {
+    routes(azure, stored, running, None)
 }
 
 /// The routes for clients that are known to act for the principal with that name.
-pub fn router_for(azure: &Azure, stored: Stored, caller: &str) -> Router {
-    routes(azure, stored, Some(caller.to_owned()))
+pub fn router_for(azure: &Azure, stored: Stored, running: Running, caller: &str) -> Router {
+    routes(azure, stored, running, Some(caller.to_owned()))
 }
 
-fn routes(azure: &Azure, stored: Stored, default_caller: Option<String>) -> Router {
+fn routes(azure: &Azure, stored: Stored, running: Running, default_caller: Option<String>) -> Router {
     let arm = Arm {
         azure: azure.clone(),
         stored,
+        running,
         operations: Operations::default(),
         default_caller,
     };
@@ -133,9 +138,9 @@ fn route(arm: &Arm, call: &Call) -> Result<Answer, ArmError> {
     ] = parts.as_slice()
     {
         return if *kind == "operations" {
-            arm.operations.status(operation)
+            arm.operations.status(&arm.running, operation)
         } else {
-            arm.operations.result(call, operation)
+            arm.operations.result(&arm.running, call, operation)
         };
     }
     if let Some(at) = parts.iter().rposition(|part| *part == "providers")
@@ -177,6 +182,11 @@ fn provider(arm: &Arm, call: &Call, at: usize) -> Result<Answer, ArmError> {
     let lower = call.lower_path();
     let rest: Vec<&str> = lower[at + 2..].iter().map(String::as_str).collect();
     let get = call.method == Method::GET;
+    if lower[at + 1] == "microsoft.dbforpostgresql"
+        && let Some(answer) = postgres::part(arm, call, at, &rest)
+    {
+        return answer;
+    }
     match (lower[at + 1].as_str(), rest.as_slice()) {
         ("microsoft.authorization", ["roleassignments"]) if get => authorization::list_assignments(call, &scope),
         ("microsoft.authorization", ["roleassignments", name]) => authorization::assignment(call, &scope, name),

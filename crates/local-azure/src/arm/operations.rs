@@ -5,12 +5,14 @@ use std::collections::VecDeque;
 use std::sync::Mutex;
 
 use axum::http::StatusCode;
-use serde_json::{Value, json};
+use serde_json::json;
 use uuid::Uuid;
 
 use super::answer::Answer;
 use super::call::Call;
 use super::error::ArmError;
+use super::running::Running;
+use crate::state::ResourceId;
 
 /// How many operations are remembered.
 const LIMIT: usize = 1000;
@@ -24,14 +26,28 @@ struct Operation {
     id: Uuid,
     /// How often a client has asked.
     polls: u32,
+    /// The operation lasts until what belongs to these resources is what the state says.
+    resources: Vec<ResourceId>,
+}
+
+/// How an operation stands.
+enum Progress {
+    Running,
+    Done,
+    Failed(String),
 }
 
 impl Operations {
-    /// The answer that an operation was accepted. A client learns at its second request that it has ended.
-    pub fn accepted(&self, call: &Call, body: Option<Value>) -> Answer {
+    /// The answer that an operation was accepted. It lasts until what belongs to the resources is what the state says, and
+    /// at least until a client asks for the second time.
+    pub fn accepted(&self, call: &Call, resources: Vec<ResourceId>) -> Answer {
         let id = Uuid::new_v4();
         let mut all = self.0.lock().expect("no thread panics while holding the lock");
-        all.push_back(Operation { id, polls: 0 });
+        all.push_back(Operation {
+            id,
+            polls: 0,
+            resources,
+        });
         if all.len() > LIMIT {
             all.pop_front();
         }
@@ -51,29 +67,43 @@ impl Operations {
                 ("retry-after", "1".to_owned()),
                 ("retry-after-ms", "100".to_owned()),
             ],
-            body,
+            body: None,
             text: None,
         }
     }
 
-    /// Whether the operation is still running, as far as a client sees.
-    fn is_running(&self, id: &str) -> Result<bool, ArmError> {
+    fn progress(&self, running: &Running, id: &str) -> Result<Progress, ArmError> {
         let id = Uuid::try_parse(id).map_err(|_| {
             let message = format!("The operation '{id}' could not be found.");
             ArmError::not_found("OperationNotFound", message)
         })?;
-        let mut all = self.0.lock().expect("no thread panics while holding the lock");
-        let found = all.iter_mut().find(|operation| operation.id == id);
-        Ok(found.is_some_and(|operation| {
+        let resources = {
+            let mut all = self.0.lock().expect("no thread panics while holding the lock");
+            let Some(operation) = all.iter_mut().find(|operation| operation.id == id) else {
+                return Ok(Progress::Done);
+            };
             operation.polls += 1;
-            operation.polls < 2
-        }))
+            if operation.polls < 2 {
+                return Ok(Progress::Running);
+            }
+            operation.resources.clone()
+        };
+        for resource in &resources {
+            match running.is_settled(resource) {
+                Ok(true) => {}
+                Ok(false) => return Ok(Progress::Running),
+                Err(why) => return Ok(Progress::Failed(why)),
+            }
+        }
+        Ok(Progress::Done)
     }
 
     /// `GET /subscriptions/{id}/operationresults/{operation}`: 202 until the operation has ended.
-    pub fn result(&self, call: &Call, id: &str) -> Result<Answer, ArmError> {
-        if !self.is_running(id)? {
-            return Ok(Answer::empty(StatusCode::OK));
+    pub fn result(&self, running: &Running, call: &Call, id: &str) -> Result<Answer, ArmError> {
+        match self.progress(running, id)? {
+            Progress::Done => return Ok(Answer::empty(StatusCode::OK)),
+            Progress::Failed(why) => return Err(failed(why)),
+            Progress::Running => {}
         }
         let mut answer = Answer::empty(StatusCode::ACCEPTED);
         let version = call.query("api-version").unwrap_or_default();
@@ -87,14 +117,23 @@ impl Operations {
     }
 
     /// `GET /subscriptions/{id}/operations/{operation}`: the operation's status.
-    pub fn status(&self, id: &str) -> Result<Answer, ArmError> {
-        let status = if self.is_running(id)? {
-            "InProgress"
-        } else {
-            "Succeeded"
-        };
-        let mut answer = Answer::ok(json!({"name": id, "status": status}));
+    pub fn status(&self, running: &Running, id: &str) -> Result<Answer, ArmError> {
+        let mut body = json!({"name": id});
+        match self.progress(running, id)? {
+            Progress::Running => body["status"] = "InProgress".into(),
+            Progress::Done => body["status"] = "Succeeded".into(),
+            Progress::Failed(why) => {
+                let error = failed(why);
+                body["status"] = "Failed".into();
+                body["error"] = json!({"code": error.code, "message": error.message});
+            }
+        }
+        let mut answer = Answer::ok(body);
         answer.headers = vec![("retry-after-ms", "100".to_owned())];
         Ok(answer)
     }
+}
+
+fn failed(why: String) -> ArmError {
+    ArmError::new(StatusCode::INTERNAL_SERVER_ERROR, "OperationFailed", why)
 }

@@ -13,7 +13,7 @@ use super::locks::{self, Change};
 use super::scopes;
 use super::service::Arm;
 use super::types::Type;
-use super::{identity, subscriptions, web};
+use super::{identity, postgres, subscriptions, web};
 use crate::state::{AssignedIdentities, ManagedIdentity, Resource, ResourceId, State, SystemAssigned, View as _};
 
 const TYPES: &[Type] = &[
@@ -29,6 +29,10 @@ const TYPES: &[Type] = &[
         show: |_, _| {},
         created: StatusCode::CREATED,
     },
+    postgres::SERVERS,
+    postgres::DATABASES,
+    postgres::ADMINISTRATORS,
+    postgres::FIREWALL_RULES,
     web::PLANS,
     web::SITES,
 ];
@@ -61,7 +65,7 @@ pub fn handle(arm: &Arm, call: &Call, id: &ResourceId) -> Result<Answer, ArmErro
             Ok(answer)
         }
         Method::PUT => put(arm, call, id),
-        Method::PATCH => patch(call, id),
+        Method::PATCH => patch(arm, call, id),
         Method::DELETE => delete(arm, call, id),
         _ => Err(call.unsupported()),
     }
@@ -131,11 +135,19 @@ fn put(arm: &Arm, call: &Call, id: &ResourceId) -> Result<Answer, ArmError> {
     if found.is_none() && is_new {
         tracing::warn!("{id} is only stored: Local Azure does not emulate its provider");
     }
+    if is_long(id) {
+        return Ok(arm.operations.accepted(call, vec![id.clone()]));
+    }
     shown(call, id, status)
 }
 
+/// Whether changes of resources of that type are long-running operations.
+fn is_long(id: &ResourceId) -> bool {
+    type_of(id).is_some_and(|found| found.created == StatusCode::ACCEPTED)
+}
+
 /// Changes the parts of a resource that the body names.
-fn patch(call: &Call, id: &ResourceId) -> Result<Answer, ArmError> {
+fn patch(arm: &Arm, call: &Call, id: &ResourceId) -> Result<Answer, ArmError> {
     let body = call.object()?;
     call.change(|state| {
         call.check(state, &format!("{}/write", id.kind()), id)?;
@@ -153,6 +165,9 @@ fn patch(call: &Call, id: &ResourceId) -> Result<Answer, ArmError> {
         state.update(id, |stored| *stored = resource);
         Ok(())
     })?;
+    if is_long(id) {
+        return Ok(arm.operations.accepted(call, vec![id.clone()]));
+    }
     shown(call, id, StatusCode::OK)
 }
 
@@ -341,11 +356,8 @@ fn delete(arm: &Arm, call: &Call, id: &ResourceId) -> Result<Answer, ArmError> {
         state.remove(id);
         Ok(true)
     })?;
-    let is_long = ["Microsoft.DBforPostgreSQL/flexibleServers"]
-        .iter()
-        .any(|kind| id.is(kind));
     Ok(match existed {
-        true if is_long => arm.operations.accepted(call, None),
+        true if is_long(id) => arm.operations.accepted(call, vec![id.clone()]),
         true => Answer::empty(StatusCode::OK),
         false => Answer::empty(StatusCode::NO_CONTENT),
     })

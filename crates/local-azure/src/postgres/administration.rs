@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::connection::{Superuser, failed};
 use super::identifier::quote_identifier;
+use super::parameters::{self, Parameter};
 use crate::azure::Azure;
 use crate::error::{Error, Result};
 use crate::state::{PostgresServer, Principal, PrincipalKind, State, View as _};
@@ -21,6 +22,17 @@ const DUPLICATE_DATABASE: &str = "42P04";
 pub(super) fn config(state: &State, name: &str) -> Result<PostgresServer> {
     let server = state.find(name);
     server.ok_or_else(|| Error::Refused(format!("there is no PostgreSQL server {name:?}")))
+}
+
+/// A database of a server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Database {
+    /// Its name.
+    pub name: String,
+    /// Its encoding, such as `UTF8`.
+    pub charset: String,
+    /// Its collation, such as `en_US.utf8`.
+    pub collation: String,
 }
 
 /// What a running server has of the state.
@@ -53,12 +65,21 @@ impl ControlPlane<'_> {
     pub(super) async fn apply(&self, content: &Content) -> Result<()> {
         let mut connection = self.superuser.connect_isolated("postgres").await?;
         if let Some(name) = &content.config.administrator_login {
-            set_password_administrator(&mut connection, name, None).await?;
+            let password = content.config.administrator_password.as_deref();
+            sqlx::query("select local_azure.set_password_administrator($1, $2)")
+                .bind(name)
+                .bind(password)
+                .execute(&mut connection)
+                .await
+                .map_err(failed)?;
         }
         self.sync(&mut connection, content).await?;
         for database in &content.config.databases {
             create_database(&mut connection, database).await?;
         }
+        parameters::apply(&mut connection, &content.config.parameters).await?;
+        // The rules of authentication may have changed too.
+        connection.execute("select pg_reload_conf()").await.map_err(failed)?;
         connection.close().await.map_err(failed)
     }
 
@@ -96,40 +117,49 @@ impl ControlPlane<'_> {
         transaction.commit().await.map_err(failed)
     }
 
-    /// Sets the password of the administrator that signs in with a password.
-    pub(super) async fn set_administrator_password(&self, password: &str) -> Result<()> {
-        let name = config(&self.azure.state(), self.server)?
-            .administrator_login
-            .ok_or_else(|| {
-                Error::Refused(format!(
-                    "the server {} has no administrator with a password: it accepts only Microsoft Entra tokens",
-                    self.server
-                ))
-            })?;
+    /// The databases of the server except templates, with their encodings and collations.
+    pub(super) async fn databases(&self) -> Result<Vec<Database>> {
         let mut connection = self.superuser.connect_isolated("postgres").await?;
-        // Keeps the statement, which contains the password, out of the log.
-        connection
-            .execute("set log_min_messages to panic")
-            .await
-            .map_err(failed)?;
-        set_password_administrator(&mut connection, &name, Some(password)).await?;
+        let found: Vec<(String, String, String)> = sqlx::query_as(
+            "select datname::text, pg_encoding_to_char(encoding)::text, datcollate::text
+             from pg_database where not datistemplate order by datname",
+        )
+        .fetch_all(&mut connection)
+        .await
+        .map_err(failed)?;
+        connection.close().await.map_err(failed)?;
+        let database = |(name, charset, collation)| Database {
+            name,
+            charset,
+            collation,
+        };
+        Ok(found.into_iter().map(database).collect())
+    }
+
+    /// Deletes a database, whoever uses it, if it exists.
+    pub(super) async fn drop_database(&self, name: &str) -> Result<()> {
+        let mut connection = self.superuser.connect_isolated("postgres").await?;
+        let drop = format!("drop database if exists {} with (force)", quote_identifier(name));
+        connection.execute(AssertSqlSafe(drop)).await.map_err(failed)?;
         connection.close().await.map_err(failed)
     }
 
-    /// Sets the server parameter `azure.extensions`.
-    pub(super) async fn allow_extensions(&self, names: &[&str]) -> Result<()> {
-        let is_name = |name: &&str| {
-            let is_part = |character: char| character.is_ascii_alphanumeric() || "_-".contains(character);
-            !name.is_empty() && name.chars().all(is_part)
-        };
-        if let Some(invalid) = names.iter().find(|name| !is_name(name)) {
-            return Err(Error::Refused(format!("{invalid:?} is not a valid extension name")));
-        }
+    pub(super) async fn parameters(&self) -> Result<Vec<Parameter>> {
         let mut connection = self.superuser.connect_isolated("postgres").await?;
-        let set = format!("alter system set azure.extensions = '{}'", names.join(","));
-        connection.execute(AssertSqlSafe(set)).await.map_err(failed)?;
-        connection.execute("select pg_reload_conf()").await.map_err(failed)?;
-        connection.close().await.map_err(failed)
+        let found = parameters::all(&mut connection).await?;
+        connection.close().await.map_err(failed)?;
+        Ok(found)
+    }
+
+    /// # Errors
+    ///
+    /// The server does not take this value of the parameter.
+    pub(super) async fn check_parameter(&self, name: &str, value: &str) -> Result<()> {
+        let mut connection = self.superuser.connect_isolated("postgres").await?;
+        let server = config(&self.azure.state(), self.server)?;
+        let checked = parameters::check(&mut connection, name, value, server.parameters.get(name)).await;
+        connection.close().await.map_err(failed)?;
+        checked
     }
 
     /// Gives the server Azure's roles, functions and rules for extensions.
@@ -169,16 +199,6 @@ impl ControlPlane<'_> {
     }
 }
 
-async fn set_password_administrator(connection: &mut PgConnection, name: &str, password: Option<&str>) -> Result<()> {
-    sqlx::query("select local_azure.set_password_administrator($1, $2)")
-        .bind(name)
-        .bind(password)
-        .execute(connection)
-        .await
-        .map_err(failed)?;
-    Ok(())
-}
-
 /// Creates the database if it does not exist.
 async fn create_database(connection: &mut PgConnection, name: &str) -> Result<()> {
     let exists: bool = sqlx::query_scalar("select exists (select from pg_database where datname = $1)")
@@ -212,7 +232,7 @@ const RESERVED: [&str; 8] = [
 
 /// Checks Azure's rules for names, as far as a folder or `pg_hba.conf` depends on them.
 /// <https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules#microsoftdbforpostgresql>
-pub(super) fn check_names(config: &PostgresServer) -> Result<()> {
+pub fn check_names(config: &PostgresServer) -> Result<()> {
     let is_server = |character: char| matches!(character, 'a'..='z' | '0'..='9' | '-');
     if !(3..=63).contains(&config.name().len()) || !config.name().chars().all(is_server) {
         return Err(Error::Refused(format!(

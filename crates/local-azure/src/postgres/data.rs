@@ -40,8 +40,8 @@ pub(super) struct Folder {
 impl Folder {
     /// Opens the folder of that server. Its data is initialised if it does not exist.
     ///
-    /// `uid` is that of the resource.
-    pub(super) async fn open(azure: &Azure, server: &str, uid: Uuid) -> Result<Self> {
+    /// `uid` is that of the resource, and `version` the major version that new data should have.
+    pub(super) async fn open(azure: &Azure, server: &str, uid: Uuid, version: Option<u32>) -> Result<Self> {
         let folder = azure.subfolder("postgres")?.join(server);
         claim(&folder, uid)?;
         let own = folder.join("server");
@@ -57,7 +57,7 @@ impl Folder {
             Err(error) if error.kind() == ErrorKind::NotFound => None,
             Err(error) => return Err(Error::file(version_file)(error)),
         };
-        let programs = Programs::find(data_version)?;
+        let programs = Programs::find(data_version, version)?;
         chown(&programs, &own)?;
         fs::set_permissions(&own, fs::Permissions::from_mode(0o700)).map_err(Error::file(&own))?;
         let password_file = folder.join("azuresu.password");
@@ -133,8 +133,12 @@ impl Folder {
         chown(&self.programs, &certificate.certificate)?;
         chown(&self.programs, &certificate.key)?;
         self.write("data/local-azure.conf", &settings(port))?;
-        let administrator = server.administrator_login.as_deref();
-        self.write("data/pg_hba.conf", &authentication_rules(administrator, judge))?;
+        self.write_authentication_rules(server, judge)
+    }
+
+    /// Writes the rules, which the server reads when it starts or reloads its settings.
+    pub(super) fn write_authentication_rules(&self, server: &PostgresServer, judge: &str) -> Result<()> {
+        self.write("data/pg_hba.conf", &authentication_rules(server, judge))?;
         Ok(())
     }
 
@@ -260,13 +264,19 @@ fn settings(port: u16) -> String {
 /// The content of `pg_hba.conf`. Over TLS, the judge authenticates Entra roles. If the server has an administrator with a
 /// password, other roles authenticate with passwords. Connections without TLS are rejected with the same message as on
 /// Azure.
-fn authentication_rules(administrator: Option<&str>, judge: &str) -> String {
+fn authentication_rules(server: &PostgresServer, judge: &str) -> String {
     let mut lines = format!("hostssl all \"{SUPERUSER}\" 127.0.0.1/32 scram-sha-256\n");
-    if administrator.is_some() {
-        let _ = writeln!(lines, "hostssl all +{ENTRA_ROLES} 127.0.0.1/32 {judge}");
+    let has_passwords = server.administrator_login.is_some();
+    if server.accepts_entra {
+        let roles = if has_passwords {
+            format!("+{ENTRA_ROLES}")
+        } else {
+            "all".to_owned()
+        };
+        let _ = writeln!(lines, "hostssl all {roles} 127.0.0.1/32 {judge}");
+    }
+    if has_passwords {
         lines.push_str("hostssl all all 127.0.0.1/32 scram-sha-256\n");
-    } else {
-        let _ = writeln!(lines, "hostssl all all 127.0.0.1/32 {judge}");
     }
     lines
 }

@@ -6,7 +6,7 @@
 //! - `programs`: finding PostgreSQL's programs.
 //! - `data`: the server's folder, its settings and its authentication rules.
 //! - `connection`: the superuser's connections.
-//! - `administration`: the operations of Azure's control plane on the server.
+//! - `administration` and `parameters`: the operations of Azure's control plane on the server.
 //! - `judge`: decides whether a token is the password of a role. `catalogue`: the principal of each role.
 //! - `sql/`: gives the server Azure's roles, functions and extension allow-list.
 //!
@@ -21,6 +21,7 @@ mod connection;
 mod data;
 mod identifier;
 mod judge;
+mod parameters;
 mod programs;
 mod servers;
 
@@ -31,11 +32,14 @@ use std::time::{Duration, Instant};
 
 use sqlx::postgres::PgConnection;
 
+pub use self::administration::{Database, check_names};
 pub(crate) use self::identifier::quote_identifier;
 pub use self::judge::Verdict;
+pub use self::parameters::{EXTENSIONS, Parameter};
+pub use self::programs::installed_versions;
 pub use self::servers::Servers;
 
-use self::administration::{Content, ControlPlane, check_names, config};
+use self::administration::{Content, ControlPlane, config};
 use self::connection::{PART, Superuser};
 use self::data::Folder;
 use self::judge::Judge;
@@ -81,7 +85,7 @@ impl Postgres {
         let state = azure.state();
         let config = config(&state, server)?;
         check_names(&config)?;
-        let folder = Folder::open(azure, config.name(), state.uid(&config.id)).await?;
+        let folder = Folder::open(azure, config.name(), state.uid(&config.id), config.version).await?;
         // A server that an earlier run left behind would still use the port.
         folder.end_leftovers();
         let mut last = None;
@@ -139,6 +143,8 @@ impl Postgres {
         }
         self.start_process().await?;
         if content.as_ref() != Some(&wanted) {
+            self.folder
+                .write_authentication_rules(&wanted.config, &self.judge.method())?;
             self.control_plane().apply(&wanted).await?;
             *content = Some(wanted);
         }
@@ -267,14 +273,95 @@ impl Postgres {
     }
 
     /// Sets the password of the administrator that signs in with a password.
+    ///
+    /// # Errors
+    ///
+    /// The server accepts only Entra's tokens, or it fails.
     pub async fn set_administrator_password(&self, password: &str) -> Result<()> {
-        self.control_plane().set_administrator_password(password).await
+        self.azure.change(|state| {
+            let mut server = config(state, &self.name)?;
+            if server.administrator_login.is_none() {
+                return Err(Error::Refused(format!(
+                    "the server {} has no administrator with a password: it accepts only Microsoft Entra tokens",
+                    self.name
+                )));
+            }
+            server.administrator_password = Some(password_verifier(password));
+            server.write(state);
+            Ok(())
+        })?;
+        self.reconcile().await
     }
 
     /// Sets the server parameter `azure.extensions`: the extensions that users may create. By default it is empty.
     /// <https://learn.microsoft.com/azure/postgresql/extensions/how-to-allow-extensions>
+    ///
+    /// # Errors
+    ///
+    /// One of the extensions does not exist, or the server fails.
     pub async fn allow_extensions(&self, names: &[&str]) -> Result<()> {
-        self.control_plane().allow_extensions(names).await
+        let names = names.join(",");
+        self.check_parameter(EXTENSIONS, &names).await?;
+        self.azure.change(|state| {
+            let mut server = config(state, &self.name)?;
+            server.parameters.insert(EXTENSIONS.to_owned(), names);
+            server.write(state);
+            Ok(())
+        })?;
+        self.reconcile().await
+    }
+
+    /// # Errors
+    ///
+    /// The server does not take this value of the parameter.
+    pub async fn check_parameter(&self, name: &str, value: &str) -> Result<()> {
+        self.control_plane().check_parameter(name, value).await
+    }
+
+    /// The server's parameters.
+    ///
+    /// # Errors
+    ///
+    /// The server does not answer.
+    pub async fn parameters(&self) -> Result<Vec<Parameter>> {
+        self.control_plane().parameters().await
+    }
+
+    /// The server's databases, whoever created them.
+    ///
+    /// # Errors
+    ///
+    /// The server does not answer.
+    pub async fn databases(&self) -> Result<Vec<Database>> {
+        self.control_plane().databases().await
+    }
+
+    /// Deletes a database, whoever uses it, if it exists.
+    ///
+    /// # Errors
+    ///
+    /// The server does not answer.
+    pub async fn drop_database(&self, name: &str) -> Result<()> {
+        self.control_plane().drop_database(name).await
+    }
+
+    /// Whether it is what the state says.
+    pub(crate) fn is_settled(&self) -> bool {
+        let Ok(content) = self.content.try_lock() else {
+            return false;
+        };
+        let Ok(wanted) = Content::of(&self.azure.state(), &self.name) else {
+            return false;
+        };
+        let is_running = self
+            .process
+            .lock()
+            .expect("no thread panics while holding the lock")
+            .is_some();
+        if wanted.config.is_stopped || self.azure.faults().active().database_away.concerns(&self.name) {
+            return !is_running;
+        }
+        is_running && content.as_ref() == Some(&wanted)
     }
 
     fn control_plane(&self) -> ControlPlane<'_> {
@@ -298,7 +385,13 @@ impl Postgres {
     }
 }
 
+/// What PostgreSQL stores of a password, from which the password cannot be found.
+#[must_use]
+pub fn password_verifier(password: &str) -> String {
+    postgres_protocol::password::scram_sha_256(password.as_bytes())
+}
+
 /// The folder with the PostgreSQL programs that create new servers.
 pub(crate) fn program_folder() -> Result<PathBuf> {
-    Ok(Programs::find(None)?.folder)
+    Ok(Programs::find(None, None)?.folder)
 }

@@ -32,16 +32,20 @@ pub(super) struct Invocation {
 }
 
 impl Programs {
-    /// Finds the programs on the PATH, or else the newest version in the usual folders. For existing data, finds the
-    /// programs of the data's version.
-    pub(super) fn find(data_version: Option<u32>) -> Result<Self> {
+    /// Finds the programs of the version that is nearest to the preferred one. Without a preference, those on the PATH, or
+    /// else the newest version in the usual folders. For existing data, finds the programs of the data's version.
+    pub(super) fn find(data_version: Option<u32>, preferred: Option<u32>) -> Result<Self> {
         // The major version, such as 15, and the folder.
         let all: Vec<_> = folders()
             .into_iter()
             .filter_map(|folder| Some((version(&folder)?, folder)))
             .collect();
         let (_, folder) = match data_version {
-            None => all.into_iter().next().ok_or_else(missing)?,
+            // Of two that are equally near, the first one.
+            None => all
+                .into_iter()
+                .min_by_key(|(version, _)| preferred.map_or(0, |preferred| preferred.abs_diff(*version)))
+                .ok_or_else(missing)?,
             Some(wanted) => {
                 let installed = all.iter().map(|(version, _)| version.to_string()).collect::<Vec<_>>();
                 let found = all.into_iter().find(|(version, _)| *version == wanted);
@@ -111,6 +115,15 @@ impl Programs {
             arguments: all,
         }
     }
+}
+
+/// The major versions of PostgreSQL on this machine.
+#[must_use]
+pub fn installed_versions() -> Vec<u32> {
+    let mut versions: Vec<_> = folders().iter().filter_map(|folder| version(folder)).collect();
+    versions.sort_unstable();
+    versions.dedup();
+    versions
 }
 
 /// The folders that contain the programs, preferred ones first.

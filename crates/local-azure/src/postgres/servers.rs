@@ -112,6 +112,23 @@ impl Servers {
         done.into_iter().collect()
     }
 
+    /// Whether the server with that name is what the state says: running, stopped or deleted.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be started.
+    pub fn is_settled(&self, name: &str) -> Result<bool> {
+        let server: Option<PostgresServer> = self.0.azure.read(|state| state.find(name));
+        let exists = server.is_some();
+        let running = self.0.running.borrow();
+        match running.get(&name.to_lowercase()) {
+            Some(Start::Done(server)) => Ok(exists && server.is_settled()),
+            Some(Start::Failed(error)) if exists => Err(Error::Refused(error.to_string())),
+            Some(Start::Failed(_)) => Ok(false),
+            None => Ok(server.is_none_or(|server| server.is_stopped)),
+        }
+    }
+
     /// Stops all servers.
     pub async fn stop(&self) {
         let servers = self.all();

@@ -33,8 +33,8 @@ pub use self::resource::{AssignedIdentities, Resource, SystemAssigned};
 pub use self::resource_id::{InvalidResourceId, ResourceId};
 pub use self::roles::{Action, Permission, RoleAssignment, RoleDefinition};
 pub use self::views::{
-    ADMINISTRATORS, CONTAINERS, Container, DATABASES, FEDERATED_CREDENTIALS, ManagedIdentity, Plan, PostgresServer,
-    PublicAccess, StorageAccount, View, WebApp, new_key,
+    ADMINISTRATORS, CONFIGURATIONS, CONTAINERS, Container, DATABASES, FEDERATED_CREDENTIALS, ManagedIdentity, Plan,
+    PostgresServer, PublicAccess, StorageAccount, View, WebApp, new_key,
 };
 
 pub(crate) use self::store::Store;

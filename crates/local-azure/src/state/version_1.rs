@@ -181,13 +181,12 @@ pub(super) fn read(json: Value) -> serde_json::Result<State> {
         state.update(&id, |resource| resource.identity = machine);
     }
     for server in &old.postgres_servers {
+        let id = state.resource_id(&server.resource_group, PostgresServer::KIND, &server.name);
         state.put(&PostgresServer {
-            id: state.resource_id(&server.resource_group, PostgresServer::KIND, &server.name),
-            location: server.location.clone(),
             administrator_login: server.administrator_login.clone(),
             entra_administrators: server.entra_administrators.clone(),
             databases: server.databases.clone(),
-            is_stopped: false,
+            ..PostgresServer::new(id, &server.location)
         });
     }
     for account in &old.storage_accounts {

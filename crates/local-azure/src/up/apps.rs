@@ -161,13 +161,13 @@ fn find(state: &State, name: &str) -> Result<WebApp> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::arm::Stored;
+    use crate::arm::{Running, Stored};
 
     fn provisioned() -> (tempfile::TempDir, Azure, ControlPlane) {
         let folder = tempfile::tempdir().unwrap();
         let azure = Azure::open(folder.path()).unwrap();
         tutorial::provision(&azure, true).unwrap();
-        let control_plane = ControlPlane::new(&azure, Stored::default());
+        let control_plane = ControlPlane::new(&azure, Stored::default(), Running::default());
         (folder, azure, control_plane)
     }
 

@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{RwLock, mpsc};
-use uuid::Uuid;
 
 use super::apps;
 use super::options::Options;
@@ -221,13 +220,6 @@ impl CommandHandler for Commands {
                     refresh_token: refresh_token(azure, &developer, client),
                 };
                 Ok(serde_json::to_string(&sign_in).expect("it is valid JSON"))
-            }
-            Command::AdminPassword => {
-                // Azure requires three of four kinds of characters. The password has no character that a shell
-                // interprets.
-                let password = format!("Aa1-{}", Uuid::new_v4().simple());
-                parts.tutorial_server()?.set_administrator_password(&password).await?;
-                Ok(password)
             }
         }
     }

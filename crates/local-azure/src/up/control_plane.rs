@@ -8,7 +8,7 @@ use http_body_util::BodyExt as _;
 use serde_json::Value;
 use tower::ServiceExt as _;
 
-use crate::arm::{self, Stored};
+use crate::arm::{self, Running, Stored};
 use crate::azure::Azure;
 use crate::error::{Error, Result};
 use crate::tutorial;
@@ -19,8 +19,8 @@ const PART: &str = "the control plane";
 pub struct ControlPlane(Router);
 
 impl ControlPlane {
-    pub fn new(azure: &Azure, stored: Stored) -> Self {
-        Self(arm::router_for(azure, stored, tutorial::ADMINISTRATOR))
+    pub fn new(azure: &Azure, stored: Stored, running: Running) -> Self {
+        Self(arm::router_for(azure, stored, running, tutorial::ADMINISTRATOR))
     }
 
     /// Sends a request for a resource, and returns the body of the answer.

@@ -11,7 +11,7 @@ use super::options::Options;
 use super::progress::Progress;
 use super::site::Source;
 use crate::app_service::{self, AppService};
-use crate::arm::{self, Stored};
+use crate::arm::{self, Running, Stored};
 use crate::azure::Azure;
 use crate::entra::Entra;
 use crate::error::{Error, Result};
@@ -19,7 +19,7 @@ use crate::faults::{Effect, FaultSet, IdentityFault, InjectedFault, Targets};
 use crate::graph;
 use crate::identity::IdentityEndpoints;
 use crate::network::{self, NetworkFiles, Routes, Services};
-use crate::postgres::{Postgres, Servers};
+use crate::postgres::Servers;
 use crate::state::{PostgresServer, StorageAccount, WebApp};
 use crate::state_folder::remove;
 use crate::storage::{AzuriteFrom, BlobStorage};
@@ -35,7 +35,7 @@ pub struct Parts {
     /// The services under Azure's names. `None` if the web apps have addresses on this machine.
     services: Option<Services>,
     pub control_plane: ControlPlane,
-    pub apps: AppService,
+    pub apps: Arc<AppService>,
     pub blobs: Arc<BlobStorage>,
     pub servers: Servers,
     pub identity: IdentityEndpoints,
@@ -63,7 +63,7 @@ impl Parts {
             network: network.clone(),
             ..app_service::Options::default()
         };
-        let apps = AppService::start(azure, identity.app_service_url(), ports)?;
+        let apps = Arc::new(AppService::start(azure, identity.app_service_url(), ports)?);
 
         progress.report("PostgreSQL");
         let servers = Servers::new(azure, tutorial::SERVER, options.postgres_port);
@@ -82,15 +82,19 @@ impl Parts {
         let following = blobs.clone();
         followers.push(follow(async move { following.follow().await }));
         let stored = Stored::new(&options.store);
-        let control_plane = ControlPlane::new(azure, stored.clone());
+        let running = Running {
+            servers: Some(servers.clone()),
+            apps: Some(apps.clone()),
+        };
+        let control_plane = ControlPlane::new(azure, stored.clone(), running.clone());
         let services = if let Some(files) = &network {
             let routes = Routes {
                 entra: entra.azure_router(),
                 blobs: blobs.router()?,
                 apps: apps.azure_routers()?,
                 identity: identity.router(),
-                arm: arm::router(azure, stored.clone()),
-                developer: arm::router_for(azure, stored, tutorial::ADMINISTRATOR),
+                arm: arm::router(azure, stored.clone(), running.clone()),
+                developer: arm::router_for(azure, stored, running, tutorial::ADMINISTRATOR),
                 graph: graph::router(azure),
             };
             let servers = servers.clone();
@@ -140,12 +144,6 @@ impl Parts {
                 }
             }
         }
-    }
-
-    /// The database server of the tutorial.
-    pub fn tutorial_server(&self) -> Result<Arc<Postgres>> {
-        let server = self.servers.get(tutorial::SERVER);
-        server.ok_or_else(|| Error::Refused(format!("there is no running PostgreSQL server {}", tutorial::SERVER)))
     }
 
     /// Injects faults, unless one of them names a resource that does not exist.

@@ -66,6 +66,12 @@ async fn resources_roles_locks_and_web_apps() {
 }
 
 #[tokio::test]
+async fn postgresql_servers() {
+    let up = Up::start_empty().await;
+    run(&up, "postgres.sh", &[]).await;
+}
+
+#[tokio::test]
 async fn users_applications_and_sign_ins() {
     let up = Up::start_empty().await;
     let subject = "system:serviceaccount:default:site";

@@ -29,6 +29,10 @@ create table if not exists local_azure.directory (
     display_name text not null
 );
 
+-- The verifier of the administrator's password that was last set through the control plane. The administrator may have
+-- changed the password since then.
+create table if not exists local_azure.administrator_password (verifier text not null);
+
 -- The principal whose tokens are the password of a role. Azure stores it in the role's security label, which requires a
 -- library in the server. The key is the role's oid: a renamed role keeps its principal, and a recreated role has none.
 create table if not exists local_azure.principals (
@@ -121,15 +125,20 @@ begin
 end
 $$;
 
--- Creates the administrator that signs in with a password. If new_password is null, the password is left unchanged.
+-- Creates the administrator that signs in with a password. If new_password is null, the password is left unchanged. It is a
+-- verifier.
 create or replace function local_azure.set_password_administrator(name text, new_password text)
 returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
     if not exists (select from pg_roles where rolname = name) then
         execute format('create role %I login createrole createdb in role azure_pg_admin', name);
     end if;
-    if new_password is not null then
+    if new_password is not null
+        and not exists (select from local_azure.administrator_password where verifier = new_password)
+    then
         execute format('alter role %I password %L', name, new_password);
+        delete from local_azure.administrator_password;
+        insert into local_azure.administrator_password (verifier) values (new_password);
     end if;
 end
 $$;

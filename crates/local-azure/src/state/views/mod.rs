@@ -8,7 +8,7 @@ mod web;
 
 pub use self::identities::{FEDERATED_CREDENTIALS, ManagedIdentity};
 pub use self::plans::Plan;
-pub use self::postgres::{ADMINISTRATORS, DATABASES, PostgresServer};
+pub use self::postgres::{ADMINISTRATORS, CONFIGURATIONS, DATABASES, PostgresServer};
 pub use self::storage::{CONTAINERS, Container, PublicAccess, StorageAccount, new_key};
 pub use self::web::WebApp;
 

@@ -10,7 +10,7 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::http::header::AUTHORIZATION;
 use http_body_util::BodyExt as _;
-use local_azure::arm::{self, Stored};
+use local_azure::arm::{self, Running, Stored};
 use local_azure::state::{Principal, ResourceId, RoleAssignment, RoleDefinition, State, User};
 use local_azure::testing::Cloud;
 use local_azure::tokens::{GRAPH, MANAGEMENT};
@@ -57,7 +57,7 @@ impl Control {
                 .push(RoleAssignment::new(subscription, owner, id));
         });
         Self {
-            arm: arm::router(cloud.azure(), Stored::new(&providers)),
+            arm: arm::router(cloud.azure(), Stored::new(&providers), Running::default()),
             graph: graph::router(cloud.azure()),
             owner: cloud.azure().read(|state| state.principal(id)).unwrap(),
             cloud,

@@ -1,0 +1,108 @@
+//! The sizes and versions that a new server can have, and whether its name is free.
+
+use serde_json::{Value, json};
+
+use crate::arm::answer::Answer;
+use crate::arm::call::{Call, required};
+use crate::arm::error::ArmError;
+use crate::postgres::check_names;
+use crate::state::{PostgresServer, ResourceId, View as _};
+
+/// The major versions that Azure offers.
+pub const VERSIONS: [&str; 5] = ["14", "15", "16", "17", "18"];
+
+/// The features of a location, none of which is here.
+const FEATURES: [&str; 5] = [
+    "OfferRestricted",
+    "ZoneRedundantHa",
+    "GeoBackup",
+    "IndexTuning",
+    "OnlineResize",
+];
+
+/// `POST …/checkNameAvailability`
+pub fn check_name(call: &Call) -> Result<Answer, ArmError> {
+    let body = call.object()?;
+    let name = required(body, "name")?;
+    let state = call.azure.state();
+    let kind = body.get("type").and_then(Value::as_str).unwrap_or(PostgresServer::KIND);
+    let server = PostgresServer::new(state.resource_id("any", PostgresServer::KIND, "any"), "eastus");
+    let id = server.id.as_str().replace("/any", &format!("/{name}")).parse();
+    let is_valid = id.is_ok_and(|id| check_names(&PostgresServer { id, ..server }).is_ok());
+    let (reason, message) = if state.find::<PostgresServer>(name).is_some() {
+        ("AlreadyExists", "Specified server name is already used.")
+    } else if is_valid {
+        ("", "")
+    } else {
+        (
+            "Invalid",
+            "A server name has 3 to 63 lower-case letters, digits and hyphens.",
+        )
+    };
+    Ok(Answer::ok(json!({
+        "name": name,
+        "type": kind,
+        "nameAvailable": reason.is_empty(),
+        "reason": if reason.is_empty() { Value::Null } else { reason.into() },
+        "message": message,
+    })))
+}
+
+/// `GET …/capabilities`: the sizes and versions that can be chosen. They make no difference here.
+pub fn capabilities(call: &Call) -> Result<Answer, ArmError> {
+    let state = call.azure.state();
+    let scope = ResourceId::subscription(state.subscription);
+    call.check(&state, "Microsoft.DBforPostgreSQL/locations/capabilities/read", &scope)?;
+    let sku = |(name, cores): &(&str, u32)| {
+        json!({
+            "name": name, "vCores": cores, "supportedIops": 3200, "supportedMemoryPerVcoreMb": 4096,
+            "supportedZones": ["1", "2", "3"], "supportedHaMode": [], "supportedFeatures": [],
+            "securityProfile": "Standard",
+        })
+    };
+    let tiers = ["P4", "P6", "P10", "P15", "P20", "P30"].map(|tier| json!({"name": tier, "iops": 500}));
+    let sizes: Vec<_> = [32, 64, 128, 256, 512, 1024]
+        .map(|size: u64| {
+            json!({
+                "storageSizeMb": size * 1024, "supportedIops": 500, "supportedMaximumIops": null,
+                "defaultIopsTier": "P10", "supportedIopsTiers": tiers,
+            })
+        })
+        .into();
+    let edition = |name: &str, default: &str, skus: &[(&str, u32)]| {
+        json!({
+            "name": name,
+            "defaultSkuName": default,
+            "supportedStorageEditions": [
+                {"name": "ManagedDisk", "defaultStorageSizeMb": 131_072, "supportedStorageMb": sizes},
+            ],
+            "supportedServerSkus": skus.iter().map(sku).collect::<Vec<_>>(),
+        })
+    };
+    let versions = VERSIONS.map(|version| json!({"name": version, "supportedVersionsToUpgrade": []}));
+    let feature = |name: &str| json!({"name": name, "status": "Disabled"});
+    let value = json!({
+        "name": "FlexibleServerCapabilities",
+        "supportedServerEditions": [
+            edition("Burstable", "Standard_B1ms", &[("Standard_B1ms", 1), ("Standard_B2s", 2), ("Standard_B2ms", 2)]),
+            edition(
+                "GeneralPurpose",
+                "Standard_D2ds_v5",
+                &[
+                    ("Standard_D2ds_v4", 2),
+                    ("Standard_D2s_v3", 2),
+                    ("Standard_D2ds_v5", 2),
+                    ("Standard_D4ds_v5", 4),
+                ],
+            ),
+            edition("MemoryOptimized", "Standard_E2ds_v5", &[("Standard_E2ds_v4", 2), ("Standard_E2ds_v5", 2)]),
+        ],
+        "supportedServerVersions": versions,
+        "supportedFeatures": FEATURES.map(feature),
+        "fastProvisioningSupported": "Disabled",
+        "geoBackupSupported": "Disabled",
+        "zoneRedundantHaSupported": "Disabled",
+        "restricted": "Disabled",
+    });
+    Answer::list(call, vec![value])
+}

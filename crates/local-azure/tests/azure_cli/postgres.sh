@@ -1,0 +1,124 @@
+# shellcheck shell=bash
+# PostgreSQL flexible servers. Each command must succeed, except after `refused`.
+set -eux -o pipefail
+
+equals() {
+  test "$1" = "$(az "${@:2}" --output tsv)"
+}
+
+# refused COMMAND…: the command fails.
+refused() {
+  if "$@"; then
+    echo "This should have been refused: $*" >&2
+    exit 1
+  fi
+}
+
+export AZURE_DEFAULTS_GROUP=demo
+server=demo-$RANDOM$RANDOM
+password=Riddle-123456
+az group create --name demo --location westeurope
+az postgres flexible-server list-skus --location westeurope --query "[].supportedServerVersions[].name"
+refused az postgres flexible-server create --name "$server" --location westeurope --admin-user ada --admin-password short --public-access None --yes
+az postgres flexible-server create --name "$server" --location westeurope --admin-user ada --admin-password $password \
+  --microsoft-entra-auth Enabled --sku-name Standard_B1ms --tier Burstable --storage-size 32 --public-access 0.0.0.0 --yes
+refused az postgres flexible-server create --name "$server" --location westeurope --admin-user ada --admin-password $password --public-access None --yes
+equals "$server.postgres.database.azure.com" postgres flexible-server show --name "$server" --query fullyQualifiedDomainName
+equals "$server" postgres flexible-server list --query "[].name"
+equals 0.0.0.0 postgres flexible-server firewall-rule list --server-name "$server" --query "[].startIpAddress"
+refused grep -r $password "$AZURE_CONFIG_DIR/../state.json"
+
+export PGHOST=$server.postgres.database.azure.com PGSSLMODE=require PGDATABASE=postgres
+# sql USER PASSWORD STATEMENT
+sql() {
+  PGUSER=$1 PGPASSWORD=$2 psql --no-psqlrc --tuples-only --no-align --command "$3"
+}
+test ada = "$(sql ada $password "select current_user")"
+refused sql ada wrong "select 1"
+
+# Databases, whoever creates them.
+az postgres flexible-server db create --server-name "$server" --name one
+sql ada $password "create database two"
+equals $'one\npostgres\ntwo' postgres flexible-server db list --server-name "$server" --query "[].name"
+equals UTF8 postgres flexible-server db show --server-name "$server" --name two --query charset
+PGDATABASE=one sql ada $password "create table thing ()"
+az postgres flexible-server db delete --server-name "$server" --name one --yes
+az postgres flexible-server db delete --server-name "$server" --name two --yes
+refused az postgres flexible-server db show --server-name "$server" --name two
+refused env PGDATABASE=one psql --username ada --command "select 1"
+
+# Entra administrators.
+me=$(az ad signed-in-user show --query id --output tsv)
+name=$(az ad signed-in-user show --query userPrincipalName --output tsv)
+token() {
+  az account get-access-token --resource-type oss-rdbms --query accessToken --output tsv
+}
+refused sql "$name" "$(token)" "select 1"
+az postgres flexible-server microsoft-entra-admin create --server-name "$server" --display-name "$name" --object-id "$me" --type User
+equals "$name" postgres flexible-server microsoft-entra-admin list --server-name "$server" --query "[].principalName"
+test "$name" = "$(sql "$name" "$(token)" "select current_user")"
+az postgres flexible-server microsoft-entra-admin delete --server-name "$server" --object-id "$me" --yes
+refused sql "$name" "$(token)" "select 1"
+az postgres flexible-server microsoft-entra-admin create --server-name "$server" --display-name "$name" --object-id "$me" --type User
+
+# Another password, and none.
+az postgres flexible-server update --name "$server" --admin-password Another-123456 --tags purpose=test
+equals test postgres flexible-server show --name "$server" --query tags.purpose
+refused sql ada $password "select 1"
+sql ada Another-123456 "alter role ada password 'Own-123456'"
+az tag update --resource-id "$(az postgres flexible-server show --name "$server" --query id --output tsv)" --operation merge --tags own=yes
+sql ada Own-123456 "select 1"
+az postgres flexible-server update --name "$server" --password-auth Disabled
+refused sql ada Own-123456 "select 1"
+sql "$name" "$(token)" "select 1"
+
+# Server parameters, with a restart where PostgreSQL needs one.
+parameter() {
+  equals "$1" postgres flexible-server parameter show --server-name "$server" --name "$2" --query "$3"
+}
+set_parameter() {
+  az postgres flexible-server parameter set --server-name "$server" --name "$1" --value "$2"
+}
+set_parameter work_mem 8192
+parameter user-override work_mem source
+test 8MB = "$(sql "$name" "$(token)" "show work_mem")"
+refused set_parameter max_connections 150
+set_parameter max_worker_processes 12
+parameter true max_worker_processes isConfigPendingRestart
+az postgres flexible-server restart --name "$server"
+parameter false max_worker_processes isConfigPendingRestart
+test 12 = "$(sql "$name" "$(token)" "show max_worker_processes")"
+refused set_parameter work_mem plenty
+refused set_parameter archive_command 'rm -rf /'
+refused set_parameter no_such_parameter 1
+set_parameter azure.extensions pg_trgm
+sql "$name" "$(token)" "create extension pg_trgm"
+refused sql "$name" "$(token)" "create extension hstore"
+az postgres flexible-server parameter set --server-name "$server" --name work_mem
+parameter system-default work_mem source
+
+az postgres flexible-server firewall-rule create --server-name "$server" --name office --start-ip-address 203.0.113.5
+refused az postgres flexible-server firewall-rule create --server-name "$server" --name wrong --start-ip-address 1.2.3.5 --end-ip-address 1.2.3.4
+az postgres flexible-server firewall-rule delete --server-name "$server" --name office --yes
+equals 1 postgres flexible-server firewall-rule list --server-name "$server" --query "length(@)"
+
+az postgres flexible-server stop --name "$server"
+equals Stopped postgres flexible-server show --name "$server" --query state
+refused sql "$name" "$(token)" "select 1"
+refused az postgres flexible-server restart --name "$server"
+az postgres flexible-server start --name "$server"
+test 12 = "$(sql "$name" "$(token)" "show max_worker_processes")"
+az postgres flexible-server show-connection-string --server-name "$server"
+
+# A server that is created again has nothing of the first.
+sql "$name" "$(token)" "create database leftover"
+az postgres flexible-server delete --name "$server" --yes
+test ! -e "$AZURE_CONFIG_DIR/../postgres/$server"
+az postgres flexible-server create --name "$server" --location westeurope --admin-user ada --admin-password $password \
+  --version 14 --public-access None --yes
+equals postgres postgres flexible-server db list --server-name "$server" --query "[].name"
+refused az postgres flexible-server microsoft-entra-admin create --server-name "$server" --display-name "$name" --object-id "$me" --type User
+
+az group delete --name demo --yes
+test ! -e "$AZURE_CONFIG_DIR/../postgres/$server"
+refused az postgres flexible-server show --name "$server"
