@@ -1,20 +1,45 @@
 //! Who calls, and what the caller may do.
 
-use axum::http::HeaderMap;
-use axum::http::header::AUTHORIZATION;
+use axum::http::header::{AUTHORIZATION, HOST, ORIGIN};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, Method};
 
 use super::call::Call;
 use super::error::ArmError;
+use super::service::{Arm, Reader};
 use crate::azure::Azure;
+use crate::host::without_port;
 use crate::state::{Action, Principal, ResourceId, State};
 use crate::tokens::{MANAGEMENT, MANAGEMENT_CORE, TokenRejection};
+
+/// Who sent the request.
+///
+/// # Errors
+///
+/// The request has no valid token, and needs one.
+pub fn caller(arm: &Arm, request: &Parts) -> Result<Principal, ArmError> {
+    let error = match authenticate(&arm.azure, &request.headers) {
+        Ok(caller) => return Ok(caller),
+        Err(error) => error,
+    };
+    let header = |name| request.headers.get(name).and_then(|value| value.to_str().ok());
+    // A page in a browser must not be able to use this: it sends its origin, or another host.
+    let is_permitted = |reader: &&Reader| {
+        let is_reading = [Method::GET, Method::HEAD].contains(&request.method);
+        let has_host = header(HOST).is_some_and(|host| without_port(host).eq_ignore_ascii_case(&reader.host));
+        is_reading && has_host && header(AUTHORIZATION).is_none() && header(ORIGIN).is_none()
+    };
+    let reader = arm.reader.as_ref().filter(is_permitted).ok_or_else(|| error.clone())?;
+    let found = arm.azure.read(|state| state.find_principal(&reader.name));
+    found.ok_or(error)
+}
 
 /// The principal whose token the request carries.
 ///
 /// # Errors
 ///
 /// There is no valid token for the control plane, or its principal was deleted.
-pub fn authenticate(azure: &Azure, headers: &HeaderMap) -> Result<Principal, ArmError> {
+fn authenticate(azure: &Azure, headers: &HeaderMap) -> Result<Principal, ArmError> {
     let unauthorized = |code, message: &str| {
         let status = axum::http::StatusCode::UNAUTHORIZED;
         ArmError::new(status, code, message)
@@ -74,9 +99,40 @@ impl Call {
         Err(self.refusal(action, scope))
     }
 
+    /// The error for a caller who may change a resource, but not use another one for it.
+    pub fn linked_refusal(&self, resource: &ResourceId, action: &str, linked: &ResourceId) -> ArmError {
+        let (client, id) = (self.client(), self.caller.id);
+        let write = format!("{}/write", resource.kind());
+        ArmError::forbidden(
+            "LinkedAuthorizationFailed",
+            format!(
+                "The client '{client}' with object id '{id}' has permission to perform action '{write}' on scope \
+                 '{resource}'; however, it does not have permission to perform action(s) '{action}' on the linked \
+                 scope(s) '{linked}' (respectively) or the linked scope(s) are invalid."
+            ),
+        )
+    }
+
+    /// # Errors
+    ///
+    /// The caller has no role anywhere in the subscription. Whoever has one may see what the subscription offers.
+    pub fn check_member(&self, state: &State, action: &str) -> Result<(), ArmError> {
+        let mut holders = state.groups_of(self.caller.id);
+        holders.push(self.caller.id);
+        let mut assignments = state.role_assignments.iter();
+        if assignments.any(|assignment| holders.contains(&assignment.principal_id)) {
+            return Ok(());
+        }
+        Err(self.refusal(action, &ResourceId::subscription(state.subscription)))
+    }
+
+    fn client(&self) -> String {
+        let name = || self.caller.display_name.clone();
+        self.caller.client_id.map_or_else(name, |id| id.to_string())
+    }
+
     pub fn refusal(&self, action: &str, scope: &ResourceId) -> ArmError {
-        let (name, id) = (&self.caller.display_name, self.caller.id);
-        let client = self.caller.client_id.map_or_else(|| name.clone(), |id| id.to_string());
+        let (client, id) = (self.client(), self.caller.id);
         ArmError::forbidden(
             "AuthorizationFailed",
             format!(

@@ -3,6 +3,8 @@
 use axum::Json;
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
@@ -44,27 +46,34 @@ impl Answer {
         }
     }
 
-    /// A list, or the page of it that the query asks for.
+    /// A list in the order of the ids, or the page of it that the query asks for.
     ///
     /// # Errors
     ///
     /// `$top` or `$skipToken` is not valid.
-    pub fn list(call: &Call, values: Vec<Value>) -> Result<Self, ArmError> {
-        let number = |name: &str| {
-            let invalid =
-                || ArmError::bad_request("InvalidQueryParameter", format!("The value of '{name}' is not valid."));
-            let value = call.query(name);
-            value
-                .map(|text| text.parse::<usize>().map_err(|_| invalid()))
-                .transpose()
+    pub fn list(call: &Call, mut values: Vec<Value>) -> Result<Self, ArmError> {
+        values.sort_by(|one, two| id_of(one).cmp(id_of(two)));
+        let size = match call.query("$top") {
+            None => PAGE,
+            Some(text) => match text.parse() {
+                Ok(size) if size > 0 => PAGE.min(size),
+                _ => return Err(invalid("$top")),
+            },
         };
-        let size = number("$top")?.filter(|size| *size > 0).unwrap_or(PAGE).min(PAGE);
-        let skip = number("$skiptoken")?.unwrap_or_default();
-        let is_last = values.len() <= skip.saturating_add(size);
-        let page: Vec<_> = values.into_iter().skip(skip).take(size).collect();
+        let start = match call.query("$skiptoken") {
+            None => 0,
+            // What was deleted since then does not move the rest.
+            Some(token) => {
+                let last = decode(token).ok_or_else(|| invalid("$skipToken"))?;
+                values.partition_point(|value| id_of(value) <= last.as_str())
+            }
+        };
+        let is_last = values.len() <= start.saturating_add(size);
+        let page: Vec<_> = values.into_iter().skip(start).take(size).collect();
+        let last = page.last().map(|value| id_of(value).to_owned());
         let mut body = json!({ "value": page });
-        if !is_last {
-            body["nextLink"] = next_link(call, skip + size).into();
+        if let Some(last) = last.filter(|_| !is_last) {
+            body["nextLink"] = next_link(call, &last).into();
         }
         Ok(Self::ok(body))
     }
@@ -73,15 +82,28 @@ impl Answer {
 /// The largest page.
 const PAGE: usize = 1000;
 
-/// The URL of the page that starts at this index.
-fn next_link(call: &Call, skip: usize) -> String {
+fn invalid(name: &str) -> ArmError {
+    ArmError::bad_request("InvalidQueryParameter", format!("The value of '{name}' is not valid."))
+}
+
+/// What distinguishes a value of a list from the others.
+fn id_of(value: &Value) -> &str {
+    value["id"].as_str().unwrap_or_default()
+}
+
+fn decode(token: &str) -> Option<String> {
+    String::from_utf8(URL_SAFE_NO_PAD.decode(token).ok()?).ok()
+}
+
+/// The URL of the page that starts after the value with this id.
+fn next_link(call: &Call, last: &str) -> String {
     let mut query = url::form_urlencoded::Serializer::new(String::new());
     for (name, value) in call.query_pairs() {
         if !name.eq_ignore_ascii_case("$skiptoken") {
             query.append_pair(name, value);
         }
     }
-    query.append_pair("$skiptoken", &skip.to_string());
+    query.append_pair("$skiptoken", &URL_SAFE_NO_PAD.encode(last));
     let path = call.path.join("/").replace(' ', "%20");
     format!("{}/{path}?{}", call.base, query.finish())
 }
@@ -127,7 +149,8 @@ pub fn show(state: &State, resource: &Resource) -> Value {
     } else {
         resource.id.kind()
     };
-    let mut value = Map::new();
+    let mut value: Map<_, _> = resource.other.clone();
+    value.extend(resource.top_level.clone());
     value.insert("id".to_owned(), resource.id.to_string().into());
     value.insert("name".to_owned(), resource.id.name().into());
     value.insert("type".to_owned(), kind.into());
@@ -145,9 +168,6 @@ pub fn show(state: &State, resource: &Resource) -> Value {
         value.insert("identity".to_owned(), identity(state, &resource.identity));
     }
     value.insert("properties".to_owned(), resource.properties.clone().into());
-    for (name, other) in &resource.other {
-        value.insert(name.clone(), other.clone());
-    }
     value.into()
 }
 

@@ -1,7 +1,6 @@
 //! A request to the control plane.
 
-use axum::body::to_bytes;
-use axum::extract::Request;
+use axum::body::Bytes;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, StatusCode};
 use serde_json::{Map, Value};
@@ -10,10 +9,8 @@ use uuid::Uuid;
 
 use super::error::ArmError;
 use crate::azure::Azure;
+use crate::body;
 use crate::state::{InvalidResourceId, Principal, ResourceId, State};
-
-/// The longest body. Azure's limit is the same.
-const BODY_LIMIT: usize = 4 << 20;
 
 /// A request of a caller who is known, but whose permissions have not been checked.
 pub struct Call {
@@ -24,39 +21,36 @@ pub struct Call {
     /// The parts of the path, without percent-encoding.
     pub path: Vec<String>,
     query: Vec<(String, String)>,
-    pub body: Value,
+    /// An operation that is not emulated says so, whatever the body is.
+    body: Result<Value, ArmError>,
     /// The address of the control plane for this client.
     pub base: String,
 }
 
 impl Call {
-    /// Reads the body and the query.
-    pub async fn read(azure: &Azure, caller: Principal, parts: Parts, request: Request) -> Result<Self, ArmError> {
+    /// Reads the query and the body. `scheme` is that of the client's connection.
+    pub fn read(azure: &Azure, caller: Principal, parts: Parts, bytes: &Bytes, scheme: &str) -> Result<Self, ArmError> {
         let path = path(parts.uri.path())?;
         let query = parts.uri.query().unwrap_or_default();
-        let bytes = to_bytes(request.into_body(), BODY_LIMIT).await.map_err(|_| {
-            let message = "The request content size exceeds the maximum size of 4 MB.";
-            ArmError::new(StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLarge", message)
-        })?;
-        let body = if bytes.is_empty() {
-            Value::Null
+        let parsed = if bytes.is_empty() {
+            Ok(Value::Null)
         } else {
-            serde_json::from_slice(&bytes).map_err(|error| {
+            body::parse(bytes).map_err(|error| {
                 ArmError::invalid_content(format!(
                     "The request content was invalid and could not be deserialized: '{error}'."
                 ))
-            })?
+            })
         };
         let host = parts.headers.get("host").and_then(|host| host.to_str().ok());
         Ok(Self {
             azure: azure.clone(),
             caller,
             method: parts.method,
-            base: format!("https://{}", host.unwrap_or("management.azure.com")),
+            base: format!("{scheme}://{}", host.unwrap_or("management.azure.com")),
             headers: parts.headers,
             path,
             query: form_urlencoded::parse(query.as_bytes()).into_owned().collect(),
-            body,
+            body: parsed,
         })
     }
 
@@ -78,8 +72,8 @@ impl Call {
 
     /// The body, which must be an object.
     pub fn object(&self) -> Result<&Map<String, Value>, ArmError> {
-        self.body
-            .as_object()
+        let body = self.body.as_ref().map_err(ArmError::clone)?;
+        body.as_object()
             .ok_or_else(|| ArmError::invalid_content("The request content was invalid: it must be a JSON object."))
     }
 
@@ -92,6 +86,20 @@ impl Call {
     /// Changes the state. Nothing changes if `work` fails.
     pub fn change<T>(&self, work: impl FnOnce(&mut State) -> Result<T, ArmError>) -> Result<T, ArmError> {
         self.azure.try_change(work)
+    }
+
+    /// # Errors
+    ///
+    /// The request has another method.
+    pub fn needs(&self, method: &Method) -> Result<(), ArmError> {
+        if self.method == *method {
+            return Ok(());
+        }
+        Err(ArmError::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "MethodNotAllowed",
+            format!("The requested resource does not support http method '{}'.", self.method),
+        ))
     }
 
     /// The error for an operation that is not emulated.
@@ -107,7 +115,7 @@ impl Call {
     pub fn check_subscription(&self, subscription: &str) -> Result<(), ArmError> {
         let own = self.azure.state().subscription;
         match Uuid::try_parse(subscription) {
-            Ok(id) if id == own => Ok(()),
+            Ok(id) if id == own && subscription.len() == 36 => Ok(()),
             Ok(_) => Err(ArmError::not_found(
                 "SubscriptionNotFound",
                 format!("The subscription '{subscription}' could not be found."),
@@ -136,6 +144,31 @@ pub fn required<'a>(properties: &'a Map<String, Value>, name: &str) -> Result<&'
             "The request content was invalid: the property '{name}' is required and must be a string."
         ))
     })
+}
+
+/// A property that is a text, if it is there.
+pub fn optional<'a>(properties: &'a Map<String, Value>, name: &str) -> Result<Option<&'a str>, ArmError> {
+    match properties.get(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(_) => Err(ArmError::invalid_content(format!(
+            "The request content was invalid: the property '{name}' must be a string."
+        ))),
+    }
+}
+
+/// A property that is an object, if it is there.
+pub fn optional_object<'a>(
+    properties: &'a Map<String, Value>,
+    name: &str,
+) -> Result<Option<&'a Map<String, Value>>, ArmError> {
+    match properties.get(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::Object(object)) => Ok(Some(object)),
+        Some(_) => Err(ArmError::invalid_content(format!(
+            "The request content was invalid: '{name}' must be an object."
+        ))),
+    }
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "it is passed to `map_err`")]

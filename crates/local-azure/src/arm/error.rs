@@ -64,6 +64,12 @@ impl ArmError {
         )
     }
 
+    /// A defect of Local Azure.
+    pub fn internal() -> Self {
+        let message = "Local Azure has failed at this request. Its terminal shows why.";
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError", message)
+    }
+
     /// The body, or a part of it, is not what the operation needs.
     pub fn invalid_content(message: impl Into<String>) -> Self {
         Self::bad_request("InvalidRequestContent", message)

@@ -7,9 +7,10 @@ use serde_json::{Value, json};
 use super::answer::{self, Answer};
 use super::call::{self, Call};
 use super::error::ArmError;
+use super::locations::region;
 use super::locks::{self, Change};
 use super::service::Arm;
-use super::subscriptions;
+use super::tags;
 use crate::state::{RESOURCE_GROUPS, Resource, ResourceId, State};
 
 const READ: &str = "Microsoft.Resources/subscriptions/resourceGroups/read";
@@ -106,13 +107,15 @@ fn put(call: &Call, id: &ResourceId) -> Result<Answer, ArmError> {
             "The location property is required for this definition.",
         )
     })?;
-    let location = subscriptions::location(location).ok_or_else(|| {
+    let location = region(location).ok_or_else(|| {
         ArmError::bad_request(
             "LocationNotAvailableForResourceGroup",
             format!("The provided location '{location}' is not available for resource group."),
         )
     })?;
-    let tags = super::resources::tags(body.get("tags"))?;
+    let tags = tags::read(body.get("tags"))?;
+    let properties = call::optional_object(body, "properties")?.cloned();
+    call::optional(body, "managedBy")?;
     let status = call.change(|state| {
         call.check(state, WRITE, id)?;
         locks::check(state, id, Change::Write)?;
@@ -131,9 +134,12 @@ fn put(call: &Call, id: &ResourceId) -> Result<Answer, ArmError> {
         state.add_group(id.name(), location);
         state.update(id, |group| {
             group.tags = tags.unwrap_or_default();
-            if let Some(manager) = body.get("managedBy") {
-                group.other.insert("managedBy".to_owned(), manager.clone());
+            group.top_level.clone_from(body);
+            for fixed in ["id", "name", "type", "location", "tags", "properties"] {
+                group.top_level.remove(fixed);
             }
+            group.properties = properties.unwrap_or_default();
+            group.set("provisioningState", "Succeeded");
         });
         Ok(if existing.is_some() {
             StatusCode::OK
@@ -145,7 +151,7 @@ fn put(call: &Call, id: &ResourceId) -> Result<Answer, ArmError> {
 }
 
 fn patch(call: &Call, id: &ResourceId) -> Result<Answer, ArmError> {
-    let tags = super::resources::tags(call.object()?.get("tags"))?;
+    let tags = tags::read(call.object()?.get("tags"))?;
     call.change(|state| {
         call.check(state, WRITE, id)?;
         locks::check(state, id, Change::Write)?;
@@ -183,7 +189,11 @@ fn shown(call: &Call, id: &ResourceId, status: StatusCode) -> Result<Answer, Arm
 }
 
 /// `POST …/exportTemplate`: templates are not emulated.
-pub fn export() -> ArmError {
+pub fn export(call: &Call, id: &ResourceId) -> ArmError {
+    let action = "Microsoft.Resources/subscriptions/resourceGroups/exportTemplate/action";
+    if let Err(refusal) = locks::check_action(call, &call.azure.state(), action, id) {
+        return refusal;
+    }
     ArmError::bad_request(
         "ExportTemplateNotSupported",
         "Local Azure does not export resource groups as templates.",
@@ -194,7 +204,9 @@ pub fn export() -> ArmError {
 /// the group or in the subscription that the caller may read, without their parts.
 pub fn resources(call: &Call, scope: &ResourceId) -> Result<Answer, ArmError> {
     let state = call.azure.state();
+    call.check_member(&state, "Microsoft.Resources/subscriptions/resources/read")?;
     if scope.is(RESOURCE_GROUPS) && state.get(scope).is_none() {
+        call.check(&state, READ, scope)?;
         return Err(ArmError::no_such_group(scope.name()));
     }
     let is_whole = |resource: &&Resource| resource.location.is_some() && !resource.id.is(RESOURCE_GROUPS);

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::answer::Answer;
 use super::call::Call;
 use super::error::ArmError;
-use super::scopes;
+use super::{locks, scopes};
 use crate::state::{FEDERATED_CREDENTIALS, ManagedIdentity, Resource, ResourceId, State};
 
 /// The type of federated identity credentials.
@@ -49,6 +49,13 @@ pub fn put(state: &State, resource: &mut Resource) -> Result<(), ArmError> {
     Ok(())
 }
 
+/// Azure shows no provisioning state of identities and their credentials.
+pub fn show(_: &State, resource: &mut Value) {
+    if let Some(properties) = resource["properties"].as_object_mut() {
+        properties.remove("provisioningState");
+    }
+}
+
 /// Checks a federated identity credential.
 pub fn put_credential(state: &State, resource: &mut Resource) -> Result<(), ArmError> {
     let invalid = |message: String| ArmError::bad_request("BadRequest", message);
@@ -61,18 +68,19 @@ pub fn put_credential(state: &State, resource: &mut Resource) -> Result<(), ArmE
     }
     for property in ["issuer", "subject"] {
         let text = resource.text(property).unwrap_or_default();
-        if text.is_empty() || text.len() > 600 {
+        if text.trim().is_empty() || text.len() > 600 {
             return Err(invalid(format!(
                 "A federated identity credential must specify 'issuer', 'subject' and 'audiences'. '{property}' is missing \
                  or longer than 600 characters."
             )));
         }
     }
-    if !resource.text("issuer").unwrap_or_default().starts_with("https://") {
+    let issuer = url::Url::parse(resource.text("issuer").unwrap_or_default());
+    if !issuer.is_ok_and(|issuer| issuer.scheme() == "https" && issuer.has_host()) {
         return Err(invalid("The property 'issuer' must be an HTTPS address.".to_owned()));
     }
     let audiences = resource.properties.get("audiences").and_then(Value::as_array);
-    if audiences.is_none_or(|all| all.len() != 1 || !all[0].is_string()) {
+    if audiences.is_none_or(|all| all.len() != 1 || all[0].as_str().is_none_or(|one| one.trim().is_empty())) {
         return Err(invalid(
             "A federated identity credential must specify 'audiences', a list with one string.".to_owned(),
         ));
@@ -133,7 +141,7 @@ pub fn system_assigned(call: &Call, scope: &ResourceId) -> Result<Answer, ArmErr
 pub fn associated_resources(call: &Call, id: &ResourceId) -> Result<Answer, ArmError> {
     let state = call.azure.state();
     let action = "Microsoft.ManagedIdentity/userAssignedIdentities/listAssociatedResources/action";
-    call.check(&state, action, id)?;
+    locks::check_action(call, &state, action, id)?;
     if state.at::<ManagedIdentity>(id).is_none() {
         return Err(ArmError::no_such_resource(id));
     }

@@ -26,13 +26,27 @@ pub enum Change {
 ///
 /// A lock on the resource, on what contains it, or, for a deletion, on what it contains prevents the change.
 pub fn check(state: &State, id: &ResourceId, change: Change) -> Result<(), ArmError> {
+    check_scopes(state, id, change, |locked| {
+        locked.contains(id) || change == Change::Delete && id.contains(locked)
+    })
+}
+
+/// # Errors
+///
+/// A lock on the resource or on what contains it prevents the change.
+pub fn check_above(state: &State, id: &ResourceId, change: Change) -> Result<(), ArmError> {
+    check_scopes(state, id, change, |locked| locked.contains(id))
+}
+
+fn check_scopes(
+    state: &State,
+    id: &ResourceId,
+    change: Change,
+    concerns: impl Fn(&ResourceId) -> bool,
+) -> Result<(), ArmError> {
     let prevents = |lock: &&Resource| {
-        let scope = scope_of(&lock.id);
         let is_read_only = level(lock).eq_ignore_ascii_case("ReadOnly");
-        match change {
-            Change::Write => is_read_only && scope.contains(id),
-            Change::Delete => scope.contains(id) || id.contains(&scope),
-        }
+        (is_read_only || change == Change::Delete) && concerns(&scope_of(&lock.id))
     };
     let scopes: Vec<_> = all(state).filter(prevents).map(|lock| scope_of(&lock.id)).collect();
     if scopes.is_empty() {
@@ -51,6 +65,17 @@ pub fn check(state: &State, id: &ResourceId, change: Change) -> Result<(), ArmEr
              remove the lock and try again."
         ),
     ))
+}
+
+/// Checks the permission for an operation such as `Microsoft.Web/sites/stop/action`, and that no lock prevents it.
+///
+/// # Errors
+///
+/// The method is not POST, the caller may not carry out the operation, or a `ReadOnly` lock prevents it.
+pub fn check_action(call: &Call, state: &State, action: &str, id: &ResourceId) -> Result<(), ArmError> {
+    call.needs(&Method::POST)?;
+    call.check(state, action, id)?;
+    check(state, id, Change::Write)
 }
 
 fn all(state: &State) -> impl Iterator<Item = &Resource> {
@@ -125,6 +150,21 @@ fn put(call: &Call, id: &ResourceId, scope: &ResourceId) -> Result<Answer, ArmEr
             let message = format!("The lock level '{level}' is not valid. Use CanNotDelete or ReadOnly.");
             ArmError::bad_request("InvalidLockLevel", message)
         })?;
+    let name = id.name();
+    if name.chars().count() > 260 || name.contains(|c: char| c.is_control() || "<>%&\\?/".contains(c)) {
+        let message =
+            format!("The lock name '{name}' is not valid: it has more than 260 characters, or one of <>%&\\?/.");
+        return Err(ArmError::bad_request("InvalidLockName", message));
+    }
+    call::optional(properties, "notes")?;
+    if properties
+        .get("owners")
+        .is_some_and(|owners| !owners.is_array() && !owners.is_null())
+    {
+        return Err(ArmError::invalid_content(
+            "The request content was invalid: the property 'owners' must be a list.",
+        ));
+    }
     let status = call.change(|state| {
         call.check(state, "Microsoft.Authorization/locks/write", scope)?;
         scopes::check_exists(state, scope)?;

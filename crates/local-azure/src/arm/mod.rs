@@ -6,22 +6,28 @@
 //! - `access`: who calls, and what the caller may do.
 //! - `types`: the resource types, and the versions of their API. `scopes`: where resources are.
 //! - `service`: what the handlers share.
-//! - `resources` and `tags`: resources of every type. `groups` and `subscriptions`: what contains them.
+//! - `resources`, `assigned`, `parts` and `tags`: resources of every type. `groups` and `subscriptions`: what contains them.
+//! - `providers`: the resource providers, and whether the subscription is registered for them.
 //! - `running` and `operations`: what runs behind the control plane, and long-running operations.
-//! - `authorization` and `locks`: Microsoft.Authorization. `identity`: Microsoft.ManagedIdentity. `web`: Microsoft.Web.
+//! - `role_assignments`, `role_definitions` and `locks`: Microsoft.Authorization. `identity`: Microsoft.ManagedIdentity. `web`: Microsoft.Web.
 //! - `postgres`: Microsoft.DBforPostgreSQL.
 
 mod access;
 mod answer;
-mod authorization;
+mod assigned;
 mod call;
 mod error;
 mod groups;
 mod identity;
+mod locations;
 mod locks;
 mod operations;
+mod parts;
 mod postgres;
+mod providers;
 mod resources;
+mod role_assignments;
+mod role_definitions;
 mod running;
 mod scopes;
 mod service;
@@ -30,61 +36,99 @@ mod tags;
 mod types;
 mod web;
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::body::Bytes;
 use axum::extract::{Request, State as Extracted};
-use axum::http::{HeaderValue, Method};
+use axum::http::header::WWW_AUTHENTICATE;
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse as _, Response};
+use futures_util::FutureExt as _;
 use uuid::Uuid;
 
 pub use self::running::Running;
-pub use self::types::Stored;
+pub use self::types::{Stored, is_only_stored};
 
 use self::answer::Answer;
 use self::call::Call;
 use self::error::ArmError;
 use self::operations::Operations;
-use self::service::Arm;
+use self::service::{Arm, Reader};
 use crate::azure::Azure;
+use crate::body::{self, TooLarge};
 use crate::state::Principal;
+
+/// The longest body. Azure's limit is the same.
+const BODY_LIMIT: usize = 4 << 20;
 
 /// The routes of the control plane.
 pub fn router(azure: &Azure, stored: Stored, running: Running) -> Router {
     routes(azure, stored, running, None)
 }
 
-/// The routes for clients that are known to act for the principal with that name.
-pub fn router_for(azure: &Azure, stored: Stored, running: Running, caller: &str) -> Router {
-    routes(azure, stored, running, Some(caller.to_owned()))
+/// The routes for a client that reads as the principal with that name without a token, by a request to this host over
+/// plain HTTP. With a token, it may do what the token's principal may.
+pub fn router_for(azure: &Azure, stored: Stored, running: Running, caller: &str, host: &str) -> Router {
+    let reader = Reader {
+        name: caller.to_owned(),
+        host: host.to_owned(),
+    };
+    routes(azure, stored, running, Some(reader))
 }
 
-fn routes(azure: &Azure, stored: Stored, running: Running, default_caller: Option<String>) -> Router {
+fn routes(azure: &Azure, stored: Stored, running: Running, reader: Option<Reader>) -> Router {
     let arm = Arm {
         azure: azure.clone(),
         stored,
         running,
         operations: Operations::default(),
-        default_caller,
+        reader,
     };
     Router::new().fallback(handle).with_state(Arc::new(arm))
 }
 
 async fn handle(Extracted(arm): Extracted<Arc<Arm>>, request: Request) -> Response {
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let correlation = request.headers().get("x-ms-correlation-request-id").cloned();
-    let client_id = request.headers().get("x-ms-client-request-id").cloned();
+    let (parts, body) = request.into_parts();
+    let (method, path) = (parts.method.clone(), parts.uri.path().to_owned());
+    let correlation = parts.headers.get("x-ms-correlation-request-id").cloned();
+    let client_id = parts.headers.get("x-ms-client-request-id").cloned();
     let id = HeaderValue::from_str(&Uuid::new_v4().to_string()).expect("a GUID is a valid header value");
-    let (caller, answered) = answer(&arm, request).await;
+    // Before anything is answered: many clients look for the answer only when they have sent the whole request.
+    let body = body::read(body, BODY_LIMIT).await;
+    let caller = access::caller(&arm, &parts);
+    let name = caller.as_ref().ok().map(|caller| caller.display_name.clone());
+    let answered = match caller {
+        Ok(caller) => AssertUnwindSafe(async { answer(&arm, caller, parts, body) })
+            .catch_unwind()
+            .await
+            .unwrap_or_else(|_| Err(ArmError::internal())),
+        Err(error) => Err(error),
+    };
     let why = answered.as_ref().err().map(|error| error.code);
     let mut response = match answered {
         Ok(answer) => answer.into_response(),
         Err(error) => error.into_response(),
     };
-    let status = response.status().as_u16();
-    let caller = caller.as_deref().unwrap_or("an unknown caller");
-    tracing::info!(target: "local_azure::control", "{method} {path} by {caller}: {status} {}", why.unwrap_or_default());
+    let status = response.status();
+    let caller = name.as_deref().unwrap_or("an unknown caller").escape_debug();
+    tracing::info!(
+        target: "local_azure::control",
+        "{method} {path} by {caller}: {} {}", status.as_u16(), why.unwrap_or_default()
+    );
     let headers = response.headers_mut();
+    if status == StatusCode::UNAUTHORIZED {
+        let tenant = arm.azure.state().tenant;
+        let challenge = format!(
+            "Bearer authorization_uri=\"https://login.microsoftonline.com/{tenant}\", error=\"invalid_token\", \
+             error_description=\"{}\"",
+            why.unwrap_or_default()
+        );
+        let challenge = HeaderValue::from_str(&challenge).expect("codes are valid in headers");
+        headers.insert(WWW_AUTHENTICATE, challenge);
+    }
     headers.insert("x-ms-correlation-request-id", correlation.unwrap_or_else(|| id.clone()));
     headers.insert("x-ms-request-id", id);
     if let Some(client_id) = client_id {
@@ -93,32 +137,13 @@ async fn handle(Extracted(arm): Extracted<Arc<Arm>>, request: Request) -> Respon
     response
 }
 
-/// The caller's name, and the answer.
-async fn answer(arm: &Arm, request: Request) -> (Option<String>, Result<Answer, ArmError>) {
-    let (parts, body) = request.into_parts();
-    let by_default = arm
-        .default_caller
-        .as_deref()
-        .and_then(|name| arm.azure.read(|state| state.find_principal(name)));
-    let caller = match access::authenticate(&arm.azure, &parts.headers) {
-        Ok(caller) => caller,
-        Err(_) if by_default.is_some() && !parts.headers.contains_key("authorization") => {
-            by_default.expect("it was just checked")
-        }
-        Err(error) => return (None, Err(error)),
-    };
-    let name = Some(caller.display_name.clone());
-    let answered = routed(arm, caller, parts, Request::new(body)).await;
-    (name, answered)
-}
-
-async fn routed(
-    arm: &Arm,
-    caller: Principal,
-    parts: axum::http::request::Parts,
-    body: Request,
-) -> Result<Answer, ArmError> {
-    let call = Call::read(&arm.azure, caller, parts, body).await?;
+fn answer(arm: &Arm, caller: Principal, parts: Parts, body: Result<Bytes, TooLarge>) -> Result<Answer, ArmError> {
+    let bytes = body.map_err(|_| {
+        let message = "The request content size exceeds the maximum size of 4 MB.";
+        ArmError::new(StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLarge", message)
+    })?;
+    let scheme = if arm.reader.is_some() { "http" } else { "https" };
+    let call = Call::read(&arm.azure, caller, parts, &bytes, scheme)?;
     // Changes are written to the disk, and the control plane has no other work that could wait.
     tokio::task::block_in_place(|| route(arm, &call))
 }
@@ -137,39 +162,54 @@ fn route(arm: &Arm, call: &Call) -> Result<Answer, ArmError> {
         operation,
     ] = parts.as_slice()
     {
+        types::check("Microsoft.Resources", None, call.query("api-version"), &arm.stored)?;
+        call.needs(&Method::GET)?;
         return if *kind == "operations" {
             arm.operations.status(&arm.running, operation)
         } else {
             arm.operations.result(&arm.running, call, operation)
         };
     }
-    if let Some(at) = parts.iter().rposition(|part| *part == "providers")
+    // A path consists of pairs: a resource may be named `providers`.
+    let last = parts
+        .iter()
+        .enumerate()
+        .step_by(2)
+        .rfind(|(_, part)| **part == "providers");
+    if let Some((at, _)) = last
         && at + 2 < parts.len()
         && !matches!(parts[at + 2..], ["register" | "unregister"])
     {
         return provider(arm, call, at);
     }
-    types::check("Microsoft.Resources", call.query("api-version"), &arm.stored)?;
+    types::check("Microsoft.Resources", None, call.query("api-version"), &arm.stored)?;
     let get = call.method == Method::GET;
     match parts.as_slice() {
         ["tenants"] if get => subscriptions::tenants(call),
         ["subscriptions"] if get => subscriptions::list(call),
         ["subscriptions", _] if get => subscriptions::get(call),
         ["subscriptions", _, "locations"] if get => subscriptions::locations(call),
-        ["providers"] | ["subscriptions", _, "providers"] if get => subscriptions::providers(call),
-        ["providers", namespace] | ["subscriptions", _, "providers", namespace] if get => {
-            subscriptions::one_provider(call, namespace)
+        ["providers"] | ["subscriptions", _, "providers"] if get => providers::list(arm, call),
+        ["providers", _] | ["subscriptions", _, "providers", _] if get => {
+            providers::one(arm, call, &call.path[call.path.len() - 1])
         }
-        ["subscriptions", _, "providers", namespace, "register" | "unregister"] => {
-            subscriptions::one_provider(call, namespace)
-        }
+        [
+            "subscriptions",
+            _,
+            "providers",
+            _,
+            operation @ ("register" | "unregister"),
+        ] => providers::register(arm, call, &call.path[3], operation),
+        ["subscriptions", _, "tagnames"] if get => tags::names(call),
         ["subscriptions", _, "resources"] if get => groups::resources(call, &call::id(&call.path[..2])?),
         ["subscriptions", _, "resourcegroups"] if get => groups::list(call),
         ["subscriptions", _, "resourcegroups", _] => groups::handle(arm, call, &call.path[3]),
         ["subscriptions", _, "resourcegroups", _, "resources"] if get => {
             groups::resources(call, &call::id(&call.path[..4])?)
         }
-        ["subscriptions", _, "resourcegroups", _, "exporttemplate"] => Err(groups::export()),
+        ["subscriptions", _, "resourcegroups", _, "exporttemplate"] => {
+            Err(groups::export(call, &call::id(&call.path[..4])?))
+        }
         _ => Err(call.unsupported()),
     }
 }
@@ -177,9 +217,10 @@ fn route(arm: &Arm, call: &Call) -> Result<Answer, ArmError> {
 /// Chooses the handler by what follows the last `providers` in the path, which is at this index.
 fn provider(arm: &Arm, call: &Call, at: usize) -> Result<Answer, ArmError> {
     let namespace = &call.path[at + 1];
-    types::check(namespace, call.query("api-version"), &arm.stored)?;
-    let scope = call::id(&call.path[..at])?;
     let lower = call.lower_path();
+    types::check(namespace, Some(&lower[at + 2]), call.query("api-version"), &arm.stored)?;
+    // The scope of what concerns everything is the root.
+    let scope = call::id(&call.path[..at])?;
     let rest: Vec<&str> = lower[at + 2..].iter().map(String::as_str).collect();
     let get = call.method == Method::GET;
     if lower[at + 1] == "microsoft.dbforpostgresql"
@@ -188,15 +229,22 @@ fn provider(arm: &Arm, call: &Call, at: usize) -> Result<Answer, ArmError> {
         return answer;
     }
     match (lower[at + 1].as_str(), rest.as_slice()) {
-        ("microsoft.authorization", ["roleassignments"]) if get => authorization::list_assignments(call, &scope),
-        ("microsoft.authorization", ["roleassignments", name]) => authorization::assignment(call, &scope, name),
-        ("microsoft.authorization", ["roledefinitions"]) if get => authorization::list_definitions(call, &scope),
-        ("microsoft.authorization", ["roledefinitions", name]) => authorization::definition(call, &scope, name),
-        ("microsoft.authorization", ["permissions"]) if get => authorization::permissions(call, &scope),
+        ("microsoft.authorization", ["roleassignments"]) if get => role_assignments::list(call, &scope),
+        ("microsoft.authorization", ["roleassignments", name]) => role_assignments::one(call, &scope, name),
+        ("microsoft.authorization", ["roledefinitions"]) if get => role_definitions::list(call, &scope),
+        ("microsoft.authorization", ["roledefinitions", name]) => role_definitions::one(call, &scope, name),
+        ("microsoft.authorization", ["permissions"]) if get => role_definitions::permissions(call, &scope),
         ("microsoft.authorization", ["locks"]) if get => locks::list(call, &scope),
         ("microsoft.authorization", ["locks", _]) => locks::handle(call, &call::id(&call.path)?),
         // Only Azure itself creates deny assignments.
-        ("microsoft.authorization", ["denyassignments"]) if get => Answer::list(call, Vec::new()),
+        ("microsoft.authorization", ["denyassignments"]) if get => {
+            call.check(
+                &call.azure.state(),
+                "Microsoft.Authorization/denyAssignments/read",
+                &scope,
+            )?;
+            Answer::list(call, Vec::new())
+        }
         ("microsoft.authorization", _) => Err(call.unsupported()),
         ("microsoft.resources", ["checkresourcename"]) => subscriptions::check_name(call),
         ("microsoft.resources", ["tags", "default"]) => tags::handle(call, &scope),
@@ -207,7 +255,7 @@ fn provider(arm: &Arm, call: &Call, at: usize) -> Result<Answer, ArmError> {
         ("microsoft.web", ["checknameavailability"]) => web::check_name(call),
         ("microsoft.web", ["webappstacks"]) if get => web::stacks(call),
         ("microsoft.web", ["sites", _, part @ ..]) if !part.is_empty() => {
-            web::part(call, &call::id(&call.path[..at + 4])?, part)
+            web::part(arm, call, &call::id(&call.path[..at + 4])?, part)
         }
         (_, rest) if rest.len() % 2 == 0 => resources::handle(arm, call, &call::id(&call.path)?),
         // A list of resources, in a group, in the subscription or below another resource.

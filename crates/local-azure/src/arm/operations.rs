@@ -17,8 +17,8 @@ use crate::state::ResourceId;
 /// How many operations are remembered.
 const LIMIT: usize = 1000;
 
-/// The operations of this process. An operation of an earlier process has ended, because changes are on disk before they
-/// are answered.
+/// The operations of this process. Their changes are on disk before they are answered, so an operation of an earlier
+/// process has nothing left to do.
 #[derive(Default)]
 pub struct Operations(Mutex<VecDeque<Operation>>);
 
@@ -73,15 +73,15 @@ impl Operations {
     }
 
     fn progress(&self, running: &Running, id: &str) -> Result<Progress, ArmError> {
-        let id = Uuid::try_parse(id).map_err(|_| {
+        let missing = || {
             let message = format!("The operation '{id}' could not be found.");
             ArmError::not_found("OperationNotFound", message)
-        })?;
+        };
+        let id = Uuid::try_parse(id).map_err(|_| missing())?;
         let resources = {
             let mut all = self.0.lock().expect("no thread panics while holding the lock");
-            let Some(operation) = all.iter_mut().find(|operation| operation.id == id) else {
-                return Ok(Progress::Done);
-            };
+            let mut all = all.iter_mut();
+            let operation = all.find(|operation| operation.id == id).ok_or_else(missing)?;
             operation.polls += 1;
             if operation.polls < 2 {
                 return Ok(Progress::Running);

@@ -1,32 +1,31 @@
 //! Resources of every type: get, put, patch, list and delete. What differs from type to type is in the [`Type`]s.
 
-use std::collections::BTreeMap;
-
 use axum::http::header::{IF_MATCH, IF_NONE_MATCH};
 use axum::http::{Method, StatusCode};
 use serde_json::{Map, Value};
 
 use super::answer::{self, Answer};
-use super::call::{Call, invalid_id};
+use super::call::{self, Call};
 use super::error::ArmError;
+use super::locations::location;
 use super::locks::{self, Change};
 use super::scopes;
 use super::service::Arm;
 use super::types::Type;
-use super::{identity, postgres, subscriptions, web};
-use crate::state::{AssignedIdentities, ManagedIdentity, Resource, ResourceId, State, SystemAssigned, View as _};
+use super::{assigned, identity, parts, postgres, providers, tags, web};
+use crate::state::{ManagedIdentity, Resource, ResourceId, State, VIRTUAL_MACHINES, View as _};
 
 const TYPES: &[Type] = &[
     Type {
         kind: ManagedIdentity::KIND,
         put: identity::put,
-        show: |_, _| {},
+        show: identity::show,
         created: StatusCode::CREATED,
     },
     Type {
         kind: identity::CREDENTIALS,
         put: identity::put_credential,
-        show: |_, _| {},
+        show: identity::show,
         created: StatusCode::CREATED,
     },
     postgres::SERVERS,
@@ -35,6 +34,12 @@ const TYPES: &[Type] = &[
     postgres::FIREWALL_RULES,
     web::PLANS,
     web::SITES,
+    Type {
+        kind: VIRTUAL_MACHINES,
+        put: |_, _| Ok(()),
+        show: |_, _| {},
+        created: StatusCode::CREATED,
+    },
 ];
 
 fn type_of(id: &ResourceId) -> Option<&'static Type> {
@@ -44,6 +49,7 @@ fn type_of(id: &ResourceId) -> Option<&'static Type> {
 /// A resource as the control plane shows it.
 pub fn show(state: &State, resource: &Resource) -> Value {
     let mut value = answer::show(state, resource);
+    parts::show(state, &resource.id, &mut value);
     if let Some(found) = type_of(&resource.id) {
         (found.show)(state, &mut value);
     }
@@ -113,6 +119,7 @@ fn put(arm: &Arm, call: &Call, id: &ResourceId) -> Result<Answer, ArmError> {
     let is_new = call.change(|state| {
         call.check(state, &format!("{}/write", id.kind()), id)?;
         locks::check(state, id, Change::Write)?;
+        providers::check_registered(state, super::types::namespace(id))?;
         let parent = scopes::parent(id);
         scopes::check_exists(state, &parent)?;
         check_conditions(call, state.get(id))?;
@@ -124,13 +131,14 @@ fn put(arm: &Arm, call: &Call, id: &ResourceId) -> Result<Answer, ArmError> {
             (found.put)(state, &mut resource)?;
         }
         resource.set("provisioningState", "Succeeded");
-        state.update(id, |stored| *stored = resource);
+        parts::save(state, resource);
         Ok(is_new)
     })?;
     let status = match found {
         _ if !is_new => StatusCode::OK,
         Some(found) => found.created,
-        None => StatusCode::CREATED,
+        // Some clients do not accept any other status.
+        None => StatusCode::OK,
     };
     if found.is_none() && is_new {
         tracing::warn!("{id} is only stored: Local Azure does not emulate its provider");
@@ -162,7 +170,7 @@ fn patch(arm: &Arm, call: &Call, id: &ResourceId) -> Result<Answer, ArmError> {
         if let Some(found) = type_of(id) {
             (found.put)(state, &mut resource)?;
         }
-        state.update(id, |stored| *stored = resource);
+        parts::save(state, resource);
         Ok(())
     })?;
     if is_long(id) {
@@ -179,53 +187,33 @@ fn apply(
     body: &Map<String, Value>,
     merges: bool,
 ) -> Result<(), ArmError> {
+    if !merges {
+        resource.properties.clear();
+        resource.top_level.clear();
+        (resource.sku, resource.kind) = (None, None);
+    }
     for (name, value) in body {
         match name.as_str() {
             // These follow from the address, and tags are read below.
             "id" | "name" | "type" | "etag" | "systemData" | "tags" => {}
-            "location" => {
-                let text = value.as_str().unwrap_or_default();
-                let location = subscriptions::location(text).ok_or_else(|| {
-                    let message = format!("The provided location '{text}' is not available for the resource type.");
-                    ArmError::bad_request("LocationNotAvailableForResourceType", message)
-                })?;
-                let is_fixed = !resource.id.is(ManagedIdentity::KIND);
-                if let Some(existing) = resource
-                    .location
-                    .as_deref()
-                    .filter(|existing| *existing != location && is_fixed)
-                {
-                    return Err(ArmError::conflict(
-                        "InvalidResourceLocation",
-                        format!(
-                            "The resource '{}' already exists in location '{existing}' in resource group '{}'. A resource \
-                             with the same name cannot be created in location '{location}'. Please select a new resource \
-                             name.",
-                            resource.id.name(),
-                            resource.id.resource_group().unwrap_or_default()
-                        ),
-                    ));
-                }
-                resource.location = Some(location.to_owned());
+            "location" => set_location(resource, call::optional(body, name)?.unwrap_or_default())?,
+            "sku" => resource.sku = call::optional_object(body, name)?.map(|sku| sku.clone().into()),
+            "kind" => resource.kind = call::optional(body, name)?.map(str::to_owned),
+            "identity" => {
+                let identity = call::optional_object(body, name)?;
+                resource.identity = assigned::read(call, state, resource, identity)?;
             }
-            "sku" => resource.sku = Some(value.clone()),
-            "kind" => resource.kind = value.as_str().map(str::to_owned),
-            "identity" => resource.identity = assigned(call, state, &resource.identity, value)?,
             "properties" => {
-                let properties = value.as_object().ok_or_else(|| {
-                    ArmError::invalid_content("The request content was invalid: 'properties' must be an object.")
-                })?;
-                if !merges {
-                    resource.properties.clear();
-                }
-                for (name, value) in properties {
-                    resource.properties.insert(name.clone(), value.clone());
-                }
+                let properties = call::optional_object(body, name)?.into_iter().flatten();
+                resource
+                    .properties
+                    .extend(properties.map(|(name, value)| (name.clone(), value.clone())));
             }
-            _ => drop(resource.other.insert(name.clone(), value.clone())),
+            _ if value.is_null() => drop(resource.top_level.remove(name)),
+            _ => drop(resource.top_level.insert(name.clone(), value.clone())),
         }
     }
-    resource.tags = tags(body.get("tags"))?.unwrap_or_default();
+    resource.tags = tags::read(body.get("tags"))?.unwrap_or_default();
     let is_whole = scopes::parent(&resource.id).is(crate::state::RESOURCE_GROUPS);
     if is_whole && resource.location.is_none() {
         return Err(ArmError::bad_request(
@@ -236,71 +224,29 @@ fn apply(
     Ok(())
 }
 
-/// The tags in a body.
-///
-/// # Errors
-///
-/// They are not texts, or there are too many.
-pub fn tags(value: Option<&Value>) -> Result<Option<BTreeMap<String, String>>, ArmError> {
-    let Some(value) = value.filter(|value| !value.is_null()) else {
-        return Ok(None);
-    };
-    let invalid = |message: &str| ArmError::bad_request("InvalidTagsProvided", message);
-    let tags = value
-        .as_object()
-        .ok_or_else(|| invalid("The provided 'tags' must be an object."))?;
-    if tags.len() > 50 {
-        return Err(invalid("The provided 'tags' are too many: a resource has at most 50."));
+fn set_location(resource: &mut Resource, text: &str) -> Result<(), ArmError> {
+    let location = location(text).ok_or_else(|| {
+        let message = format!("The provided location '{text}' is not available for the resource type.");
+        ArmError::bad_request("LocationNotAvailableForResourceType", message)
+    })?;
+    let is_fixed = !resource.id.is(ManagedIdentity::KIND);
+    if let Some(existing) = resource
+        .location
+        .as_deref()
+        .filter(|existing| *existing != location && is_fixed)
+    {
+        return Err(ArmError::conflict(
+            "InvalidResourceLocation",
+            format!(
+                "The resource '{}' already exists in location '{existing}' in resource group '{}'. A resource with the same \
+                 name cannot be created in location '{location}'. Please select a new resource name.",
+                resource.id.name(),
+                resource.id.resource_group().unwrap_or_default()
+            ),
+        ));
     }
-    tags.iter()
-        .map(|(name, value)| match value.as_str() {
-            Some(text) if name.len() <= 512 && text.len() <= 256 => Ok((name.clone(), text.to_owned())),
-            Some(_) => Err(invalid(
-                "A tag has a name of at most 512 and a value of at most 256 characters.",
-            )),
-            None => Err(invalid("The value of a tag must be a string.")),
-        })
-        .collect::<Result<_, _>>()
-        .map(Some)
-}
-
-/// The identities that a body assigns to a resource. A system-assigned identity that exists is kept.
-fn assigned(
-    call: &Call,
-    state: &State,
-    existing: &AssignedIdentities,
-    value: &Value,
-) -> Result<AssignedIdentities, ArmError> {
-    let kind = value["type"].as_str().unwrap_or("None").to_lowercase();
-    let has = |word: &str| kind.split(',').any(|part| part.trim() == word);
-    let mut assigned = AssignedIdentities::default();
-    if has("systemassigned") {
-        assigned.system = Some(existing.system.unwrap_or_else(SystemAssigned::create));
-    }
-    if has("userassigned") {
-        let mut all = existing.user.clone();
-        for (id, value) in value["userAssignedIdentities"].as_object().into_iter().flatten() {
-            let id: ResourceId = id.parse().map_err(invalid_id)?;
-            all.retain(|other| *other != id);
-            if value.is_null() {
-                continue;
-            }
-            if state.at::<ManagedIdentity>(&id).is_none() {
-                return Err(ArmError::bad_request(
-                    "FailedIdentityOperation",
-                    format!("Identity operation failed: the user-assigned identity '{id}' could not be found."),
-                ));
-            }
-            let action = "Microsoft.ManagedIdentity/userAssignedIdentities/assign/action";
-            if !existing.user.contains(&id) && !call.may(state, action, &id) {
-                let refusal = call.refusal(action, &id);
-                return Err(ArmError::forbidden("LinkedAuthorizationFailed", refusal.message));
-            }
-            all.push(id);
-        }
-        assigned.user = all;
-    }
-    Ok(assigned)
+    resource.location = Some(location.to_owned());
+    Ok(())
 }
 
 /// # Errors
@@ -353,6 +299,7 @@ fn delete(arm: &Arm, call: &Call, id: &ResourceId) -> Result<Answer, ArmError> {
         }
         locks::check(state, id, Change::Delete)?;
         check_conditions(call, state.get(id))?;
+        web::check_unused(state, id)?;
         state.remove(id);
         Ok(true)
     })?;

@@ -3,6 +3,8 @@
 use super::error::ArmError;
 use crate::state::{RESOURCE_GROUPS, ResourceId, State};
 
+const BLOB_SERVICES: &str = "Microsoft.Storage/storageAccounts/blobServices";
+
 /// What contains a resource: another resource, a resource group or a subscription.
 pub fn parent(id: &ResourceId) -> ResourceId {
     let mut parts: Vec<&str> = id.as_str().split('/').collect();
@@ -33,8 +35,8 @@ pub fn check_exists(state: &State, scope: &ResourceId) -> Result<(), ArmError> {
     if scope.is(RESOURCE_GROUPS) || state.get(scope).is_some() {
         return Ok(());
     }
-    // Blob services and other parts named `default` always exist.
-    if scope.name() == "default" {
+    // The services of a storage account exist as long as the account.
+    if scope.is(BLOB_SERVICES) && scope.name() == "default" {
         return check_exists(state, &parent(scope));
     }
     Err(ArmError::not_found(

@@ -11,6 +11,14 @@ pub struct Arm {
     pub stored: Stored,
     pub operations: Operations,
     pub running: Running,
-    /// Who calls if a request has no token.
-    pub default_caller: Option<String>,
+    /// Who reads if a request has no token.
+    pub reader: Option<Reader>,
+}
+
+/// A principal that reads without a token.
+pub struct Reader {
+    /// Its name.
+    pub name: String,
+    /// The host that requests must name.
+    pub host: String,
 }

@@ -1,29 +1,16 @@
-//! Tenants, subscriptions, locations and resource providers.
+//! Tenants, subscriptions and locations.
 //! <https://learn.microsoft.com/rest/api/resources/subscriptions>
 
+use axum::http::Method;
 use serde_json::{Value, json};
 
 use super::answer::Answer;
 use super::call::{Call, required};
 use super::error::ArmError;
-use super::types::{PROVIDERS, Provider, provider};
-use crate::state::{ResourceId, State};
+use super::locations::LOCATIONS;
+use crate::state::State;
 
-/// The names of the regions, as `az account list-locations` shows them.
-const LOCATIONS: [(&str, &str); 12] = [
-    ("eastus", "East US"),
-    ("eastus2", "East US 2"),
-    ("westus", "West US"),
-    ("westus2", "West US 2"),
-    ("westus3", "West US 3"),
-    ("centralus", "Central US"),
-    ("northeurope", "North Europe"),
-    ("westeurope", "West Europe"),
-    ("uksouth", "UK South"),
-    ("germanywestcentral", "Germany West Central"),
-    ("switzerlandnorth", "Switzerland North"),
-    ("southeastasia", "Southeast Asia"),
-];
+const READ: &str = "Microsoft.Resources/subscriptions/read";
 
 /// `GET /tenants`
 pub fn tenants(call: &Call) -> Result<Answer, ArmError> {
@@ -44,26 +31,15 @@ pub fn tenants(call: &Call) -> Result<Answer, ArmError> {
 /// `GET /subscriptions`. A caller without any role in the subscription does not see it.
 pub fn list(call: &Call) -> Result<Answer, ArmError> {
     let state = call.azure.state();
-    let is_visible = sees_something(call, &state);
+    let is_visible = call.check_member(&state, READ).is_ok();
     Answer::list(call, is_visible.then(|| show(&state)).into_iter().collect())
 }
 
 /// `GET /subscriptions/{id}`
 pub fn get(call: &Call) -> Result<Answer, ArmError> {
     let state = call.azure.state();
-    if sees_something(call, &state) {
-        return Ok(Answer::ok(show(&state)));
-    }
-    let id = ResourceId::subscription(state.subscription);
-    Err(call.refusal("Microsoft.Resources/subscriptions/read", &id))
-}
-
-/// Whether the caller has a role anywhere in the subscription.
-fn sees_something(call: &Call, state: &State) -> bool {
-    let mut holders = state.groups_of(call.caller.id);
-    holders.push(call.caller.id);
-    let mut assignments = state.role_assignments.iter();
-    assignments.any(|assignment| holders.contains(&assignment.principal_id))
+    call.check_member(&state, READ)?;
+    Ok(Answer::ok(show(&state)))
 }
 
 fn show(state: &State) -> Value {
@@ -86,7 +62,9 @@ fn show(state: &State) -> Value {
 
 /// `GET /subscriptions/{id}/locations`
 pub fn locations(call: &Call) -> Result<Answer, ArmError> {
-    let subscription = call.azure.state().subscription;
+    let state = call.azure.state();
+    call.check_member(&state, "Microsoft.Resources/subscriptions/locations/read")?;
+    let subscription = state.subscription;
     let location = |(name, display): &(&str, &str)| {
         json!({
             "id": format!("/subscriptions/{subscription}/locations/{name}"),
@@ -100,31 +78,10 @@ pub fn locations(call: &Call) -> Result<Answer, ArmError> {
     Answer::list(call, LOCATIONS.iter().map(location).collect())
 }
 
-/// `GET /subscriptions/{id}/providers`
-pub fn providers(call: &Call) -> Result<Answer, ArmError> {
-    let subscription = call.azure.state().subscription;
-    let all = PROVIDERS.iter();
-    Answer::list(
-        call,
-        all.map(|provider| show_provider(provider, subscription)).collect(),
-    )
-}
-
-/// `GET /subscriptions/{id}/providers/{namespace}`, and the operations `register` and `unregister` on it. Every emulated
-/// provider is registered.
-pub fn one_provider(call: &Call, namespace: &str) -> Result<Answer, ArmError> {
-    let found = provider(namespace).ok_or_else(|| {
-        ArmError::not_found(
-            "InvalidResourceNamespace",
-            format!("The resource namespace '{namespace}' is invalid: Local Azure does not emulate it."),
-        )
-    })?;
-    Ok(Answer::ok(show_provider(found, call.azure.state().subscription)))
-}
-
 /// `POST /providers/Microsoft.Resources/checkResourceName`: whether a name has a reserved word.
 /// <https://learn.microsoft.com/azure/azure-resource-manager/troubleshooting/error-reserved-resource-name>
 pub fn check_name(call: &Call) -> Result<Answer, ArmError> {
+    call.needs(&Method::POST)?;
     let body = call.object()?;
     let (name, kind) = (required(body, "name")?, required(body, "type")?);
     let upper = name.to_uppercase();
@@ -135,34 +92,4 @@ pub fn check_name(call: &Call) -> Result<Answer, ArmError> {
         ));
     }
     Ok(Answer::ok(json!({"name": name, "type": kind, "status": "Allowed"})))
-}
-
-fn show_provider(provider: &Provider, subscription: uuid::Uuid) -> Value {
-    let locations: Vec<_> = LOCATIONS.iter().map(|(_, display)| *display).collect();
-    let versions: Vec<_> = provider.versions.iter().rev().collect();
-    let types: Vec<_> = provider
-        .types
-        .iter()
-        .map(|name| {
-            json!({
-                "resourceType": name,
-                "locations": locations,
-                "apiVersions": versions,
-                "capabilities": "SupportsTags, SupportsLocation",
-            })
-        })
-        .collect();
-    json!({
-        "id": format!("/subscriptions/{subscription}/providers/{}", provider.namespace),
-        "namespace": provider.namespace,
-        "resourceTypes": types,
-        "registrationState": "Registered",
-        "registrationPolicy": "RegistrationRequired",
-    })
-}
-
-/// The region as it is written without blanks, if it is known.
-pub fn location(text: &str) -> Option<&'static str> {
-    let plain = text.replace(' ', "").to_lowercase();
-    LOCATIONS.iter().map(|(name, _)| *name).find(|name| *name == plain)
 }

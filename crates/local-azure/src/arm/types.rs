@@ -27,6 +27,8 @@ pub struct Provider {
     pub versions: &'static [&'static str],
     /// The resource types, without the namespace.
     pub types: &'static [&'static str],
+    /// What else there is beside resources.
+    pub operations: &'static [&'static str],
 }
 
 /// The providers that are emulated.
@@ -49,6 +51,7 @@ pub const PROVIDERS: &[Provider] = &[
             "2022-05-01-preview",
         ],
         types: &["locks", "permissions", "roleAssignments", "roleDefinitions"],
+        operations: &["denyAssignments"],
     },
     Provider {
         namespace: "Microsoft.DBforPostgreSQL",
@@ -65,8 +68,11 @@ pub const PROVIDERS: &[Provider] = &[
         types: &[
             "flexibleServers",
             "flexibleServers/administrators",
+            "flexibleServers/configurations",
             "flexibleServers/databases",
+            "flexibleServers/firewallRules",
         ],
+        operations: &["checkNameAvailability", "locations"],
     },
     Provider {
         namespace: "Microsoft.ManagedIdentity",
@@ -86,6 +92,7 @@ pub const PROVIDERS: &[Provider] = &[
             "userAssignedIdentities",
             "userAssignedIdentities/federatedIdentityCredentials",
         ],
+        operations: &[],
     },
     Provider {
         namespace: "Microsoft.Resources",
@@ -122,6 +129,7 @@ pub const PROVIDERS: &[Provider] = &[
             "2025-04-01",
         ],
         types: &["resourceGroups", "subscriptions", "tags", "tenants"],
+        operations: &["checkResourceName"],
     },
     Provider {
         namespace: "Microsoft.Storage",
@@ -136,6 +144,7 @@ pub const PROVIDERS: &[Provider] = &[
             "2025-08-01",
         ],
         types: &["storageAccounts", "storageAccounts/blobServices/containers"],
+        operations: &[],
     },
     Provider {
         namespace: "Microsoft.Web",
@@ -157,11 +166,22 @@ pub const PROVIDERS: &[Provider] = &[
             "2025-05-01",
         ],
         types: &["serverfarms", "sites"],
+        operations: &["checkNameAvailability", "webAppStacks"],
     },
     Provider {
         namespace: "Microsoft.Compute",
-        versions: &["2023-09-01", "2024-03-01", "2024-07-01", "2024-11-01", "2025-04-01"],
+        versions: &[
+            "2023-09-01",
+            "2024-03-01",
+            "2024-07-01",
+            "2024-11-01",
+            "2025-04-01",
+            "2025-11-01",
+            "2026-03-01",
+            "2026-04-01",
+        ],
         types: &["virtualMachines"],
+        operations: &[],
     },
 ];
 
@@ -182,6 +202,12 @@ impl Stored {
         Self(namespaces.iter().map(|name| name.trim().to_lowercase()).collect())
     }
 
+    /// The namespaces.
+    pub(super) fn names(&self) -> impl Iterator<Item = String> {
+        let all = self.0.iter().filter(|name| *name != "all");
+        all.cloned()
+    }
+
     /// Whether resources of that provider are stored.
     #[must_use]
     pub fn contains(&self, namespace: &str) -> bool {
@@ -189,10 +215,24 @@ impl Stored {
     }
 }
 
+/// The error for a provider that is neither emulated nor stored.
+pub fn not_emulated(namespace: &str) -> ArmError {
+    let known: Vec<_> = PROVIDERS.iter().map(|provider| provider.namespace).collect();
+    // Azure's code for a provider that is not registered would make every client register it and wait.
+    ArmError::not_found(
+        "InvalidResourceNamespace",
+        format!(
+            "The resource namespace '{namespace}' is invalid: Local Azure does not emulate this provider. It emulates {}. \
+             `local-azure up --store {namespace}` keeps its resources as data, without any effect.",
+            known.join(", ")
+        ),
+    )
+}
+
 /// # Errors
 ///
-/// The provider is neither emulated nor stored, or the version is missing or not known.
-pub fn check(namespace: &str, version: Option<&str>, stored: &Stored) -> Result<(), ArmError> {
+/// The provider is neither emulated nor stored, it has no such type, or the version is missing or not known.
+pub fn check(namespace: &str, kind: Option<&str>, version: Option<&str>, stored: &Stored) -> Result<(), ArmError> {
     let Some(version) = version.filter(|version| !version.is_empty()) else {
         return Err(ArmError::bad_request(
             "MissingApiVersionParameter",
@@ -201,26 +241,33 @@ pub fn check(namespace: &str, version: Option<&str>, stored: &Stored) -> Result<
     };
     let Some(provider) = provider(namespace) else {
         if !stored.contains(namespace) {
-            let known: Vec<_> = PROVIDERS.iter().map(|provider| provider.namespace).collect();
-            // Azure's code for a provider that is not registered would make every client register it and wait.
-            return Err(ArmError::not_found(
-                "InvalidResourceNamespace",
-                format!(
-                    "The resource namespace '{namespace}' is invalid: Local Azure does not emulate this provider. It \
-                     emulates {}. `local-azure up --store {namespace}` keeps its resources as data, without any effect.",
-                    known.join(", ")
-                ),
-            ));
+            return Err(not_emulated(namespace));
         }
-        return if is_version(version) {
-            Ok(())
-        } else {
-            Err(ArmError::bad_request(
-                "InvalidApiVersionParameter",
-                format!("The api-version '{version}' is invalid: it is a date, such as 2024-01-01."),
-            ))
-        };
+        return check_date(version);
     };
+    let has = |kind: &str| {
+        let mut types = provider.types.iter().chain(provider.operations);
+        types.any(|known| {
+            known
+                .split('/')
+                .next()
+                .is_some_and(|first| first.eq_ignore_ascii_case(kind))
+        })
+    };
+    if let Some(kind) = kind.filter(|kind| !has(kind)) {
+        if stored.contains(namespace) {
+            return check_date(version);
+        }
+        return Err(ArmError::not_found(
+            "InvalidResourceType",
+            format!(
+                "The resource type '{kind}' could not be found in the namespace '{}' for api version '{version}': Local Azure \
+                 does not emulate it. Of this provider, it emulates {}.",
+                provider.namespace,
+                provider.types.join(", ")
+            ),
+        ));
+    }
     if provider
         .versions
         .iter()
@@ -237,6 +284,19 @@ pub fn check(namespace: &str, version: Option<&str>, stored: &Stored) -> Result<
     ))
 }
 
+/// # Errors
+///
+/// The version is not a date.
+fn check_date(version: &str) -> Result<(), ArmError> {
+    if is_version(version) {
+        return Ok(());
+    }
+    Err(ArmError::bad_request(
+        "InvalidApiVersionParameter",
+        format!("The api-version '{version}' is invalid: it is a date, such as 2024-01-01."),
+    ))
+}
+
 fn is_version(text: &str) -> bool {
     let date = text.get(..10).unwrap_or_default();
     let is_date = date.bytes().enumerate().all(|(at, byte)| match at {
@@ -245,6 +305,22 @@ fn is_version(text: &str) -> bool {
     });
     let rest = text.get(10..).unwrap_or_default();
     date.len() == 10 && is_date && (rest.is_empty() || rest.starts_with('-'))
+}
+
+/// Whether resources of that type are kept without any effect.
+#[must_use]
+pub fn is_only_stored(id: &ResourceId) -> bool {
+    let kind = id.kind();
+    let known = provider(namespace(id)).is_some_and(|provider| {
+        let first = kind.split('/').nth(1).unwrap_or_default();
+        let mut types = provider.types.iter();
+        types.any(|name| {
+            name.split('/')
+                .next()
+                .is_some_and(|name| name.eq_ignore_ascii_case(first))
+        })
+    });
+    !known
 }
 
 /// The provider's namespace in an id.
@@ -260,7 +336,7 @@ mod tests {
     fn a_version_must_be_known() {
         let stored = Stored::new(&["Microsoft.Network".to_owned()]);
         let code = |namespace: &str, version: Option<&str>| {
-            let checked = check(namespace, version, &stored);
+            let checked = check(namespace, None, version, &stored);
             checked.err().map(|error| error.code)
         };
         assert_eq!(code("microsoft.managedidentity", Some("2024-11-30")), None);

@@ -3,12 +3,15 @@
 
 use axum::http::{Method, StatusCode};
 use serde_json::{Value, json};
+use tokio::runtime::Handle;
 
 use super::answer::Answer;
 use super::call::{self, Call};
 use super::error::ArmError;
 use super::locks::{self, Change};
+use super::service::Arm;
 use super::types::Type;
+use crate::error::Error;
 use crate::state::{Plan, Resource, ResourceId, State, View as _, WebApp};
 
 /// App Service plans.
@@ -41,7 +44,9 @@ const RUNTIMES: [(&str, &str, &str); 8] = [
 
 fn put_plan(_: &State, plan: &mut Resource) -> Result<(), ArmError> {
     let sku = plan.sku.get_or_insert_with(|| json!({"name": "B1"}));
-    let Some(name) = sku["name"].as_str().map(str::to_uppercase) else {
+    let name = sku["name"].as_str().map(str::to_uppercase);
+    let is_name = |name: &String| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    let Some(name) = name.filter(is_name) else {
         return Err(ArmError::invalid_content(
             "The sku of an App Service plan needs a name, such as B1.",
         ));
@@ -60,6 +65,25 @@ fn put_plan(_: &State, plan: &mut Resource) -> Result<(), ArmError> {
     plan.set("reserved", true);
     plan.set("status", "Ready");
     Ok(())
+}
+
+/// # Errors
+///
+/// It is a plan that has web apps.
+pub fn check_unused(state: &State, id: &ResourceId) -> Result<(), ArmError> {
+    let apps: Vec<_> = state.all::<WebApp>().filter(|app| app.plan == *id).collect();
+    if apps.is_empty() {
+        return Ok(());
+    }
+    let names: Vec<_> = apps.iter().map(WebApp::name).collect();
+    Err(ArmError::conflict(
+        "Conflict",
+        format!(
+            "Server farm '{}' cannot be deleted because it has web app(s) {} assigned to it.",
+            id.name(),
+            names.join(", ")
+        ),
+    ))
 }
 
 fn show_plan(state: &State, plan: &mut Value) {
@@ -85,6 +109,7 @@ fn put_site(state: &State, site: &mut Resource) -> Result<(), ArmError> {
             format!("The host name {name}.azurewebsites.net is invalid. Use 2 to 60 letters, digits and hyphens."),
         ));
     }
+    call::optional_object(&site.properties, "siteConfig")?;
     let is_other = |app: &WebApp| app.name().eq_ignore_ascii_case(name) && app.id != site.id;
     if state.all::<WebApp>().any(|app| is_other(&app)) {
         return Err(ArmError::conflict(
@@ -139,6 +164,8 @@ fn show_site(state: &State, site: &mut Value) {
 
 /// `POST …/providers/Microsoft.Web/checknameavailability`
 pub fn check_name(call: &Call) -> Result<Answer, ArmError> {
+    call.needs(&Method::POST)?;
+    call.check_member(&call.azure.state(), "Microsoft.Web/checknameavailability/read")?;
     let name = call::required(call.object()?, "name")?;
     let is_taken = call.azure.state().find::<WebApp>(name).is_some();
     Ok(Answer::ok(if is_taken {
@@ -189,12 +216,12 @@ pub fn stacks(call: &Call) -> Result<Answer, ArmError> {
 }
 
 /// What is below a web app, as far as creating and showing one needs it.
-pub fn part(call: &Call, site: &ResourceId, path: &[&str]) -> Result<Answer, ArmError> {
+pub fn part(arm: &Arm, call: &Call, site: &ResourceId, path: &[&str]) -> Result<Answer, ArmError> {
     let state = call.azure.state();
     let app = state.get(site).ok_or_else(|| ArmError::no_such_resource(site))?;
     match path {
         ["publishxml"] => {
-            call.check(&state, "Microsoft.Web/sites/publishxml/action", site)?;
+            locks::check_action(call, &state, "Microsoft.Web/sites/publishxml/action", site)?;
             let host = format!("{}.scm.azurewebsites.net:443", site.name());
             let xml = format!(
                 "<publishData><publishProfile profileName=\"{} - Web Deploy\" publishMethod=\"MSDeploy\" \
@@ -214,14 +241,23 @@ pub fn part(call: &Call, site: &ResourceId, path: &[&str]) -> Result<Answer, Arm
         }
         ["config", "appsettings"] if call.method == Method::PUT => put_settings(call, site),
         ["config", "appsettings", "list"] => {
-            call.check(&state, "Microsoft.Web/sites/config/list/action", site)?;
-            locks::check(&state, site, Change::Write)?;
+            locks::check_action(call, &state, "Microsoft.Web/sites/config/list/action", site)?;
             Ok(Answer::ok(show_settings(&state, app)))
+        }
+        ["restart"] => {
+            locks::check_action(call, &state, "Microsoft.Web/sites/restart/action", site)?;
+            if let Some(apps) = &arm.running.apps {
+                match Handle::current().block_on(apps.restart(site.name())) {
+                    // An app without a package has nothing to restart.
+                    Ok(()) | Err(Error::Refused(_)) => {}
+                    Err(error) => return Err(error.into()),
+                }
+            }
+            Ok(Answer::empty(StatusCode::OK))
         }
         [operation @ ("start" | "stop")] => {
             call.change(|state| {
-                call.check(state, &format!("Microsoft.Web/sites/{operation}/action"), site)?;
-                locks::check(state, site, Change::Write)?;
+                locks::check_action(call, state, &format!("Microsoft.Web/sites/{operation}/action"), site)?;
                 let value = if *operation == "stop" { "Stopped" } else { "Running" };
                 state.update(site, |app| app.set("state", value));
                 Ok(())

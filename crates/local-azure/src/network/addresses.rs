@@ -38,7 +38,7 @@ pub(super) const ARM_HOST: &str = "management.azure.com";
 /// The host of Microsoft Graph.
 pub(super) const GRAPH_HOST: &str = "graph.microsoft.com";
 /// The name and the port by which guides for `LocalStack` reach the control plane, without a token.
-const LOCALSTACK_HOST: &str = "management.localhost.localstack.cloud";
+pub const LOCALSTACK_HOST: &str = "management.localhost.localstack.cloud";
 pub(super) const LOCALSTACK_PORT: u16 = 4566;
 
 /// The domains of the resources. Each resource's host is its name in the domain.

@@ -19,7 +19,7 @@ mod inside;
 mod requirements;
 mod services;
 
-pub use self::addresses::{IDENTITY_ENDPOINT, INSTANCE, is_forwarded};
+pub use self::addresses::{IDENTITY_ENDPOINT, INSTANCE, LOCALSTACK_HOST, is_forwarded};
 pub use self::files::NetworkFiles;
 pub use self::inside::{Inside, View};
 pub use self::requirements::check;

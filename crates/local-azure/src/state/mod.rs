@@ -18,7 +18,7 @@ mod store;
 mod version_1;
 mod views;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -65,6 +65,9 @@ pub struct State {
     /// The roles that users defined.
     #[serde(default)]
     pub role_definitions: Vec<RoleDefinition>,
+    /// The namespaces, in lower case, of the providers for which the subscription is not registered.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub unregistered_providers: BTreeSet<String>,
     /// Resource groups, resources and their parts.
     #[serde(default, serialize_with = "as_list", deserialize_with = "from_list")]
     resources: BTreeMap<ResourceId, Arc<Resource>>,
@@ -94,6 +97,7 @@ impl Default for State {
             directory: Directory::default(),
             role_assignments: Vec::new(),
             role_definitions: Vec::new(),
+            unregistered_providers: BTreeSet::new(),
             resources: BTreeMap::new(),
             other: Map::new(),
         }

@@ -27,12 +27,21 @@ impl State {
             .any(|permission| permission.permits(action))
     }
 
+    /// Whether there is a principal with that object id.
+    fn exists(&self, principal: Uuid) -> bool {
+        let directory = &self.directory;
+        directory.users.iter().any(|user| user.id == principal)
+            || directory.groups.iter().any(|group| group.id == principal)
+            || directory.service_principals.iter().any(|one| one.id == principal)
+            || self.identities().any(|identity| identity.principal_id == principal)
+    }
+
     /// What the principal, and the groups that it belongs to, may do with the resource. A principal that was deleted may
     /// do nothing.
     pub fn permissions(&self, principal: Uuid, resource: &ResourceId) -> impl Iterator<Item = &Permission> {
         let mut holders = self.groups_of(principal);
         holders.push(principal);
-        if self.principal(principal).is_none() {
+        if !self.exists(principal) {
             holders.clear();
         }
         self.role_assignments

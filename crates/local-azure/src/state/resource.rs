@@ -39,7 +39,11 @@ pub struct Resource {
     /// What the control plane never shows as a property, such as the keys of a storage account.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub secrets: BTreeMap<String, String>,
-    /// Everything else that a client has set.
+    /// Everything else that a client has set beside the properties, such as `zones`. It is apart from the fields above, so
+    /// that a client cannot set those.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub top_level: Map<String, Value>,
+    /// What a newer version has added to the file.
     #[serde(flatten)]
     pub other: Map<String, Value>,
 }
@@ -58,6 +62,7 @@ impl Resource {
             identity: AssignedIdentities::default(),
             properties: Map::new(),
             secrets: BTreeMap::new(),
+            top_level: Map::new(),
             other: Map::new(),
         }
     }

@@ -28,6 +28,15 @@ pub struct RoleDefinition {
     /// Whether a user defined it.
     #[serde(default)]
     pub is_custom: bool,
+    /// When it was created, as RFC 3339.
+    #[serde(default)]
+    pub created_on: String,
+    /// When it was changed last, as RFC 3339.
+    #[serde(default)]
+    pub updated_on: String,
+    /// The object id of the principal that created it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created_by: Option<Uuid>,
 }
 
 /// Operations that a role permits: those that one pattern matches, except those that a `not` pattern matches. In a
@@ -126,6 +135,9 @@ static ROLES: LazyLock<Vec<RoleDefinition>> = LazyLock::new(|| {
                 permissions: vec![Permission::default()],
                 assignable_scopes: Vec::new(),
                 is_custom: false,
+                created_on: "2015-02-02T21:55:09.8806423Z".to_owned(),
+                updated_on: "2025-01-25T00:00:00.0000000Z".to_owned(),
+                created_by: None,
             });
             continue;
         }

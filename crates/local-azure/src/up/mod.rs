@@ -45,11 +45,10 @@ pub async fn up(folder: &Path, options: Options) -> Result<()> {
     // Everything that this process creates is for its user only.
     rustix::process::umask(Mode::RWXG | Mode::RWXO);
     let progress = Progress::default();
-    let source = if options.empty {
-        None
-    } else {
-        Some(Source::find(options.package.as_deref())?)
-    };
+    // What is missing is said before anything is created or started.
+    let is_new = !folder.join("state.json").exists();
+    let named = options.package.is_some() || (is_new && !options.empty);
+    let source = named.then(|| Source::find(options.package.as_deref())).transpose()?;
     let azure = Azure::open(folder)?;
     start_log(&azure)?;
     // The folder stays locked until this process has ended: `local-azure down` waits for that.
@@ -58,10 +57,7 @@ pub async fn up(folder: &Path, options: Options) -> Result<()> {
     if ended > 0 {
         progress.report(&format!("stopped processes that an earlier run left behind: {ended}"));
     }
-    match &source {
-        Some(source) => tutorial::provision(&azure, source.is_site())?,
-        None => tutorial::provision_developer(&azure)?,
-    }
+    let source = provision(&azure, &options, source)?;
     let state = azure.state();
     remove_orphans(&azure.subfolder("postgres")?, state.names::<PostgresServer>())?;
     remove_orphans(&azure.subfolder("apps")?, state.names::<WebApp>())?;
@@ -83,6 +79,39 @@ pub async fn up(folder: &Path, options: Options) -> Result<()> {
     progress.report("stopping");
     commands.stop().await;
     ended
+}
+
+/// Creates what a new state needs, and returns what is deployed. A state that exists is left as it is.
+fn provision(azure: &Azure, options: &Options, source: Option<Source>) -> Result<Option<Source>> {
+    let is_new = azure.read(|state| state.directory.users.is_empty());
+    if is_new && !options.empty {
+        let source = source.map_or_else(|| Source::find(None), Ok)?;
+        tutorial::provision(azure, source.is_site())?;
+        return Ok(Some(source));
+    }
+    tutorial::provision_developer(azure)?;
+    let has_app = azure.read(|state| state.find::<WebApp>(tutorial::APP).is_some());
+    match source {
+        Some(_) if !has_app => Err(Error::Refused(format!(
+            "--package is for the web app {}, which this state does not have: deploy to another app with `local-azure deploy \
+             APP PATH`",
+            tutorial::APP
+        ))),
+        Some(source) => Ok(Some(source)),
+        None if !has_app || options.empty => Ok(None),
+        // Outside of a checkout, the app goes on with what was deployed last.
+        None => {
+            let deployed = azure
+                .folder()
+                .join("apps")
+                .join(tutorial::APP)
+                .join("home/site/wwwroot");
+            match Source::find(None) {
+                Err(_) if deployed.exists() => Ok(None),
+                found => found.map(Some),
+            }
+        }
+    }
 }
 
 /// Logs warnings to the terminal, or what `RUST_LOG` selects, such as `local_azure=debug`. Requests to the control plane

@@ -32,7 +32,7 @@ pub struct Options {
     /// Gives the web app addresses on this machine instead of Azure's names, where namespaces cannot be used
     #[arg(long)]
     pub addresses: bool,
-    /// Starts with nothing but the developer, who owns the subscription. Only for a new state folder
+    /// Starts a new state with nothing but the developer, who owns the subscription
     #[arg(long, conflicts_with = "package")]
     pub empty: bool,
     /// Keeps the resources of these providers as data, without any effect: names such as Microsoft.Network, separated by

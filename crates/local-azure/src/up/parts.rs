@@ -18,7 +18,7 @@ use crate::error::{Error, Result};
 use crate::faults::{Effect, FaultSet, IdentityFault, InjectedFault, Targets};
 use crate::graph;
 use crate::identity::IdentityEndpoints;
-use crate::network::{self, NetworkFiles, Routes, Services};
+use crate::network::{self, LOCALSTACK_HOST, NetworkFiles, Routes, Services};
 use crate::postgres::Servers;
 use crate::state::{PostgresServer, StorageAccount, WebApp};
 use crate::state_folder::remove;
@@ -94,7 +94,7 @@ impl Parts {
                 apps: apps.azure_routers()?,
                 identity: identity.router(),
                 arm: arm::router(azure, stored.clone(), running.clone()),
-                developer: arm::router_for(azure, stored, running, tutorial::ADMINISTRATOR),
+                developer: arm::router_for(azure, stored, running, tutorial::ADMINISTRATOR, LOCALSTACK_HOST),
                 graph: graph::router(azure),
             };
             let servers = servers.clone();

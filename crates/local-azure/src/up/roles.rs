@@ -20,7 +20,7 @@ const VERSION: &str = "2022-04-01";
 pub async fn handle(azure: &Azure, control_plane: &ControlPlane, command: &RoleCommand) -> Result<String> {
     let state = azure.state();
     match command {
-        RoleCommand::List => Ok(list(&state)),
+        RoleCommand::List => list(&state, control_plane).await,
         RoleCommand::Create(arguments) => {
             let (scope, role, principal) = resolve(&state, arguments)?;
             if find(&state, &scope, role, principal).is_some() {
@@ -52,18 +52,22 @@ fn path(scope: &ResourceId, name: Uuid) -> String {
     id.to_string().replace(' ', "%20")
 }
 
-fn list(state: &State) -> String {
+async fn list(state: &State, control_plane: &ControlPlane) -> Result<String> {
+    let scope = ResourceId::subscription(state.subscription);
+    let path = format!("{scope}/providers/Microsoft.Authorization/roleAssignments");
+    let answer = control_plane.send(Method::GET, &path, VERSION, None::<&Value>).await?;
     let mut text = String::from("principal, role, scope");
-    for assignment in &state.role_assignments {
-        let principal = state.principal(assignment.principal_id);
-        let principal = principal.map_or_else(
-            || assignment.principal_id.to_string(),
-            |principal| principal.display_name,
-        );
-        let role = state.role(assignment.role).map_or("unknown", |role| role.name.as_str());
-        let _ = write!(text, "\n{principal}, {role}, {}", assignment.scope);
+    for assignment in answer["value"].as_array().into_iter().flatten() {
+        let property = |name: &str| assignment["properties"][name].as_str().unwrap_or_default();
+        let id = property("principalId");
+        let principal = state.find_principal(id);
+        let principal = principal.map_or_else(|| id.to_owned(), |principal| principal.display_name);
+        let role = property("roleDefinitionId").rsplit('/').next().unwrap_or_default();
+        let role = Uuid::try_parse(role).ok().and_then(|id| state.role(id));
+        let role = role.map_or("unknown", |role| role.name.as_str());
+        let _ = write!(text, "\n{principal}, {role}, {}", property("scope"));
     }
-    text
+    Ok(text)
 }
 
 /// The name of the assignment.

@@ -1,10 +1,12 @@
 //! The screen that `up` and `status` print.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::parts::Parts;
+use crate::arm;
 use crate::azure::Azure;
-use crate::state::{PostgresServer, StorageAccount, WebApp};
+use crate::state::{PostgresServer, State, StorageAccount, WebApp};
 use crate::tutorial;
 
 /// The running parts, with their addresses.
@@ -37,6 +39,9 @@ pub fn summary(azure: &Azure, parts: &Parts) -> String {
     }
     for account in state.names::<StorageAccount>() {
         rows.push((format!("Blob Storage {account}"), parts.blobs.account_url(account)));
+    }
+    if let Some(stored) = stored(&state) {
+        rows.push(("Only stored".to_owned(), stored));
     }
     let fixed = [
         ("Entra administrator", tutorial::ADMINISTRATOR.to_owned()),
@@ -73,4 +78,14 @@ pub fn summary(azure: &Azure, parts: &Parts) -> String {
         "\n  local-azure logs --follow · status · restart · scale 2 · faults database=away · role list · shell · down"
     );
     text
+}
+
+/// The types of the resources that are kept without any effect, and how many there are of each.
+fn stored(state: &State) -> Option<String> {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for resource in state.resources().filter(|resource| arm::is_only_stored(&resource.id)) {
+        *counts.entry(resource.id.kind()).or_default() += 1;
+    }
+    let counts: Vec<_> = counts.iter().map(|(kind, count)| format!("{kind}: {count}")).collect();
+    (!counts.is_empty()).then(|| counts.join(", "))
 }

@@ -38,5 +38,7 @@ az webapp stop --name contoso --resource-group web
 equals Stopped webapp show --name contoso --resource-group web --query state
 az webapp start --name contoso --resource-group web
 equals Running webapp show --name contoso --resource-group web --query state
+az webapp restart --name contoso --resource-group web
+refused az appservice plan delete --name plan --resource-group web --yes
 az webapp delete --name contoso --resource-group web
 az group delete --name web --yes

@@ -65,6 +65,21 @@ async fn resources_roles_locks_and_web_apps() {
     run(&up, "web.sh", &[]).await;
 }
 
+/// `up --store` keeps what is not emulated, and says so.
+#[tokio::test]
+async fn resources_that_are_only_stored() {
+    let up = Up::start_empty_with(&["--store", "all"]).await;
+    run(&up, "stored.sh", &[]).await;
+    let group = ["group", "create", "--name", "kept", "--location", "westeurope"];
+    up.az(&group).await;
+    up.az(&["network", "vnet", "create", "--name", "v", "--resource-group", "kept"])
+        .await;
+    let status = up.say(&["status"]).await;
+    assert!(status.contains("Microsoft.Network/virtualNetworks: 1"), "{status}");
+    let log = up.log();
+    assert!(log.contains("virtualNetworks/v is only stored"), "{log}");
+}
+
 #[tokio::test]
 async fn postgresql_servers() {
     let up = Up::start_empty().await;

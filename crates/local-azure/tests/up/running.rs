@@ -84,8 +84,13 @@ impl Up {
 
     /// Starts it without any resources.
     pub async fn start_empty() -> Self {
+        Self::start_empty_with(&[]).await
+    }
+
+    /// Starts it without any resources, with more options of `up`.
+    pub async fn start_empty_with(options: &[&str]) -> Self {
         let home = Arc::new(tempfile::tempdir().unwrap());
-        Self::run(home, How::with(Package::None, &[])).await
+        Self::run(home, How::with(Package::None, options)).await
     }
 
     /// Starts it with a package of another app and with the state in `home`, with these variables.

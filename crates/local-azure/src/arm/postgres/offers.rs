@@ -1,12 +1,13 @@
 //! The sizes and versions that a new server can have, and whether its name is free.
 
+use axum::http::Method;
 use serde_json::{Value, json};
 
 use crate::arm::answer::Answer;
 use crate::arm::call::{Call, required};
 use crate::arm::error::ArmError;
 use crate::postgres::check_names;
-use crate::state::{PostgresServer, ResourceId, View as _};
+use crate::state::{PostgresServer, View as _};
 
 /// The major versions that Azure offers.
 pub const VERSIONS: [&str; 5] = ["14", "15", "16", "17", "18"];
@@ -22,9 +23,11 @@ const FEATURES: [&str; 5] = [
 
 /// `POST …/checkNameAvailability`
 pub fn check_name(call: &Call) -> Result<Answer, ArmError> {
+    call.needs(&Method::POST)?;
+    let state = call.azure.state();
+    call.check_member(&state, "Microsoft.DBforPostgreSQL/checkNameAvailability/action")?;
     let body = call.object()?;
     let name = required(body, "name")?;
-    let state = call.azure.state();
     let kind = body.get("type").and_then(Value::as_str).unwrap_or(PostgresServer::KIND);
     let server = PostgresServer::new(state.resource_id("any", PostgresServer::KIND, "any"), "eastus");
     let id = server.id.as_str().replace("/any", &format!("/{name}")).parse();
@@ -51,8 +54,7 @@ pub fn check_name(call: &Call) -> Result<Answer, ArmError> {
 /// `GET …/capabilities`: the sizes and versions that can be chosen. They make no difference here.
 pub fn capabilities(call: &Call) -> Result<Answer, ArmError> {
     let state = call.azure.state();
-    let scope = ResourceId::subscription(state.subscription);
-    call.check(&state, "Microsoft.DBforPostgreSQL/locations/capabilities/read", &scope)?;
+    call.check_member(&state, "Microsoft.DBforPostgreSQL/locations/capabilities/read")?;
     let sku = |(name, cores): &(&str, u32)| {
         json!({
             "name": name, "vCores": cores, "supportedIops": 3200, "supportedMemoryPerVcoreMb": 4096,

@@ -1,6 +1,6 @@
 //! Servers: their properties, and starting and stopping them.
 
-use axum::http::{Method, StatusCode};
+use axum::http::StatusCode;
 use serde_json::{Value, json};
 
 use super::offers::VERSIONS;
@@ -8,7 +8,7 @@ use super::shared::{invalid, stopped, wait};
 use crate::arm::answer::Answer;
 use crate::arm::call::Call;
 use crate::arm::error::ArmError;
-use crate::arm::locks::{self, Change};
+use crate::arm::locks;
 use crate::arm::service::Arm;
 use crate::arm::types::Type;
 use crate::postgres::{check_names, installed_versions, password_verifier};
@@ -207,14 +207,10 @@ fn show_server(_: &State, server: &mut Value) {
 
 /// `POST …/start`, `stop` and `restart`
 pub fn operate(arm: &Arm, call: &Call, id: &ResourceId, operation: &str) -> Result<Answer, ArmError> {
-    if call.method != Method::POST {
-        return Err(call.unsupported());
-    }
     let action = format!("{}/{operation}/action", PostgresServer::KIND);
     let is_stopped = call.change(|state| {
-        call.check(state, &action, id)?;
+        locks::check_action(call, state, &action, id)?;
         let server: PostgresServer = state.at(id).ok_or_else(|| ArmError::no_such_resource(id))?;
-        locks::check(state, id, Change::Write)?;
         if operation != "restart" {
             let value = if operation == "stop" { "Stopped" } else { "Ready" };
             state.update(id, |server| server.set("state", value));

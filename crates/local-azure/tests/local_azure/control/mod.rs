@@ -3,6 +3,7 @@
 mod access;
 mod coverage;
 mod directory;
+mod hostile;
 mod resources;
 
 use axum::Router;
@@ -26,6 +27,7 @@ pub struct Control {
     arm: Router,
     graph: Router,
     pub owner: Principal,
+    stored: Vec<String>,
 }
 
 /// An answer.
@@ -60,6 +62,28 @@ impl Control {
             arm: arm::router(cloud.azure(), Stored::new(&providers), Running::default()),
             graph: graph::router(cloud.azure()),
             owner: cloud.azure().read(|state| state.principal(id)).unwrap(),
+            stored: providers,
+            cloud,
+        }
+    }
+
+    /// The control plane after a restart.
+    pub fn reopen(self) -> Self {
+        let Self {
+            cloud,
+            arm,
+            graph,
+            owner,
+            stored,
+        } = self;
+        // They hold the state.
+        drop((arm, graph));
+        let cloud = cloud.reopen();
+        Self {
+            arm: arm::router(cloud.azure(), Stored::new(&stored), Running::default()),
+            graph: graph::router(cloud.azure()),
+            owner,
+            stored,
             cloud,
         }
     }
@@ -98,18 +122,17 @@ impl Control {
 
     pub async fn arm_as(&self, caller: &Principal, what: &str, body: Value) -> Answer {
         let path = what.split('?').next().unwrap_or_default().to_lowercase();
-        let version = match path {
-            path if path.contains("/locks") => "2020-05-01",
-            path if path.contains("/roleassignments")
-                || path.contains("/roledefinitions")
-                || path.contains("/permissions") =>
-            {
-                "2022-04-01"
-            }
-            path if path.contains("microsoft.managedidentity") => "2024-11-30",
-            path if path.contains("microsoft.network") => "2024-05-01",
-            path if path.contains("microsoft.web") => "2025-05-01",
-            path if path.contains("microsoft.storage") => "2025-08-01",
+        // What follows the last provider is a type, if there is anything.
+        let (_, kind) = path.rsplit_once("/providers/").unwrap_or_default();
+        let version = match kind.split('/').take(2).collect::<Vec<_>>().as_slice() {
+            [_, "register" | "unregister"] => "2024-11-01",
+            ["microsoft.authorization", "locks"] => "2020-05-01",
+            ["microsoft.authorization", _] => "2022-04-01",
+            ["microsoft.compute", _] => "2025-04-01",
+            ["microsoft.managedidentity", _] => "2024-11-30",
+            ["microsoft.network", _] => "2024-05-01",
+            ["microsoft.dbforpostgresql" | "microsoft.storage", _] => "2025-08-01",
+            ["microsoft.web", _] => "2025-05-01",
             _ => "2024-11-01",
         };
         let separator = if what.contains('?') { '&' } else { '?' };
@@ -136,6 +159,14 @@ impl Control {
 
     pub async fn send_graph(&self, what: &str, token: Option<&str>, body: Value) -> Answer {
         self.send(&self.graph, what, token, body).await
+    }
+
+    /// A principal without any role.
+    pub fn stranger(&self) -> Principal {
+        let user = User::new(&format!("stranger{}@contoso.onmicrosoft.com", fastrand::u64(..)));
+        let id = user.id;
+        self.change(|state| state.directory.users.push(user));
+        self.azure().read(|state| state.principal(id)).unwrap()
     }
 
     async fn send(&self, router: &Router, what: &str, token: Option<&str>, body: Value) -> Answer {

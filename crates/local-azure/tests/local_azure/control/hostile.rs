@@ -1,0 +1,442 @@
+//! Requests of those who try to get more than they may have, or to break something.
+
+use local_azure::state::RoleDefinition;
+use local_azure::tokens::MANAGEMENT;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::Control;
+
+/// Checks the status and the code of the answers to a table of the owner's requests.
+async fn check(control: &Control, table: Vec<(String, Value, u16, &str)>) {
+    for (what, body, status, code) in table {
+        let answer = control.arm(&what, body.clone()).await;
+        assert_eq!(
+            (answer.status, answer.code.as_str()),
+            (status, code),
+            "{what} {body}: {answer:?}"
+        );
+    }
+}
+
+/// Whatever a client sends, the state can be read again, and no field of it is set that the client may not set.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_that_is_sent_breaks_or_forges_the_state() {
+    let control = Control::storing(&["Microsoft.Network"]);
+    let (group, identity) = control.world("team").await;
+    let before = control.azure().read(|state| state.uid(&identity.parse().unwrap()));
+    for levels in 55..130 {
+        let mut nested = json!(1);
+        for _ in 0..levels {
+            nested = json!([nested]);
+        }
+        let network = format!("PUT {group}/providers/Microsoft.Network/virtualNetworks/v{levels}");
+        let body = json!({"location": "westeurope", "properties": {"a": nested}});
+        let answer = control.arm(&network, body).await;
+        let is_permitted = levels + 2 <= 64;
+        assert_eq!(
+            answer.status,
+            if is_permitted { 200 } else { 400 },
+            "{levels}: {answer:?}"
+        );
+    }
+    for (kind, name) in [
+        ("Microsoft.Network/virtualNetworks", "v"),
+        ("Microsoft.ManagedIdentity/userAssignedIdentities", "site"),
+    ] {
+        let body = json!({
+            "location": "westeurope", "id": "/x", "name": "x", "type": "x", "uid": Uuid::nil(), "secrets": 5,
+            "topLevel": 5, "top_level": 5, "other": 5, "zones": ["1"], "systemData": 5,
+        });
+        let answer = control.arm(&format!("PUT {group}/providers/{kind}/{name}"), body).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        assert_eq!(
+            (&answer.body["name"], &answer.body["zones"]),
+            (&json!(name), &json!(["1"]))
+        );
+    }
+    let control = control.reopen();
+    assert_eq!(
+        control.azure().read(|state| state.uid(&identity.parse().unwrap())),
+        before
+    );
+    let shown = control
+        .arm(
+            &format!("GET {group}/providers/Microsoft.Network/virtualNetworks/v"),
+            Value::Null,
+        )
+        .await;
+    assert_eq!((shown.status, &shown.body["zones"]), (200, &json!(["1"])));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_is_changed_only_by_those_who_may_everywhere_it_applies() {
+    let control = Control::start();
+    let (group, _) = control.world("team").await;
+    let (other, _) = control.world("other").await;
+    let subscription = control.subscription();
+    let role = |actions: Value, scope: &str| json!({"properties": {"roleName": "weak", "permissions": [{"actions": actions}], "assignableScopes": [scope]}});
+    let id = Uuid::new_v4();
+    let at = |scope: &str| format!("{scope}/providers/Microsoft.Authorization/roleDefinitions/{id}");
+    let weak = role(json!(["Microsoft.Resources/subscriptions/read"]), &subscription);
+    assert_eq!(
+        control.arm(&format!("PUT {}", at(&subscription)), weak).await.status,
+        201
+    );
+    let user = control.user("User Access Administrator", &group);
+    let strong = role(json!(["*"]), &group);
+    for request in ["PUT", "DELETE"] {
+        let answer = control
+            .arm_as(&user, &format!("{request} {}", at(&group)), strong.clone())
+            .await;
+        assert_eq!(
+            (answer.status, answer.code.as_str()),
+            (403, "AuthorizationFailed"),
+            "{answer:?}"
+        );
+    }
+    let elsewhere = role(json!(["*"]), &other);
+    let answer = control.arm_as(&user, &format!("PUT {}", at(&other)), elsewhere).await;
+    assert_eq!(answer.status, 403);
+    let permissions = control
+        .azure()
+        .read(|state| state.role(id).unwrap().permissions.clone());
+    assert_eq!(permissions[0].actions, ["Microsoft.Resources/subscriptions/read"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_understood_is_refused() {
+    let control = Control::start();
+    let (group, _) = control.world("team").await;
+    let subscription = control.subscription();
+    let owner = RoleDefinition::find("Owner").unwrap().id;
+    let principal = control.stranger().id;
+    let assignment = || {
+        format!(
+            "PUT {group}/providers/Microsoft.Authorization/roleAssignments/{}",
+            Uuid::new_v4()
+        )
+    };
+    let with = |name: &str, value: Value| {
+        let role = format!("{subscription}/providers/Microsoft.Authorization/roleDefinitions/{owner}");
+        let mut body = json!({"properties": {"roleDefinitionId": role, "principalId": principal}});
+        body["properties"][name] = value;
+        body
+    };
+    let mut table = Vec::new();
+    for (name, value, code) in [
+        ("condition", json!(5), "InvalidRequestContent"),
+        ("condition", json!({}), "InvalidRequestContent"),
+        ("condition", json!("x"), "InvalidConditionVersion"),
+        ("description", json!([]), "InvalidRequestContent"),
+        ("principalType", json!(1), "InvalidRequestContent"),
+        ("principalType", json!("Group"), "UnmatchedPrincipalType"),
+        ("principalId", json!("x"), "InvalidPrincipalId"),
+        ("roleDefinitionId", json!("x"), "InvalidRoleDefinitionId"),
+        (
+            "roleDefinitionId",
+            json!(format!("/foo/{owner}")),
+            "InvalidRoleDefinitionId",
+        ),
+    ] {
+        table.push((assignment(), with(name, value), 400, code));
+    }
+    let unknown =
+        json!({"properties": {"roleDefinitionId": owner, "principalId": Uuid::new_v4(), "principalType": "Robot"}});
+    table.push((assignment(), unknown, 400, "InvalidPrincipalType"));
+    let role = |permissions: Value| json!({"properties": {"roleName": "r", "permissions": permissions, "assignableScopes": [group]}});
+    for (permissions, code) in [
+        (json!([]), "InvalidRoleDefinition"),
+        (json!(5), "InvalidRoleDefinition"),
+        (json!([{"actions": 5}]), "InvalidRoleDefinition"),
+        (json!([{"actions": ["Foo.Bar/x/y"]}]), "InvalidActionOrNotAction"),
+        (json!([{"actions": ["read"]}]), "InvalidActionOrNotAction"),
+    ] {
+        let id = format!(
+            "PUT {group}/providers/Microsoft.Authorization/roleDefinitions/{}",
+            Uuid::new_v4()
+        );
+        table.push((id, role(permissions), 400, code));
+    }
+    let locks = format!("PUT {group}/providers/Microsoft.Authorization/locks");
+    let lock = |notes: Value| json!({"properties": {"level": "CanNotDelete", "notes": notes}});
+    table.push((format!("{locks}/l"), lock(json!(5)), 400, "InvalidRequestContent"));
+    table.push((
+        format!("{locks}/{}", "l".repeat(261)),
+        lock(json!("")),
+        400,
+        "InvalidLockName",
+    ));
+    check(&control, table).await;
+    let group = group.parse().unwrap();
+    assert_eq!(
+        control
+            .azure()
+            .read(|state| state.permissions(principal, &group).count()),
+        0
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_resource_has_the_types_that_it_should() {
+    let control = Control::start();
+    let (group, identity) = control.world("team").await;
+    let mut table = Vec::new();
+    for identity_property in [json!([]), json!(5), json!({}), json!({"type": 5})] {
+        let body = json!({"location": "westeurope", "identity": identity_property});
+        let machine = format!("PUT {group}/providers/Microsoft.Compute/virtualMachines/m");
+        table.push((machine, body, 400, "InvalidRequestContent"));
+    }
+    for (value, code) in [
+        (json!({"type": "Bogus"}), "InvalidIdentityType"),
+        (json!({"type": "UserAssigned"}), "InvalidIdentityValues"),
+        (
+            json!({"type": "UserAssigned", "userAssignedIdentities": []}),
+            "InvalidRequestContent",
+        ),
+    ] {
+        let body = json!({"location": "westeurope", "identity": value});
+        let machine = format!("PUT {group}/providers/Microsoft.Compute/virtualMachines/m");
+        table.push((machine, body, 400, code));
+    }
+    for (name, value) in [
+        ("location", json!(5)),
+        ("properties", json!("x")),
+        ("sku", json!("x")),
+        ("kind", json!(5)),
+    ] {
+        let mut body = json!({"location": "westeurope"});
+        body[name] = value;
+        let machine = format!("PUT {group}/providers/Microsoft.Compute/virtualMachines/m");
+        table.push((machine, body, 400, "InvalidRequestContent"));
+    }
+    let tags = |tags: Value| json!({"location": "westeurope", "tags": tags});
+    let many: serde_json::Map<_, _> = (0..51).map(|n| (n.to_string(), json!(""))).collect();
+    for wrong in [
+        json!([]),
+        json!({"a": 5}),
+        json!({"": "x"}),
+        json!({"a<b": "x"}),
+        json!({"Microsoft.x": "x"}),
+        json!({"a": "1", "A": "2"}),
+        json!({"a": "x".repeat(257)}),
+        json!({"x".repeat(513): "a"}),
+        Value::Object(many),
+    ] {
+        table.push((format!("PUT {identity}"), tags(wrong), 400, "InvalidTagsProvided"));
+    }
+    let plan = format!("PUT {group}/providers/Microsoft.Web/serverfarms/p");
+    for sku in [json!(""), json!("é1"), json!(5)] {
+        let body = json!({"location": "westeurope", "sku": {"name": sku}});
+        table.push((plan.clone(), body, 400, "InvalidRequestContent"));
+    }
+    let merge = |n: usize| {
+        let tags: serde_json::Map<_, _> = (0..40).map(|m| (format!("{n}-{m}"), json!(""))).collect();
+        json!({"operation": "Merge", "properties": {"tags": tags}})
+    };
+    let tags_of = format!("PATCH {identity}/providers/Microsoft.Resources/tags/default");
+    table.push((tags_of.clone(), merge(1), 200, ""));
+    table.push((tags_of, merge(2), 400, "InvalidTagsProvided"));
+    check(&control, table).await;
+}
+
+/// Methods, and operations that do not exist.
+#[tokio::test(flavor = "multi_thread")]
+async fn only_the_right_method_does_something() {
+    let control = Control::start();
+    let (group, identity) = control.world("team").await;
+    let subscription = control.subscription();
+    let web = format!("{group}/providers/Microsoft.Web");
+    let plan = json!({"location": "westeurope", "sku": {"name": "B1"}});
+    assert_eq!(control.arm(&format!("PUT {web}/serverfarms/p"), plan).await.status, 200);
+    let site = json!({"location": "westeurope", "properties": {"serverFarmId": format!("{web}/serverfarms/p")}});
+    assert_eq!(
+        control.arm(&format!("PUT {web}/sites/app-of-tests"), site).await.status,
+        200
+    );
+    let mut table = Vec::new();
+    for what in [
+        format!("GET {web}/sites/app-of-tests/stop"),
+        format!("GET {web}/sites/app-of-tests/restart"),
+        format!("GET {web}/sites/app-of-tests/config/appsettings/list"),
+        format!("DELETE {web}/sites/app-of-tests/publishxml"),
+        format!("GET {identity}/listAssociatedResources"),
+        format!("DELETE {subscription}/providers/Microsoft.Web/register"),
+        format!("DELETE {subscription}/operations/{}", Uuid::new_v4()),
+        format!("GET {subscription}/providers/Microsoft.Web/checknameavailability"),
+    ] {
+        table.push((what, Value::Null, 405, "MethodNotAllowed"));
+    }
+    for what in [
+        format!("GET {subscription}/operations/{}", Uuid::new_v4()),
+        format!("GET {subscription}/operationresults/x"),
+    ] {
+        table.push((what, Value::Null, 404, "OperationNotFound"));
+    }
+    // A plan that is in use stays.
+    table.push((format!("DELETE {web}/serverfarms/p"), Value::Null, 409, "Conflict"));
+    // A lock prevents operations that are not harmless too.
+    let lock = format!("{group}/providers/Microsoft.Authorization/locks/l");
+    table.push((
+        format!("PUT {lock}"),
+        json!({"properties": {"level": "ReadOnly"}}),
+        201,
+        "",
+    ));
+    for what in [
+        format!("POST {web}/sites/app-of-tests/stop"),
+        format!("POST {web}/sites/app-of-tests/publishxml"),
+        format!("POST {identity}/listAssociatedResources"),
+    ] {
+        table.push((what, Value::Null, 409, "ScopeLocked"));
+    }
+    table.push((format!("DELETE {lock}"), Value::Null, 200, ""));
+    // Names that mean something elsewhere.
+    let identities = format!("{group}/providers/Microsoft.ManagedIdentity/userAssignedIdentities");
+    for name in ["providers", "resourceGroups", "default", "subscriptions"] {
+        let body = json!({"location": "westeurope"});
+        table.push((format!("PUT {identities}/{name}"), body, 201, ""));
+        table.push((format!("GET {identities}/{name}"), Value::Null, 200, ""));
+        table.push((format!("DELETE {identities}/{name}"), Value::Null, 200, ""));
+    }
+    let tags = json!({"properties": {"tags": {"a": "b"}}});
+    let ghost = format!("PUT {identities}/default/providers/Microsoft.Resources/tags/default");
+    table.push((ghost, tags, 404, "ParentResourceNotFound"));
+    table.push((
+        format!("GET {identities}/default"),
+        Value::Null,
+        404,
+        "ResourceNotFound",
+    ));
+    let template = format!("PUT {group}/providers/Microsoft.Resources/deployments/d");
+    table.push((template, json!("{relaxed: 1}"), 404, "InvalidResourceType"));
+    let policies = format!("GET {group}/providers/Microsoft.Authorization/policyAssignments");
+    table.push((policies, Value::Null, 404, "InvalidResourceType"));
+    check(&control, table).await;
+}
+
+/// Without any role, nothing can be seen or done.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stranger_sees_nothing() {
+    let control = Control::start();
+    let (group, identity) = control.world("team").await;
+    let (stranger, reader) = (control.stranger(), control.user("Reader", &group));
+    let subscription = control.subscription();
+    let register = format!("POST {subscription}/providers/Microsoft.Web/register");
+    for (what, is_for_reader) in [
+        (format!("GET {subscription}"), true),
+        (format!("GET {subscription}/locations"), true),
+        (format!("GET {subscription}/providers"), true),
+        (format!("GET {subscription}/providers/Microsoft.Web"), true),
+        (format!("GET {subscription}/resources"), true),
+        (format!("GET {group}/resources"), true),
+        (format!("GET {group}"), true),
+        (format!("GET {group}-of-others"), false),
+        (format!("GET {group}-of-others/resources"), false),
+        (
+            format!("GET {group}/providers/Microsoft.Authorization/denyAssignments"),
+            true,
+        ),
+        (format!("GET {subscription}/tagNames"), false),
+        (register.clone(), false),
+        (register.replace("register", "unregister"), false),
+        (format!("POST {group}/exportTemplate"), false),
+        (format!("POST {identity}/listAssociatedResources"), false),
+    ] {
+        let answer = control.arm_as(&stranger, &what, Value::Null).await;
+        assert_eq!(
+            (answer.status, answer.code.as_str()),
+            (403, "AuthorizationFailed"),
+            "{what}: {answer:?}"
+        );
+        let answer = control.arm_as(&reader, &what, Value::Null).await;
+        assert_eq!(
+            answer.status,
+            if is_for_reader { 200 } else { 403 },
+            "{what}: {answer:?}"
+        );
+    }
+    // Whom the subscription is not registered for creates nothing.
+    let unregister = register.replace("Microsoft.Web/register", "Microsoft.ManagedIdentity/unregister");
+    assert_eq!(
+        control.arm(&unregister, Value::Null).await.body["registrationState"],
+        "Unregistered"
+    );
+    let answer = control
+        .arm(&format!("PUT {identity}2"), json!({"location": "westeurope"}))
+        .await;
+    assert_eq!(
+        (answer.status, answer.code.as_str()),
+        (409, "MissingSubscriptionRegistration")
+    );
+    let again = control
+        .arm(&unregister.replace("unregister", "register"), Value::Null)
+        .await;
+    assert_eq!(again.body["registrationState"], "Registered");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_last_administrator_stays() {
+    let control = Control::start();
+    let subscription = control.subscription();
+    let list = format!("GET {subscription}/providers/Microsoft.Authorization/roleAssignments");
+    let all = control.arm(&list, Value::Null).await.body;
+    let owner = RoleDefinition::find("Owner").unwrap().id.to_string();
+    let owners: Vec<_> = all["value"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|one| {
+            one["properties"]["roleDefinitionId"]
+                .as_str()
+                .unwrap()
+                .ends_with(&owner)
+        })
+        .collect();
+    assert_eq!(owners.len(), 1);
+    let id = owners[0]["id"].as_str().unwrap();
+    let answer = control.arm(&format!("DELETE {id}"), Value::Null).await;
+    assert_eq!(answer.code, "CannotDeleteLastRbacAdminAssignment", "{answer:?}");
+    control.user("User Access Administrator", &subscription);
+    assert_eq!(control.arm(&format!("DELETE {id}"), Value::Null).await.status, 200);
+}
+
+/// A role assignment below which something is locked can be deleted.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lock_below_a_role_assignment_does_not_keep_it() {
+    let control = Control::start();
+    let (group, identity) = control.world("team").await;
+    let lock = |scope: &str| format!("PUT {scope}/providers/Microsoft.Authorization/locks/l");
+    let body = json!({"properties": {"level": "CanNotDelete"}});
+    for (locked, status) in [(&identity, 200), (&group, 409)] {
+        control.arm(&lock(locked), body.clone()).await;
+        let reader = control.user("Reader", &group);
+        let name = control.azure().read(|state| {
+            let mut all = state.role_assignments.iter();
+            all.find(|one| one.principal_id == reader.id).unwrap().name
+        });
+        let id = format!("DELETE {group}/providers/Microsoft.Authorization/roleAssignments/{name}");
+        assert_eq!(control.arm(&id, Value::Null).await.status, status, "{locked}");
+    }
+}
+
+/// The headers that every answer has, and the challenge of those that need a token.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_says_where_tokens_are_issued() {
+    let control = Control::start();
+    let token = control.azure().token(&control.owner, MANAGEMENT);
+    let list = "GET /subscriptions?api-version=2022-12-01";
+    for (token, status) in [(None, 401), (Some("x"), 401), (Some(token.as_str()), 200)] {
+        let answer = control.send_arm(list, token, Value::Null).await;
+        assert_eq!(answer.status, status);
+        for header in ["x-ms-request-id", "x-ms-correlation-request-id"] {
+            assert!(answer.headers.contains_key(header), "{header}");
+        }
+        let challenge = answer
+            .headers
+            .get("www-authenticate")
+            .map(|value| value.to_str().unwrap());
+        let names_authority = challenge.is_some_and(|text| text.contains("https://login.microsoftonline.com/"));
+        assert_eq!(names_authority, status == 401);
+    }
+}
