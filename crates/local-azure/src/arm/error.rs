@@ -66,7 +66,7 @@ impl ArmError {
 
     /// A defect of Local Azure.
     pub fn internal() -> Self {
-        let message = "Local Azure has failed at this request. Its terminal shows why.";
+        let message = "Local Azure has failed at this request. The terminal of `local-azure up` shows why.";
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError", message)
     }
 

@@ -10,7 +10,7 @@
 //! - `providers`: the resource providers, and whether the subscription is registered for them.
 //! - `running` and `operations`: what runs behind the control plane, and long-running operations.
 //! - `role_assignments`, `role_definitions` and `locks`: Microsoft.Authorization. `identity`: Microsoft.ManagedIdentity. `web`: Microsoft.Web.
-//! - `postgres`: Microsoft.DBforPostgreSQL.
+//! - `postgres`: Microsoft.DBforPostgreSQL. `storage`: Microsoft.Storage.
 
 mod access;
 mod answer;
@@ -31,6 +31,7 @@ mod role_definitions;
 mod running;
 mod scopes;
 mod service;
+mod storage;
 mod subscriptions;
 mod tags;
 mod types;
@@ -162,7 +163,7 @@ fn route(arm: &Arm, call: &Call) -> Result<Answer, ArmError> {
         operation,
     ] = parts.as_slice()
     {
-        types::check("Microsoft.Resources", None, call.query("api-version"), &arm.stored)?;
+        types::check_operation(call.query("api-version"))?;
         call.needs(&Method::GET)?;
         return if *kind == "operations" {
             arm.operations.status(&arm.running, operation)
@@ -225,6 +226,11 @@ fn provider(arm: &Arm, call: &Call, at: usize) -> Result<Answer, ArmError> {
     let get = call.method == Method::GET;
     if lower[at + 1] == "microsoft.dbforpostgresql"
         && let Some(answer) = postgres::part(arm, call, at, &rest)
+    {
+        return answer;
+    }
+    if lower[at + 1] == "microsoft.storage"
+        && let Some(answer) = storage::part(arm, call, at, &rest)
     {
         return answer;
     }

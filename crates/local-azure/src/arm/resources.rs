@@ -9,11 +9,12 @@ use super::call::{self, Call};
 use super::error::ArmError;
 use super::locations::location;
 use super::locks::{self, Change};
+use super::running::wait;
 use super::scopes;
 use super::service::Arm;
 use super::types::Type;
-use super::{assigned, identity, parts, postgres, providers, tags, web};
-use crate::state::{ManagedIdentity, Resource, ResourceId, State, VIRTUAL_MACHINES, View as _};
+use super::{assigned, identity, parts, postgres, providers, storage, tags, web};
+use crate::state::{ManagedIdentity, Resource, ResourceId, State, StorageAccount, VIRTUAL_MACHINES, View as _};
 
 const TYPES: &[Type] = &[
     Type {
@@ -32,6 +33,7 @@ const TYPES: &[Type] = &[
     postgres::DATABASES,
     postgres::ADMINISTRATORS,
     postgres::FIREWALL_RULES,
+    storage::ACCOUNTS,
     web::PLANS,
     web::SITES,
     Type {
@@ -149,9 +151,18 @@ fn put(arm: &Arm, call: &Call, id: &ResourceId) -> Result<Answer, ArmError> {
     shown(call, id, status)
 }
 
-/// Whether changes of resources of that type are long-running operations.
+/// Whether creating resources of that type is a long-running operation.
 fn is_long(id: &ResourceId) -> bool {
     type_of(id).is_some_and(|found| found.created == StatusCode::ACCEPTED)
+}
+
+/// Whether changing and deleting resources of that type are long-running operations too. Azure's clients do not wait for
+/// those of storage accounts, so these answers wait themselves.
+fn is_changed_long(arm: &Arm, id: &ResourceId) -> Result<bool, ArmError> {
+    if let (true, Some(blobs)) = (id.is(StorageAccount::KIND), &arm.running.blobs) {
+        wait(blobs.reconcile())?;
+    }
+    Ok(is_long(id) && !id.is(StorageAccount::KIND))
 }
 
 /// Changes the parts of a resource that the body names.
@@ -173,7 +184,7 @@ fn patch(arm: &Arm, call: &Call, id: &ResourceId) -> Result<Answer, ArmError> {
         parts::save(state, resource);
         Ok(())
     })?;
-    if is_long(id) {
+    if is_changed_long(arm, id)? {
         return Ok(arm.operations.accepted(call, vec![id.clone()]));
     }
     shown(call, id, StatusCode::OK)
@@ -303,8 +314,9 @@ fn delete(arm: &Arm, call: &Call, id: &ResourceId) -> Result<Answer, ArmError> {
         state.remove(id);
         Ok(true)
     })?;
+    let is_long = is_changed_long(arm, id)?;
     Ok(match existed {
-        true if is_long(id) => arm.operations.accepted(call, vec![id.clone()]),
+        true if is_long => arm.operations.accepted(call, vec![id.clone()]),
         true => Answer::empty(StatusCode::OK),
         false => Answer::empty(StatusCode::NO_CONTENT),
     })

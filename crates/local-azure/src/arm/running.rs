@@ -2,9 +2,14 @@
 
 use std::sync::Arc;
 
+use tokio::runtime::Handle;
+
+use super::error::ArmError;
 use crate::app_service::AppService;
+use crate::error::Error;
 use crate::postgres::{Postgres, Servers};
-use crate::state::{PostgresServer, ResourceId, View as _};
+use crate::state::{PostgresServer, ResourceId, StorageAccount, View as _};
+use crate::storage::BlobStorage;
 
 /// What the control plane reads from what runs, and waits for. Without any parts, every change has been carried out once
 /// it is in the state.
@@ -12,6 +17,8 @@ use crate::state::{PostgresServer, ResourceId, View as _};
 pub struct Running {
     /// The PostgreSQL servers.
     pub servers: Option<Servers>,
+    /// The blob services.
+    pub blobs: Option<Arc<BlobStorage>>,
     /// The web apps.
     pub apps: Option<Arc<AppService>>,
 }
@@ -23,6 +30,9 @@ impl Running {
     ///
     /// It cannot be started.
     pub(super) fn is_settled(&self, id: &ResourceId) -> Result<bool, String> {
+        if id.is(StorageAccount::KIND) {
+            return Ok(self.blobs.as_ref().is_none_or(|blobs| blobs.is_settled()));
+        }
         match (&self.servers, server_of(id)) {
             (Some(servers), Some(name)) => servers.is_settled(name).map_err(|error| error.to_string()),
             _ => Ok(true),
@@ -43,4 +53,16 @@ fn server_of(id: &ResourceId) -> Option<&str> {
         .is_some_and(|start| start.eq_ignore_ascii_case(PostgresServer::KIND));
     // /subscriptions/S/resourceGroups/G/providers/Microsoft.DBforPostgreSQL/flexibleServers/NAME
     is_of_server.then(|| id.as_str().split('/').nth(8)).flatten()
+}
+
+/// Waits for what runs. What it refuses is the client's error.
+pub fn wait<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, ArmError> {
+    let done = Handle::current().block_on(work);
+    done.map_err(|error| match error {
+        Error::Refused(why) => ArmError::bad_request("InvalidParameterValue", format!("{why}.")),
+        other => {
+            tracing::error!("the control plane: {other}");
+            ArmError::internal()
+        }
+    })
 }

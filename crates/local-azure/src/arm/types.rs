@@ -143,8 +143,12 @@ pub const PROVIDERS: &[Provider] = &[
             "2025-06-01",
             "2025-08-01",
         ],
-        types: &["storageAccounts", "storageAccounts/blobServices/containers"],
-        operations: &[],
+        types: &[
+            "storageAccounts",
+            "storageAccounts/blobServices",
+            "storageAccounts/blobServices/containers",
+        ],
+        operations: &["checkNameAvailability"],
     },
     Provider {
         namespace: "Microsoft.Web",
@@ -233,12 +237,7 @@ pub fn not_emulated(namespace: &str) -> ArmError {
 ///
 /// The provider is neither emulated nor stored, it has no such type, or the version is missing or not known.
 pub fn check(namespace: &str, kind: Option<&str>, version: Option<&str>, stored: &Stored) -> Result<(), ArmError> {
-    let Some(version) = version.filter(|version| !version.is_empty()) else {
-        return Err(ArmError::bad_request(
-            "MissingApiVersionParameter",
-            "The api-version query parameter (?api-version=) is required for all requests.",
-        ));
-    };
+    let version = required(version)?;
     let Some(provider) = provider(namespace) else {
         if !stored.contains(namespace) {
             return Err(not_emulated(namespace));
@@ -282,6 +281,22 @@ pub fn check(namespace: &str, kind: Option<&str>, version: Option<&str>, stored:
             provider.versions.join(",")
         ),
     ))
+}
+
+fn required(version: Option<&str>) -> Result<&str, ArmError> {
+    version.filter(|version| !version.is_empty()).ok_or_else(|| {
+        ArmError::bad_request(
+            "MissingApiVersionParameter",
+            "The api-version query parameter (?api-version=) is required for all requests.",
+        )
+    })
+}
+
+/// # Errors
+///
+/// The version is missing, or is not a date. Operations have the versions of all providers.
+pub fn check_operation(version: Option<&str>) -> Result<(), ArmError> {
+    check_date(required(version)?)
 }
 
 /// # Errors

@@ -1,4 +1,4 @@
-//! Creates and deletes containers in Azurite.
+//! Creates, lists and deletes containers in Azurite.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use super::shared_key;
 use crate::azure::Azure;
 use crate::error::{Error, Result};
 use crate::proxy::{self, Client};
-use crate::state::{PublicAccess, StorageAccount, View as _};
+use crate::state::{Container, PublicAccess, StorageAccount, View as _};
 
 const PART: &str = "Blob Storage";
 /// How long one of these operations may take.
@@ -53,22 +53,45 @@ pub(super) async fn delete_all(
     let work = async {
         let holder = KeyHolder::new(&client, address, account, key).await?;
         loop {
-            let names = holder.list().await?;
-            if names.is_empty() {
+            let found = holder.list().await?;
+            if found.is_empty() {
                 return Ok(());
             }
-            for name in names {
-                let gone = holder
-                    .send(&Method::DELETE, &name, "restype=container", PublicAccess::None)
-                    .await?;
-                if !gone.status().is_success() && gone.status() != StatusCode::NOT_FOUND {
-                    let why = format!("the container {name} of {account} cannot be deleted: {}", gone.status());
-                    return Err(Error::failed(PART, why));
-                }
+            for container in found {
+                holder.delete(&container.name).await?;
             }
         }
     };
     within_limit(&format!("deleting the containers of {account}"), work).await
+}
+
+/// The containers of an account, whoever created them.
+pub(super) async fn list(
+    azure: &Azure,
+    address: watch::Receiver<Option<Uri>>,
+    account: &StorageAccount,
+) -> Result<Vec<Container>> {
+    let client = proxy::client(azure.authority().client()?);
+    let work = async {
+        let holder = KeyHolder::new(&client, address, account.name(), &account.keys[0]).await?;
+        holder.list().await
+    };
+    within_limit(&format!("listing the containers of {}", account.name()), work).await
+}
+
+/// Deletes a container, if it exists.
+pub(super) async fn delete(
+    azure: &Azure,
+    address: watch::Receiver<Option<Uri>>,
+    account: &StorageAccount,
+    container: &str,
+) -> Result<()> {
+    let client = proxy::client(azure.authority().client()?);
+    let work = async {
+        let holder = KeyHolder::new(&client, address, account.name(), &account.keys[0]).await?;
+        holder.delete(container).await
+    };
+    within_limit(&format!("deleting the container {container}"), work).await
 }
 
 async fn within_limit<T>(what: &str, work: impl Future<Output = Result<T>>) -> Result<T> {
@@ -103,8 +126,20 @@ impl<'a> KeyHolder<'a> {
         })
     }
 
-    /// The names of the account's containers, or of the first few thousand.
-    async fn list(&self) -> Result<Vec<String>> {
+    async fn delete(&self, container: &str) -> Result<()> {
+        let gone = self
+            .send(&Method::DELETE, container, "restype=container", PublicAccess::None)
+            .await?;
+        if gone.status().is_success() || gone.status() == StatusCode::NOT_FOUND {
+            return Ok(());
+        }
+        let (account, status) = (self.account, gone.status());
+        let why = format!("the container {container} of {account} cannot be deleted: {status}");
+        Err(Error::failed(PART, why))
+    }
+
+    /// The account's containers, or the first few thousand.
+    async fn list(&self) -> Result<Vec<Container>> {
         let answer = self.send(&Method::GET, "", "comp=list", PublicAccess::None).await?;
         let status = answer.status();
         let body = answer.into_body().collect().await;
@@ -113,13 +148,24 @@ impl<'a> KeyHolder<'a> {
             let why = format!("the containers of {} cannot be listed: {status}", self.account);
             return Err(Error::failed(PART, why));
         }
-        // A container's name contains nothing that XML escapes.
+        // What is looked for contains nothing that XML escapes.
         let text = String::from_utf8_lossy(&body).into_owned();
-        let names = text
-            .split("<Name>")
-            .skip(1)
-            .filter_map(|rest| rest.split_once("</Name>"));
-        Ok(names.map(|(name, _)| name.to_owned()).collect())
+        let value = |text: &str, name: &str| {
+            let (_, rest) = text.split_once(&format!("<{name}>"))?;
+            rest.split_once('<').map(|(value, _)| value.to_owned())
+        };
+        let found = text.split("<Container>").skip(1).filter_map(|text| {
+            let level = value(text, "PublicAccess");
+            Some(Container {
+                name: value(text, "Name")?,
+                public_access: match level.as_deref() {
+                    Some("blob") => PublicAccess::Blob,
+                    Some("container") => PublicAccess::Container,
+                    _ => PublicAccess::None,
+                },
+            })
+        });
+        Ok(found.collect())
     }
 
     async fn ensure(&self, container: &str, level: PublicAccess) -> Result<()> {

@@ -27,7 +27,7 @@ use self::index::Index;
 use crate::azure::Azure;
 use crate::error::{Error, Result};
 use crate::server::{LOOPBACK, Server, bind};
-use crate::state::{State, StorageAccount, View as _, new_key};
+use crate::state::{Container, State, StorageAccount, View as _, new_key};
 
 /// The blob services of all storage accounts, on one loopback port. They stop when this value is dropped.
 pub struct BlobStorage {
@@ -118,6 +118,33 @@ impl BlobStorage {
         containers::create(&self.azure, self.azurite.address(), &wanted).await?;
         *applied = wanted;
         Ok(())
+    }
+
+    /// Whether the accounts and containers are those of the state.
+    pub(crate) fn is_settled(&self) -> bool {
+        let Ok(applied) = self.applied.try_lock() else {
+            return false;
+        };
+        let wanted: Vec<StorageAccount> = self.azure.read(|state| state.all().collect());
+        *applied == wanted
+    }
+
+    /// The containers of an account, whoever created them.
+    ///
+    /// # Errors
+    ///
+    /// Azurite does not answer.
+    pub async fn containers(&self, account: &StorageAccount) -> Result<Vec<Container>> {
+        containers::list(&self.azure, self.azurite.address(), account).await
+    }
+
+    /// Deletes a container, if it exists.
+    ///
+    /// # Errors
+    ///
+    /// Azurite does not answer.
+    pub async fn delete_container(&self, account: &StorageAccount, name: &str) -> Result<()> {
+        containers::delete(&self.azure, self.azurite.address(), account, name).await
     }
 
     /// Keeps the accounts in line with the state and the faults until the future is dropped.

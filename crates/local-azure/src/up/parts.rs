@@ -84,6 +84,7 @@ impl Parts {
         let stored = Stored::new(&options.store);
         let running = Running {
             servers: Some(servers.clone()),
+            blobs: Some(blobs.clone()),
             apps: Some(apps.clone()),
         };
         let control_plane = ControlPlane::new(azure, stored.clone(), running.clone());

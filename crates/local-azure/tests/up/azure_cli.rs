@@ -81,6 +81,12 @@ async fn resources_that_are_only_stored() {
 }
 
 #[tokio::test]
+async fn storage_accounts() {
+    let up = Up::start_empty().await;
+    run(&up, "storage.sh", &[]).await;
+}
+
+#[tokio::test]
 async fn postgresql_servers() {
     let up = Up::start_empty().await;
     run(&up, "postgres.sh", &[]).await;

@@ -3,11 +3,12 @@
 use axum::http::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use super::shared::{invalid, wait};
+use super::shared::invalid;
 use crate::arm::answer::Answer;
 use crate::arm::call::{Call, invalid_id};
 use crate::arm::error::ArmError;
 use crate::arm::locks::{self, Change};
+use crate::arm::running::wait;
 use crate::arm::service::Arm;
 use crate::arm::types::Type;
 use crate::postgres::Database;

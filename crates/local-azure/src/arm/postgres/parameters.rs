@@ -5,11 +5,12 @@ use std::sync::Arc;
 use axum::http::Method;
 use serde_json::{Value, json};
 
-use super::shared::{stopped, wait};
+use super::shared::stopped;
 use crate::arm::answer::Answer;
 use crate::arm::call::{Call, invalid_id};
 use crate::arm::error::ArmError;
 use crate::arm::locks::{self, Change};
+use crate::arm::running::wait;
 use crate::arm::service::Arm;
 use crate::postgres::{Parameter, Postgres};
 use crate::state::{CONFIGURATIONS, PostgresServer, ResourceId, State, View as _};

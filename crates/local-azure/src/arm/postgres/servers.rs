@@ -4,11 +4,12 @@ use axum::http::StatusCode;
 use serde_json::{Value, json};
 
 use super::offers::VERSIONS;
-use super::shared::{invalid, stopped, wait};
+use super::shared::{invalid, stopped};
 use crate::arm::answer::Answer;
 use crate::arm::call::Call;
 use crate::arm::error::ArmError;
 use crate::arm::locks;
+use crate::arm::running::wait;
 use crate::arm::service::Arm;
 use crate::arm::types::Type;
 use crate::postgres::{check_names, installed_versions, password_verifier};
