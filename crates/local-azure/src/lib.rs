@@ -30,6 +30,7 @@ pub mod app_service;
 pub mod arm;
 mod azure;
 mod azure_cli;
+mod body;
 pub mod certificates;
 mod certificates_by_name;
 pub mod command;

@@ -1,17 +1,14 @@
 //! A request to Microsoft Graph.
 
-use axum::body::to_bytes;
-use axum::extract::Request;
-use axum::http::{HeaderMap, Method, StatusCode};
+use axum::body::Bytes;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, Method};
 use serde_json::{Map, Value};
 use url::form_urlencoded;
 
 use super::error::GraphError;
 use crate::azure::Azure;
 use crate::state::{Action, Principal, PrincipalKind, ResourceId, State};
-
-/// The longest body.
-const BODY_LIMIT: usize = 4 << 20;
 
 /// A request of a caller who is known.
 pub struct Call {
@@ -28,18 +25,13 @@ pub struct Call {
 }
 
 impl Call {
-    /// Reads a request to `/v1.0/…`.
-    pub async fn read(azure: &Azure, caller: Principal, request: Request) -> Result<Self, GraphError> {
-        let (parts, body) = request.into_parts();
-        let bytes = to_bytes(body, BODY_LIMIT).await.map_err(|_| {
-            let message = "The request body is too large.";
-            GraphError::new(StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLarge", message)
-        })?;
+    /// Parses a request to `/v1.0/…`.
+    pub fn parse(azure: &Azure, caller: Principal, parts: Parts, bytes: &Bytes) -> Result<Self, GraphError> {
         let body = if bytes.is_empty() {
             Value::Null
         } else {
             let invalid = |error| GraphError::bad_request(format!("Unable to read JSON request payload: {error}."));
-            serde_json::from_slice(&bytes).map_err(invalid)?
+            crate::body::parse(bytes).map_err(invalid)?
         };
         let host = parts.headers.get("host").and_then(|host| host.to_str().ok());
         let mut path = parts
@@ -79,7 +71,7 @@ impl Call {
     /// The error for an operation that is not emulated.
     pub fn unsupported(&self) -> GraphError {
         GraphError::new(
-            StatusCode::BAD_REQUEST,
+            axum::http::StatusCode::BAD_REQUEST,
             "BadRequest",
             format!(
                 "Local Azure does not have {} /{} of Microsoft Graph.",

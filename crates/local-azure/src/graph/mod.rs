@@ -16,7 +16,7 @@ mod users;
 
 use axum::extract::{Request, State as Extracted};
 use axum::http::header::AUTHORIZATION;
-use axum::http::{Method, StatusCode};
+use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use axum::{Json, Router};
 use serde_json::json;
@@ -30,6 +30,9 @@ use crate::tokens::GRAPH;
 
 /// The client id of Microsoft Graph, which is also accepted as the audience of tokens.
 const GRAPH_CLIENT: &str = "00000003-0000-0000-c000-000000000000";
+
+/// The largest body.
+const BODY_LIMIT: usize = 4 << 20;
 
 /// The routes of Graph.
 pub fn router(azure: &Azure) -> Router {
@@ -59,8 +62,15 @@ async fn handle(Extracted(azure): Extracted<Azure>, request: Request) -> Respons
 }
 
 async fn answer(azure: &Azure, request: Request) -> Result<Answer, GraphError> {
-    let caller = authenticate(azure, &request)?;
-    let call = Call::read(azure, caller, request).await?;
+    let (parts, body) = request.into_parts();
+    // The body is read first: a client gets the answer only when it has sent the body.
+    let body = crate::body::read(body, BODY_LIMIT).await;
+    let caller = authenticate(azure, &parts.headers)?;
+    let body = body.map_err(|_| {
+        let message = "The request body is too large.";
+        GraphError::new(StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLarge", message)
+    })?;
+    let call = Call::parse(azure, caller, parts, &body)?;
     // Changes are written to the disk.
     tokio::task::block_in_place(|| {
         if call.method == Method::GET && call.path.last().is_some_and(|part| part == "$count") {
@@ -83,12 +93,9 @@ fn count(mut call: Call) -> Result<Answer, GraphError> {
     })
 }
 
-fn authenticate(azure: &Azure, request: &Request) -> Result<Principal, GraphError> {
+fn authenticate(azure: &Azure, headers: &HeaderMap) -> Result<Principal, GraphError> {
     let unauthorized = |message: &str| GraphError::new(StatusCode::UNAUTHORIZED, "InvalidAuthenticationToken", message);
-    let value = request
-        .headers()
-        .get(AUTHORIZATION)
-        .and_then(|value| value.to_str().ok());
+    let value = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     let token = value
         .and_then(|value| value.split_once(' '))
         .map(|(_, token)| token.trim());
