@@ -8,7 +8,7 @@ use url::form_urlencoded;
 
 use super::error::GraphError;
 use crate::azure::Azure;
-use crate::state::{Action, Principal, PrincipalKind, ResourceId, State};
+use crate::state::{Principal, State};
 
 /// A request of a caller who is known.
 pub struct Call {
@@ -110,36 +110,10 @@ impl Call {
         Ok(properties.map(|(name, value)| (name.clone(), value.clone())).collect())
     }
 
-    /// # Errors
-    ///
-    /// The caller may not use the directory. Users may, and so may the service principals that may assign roles in the
-    /// subscription; in Azure, other permissions decide about service principals.
-    pub fn check(&self, state: &State) -> Result<(), GraphError> {
-        let subscription = ResourceId::subscription(state.subscription);
-        let owns = || {
-            state.permits(
-                self.caller.id,
-                Action::Control("Microsoft.Authorization/roleAssignments/write"),
-                &subscription,
-            )
-        };
-        match self.caller.kind {
-            PrincipalKind::User => Ok(()),
-            _ if owns() => Ok(()),
-            _ => Err(GraphError::denied()),
-        }
-    }
-
     /// Changes the state. Nothing changes if `work` fails.
     pub fn change<T>(&self, work: impl FnOnce(&mut State) -> Result<T, GraphError>) -> Result<T, GraphError> {
         self.azure.try_change(work)
     }
-}
-
-/// Takes a property that is a text from an object.
-pub fn take_text(object: &mut Map<String, Value>, name: &str) -> Option<String> {
-    let value = object.remove(name)?;
-    value.as_str().map(str::to_owned)
 }
 
 fn decode(part: &str) -> String {

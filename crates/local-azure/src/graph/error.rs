@@ -39,6 +39,11 @@ impl GraphError {
         )
     }
 
+    /// A property that clients cannot set.
+    pub fn read_only(name: &str) -> Self {
+        Self::bad_request(format!("Property '{name}' is read-only and cannot be set."))
+    }
+
     /// A property of the body is missing or is not a text.
     pub fn invalid_property(name: &str) -> Self {
         Self::bad_request(format!("Property {name} is required, and must be a non-empty string."))

@@ -8,8 +8,14 @@ mod call;
 mod credentials;
 mod directory_objects;
 mod error;
+mod federated_credentials;
 mod groups;
+mod kinds;
+mod objects;
+mod properties;
 mod query;
+mod references;
+mod rights;
 mod service_principals;
 mod shown;
 mod users;
@@ -110,7 +116,7 @@ fn authenticate(azure: &Azure, headers: &HeaderMap) -> Result<Principal, GraphEr
 
 /// Chooses the handler by the path.
 fn route(call: &Call) -> Result<Answer, GraphError> {
-    call.check(&call.azure.state())?;
+    call.needs_reader(&call.azure.state())?;
     let path = keys_as_parts(call)?;
     let mut parts: Vec<&str> = path.iter().map(String::as_str).collect();
     if parts.is_empty() {

@@ -2,13 +2,13 @@
 //! <https://learn.microsoft.com/graph/api/resources/serviceprincipal>
 
 use axum::http::{Method, StatusCode};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::answer::Answer;
 use super::call::Call;
 use super::error::GraphError;
-use super::{credentials, directory_objects, query, shown};
+use super::{credentials, directory_objects, kinds, properties, query, references, shown};
 use crate::state::{ClientSecret, ServicePrincipal, State};
 
 /// `/servicePrincipals` and what is below it.
@@ -33,6 +33,10 @@ pub fn handle(call: &Call, path: &[&str]) -> Result<Answer, GraphError> {
 
 fn one(call: &Call, state: &State, found: Value, id: &str, path: &[&str]) -> Result<Answer, GraphError> {
     let guid = Uuid::try_parse(id).map_err(|_| GraphError::not_found(id))?;
+    let mut all = state.directory.service_principals.iter();
+    let of_application = all.find(|one| one.id == guid);
+    let existing = of_application.map_or(&[][..], |one| &one.owners);
+    call.needs_owner(state, path, existing)?;
     let is_identity = found["servicePrincipalType"] == "ManagedIdentity";
     match (&call.method, path) {
         (&Method::GET, []) => Ok(Answer::ok(query::one(call, "servicePrincipals", found))),
@@ -40,36 +44,22 @@ fn one(call: &Call, state: &State, found: Value, id: &str, path: &[&str]) -> Res
             "The service principal of a managed identity cannot be changed: change or delete the identity.",
         )),
         (&Method::PATCH, []) => {
-            let mut body = call.object()?;
-            call.change(|state| {
-                let one = find(state, guid)?;
-                if let Some(keys) = body.remove("keyCredentials") {
-                    one.certificates = credentials::certificates(&one.certificates, &keys)?;
-                }
-                for fixed in ["id", "appId", "passwordCredentials"] {
-                    body.remove(fixed);
-                }
-                one.other.extend(body);
-                Ok(())
-            })?;
+            let body = call.object()?;
+            kinds::SERVICE_PRINCIPAL.check(&body)?;
+            call.change(|state| apply(find(state, guid)?, body))?;
             Ok(Answer::empty(StatusCode::NO_CONTENT))
         }
         (&Method::DELETE, []) => {
             call.change(|state| {
                 state.directory.service_principals.retain(|one| one.id != guid);
-                directory_objects::forget(state, guid);
+                references::forget(state, guid);
                 Ok(())
             })?;
             Ok(Answer::empty(StatusCode::NO_CONTENT))
         }
         (&Method::POST, ["addpassword"]) => credentials::add_password(call, guid, secrets),
         (&Method::POST, ["removepassword"]) => credentials::remove_password(call, guid, secrets),
-        (_, ["owners", rest @ ..]) => {
-            let mut all = state.directory.service_principals.iter();
-            let own = all.find(|one| one.id == guid);
-            let list = own.map_or(&[][..], |one| &one.owners);
-            directory_objects::owners(call, guid, list, rest, owners)
-        }
+        (_, ["owners", ..]) => references::handle(call, guid, existing, path, owners),
         (&Method::GET, ["approleassignments" | "approleassignedto" | "oauth2permissiongrants"]) => {
             Ok(Answer::ok(query::list(call, "directoryObjects", Vec::new())?))
         }
@@ -90,29 +80,36 @@ fn owners(state: &mut State, id: Uuid) -> Result<&mut Vec<Uuid>, GraphError> {
     Ok(&mut find(state, id)?.owners)
 }
 
+/// Writes the properties of a body into a service principal.
+fn apply(principal: &mut ServicePrincipal, mut body: Map<String, Value>) -> Result<(), GraphError> {
+    if let Some(keys) = body.remove("keyCredentials") {
+        principal.certificates = credentials::certificates(&principal.certificates, &keys)?;
+    }
+    properties::set(&mut principal.properties, body);
+    Ok(())
+}
+
 fn create(call: &Call) -> Result<Answer, GraphError> {
     let mut body = call.object()?;
-    let text = body
-        .remove("appId")
-        .and_then(|id| id.as_str().map(str::to_owned))
-        .unwrap_or_default();
-    let client_id = Uuid::try_parse(&text).map_err(|_| GraphError::invalid_property("appId"))?;
+    let client_id = body.remove("appId").unwrap_or_default();
+    let client_id = client_id.as_str().and_then(|id| Uuid::try_parse(id).ok());
+    let client_id = client_id.ok_or_else(|| GraphError::invalid_property("appId"))?;
+    // The name is that of the application, which some clients send.
+    body.remove("displayName");
+    kinds::SERVICE_PRINCIPAL.check(&body)?;
     let mut principal = ServicePrincipal::new(client_id);
-    principal.other = body;
-    let id = principal.id;
+    apply(&mut principal, body)?;
+    principal.owners.push(call.caller.id);
     let shown = call.change(|state| {
-        if !state
-            .directory
-            .applications
-            .iter()
-            .any(|one| one.client_id == client_id)
-        {
-            return Err(GraphError::bad_request(format!(
+        let directory = &state.directory;
+        let mut applications = directory.applications.iter();
+        let application = applications.find(|one| one.client_id == client_id).ok_or_else(|| {
+            GraphError::bad_request(format!(
                 "The appId '{client_id}' of the service principal does not reference a valid application object."
-            )));
-        }
-        if state
-            .directory
+            ))
+        })?;
+        call.needs_owner(state, &[], &application.owners)?;
+        if directory
             .service_principals
             .iter()
             .any(|one| one.client_id == client_id)
@@ -126,8 +123,9 @@ fn create(call: &Call) -> Result<Answer, GraphError> {
                 ),
             ));
         }
+        let shown = shown::service_principal(state, &principal, Some(application));
         state.directory.service_principals.push(principal);
-        shown::object(state, id).ok_or_else(|| GraphError::not_found(&id.to_string()))
+        Ok(shown)
     })?;
     Ok(Answer::created(query::one(call, "servicePrincipals", shown)))
 }

@@ -47,7 +47,13 @@ pub struct User {
     /// The salted hash of the password. A user without one signs in by device code, or in `local-azure shell`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password: Option<String>,
-    /// Properties that Microsoft Graph shows, such as `displayName`.
+    /// When the password was set, in seconds since 1970. Older refresh tokens are refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password_set: Option<u64>,
+    /// What clients of Microsoft Graph have set, such as `displayName`.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub properties: Map<String, Value>,
+    /// What a newer version has added.
     #[serde(flatten)]
     pub other: Map<String, Value>,
 }
@@ -60,6 +66,8 @@ impl User {
             id: Uuid::new_v4(),
             user_principal_name: user_principal_name.to_owned(),
             password: None,
+            password_set: None,
+            properties: Map::new(),
             other: Map::new(),
         }
     }
@@ -67,7 +75,7 @@ impl User {
     /// Whether the user may sign in.
     #[must_use]
     pub fn is_enabled(&self) -> bool {
-        is_enabled(&self.other)
+        is_enabled(&self.properties)
     }
 }
 
@@ -89,7 +97,10 @@ pub struct Group {
     /// The object ids of its owners.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub owners: Vec<Uuid>,
-    /// Properties that Microsoft Graph shows, such as `mailNickname`.
+    /// What clients of Microsoft Graph have set, such as `mailNickname`.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub properties: Map<String, Value>,
+    /// What a newer version has added.
     #[serde(flatten)]
     pub other: Map<String, Value>,
 }
@@ -103,6 +114,7 @@ impl Group {
             display_name: display_name.to_owned(),
             members,
             owners: Vec::new(),
+            properties: Map::new(),
             other: Map::new(),
         }
     }
@@ -132,7 +144,10 @@ pub struct Application {
     /// The object ids of its owners.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub owners: Vec<Uuid>,
-    /// Properties that Microsoft Graph shows, such as `signInAudience`.
+    /// What clients of Microsoft Graph have set, such as `signInAudience`.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub properties: Map<String, Value>,
+    /// What a newer version has added.
     #[serde(flatten)]
     pub other: Map<String, Value>,
 }
@@ -167,6 +182,7 @@ impl Application {
             certificates: Vec::new(),
             federated_credentials: Vec::new(),
             owners: Vec::new(),
+            properties: Map::new(),
             other: Map::new(),
         }
     }
@@ -188,7 +204,10 @@ pub struct ServicePrincipal {
     /// The object ids of its owners.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub owners: Vec<Uuid>,
-    /// Properties that Microsoft Graph shows, such as `tags`.
+    /// What clients of Microsoft Graph have set, such as `tags`.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub properties: Map<String, Value>,
+    /// What a newer version has added.
     #[serde(flatten)]
     pub other: Map<String, Value>,
 }
@@ -203,6 +222,7 @@ impl ServicePrincipal {
             secrets: Vec::new(),
             certificates: Vec::new(),
             owners: Vec::new(),
+            properties: Map::new(),
             other: Map::new(),
         }
     }
@@ -210,7 +230,7 @@ impl ServicePrincipal {
     /// Whether it may sign in.
     #[must_use]
     pub fn is_enabled(&self) -> bool {
-        is_enabled(&self.other)
+        is_enabled(&self.properties)
     }
 }
 

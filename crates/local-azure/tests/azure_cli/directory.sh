@@ -55,7 +55,7 @@ equals own ad sp credential list --id "$client" --query "[].displayName"
 az ad app owner add --id "$client" --owner-object-id "$id"
 equals 2 ad app owner list --id "$client" --query "length(@)"
 az ad app owner remove --id "$client" --owner-object-id "$id"
-equals 0 ad sp owner list --id "$client" --query "length(@)"
+equals 1 ad sp owner list --id "$client" --query "length(@)"
 federated='{"name": "github", "issuer": "https://token.actions.githubusercontent.com",
   "subject": "repo:contoso/site:environment:production", "audiences": ["api://AzureADTokenExchange"]}'
 az ad app federated-credential create --id "$client" --parameters "$federated"

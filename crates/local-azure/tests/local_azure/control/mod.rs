@@ -3,6 +3,8 @@
 mod access;
 mod coverage;
 mod directory;
+mod directory_changes;
+mod directory_rights;
 mod resources;
 
 use axum::Router;
