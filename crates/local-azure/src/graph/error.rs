@@ -2,12 +2,18 @@
 //! <https://learn.microsoft.com/graph/errors>
 
 use axum::Json;
-use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
-use serde_json::json;
-use uuid::Uuid;
+use axum::http::header::WWW_AUTHENTICATE;
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse as _, Response};
+use serde_json::{Value, json};
 
+use super::answer::Ids;
 use crate::error::Error;
+
+/// Where a client without a token gets one.
+const CHALLENGE: &str = "Bearer realm=\"\", \
+                         authorization_uri=\"https://login.microsoftonline.com/common/oauth2/authorize\", \
+                         client_id=\"00000003-0000-0000-c000-000000000000\"";
 
 /// An error, with Graph's code and a message in Graph's words.
 #[derive(Debug)]
@@ -69,14 +75,28 @@ impl From<Error> for GraphError {
     }
 }
 
-impl IntoResponse for GraphError {
-    fn into_response(self) -> Response {
-        let id = Uuid::new_v4();
-        let body = Json(json!({"error": {
+impl GraphError {
+    /// The body of the response.
+    pub fn body(&self, ids: &Ids) -> Value {
+        json!({"error": {
             "code": self.code,
             "message": self.message,
-            "innerError": {"date": crate::log_time::now(), "request-id": id, "client-request-id": id},
-        }}));
-        (self.status, body).into_response()
+            "innerError": {
+                "date": crate::log_time::now(),
+                "request-id": ids.request,
+                "client-request-id": ids.client,
+            },
+        }})
+    }
+
+    pub fn respond(self, ids: &Ids) -> Response {
+        let mut response = (self.status, Json(self.body(ids))).into_response();
+        ids.add_to(&mut response);
+        if self.status == StatusCode::UNAUTHORIZED {
+            response
+                .headers_mut()
+                .insert(WWW_AUTHENTICATE, HeaderValue::from_static(CHALLENGE));
+        }
+        response
     }
 }

@@ -11,7 +11,9 @@ use uuid::Uuid;
 use x509_parser::prelude::{ASN1Time, FromDer as _, X509Certificate};
 
 use super::properties::show;
-use crate::state::{Application, ClientSecret, Group, ManagedIdentity, ServicePrincipal, State, User, View as _};
+use crate::state::{
+    Application, ClientSecret, DOMAIN, Group, ManagedIdentity, ServicePrincipal, State, User, View as _,
+};
 
 /// The properties that a request without `$select` gets.
 /// <https://learn.microsoft.com/graph/api/user-get>
@@ -133,7 +135,7 @@ pub fn application(application: &Application) -> Value {
         "appRoles": [],
         "info": {},
         "publicClient": {"redirectUris": []},
-        "publisherDomain": "contoso.onmicrosoft.com",
+        "publisherDomain": DOMAIN,
         "requiredResourceAccess": [],
         "signInAudience": "AzureADMyOrg",
         "spa": {"redirectUris": []},

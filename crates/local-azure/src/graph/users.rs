@@ -10,11 +10,8 @@ use super::call::Call;
 use super::error::GraphError;
 use super::{directory_objects, kinds, properties, query, references, shown};
 use crate::entra::hash_password;
-use crate::state::{PrincipalKind, State, User};
+use crate::state::{DOMAIN, PrincipalKind, State, User};
 use crate::tokens::now;
-
-/// The domain of the tenant.
-const DOMAIN: &str = "contoso.onmicrosoft.com";
 
 /// `/users` and what is below it.
 pub fn handle(call: &Call, path: &[&str]) -> Result<Answer, GraphError> {

@@ -6,6 +6,9 @@ use uuid::Uuid;
 
 use super::resource_id::ResourceId;
 
+/// The domain of the tenant.
+pub const DOMAIN: &str = "contoso.onmicrosoft.com";
+
 /// Users, groups and applications. Managed identities are resources, which `State::identities` lists.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Directory {
