@@ -34,28 +34,52 @@ impl Call {
             crate::body::parse(bytes).map_err(invalid)?
         };
         let host = parts.headers.get("host").and_then(|host| host.to_str().ok());
-        let mut path = parts
-            .uri
-            .path()
-            .split('/')
-            .filter(|part| !part.is_empty())
-            .map(decode)
-            .collect::<Vec<_>>();
+        let mut path = split(parts.uri.path());
         let version = if path.is_empty() { String::new() } else { path.remove(0) };
         if !["v1.0", "beta"].contains(&version.as_str()) {
             return Err(GraphError::bad_request(format!("Invalid version: {version}")));
         }
-        let query = parts.uri.query().unwrap_or_default();
         Ok(Self {
             azure: azure.clone(),
             caller,
             method: parts.method,
             base: format!("https://{}/{version}", host.unwrap_or("graph.microsoft.com")),
+            query: pairs(parts.uri.query().unwrap_or_default()),
             headers: parts.headers,
             path,
-            query: form_urlencoded::parse(query.as_bytes()).into_owned().collect(),
             body,
         })
+    }
+
+    /// A call of the same caller, which is part of this one. The path does not have the version.
+    pub fn inner(&self, method: Method, headers: HeaderMap, path: &str, query: &str, body: Value) -> Self {
+        Self {
+            azure: self.azure.clone(),
+            caller: self.caller.clone(),
+            method,
+            headers,
+            path: split(path),
+            query: pairs(query),
+            body,
+            base: self.base.clone(),
+        }
+    }
+
+    /// The `@odata.type` that the end of the path asks for, such as `/members/microsoft.graph.user`.
+    pub fn cast(&self) -> Option<String> {
+        const LISTS: [&str; 6] = [
+            "members",
+            "memberof",
+            "ownedobjects",
+            "owners",
+            "transitivememberof",
+            "transitivemembers",
+        ];
+        let [.., list, kind] = self.path.as_slice() else {
+            return None;
+        };
+        let is_cast = LISTS.contains(&list.to_lowercase().as_str()) && kind.starts_with("microsoft.graph.");
+        (is_cast && self.method == Method::GET).then(|| format!("#{kind}"))
     }
 
     /// The value of a parameter of the query. The case of its name is ignored, and so is a missing `$`.
@@ -114,6 +138,14 @@ impl Call {
     pub fn change<T>(&self, work: impl FnOnce(&mut State) -> Result<T, GraphError>) -> Result<T, GraphError> {
         self.azure.try_change(work)
     }
+}
+
+fn split(path: &str) -> Vec<String> {
+    path.split('/').filter(|part| !part.is_empty()).map(decode).collect()
+}
+
+fn pairs(query: &str) -> Vec<(String, String)> {
+    form_urlencoded::parse(query.as_bytes()).into_owned().collect()
 }
 
 fn decode(part: &str) -> String {

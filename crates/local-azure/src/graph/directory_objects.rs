@@ -11,7 +11,7 @@ use super::answer::Answer;
 use super::call::Call;
 use super::error::GraphError;
 use super::objects::{Objects, exists};
-use super::{query, shown};
+use super::{permission_grants, query, shown};
 
 /// The largest number of ids that one request may name.
 const IDS_LIMIT: usize = 1000;
@@ -81,6 +81,9 @@ pub fn relations(call: &Call, id: Uuid, path: &[&str]) -> Result<Answer, GraphEr
             Ok(Answer::ok(query::list(call, "directoryObjects", values)?))
         }
         (&Method::GET, ["ownedobjects"]) => owned_by(call, id),
+        (&Method::GET, ["oauth2permissiongrants"]) => {
+            permission_grants::list(call, |grant| grant.principal_id == Some(id))
+        }
         _ => Err(call.unsupported()),
     }
 }

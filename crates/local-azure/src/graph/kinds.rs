@@ -165,3 +165,14 @@ pub const PASSWORD_PROFILE: Kind = Kind {
         ),
     ],
 };
+
+/// <https://learn.microsoft.com/graph/api/resources/oauth2permissiongrant>
+pub const PERMISSION_GRANT: Kind = Kind {
+    resource: "OAuth2PermissionGrant",
+    properties: &[
+        (Text, "consentType scope"),
+        (Id, "clientId principalId resourceId"),
+        (Time, "expiryTime startTime"),
+        (ReadOnly, "id"),
+    ],
+};

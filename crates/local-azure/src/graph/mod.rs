@@ -5,6 +5,8 @@
 
 mod answer;
 mod applications;
+mod batch;
+mod built_in;
 mod call;
 mod credentials;
 mod directory_objects;
@@ -14,6 +16,7 @@ mod groups;
 mod kinds;
 mod log;
 mod objects;
+mod permission_grants;
 mod properties;
 mod query;
 mod references;
@@ -21,6 +24,7 @@ mod rights;
 mod routes;
 mod service_principals;
 mod shown;
+mod tenant;
 mod users;
 
 use std::panic::AssertUnwindSafe;

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::built_in::{APIS, Api};
 use super::shown;
 use crate::state::{Application, Group, ManagedIdentity, ServicePrincipal, State, User};
 
@@ -20,6 +21,7 @@ enum Object<'a> {
     Application(&'a Application),
     ServicePrincipal(&'a ServicePrincipal, Option<&'a Application>),
     Identity(Box<ManagedIdentity>),
+    Api(&'static Api),
 }
 
 impl<'a> Objects<'a> {
@@ -39,6 +41,7 @@ impl<'a> Objects<'a> {
         }));
         let identities = state.identities();
         by_id.extend(identities.map(|one| (one.principal_id, Object::Identity(Box::new(one)))));
+        by_id.extend(APIS.iter().map(|api| (api.id(state), Object::Api(api))));
         Self { state, by_id }
     }
 
@@ -50,6 +53,7 @@ impl<'a> Objects<'a> {
             Object::Application(one) => shown::application(one),
             Object::ServicePrincipal(one, application) => shown::service_principal(self.state, one, *application),
             Object::Identity(one) => shown::identity(one),
+            Object::Api(one) => one.show(self.state),
         })
     }
 

@@ -16,6 +16,9 @@ const USER: &str = "#microsoft.graph.user";
 
 /// The page of the list that the query asks for.
 pub fn list(call: &Call, kind: &str, mut values: Vec<Value>) -> Result<Value, GraphError> {
+    if let Some(cast) = call.cast() {
+        values.retain(|value| value["@odata.type"].as_str() == Some(&cast));
+    }
     if let Some(text) = call.query("$filter").filter(|text| !text.trim().is_empty()) {
         let filter =
             Filter::parse(text).map_err(|error| GraphError::bad_request(format!("Invalid filter clause: {error}")))?;

@@ -64,7 +64,7 @@ pub fn add(list: &mut Vec<Uuid>, ids: &[Uuid], name: &str) -> Result<(), GraphEr
     Ok(())
 }
 
-/// Removes an object that was deleted from groups and from owners. Its role assignments stay.
+/// Removes an object that was deleted from groups, owners and consents. Its role assignments stay.
 pub fn forget(state: &mut State, id: Uuid) {
     for group in &mut state.directory.groups {
         group.members.retain(|member| *member != id);
@@ -76,6 +76,8 @@ pub fn forget(state: &mut State, id: Uuid) {
     for principal in &mut state.directory.service_principals {
         principal.owners.retain(|owner| *owner != id);
     }
+    let grants = &mut state.directory.permission_grants;
+    grants.retain(|grant| grant.client_id != id && grant.resource_id != id && grant.principal_id != Some(id));
 }
 
 /// The object id at the end of a URL of Graph, such as `https://graph.microsoft.com/v1.0/directoryObjects/{id}`.

@@ -1,16 +1,27 @@
 //! Which handler answers a request.
 
 use axum::http::{Method, StatusCode};
-use serde_json::json;
 use uuid::Uuid;
 
 use super::answer::{Answer, Ids};
+use super::built_in::APIS;
 use super::call::Call;
 use super::error::GraphError;
-use super::{applications, directory_objects, groups, query, service_principals, users};
+use super::{
+    applications, batch, directory_objects, groups, permission_grants, query, service_principals, tenant, users,
+};
 
 /// The answer to a request.
-pub fn answer(call: Call, _ids: &Ids) -> Result<Answer, GraphError> {
+pub fn answer(call: Call, ids: &Ids) -> Result<Answer, GraphError> {
+    if call.method == Method::POST && call.path == ["$batch"] {
+        call.needs_reader(&call.azure.state())?;
+        return batch::handle(&call, ids, single);
+    }
+    single(call)
+}
+
+/// The answer to a request that is not a batch.
+fn single(call: Call) -> Result<Answer, GraphError> {
     if call.method == Method::GET && call.path.last().is_some_and(|part| part == "$count") {
         return count(call);
     }
@@ -35,6 +46,9 @@ fn route(call: &Call) -> Result<Answer, GraphError> {
     call.needs_reader(&call.azure.state())?;
     let path = keys_as_parts(call)?;
     let mut parts: Vec<&str> = path.iter().map(String::as_str).collect();
+    if call.cast().is_some() {
+        parts.pop();
+    }
     if parts.is_empty() {
         return Err(call.unsupported());
     }
@@ -46,16 +60,8 @@ fn route(call: &Call) -> Result<Answer, GraphError> {
         "applications" => applications::handle(call, &parts),
         "serviceprincipals" => service_principals::handle(call, &parts),
         "directoryobjects" => directory_objects::handle(call, &parts),
-        "oauth2permissiongrants" if call.method == Method::GET && parts.is_empty() => {
-            Ok(Answer::ok(query::list(call, "oauth2PermissionGrants", Vec::new())?))
-        }
-        "organization" if call.method == Method::GET => {
-            let tenant = call.azure.state().tenant;
-            let value = json!({"id": tenant, "displayName": "Contoso", "verifiedDomains": [
-                {"name": "contoso.onmicrosoft.com", "isDefault": true, "isInitial": true, "type": "Managed"},
-            ]});
-            Ok(Answer::ok(query::list(call, "organization", vec![value])?))
-        }
+        "oauth2permissiongrants" => permission_grants::handle(call, &parts),
+        "organization" | "domains" | "directory" if call.method == Method::GET => tenant::handle(call, first, &parts),
         _ => Err(call.unsupported()),
     }
 }
@@ -87,7 +93,10 @@ fn keys_as_parts(call: &Call) -> Result<Vec<String>, GraphError> {
             let principal = state
                 .principals()
                 .find(|one| one.client_id.is_some() && one.client_id == client_id);
-            principal.map(|principal| principal.id)
+            let api = || APIS.iter().find(|api| Some(api.client_id) == client_id);
+            principal
+                .map(|principal| principal.id)
+                .or_else(|| api().map(|api| api.id(&state)))
         };
         let id = id.ok_or_else(|| GraphError::not_found(&value))?;
         parts.push(id.to_string());

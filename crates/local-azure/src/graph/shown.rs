@@ -1,7 +1,5 @@
 //! Objects as Graph shows them.
 
-use std::collections::HashMap;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
@@ -160,23 +158,10 @@ pub fn id_of(hash: &[u8; 20]) -> Uuid {
     Uuid::from_bytes(id)
 }
 
-/// All service principals as Graph shows them.
-pub fn service_principals(state: &State) -> Vec<Value> {
-    let applications = &state.directory.applications;
-    let applications: HashMap<_, _> = applications.iter().map(|one| (one.client_id, one)).collect();
-    let of_applications = state.directory.service_principals.iter().map(|principal| {
-        let application = applications.get(&principal.client_id);
-        service_principal(state, principal, application.copied())
-    });
-    let identities = state.identities().map(|one| identity(&one));
-    of_applications.chain(identities).collect()
-}
-
 /// The service principal of an application.
 pub fn service_principal(state: &State, principal: &ServicePrincipal, application: Option<&Application>) -> Value {
-    let mut value = common();
+    let mut value = new_service_principal(principal.id, principal.client_id);
     show(&mut value, &principal.properties);
-    identify(&mut value, principal.id, principal.client_id);
     let mut names = vec![principal.client_id.to_string()];
     if let Some(application) = application {
         value["displayName"] = json!(application.display_name);
@@ -193,8 +178,7 @@ pub fn service_principal(state: &State, principal: &ServicePrincipal, applicatio
 
 /// The service principal of a managed identity.
 pub fn identity(identity: &ManagedIdentity) -> Value {
-    let mut value = common();
-    identify(&mut value, identity.principal_id, identity.client_id);
+    let mut value = new_service_principal(identity.principal_id, identity.client_id);
     let is_explicit = if identity.resource_id.is(ManagedIdentity::KIND) {
         "True"
     } else {
@@ -210,14 +194,12 @@ pub fn identity(identity: &ManagedIdentity) -> Value {
     value
 }
 
-fn identify(value: &mut Value, id: Uuid, client_id: Uuid) {
-    value["id"] = json!(id);
-    value["appId"] = json!(client_id);
-}
-
-fn common() -> Value {
+/// A service principal without a name.
+pub fn new_service_principal(id: Uuid, client_id: Uuid) -> Value {
     json!({
         "@odata.type": "#microsoft.graph.servicePrincipal",
+        "id": id,
+        "appId": client_id,
         "displayName": null,
         "appDisplayName": null,
         "accountEnabled": true,

@@ -24,6 +24,9 @@ pub struct Directory {
     /// The service principals of applications.
     #[serde(default)]
     pub service_principals: Vec<ServicePrincipal>,
+    /// What applications may do on behalf of users.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub permission_grants: Vec<PermissionGrant>,
     /// Everything else.
     #[serde(flatten)]
     pub other: Map<String, Value>,
@@ -235,6 +238,27 @@ impl ServicePrincipal {
     pub fn is_enabled(&self) -> bool {
         is_enabled(&self.properties)
     }
+}
+
+/// Consent to what an application may do on behalf of users.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PermissionGrant {
+    /// Its id.
+    pub id: Uuid,
+    /// The object id of the application's service principal.
+    pub client_id: Uuid,
+    /// `AllPrincipals`, or `Principal` for one user.
+    pub consent_type: String,
+    /// The object id of that user.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub principal_id: Option<Uuid>,
+    /// The object id of the API's service principal.
+    pub resource_id: Uuid,
+    /// The names of the permissions, separated by blanks.
+    pub scope: String,
+    /// What a newer version has added.
+    #[serde(flatten)]
+    pub other: Map<String, Value>,
 }
 
 /// Trust in the tokens of another issuer (workload identity federation).

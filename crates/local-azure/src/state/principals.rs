@@ -16,7 +16,7 @@ impl State {
             groups,
             applications,
             service_principals,
-            other: _,
+            ..
         } = &self.directory;
         let users = users.iter().map(|user| Principal {
             id: user.id,

@@ -4,6 +4,7 @@ mod access;
 mod coverage;
 mod directory;
 mod directory_changes;
+mod directory_operations;
 mod directory_protocol;
 mod directory_rights;
 mod resources;
