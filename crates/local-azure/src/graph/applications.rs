@@ -40,7 +40,7 @@ fn one(call: &Call, state: &State, application: &Application, path: &[&str]) -> 
             call,
             "applications",
             shown::application(application),
-        ))),
+        )?)),
         (&Method::PATCH, []) => {
             let body = call.object()?;
             kinds::APPLICATION.check(&body)?;
@@ -119,7 +119,7 @@ fn create(call: &Call) -> Result<Answer, GraphError> {
         Ok(shown)
     })?;
     shown["passwordCredentials"] = texts.into();
-    Ok(Answer::created(query::one(call, "applications", shown)))
+    Ok(Answer::created(query::one(call, "applications", shown)?))
 }
 
 /// Writes the properties of a body into an application.

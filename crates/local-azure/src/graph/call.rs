@@ -111,15 +111,15 @@ impl Call {
         self.query.push(("$count".to_owned(), "true".to_owned()));
     }
 
-    /// The URL of the page that starts at this index.
-    pub fn next_link(&self, skip: usize) -> String {
+    /// The URL of the page with that token.
+    pub fn next_link(&self, token: &str) -> String {
         let mut query = form_urlencoded::Serializer::new(String::new());
         for (name, value) in &self.query {
-            if !name.eq_ignore_ascii_case("$skiptoken") {
+            if !name.trim_start_matches('$').eq_ignore_ascii_case("skiptoken") {
                 query.append_pair(name, value);
             }
         }
-        query.append_pair("$skiptoken", &skip.to_string());
+        query.append_pair("$skiptoken", token);
         format!("{}/{}?{}", self.base, self.path.join("/"), query.finish())
     }
 

@@ -28,7 +28,7 @@ pub fn add_password(call: &Call, id: Uuid, find: Find) -> Result<Answer, GraphEr
         call,
         "microsoft.graph.passwordCredential",
         shown,
-    )))
+    )?))
 }
 
 /// A secret that a client asks for.

@@ -40,7 +40,7 @@ pub fn handle(call: &Call, path: &[&str]) -> Result<Answer, GraphError> {
         (&Method::GET, [id]) => {
             let found = Uuid::try_parse(id).ok().and_then(|id| Objects::of(&state).show(id));
             let found = found.ok_or_else(|| GraphError::not_found(id))?;
-            Ok(Answer::ok(query::one(call, "directoryObjects", found)))
+            Ok(Answer::ok(query::one(call, "directoryObjects", found)?))
         }
         (_, [id, rest @ ..]) => {
             let guid = Uuid::try_parse(id).map_err(|_| GraphError::not_found(id))?;

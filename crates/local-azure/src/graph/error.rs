@@ -45,6 +45,11 @@ impl GraphError {
         )
     }
 
+    /// A query that Graph does not answer, or not in this form.
+    pub fn unsupported_query(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "Request_UnsupportedQuery", message)
+    }
+
     /// A property that clients cannot set.
     pub fn read_only(name: &str) -> Self {
         Self::bad_request(format!("Property '{name}' is read-only and cannot be set."))

@@ -48,11 +48,11 @@ pub fn handle(call: &Call, application: &Application, path: &[&str]) -> Result<A
                 existing.push(new);
                 Ok(())
             })?;
-            Ok(Answer::created(query::one(call, kind, shown)))
+            Ok(Answer::created(query::one(call, kind, shown)?))
         }
         (&Method::GET, [name]) => {
             let found = named(name).ok_or_else(|| GraphError::not_found(name))?;
-            Ok(Answer::ok(query::one(call, kind, show(found))))
+            Ok(Answer::ok(query::one(call, kind, show(found))?))
         }
         (&Method::PATCH, [name]) => {
             let found = named(name).ok_or_else(|| GraphError::not_found(name))?;

@@ -36,7 +36,7 @@ fn one(call: &Call, state: &State, group: &Group, path: &[&str]) -> Result<Answe
     let id = group.id;
     call.needs_owner(state, path, &group.owners)?;
     match (&call.method, path) {
-        (&Method::GET, []) => Ok(Answer::ok(query::one(call, "groups", shown::group(group)))),
+        (&Method::GET, []) => Ok(Answer::ok(query::one(call, "groups", shown::group(group))?)),
         (&Method::PATCH, []) => {
             let mut body = call.object()?;
             let added = take_references(call, &mut body)?;
@@ -113,7 +113,7 @@ fn create(call: &Call) -> Result<Answer, GraphError> {
         state.directory.groups.push(group);
         Ok(())
     })?;
-    Ok(Answer::created(query::one(call, "groups", shown)))
+    Ok(Answer::created(query::one(call, "groups", shown)?))
 }
 
 /// # Errors

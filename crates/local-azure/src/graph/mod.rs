@@ -1,6 +1,6 @@
 //! Microsoft Graph, which is `https://graph.microsoft.com` on Azure: the directory.
 //!
-//! In reading order: `call` and `error`, `routes`, `query` (lists), `rights` (who may change what), `kinds` and
+//! In reading order: `call` and `error`, `routes`, `query` and its parts (lists), `rights` (who may change what), `kinds` and
 //! `properties` (what can be set), and a module for each kind of object.
 
 mod answer;
@@ -8,20 +8,26 @@ mod applications;
 mod batch;
 mod built_in;
 mod call;
+mod conditions;
 mod credentials;
 mod directory_objects;
 mod error;
+mod expand;
 mod federated_credentials;
 mod groups;
 mod kinds;
 mod log;
 mod objects;
+mod order;
+mod page;
 mod permission_grants;
 mod properties;
 mod query;
 mod references;
 mod rights;
 mod routes;
+mod schema;
+mod search;
 mod service_principals;
 mod shown;
 mod tenant;

@@ -27,7 +27,7 @@ pub fn handle(call: &Call, path: &[&str]) -> Result<Answer, GraphError> {
             let found = all.find(|grant| Some(grant.id) == guid);
             let found = found.ok_or_else(|| GraphError::not_found(id))?;
             match *method {
-                Method::GET => Ok(Answer::ok(query::one(call, KIND, show(found)))),
+                Method::GET => Ok(Answer::ok(query::one(call, KIND, show(found))?)),
                 Method::PATCH => change(call, found.id),
                 Method::DELETE => {
                     call.change(|state| {
@@ -80,7 +80,7 @@ fn create(call: &Call) -> Result<Answer, GraphError> {
         state.directory.permission_grants.push(grant.clone());
         Ok(grant)
     })?;
-    Ok(Answer::created(query::one(call, KIND, show(&grant))))
+    Ok(Answer::created(query::one(call, KIND, show(&grant))?))
 }
 
 fn read(state: &State, body: &Map<String, Value>) -> Result<PermissionGrant, GraphError> {

@@ -30,6 +30,12 @@ pub struct Kind {
 }
 
 impl Kind {
+    /// Whether objects of this kind have that property. Queries ignore the case of names.
+    pub fn has(&self, name: &str) -> bool {
+        let mut all = self.properties.iter().flat_map(|(_, names)| names.split(' '));
+        all.any(|known| known.eq_ignore_ascii_case(name))
+    }
+
     /// # Errors
     ///
     /// One of the properties is unknown or read-only, or has a wrong value. The case of names matters.

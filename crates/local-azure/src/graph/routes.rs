@@ -8,7 +8,7 @@ use super::built_in::APIS;
 use super::call::Call;
 use super::error::GraphError;
 use super::{
-    applications, batch, directory_objects, groups, permission_grants, query, service_principals, tenant, users,
+    applications, batch, conditions, directory_objects, groups, permission_grants, service_principals, tenant, users,
 };
 
 /// The answer to a request.
@@ -30,7 +30,7 @@ fn single(call: Call) -> Result<Answer, GraphError> {
 
 /// `GET …/$count`: the number of objects in a list, as text.
 fn count(mut call: Call) -> Result<Answer, GraphError> {
-    query::needs_consistency(&call, "$count")?;
+    conditions::needs_consistency(&call, "$count")?;
     call.ask_for_count();
     let answer = route(&call)?;
     let count = answer.body.as_ref().and_then(|body| body.get("@odata.count"));

@@ -62,7 +62,7 @@ fn one(call: &Call, state: &State, found: Value, guid: Uuid, path: &[&str]) -> R
     }
     let is_identity = found["servicePrincipalType"] == "ManagedIdentity";
     match (&call.method, path) {
-        (&Method::GET, []) => Ok(Answer::ok(query::one(call, "servicePrincipals", found))),
+        (&Method::GET, []) => Ok(Answer::ok(query::one(call, "servicePrincipals", found)?)),
         (&Method::PATCH | &Method::DELETE, []) if is_identity => Err(GraphError::bad_request(
             "The service principal of a managed identity cannot be changed: change or delete the identity.",
         )),
@@ -149,5 +149,5 @@ fn create(call: &Call) -> Result<Answer, GraphError> {
         state.directory.service_principals.push(principal);
         Ok(shown)
     })?;
-    Ok(Answer::created(query::one(call, "servicePrincipals", shown)))
+    Ok(Answer::created(query::one(call, "servicePrincipals", shown)?))
 }

@@ -29,7 +29,7 @@ pub fn handle(call: &Call, first: &str, path: &[&str]) -> Result<Answer, GraphEr
             Ok(Answer::ok(query::list(call, "organization", vec![value])?))
         }
         ("domains", []) => Ok(Answer::ok(query::list(call, "domains", vec![domain])?)),
-        ("domains", [DOMAIN]) => Ok(Answer::ok(query::one(call, "domains", domain))),
+        ("domains", [DOMAIN]) => Ok(Answer::ok(query::one(call, "domains", domain)?)),
         ("domains", [other]) => Err(GraphError::not_found(other)),
         // What is deleted is gone at once.
         (

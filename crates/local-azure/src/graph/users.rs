@@ -52,7 +52,7 @@ pub fn me(call: &Call, path: &[&str]) -> Result<Answer, GraphError> {
 fn one(call: &Call, user: &User, path: &[&str]) -> Result<Answer, GraphError> {
     let id = user.id;
     match (&call.method, path) {
-        (&Method::GET, []) => Ok(Answer::ok(query::one(call, "users", shown::user(user)))),
+        (&Method::GET, []) => Ok(Answer::ok(query::one(call, "users", shown::user(user))?)),
         (&Method::PATCH, []) => {
             let mut body = call.object()?;
             kinds::USER.check(&body)?;
@@ -114,7 +114,7 @@ fn create(call: &Call) -> Result<Answer, GraphError> {
         state.directory.users.push(user);
         Ok(())
     })?;
-    Ok(Answer::created(query::one(call, "users", shown)))
+    Ok(Answer::created(query::one(call, "users", shown)?))
 }
 
 fn set_password(user: &mut User, hash: String) {

@@ -6,6 +6,7 @@ mod directory;
 mod directory_changes;
 mod directory_operations;
 mod directory_protocol;
+mod directory_queries;
 mod directory_rights;
 mod resources;
 
