@@ -29,6 +29,13 @@ async fn users_change_only_what_they_own() {
     let app_id = control.graph(&format!("GET {application}"), Value::Null).await.body["appId"].clone();
     let gone = control.graph(&format!("DELETE {principal}"), Value::Null).await;
     assert_eq!(gone.status, 204);
+    // No name of an object makes a change look like a question.
+    let credential = json!({
+        "name": "getByIds", "issuer": "https://issuer.example", "subject": "s", "audiences": ["api://x"],
+    });
+    let credentials = format!("{application}/federatedIdentityCredentials");
+    let created = control.graph(&format!("POST {credentials}"), credential).await;
+    assert_eq!(created.status, 201);
     let me = format!("/users/{}", bob.id);
     for (what, body) in [
         ("POST /users".to_owned(), new_user("eve")),
@@ -51,7 +58,9 @@ async fn users_change_only_what_they_own() {
             reference(&bob.id.to_string()),
         ),
         (format!("POST {application}/federatedIdentityCredentials"), json!({})),
+        (format!("DELETE {credentials}/getByIds"), Value::Null),
         ("POST /servicePrincipals".to_owned(), json!({"appId": app_id})),
+        ("POST /oauth2PermissionGrants".to_owned(), json!({})),
     ] {
         let answer = graph_as(control, bob, &what, body).await;
         assert_eq!(
