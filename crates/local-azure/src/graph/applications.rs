@@ -156,7 +156,8 @@ fn check_uris(state: &State, application: &Application, uris: &[String]) -> Resu
             "Another object with the same value for property identifierUris already exists.",
         ));
     }
-    match uris.iter().find(|uri| !uri.contains("://")) {
+    let is_uri = |uri: &str| uri.contains("://") && !uri.contains(|c: char| c.is_whitespace() || c.is_control());
+    match uris.iter().find(|uri| !is_uri(uri)) {
         Some(invalid) => Err(GraphError::bad_request(format!(
             "Values of identifierUris property must use a verified domain of the organization or its subdomain: \
              '{invalid}'."

@@ -65,7 +65,8 @@ impl Call {
         }
     }
 
-    /// The `@odata.type` that the end of the path asks for, such as `/members/microsoft.graph.user`.
+    /// The `@odata.type` that the end of the path asks for, such as `/members/microsoft.graph.user`. The
+    /// SDKs write `graph.user`.
     pub fn cast(&self) -> Option<String> {
         const LISTS: [&str; 6] = [
             "members",
@@ -78,8 +79,9 @@ impl Call {
         let [.., list, kind] = self.path.as_slice() else {
             return None;
         };
-        let is_cast = LISTS.contains(&list.to_lowercase().as_str()) && kind.starts_with("microsoft.graph.");
-        (is_cast && self.method == Method::GET).then(|| format!("#{kind}"))
+        let is_list = LISTS.contains(&list.to_lowercase().as_str());
+        let kind = kind.strip_prefix("microsoft.").unwrap_or(kind);
+        (is_list && kind.starts_with("graph.") && self.method == Method::GET).then(|| format!("#microsoft.{kind}"))
     }
 
     /// The value of a parameter of the query. The case of its name is ignored, and so is a missing `$`.

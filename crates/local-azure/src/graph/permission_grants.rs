@@ -1,4 +1,4 @@
-//! Consent: the permissions that a client has on behalf of users. Local Azure stores it, but asks nobody for it.
+//! Consent: the permissions that a client has on behalf of users. Local Azure stores it, but never asks for it.
 //! <https://learn.microsoft.com/graph/api/resources/oauth2permissiongrant>
 
 use axum::http::{Method, StatusCode};

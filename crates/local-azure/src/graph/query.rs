@@ -57,7 +57,7 @@ pub fn list(call: &Call, kind: &str, mut values: Vec<Value>) -> Result<Value, Gr
     Ok(body)
 }
 
-/// One object, with its context. The answer to a change has the properties that Graph shows to everybody.
+/// One object, with its context. `$select` and `$expand` count only when it is read.
 pub fn one(call: &Call, kind: &str, value: Value) -> Result<Value, GraphError> {
     let is_read = call.method == Method::GET;
     let selected = if is_read { selected(call, kind)? } else { None };

@@ -18,7 +18,7 @@ const QUESTIONS: [&str; 5] = [
 ];
 
 impl Call {
-    /// Whether the caller administers the directory. In Local Azure, that is who may assign roles in the subscription.
+    /// Whether the caller administers the directory. In Local Azure, it does if it may assign roles in the subscription.
     pub fn is_administrator(&self, state: &State) -> bool {
         let action = Action::Control("Microsoft.Authorization/roleAssignments/write");
         let subscription = ResourceId::subscription(state.subscription);

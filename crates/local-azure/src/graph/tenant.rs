@@ -32,16 +32,9 @@ pub fn handle(call: &Call, first: &str, path: &[&str]) -> Result<Answer, GraphEr
         ("domains", [DOMAIN]) => Ok(Answer::ok(query::one(call, "domains", domain)?)),
         ("domains", [other]) => Err(GraphError::not_found(other)),
         // What is deleted is gone at once.
-        (
-            "directory",
-            [
-                "deleteditems",
-                "microsoft.graph.application"
-                | "microsoft.graph.group"
-                | "microsoft.graph.serviceprincipal"
-                | "microsoft.graph.user",
-            ],
-        ) => Ok(Answer::ok(query::list(call, "directoryObjects", Vec::new())?)),
+        ("directory", ["deleteditems", kind]) if kind.contains("graph.") => {
+            Ok(Answer::ok(query::list(call, "directoryObjects", Vec::new())?))
+        }
         ("directory", ["deleteditems", id]) => Err(GraphError::not_found(id)),
         _ => Err(call.unsupported()),
     }

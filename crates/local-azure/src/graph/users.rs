@@ -56,6 +56,9 @@ fn one(call: &Call, user: &User, path: &[&str]) -> Result<Answer, GraphError> {
         (&Method::PATCH, []) => {
             let mut body = call.object()?;
             kinds::USER.check(&body)?;
+            if body.get("displayName") == Some(&Value::Null) {
+                return Err(kinds::USER.invalid("displayName"));
+            }
             let password = password(&mut body)?;
             let name = body.remove("userPrincipalName");
             call.change(|state| {

@@ -91,6 +91,7 @@ async fn only_known_properties_can_be_changed() {
                 (json!({"DisplayName": "x"}), "unknown DisplayName"),
                 (json!({"user_principal_name": "x"}), "unknown user_principal_name"),
                 (json!({"displayName": 5}), "value displayName"),
+                (json!({"displayName": null}), "value displayName"),
                 (json!({"displayName": "a\nb"}), "value displayName"),
                 (long, "value displayName"),
                 (json!({"accountEnabled": "false"}), "value accountEnabled"),

@@ -151,6 +151,7 @@ async fn lists_of_one_type() {
         (format!("{group}/members"), 2),
         (format!("{group}/members/microsoft.graph.user"), 1),
         (format!("{group}/members/microsoft.graph.servicePrincipal"), 1),
+        (format!("{group}/members/graph.user"), 1),
         (format!("{group}/transitiveMembers/microsoft.graph.group"), 0),
         (format!("{user}/memberOf/microsoft.graph.group"), 1),
         ("/me/ownedObjects".to_owned(), 3),
