@@ -62,14 +62,14 @@ fn size(call: &Call) -> Result<usize, GraphError> {
 }
 
 /// Where the page of a token starts: after the last object of the page before. If that was deleted since, the page
-/// starts at the next id, or in another order at the same index.
+/// starts at the next id, or in another order at the index that the object had.
 fn start(token: &str, values: &[Value], is_ordered: bool) -> Result<usize, GraphError> {
     let invalid = || GraphError::bad_request("Invalid skip token.");
     let bytes = URL_SAFE_NO_PAD.decode(token).map_err(|_| invalid())?;
     let (index, last): (usize, String) = serde_json::from_slice(&bytes).map_err(|_| invalid())?;
     let start = match values.iter().position(|value| id(value) == last) {
         Some(found) => found + 1,
-        None if is_ordered => index,
+        None if is_ordered => index.saturating_sub(1),
         None => values.partition_point(|value| id(value) < last.as_str()),
     };
     Ok(start.min(values.len()))
