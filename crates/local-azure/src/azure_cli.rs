@@ -34,9 +34,9 @@ pub struct SignIn {
 }
 
 impl SignIn {
-    /// Writes the files into the CLI's folder, unless it already has a profile, for example of another sign-in.
+    /// Writes the files into the CLI's folder, unless it is already signed in, for example as somebody else.
     pub fn write(&self, folder: &Path) -> Result<()> {
-        if folder.join(PROFILE).exists() {
+        if is_signed_in(folder) {
             return Ok(());
         }
         let created = DirBuilder::new().recursive(true).mode(0o700).create(folder);
@@ -93,10 +93,19 @@ impl SignIn {
     }
 }
 
-/// Whether the Azure CLI in that folder is signed in.
+/// Whether the Azure CLI in that folder is signed in: its profile has an account. After `az logout` it has none. A
+/// profile that cannot be read is left alone.
 #[must_use]
 pub fn is_signed_in(folder: &Path) -> bool {
-    fs::exists(folder.join(PROFILE)).unwrap_or_default()
+    let Ok(text) = fs::read_to_string(folder.join(PROFILE)) else {
+        return fs::exists(folder.join(PROFILE)).unwrap_or_default();
+    };
+    // The CLI writes a byte order mark.
+    let profile: serde_json::Result<Value> = serde_json::from_str(text.trim_start_matches('\u{feff}'));
+    profile.map_or(true, |profile| {
+        let accounts = profile["subscriptions"].as_array();
+        accounts.is_some_and(|accounts| !accounts.is_empty())
+    })
 }
 
 #[cfg(test)]
@@ -104,7 +113,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn another_sign_in_is_kept() {
+    fn another_sign_in_is_kept_until_it_ends() {
         let parent = tempfile::tempdir().unwrap();
         let folder = parent.path().join("azure-cli");
         let sign_in = SignIn {
@@ -117,8 +126,17 @@ mod tests {
         assert!(!is_signed_in(&folder));
         sign_in.write(&folder).unwrap();
         assert!(is_signed_in(&folder));
-        fs::write(folder.join(PROFILE), "{}").unwrap();
-        sign_in.write(&folder).unwrap();
-        assert_eq!(fs::read_to_string(folder.join(PROFILE)).unwrap(), "{}");
+        for (profile, is_kept) in [
+            ("\u{feff}{\"subscriptions\": [{}]}", true),
+            ("not JSON", true),
+            ("\u{feff}{\"installationId\": \"x\", \"subscriptions\": []}", false),
+            ("{}", false),
+        ] {
+            fs::write(folder.join(PROFILE), profile).unwrap();
+            sign_in.write(&folder).unwrap();
+            let after = fs::read_to_string(folder.join(PROFILE)).unwrap();
+            assert_eq!(after == profile, is_kept, "{profile}");
+            assert!(is_signed_in(&folder));
+        }
     }
 }

@@ -48,6 +48,7 @@ mod log_time;
 pub mod logs;
 pub mod network;
 mod odata;
+mod one_line;
 mod open_folder;
 pub mod postgres;
 pub mod process;

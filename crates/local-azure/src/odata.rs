@@ -119,17 +119,21 @@ impl Filter {
     }
 }
 
-/// The property at a path. The case of names is ignored.
+/// The property at a path. The case of names is ignored, and `$count` is the length of a list.
 pub fn get(object: &Value, path: &[String]) -> Value {
-    let mut found = object.clone();
+    let mut found = object;
     for name in path {
-        let next = found.as_object().and_then(|object| {
-            let mut entries = object.iter();
-            entries.find(|(key, _)| key.eq_ignore_ascii_case(name))
-        });
-        found = next.map_or(Value::Null, |(_, value)| value.clone());
+        let next = match found {
+            Value::Array(list) if name.eq_ignore_ascii_case("$count") => return list.len().into(),
+            Value::Object(object) => object.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)),
+            _ => None,
+        };
+        match next {
+            Some((_, value)) => found = value,
+            None => return Value::Null,
+        }
     }
-    found
+    found.clone()
 }
 
 fn compare(found: &Value, operator: Operator, value: &Value) -> bool {
@@ -394,6 +398,8 @@ mod tests {
             ("servicePrincipalNames/any(c:startswith(c,'api:'))", true),
             ("servicePrincipalNames/any(c:c eq 'y')", false),
             ("servicePrincipalNames/any()", true),
+            ("servicePrincipalNames/$count eq 2", true),
+            ("keys/$count gt 1", false),
             ("keys/any(k:k/name eq 'one')", true),
             ("tags/environment eq 'test'", true),
             ("displayName in ('x','Ada O''Neil')", true),

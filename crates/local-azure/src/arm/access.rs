@@ -75,10 +75,11 @@ fn authenticate(azure: &Azure, headers: &HeaderMap) -> Result<Principal, ArmErro
         ),
         other => unauthorized("InvalidAuthenticationToken", &format!("The access token is invalid: {other}.")),
     })?;
-    azure.read(|state| state.principal(claims.oid)).ok_or_else(|| {
+    let found = azure.read(|state| state.principal(claims.oid).filter(|_| state.is_enabled(claims.oid)));
+    found.ok_or_else(|| {
         unauthorized(
             "InvalidAuthenticationToken",
-            "The access token is invalid: its principal does not exist any more.",
+            "The access token is invalid: its principal was deleted or disabled.",
         )
     })
 }

@@ -60,6 +60,7 @@ use self::operations::Operations;
 use self::service::{Arm, Reader};
 use crate::azure::Azure;
 use crate::body::{self, TooLarge};
+use crate::one_line::one_line;
 use crate::state::Principal;
 
 /// The longest body. Azure's limit is the same.
@@ -114,7 +115,7 @@ async fn handle(Extracted(arm): Extracted<Arc<Arm>>, request: Request) -> Respon
         Err(error) => error.into_response(),
     };
     let status = response.status();
-    let caller = name.as_deref().unwrap_or("an unknown caller").escape_debug();
+    let caller = one_line(name.as_deref().unwrap_or("an unknown caller"));
     tracing::info!(
         target: "local_azure::control",
         "{method} {path} by {caller}: {} {}", status.as_u16(), why.unwrap_or_default()

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::{Query, State};
+use axum::extract::{Path, Query, State};
 use axum::http::header::{CONTENT_SECURITY_POLICY, ORIGIN};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{Html, IntoResponse, Response};
@@ -21,7 +21,7 @@ use super::device_codes::Pending;
 use super::error::OAuthError;
 use super::form::Form;
 use super::shared::Shared;
-use super::users;
+use super::{discovery, users};
 
 /// How long a code is valid.
 const LIFETIME: Duration = Duration::from_mins(15);
@@ -29,9 +29,18 @@ const LIFETIME: Duration = Duration::from_mins(15);
 const LIMIT: usize = 1000;
 
 /// `POST /{tenant}/oauth2/v2.0/devicecode`
-pub async fn start(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes) -> Response {
+pub async fn start(
+    State(shared): State<Arc<Shared>>,
+    Path(tenant): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
     let form = Form::parse(&headers, &body);
-    match begin(&shared, &form) {
+    let begun = match shared.tenant(&tenant) {
+        Some(_) => begin(&shared, &form),
+        None => Err(discovery::unknown_tenant("invalid_request", &tenant)),
+    };
+    match begun {
         Ok(body) => Json(body).into_response(),
         Err(error) => error.answer(&headers),
     }
@@ -97,14 +106,14 @@ pub fn redeem(shared: &Shared, form: &Form) -> Result<Value, OAuthError> {
     if pending.expires <= Instant::now() || pending.client != client {
         return Err(expired());
     }
-    let Some(user) = pending.user.clone() else {
+    let Some(user) = pending.user else {
         let text = "OAuth 2.0 device flow error. Authorization is pending. Continue polling.";
         return Err(OAuthError::request("authorization_pending", 70_016, text));
     };
     let scope = pending.scope.clone();
     codes.remove(code);
     drop(codes);
-    users::answer(shared, &user, client, &scope)
+    users::answer(shared, &users::by_id(shared, user)?, client, &scope)
 }
 
 /// The query of the page.
@@ -136,7 +145,7 @@ pub async fn confirm(State(shared): State<Arc<Shared>>, headers: HeaderMap, body
         return show(StatusCode::BAD_REQUEST, &form_page(&shared, &code, "Choose a user."));
     };
     // A user without a password stands for the person at this machine.
-    if user.password.is_some() && users::check_password(&user, field("password")).is_err() {
+    if user.password.is_some() && users::check_password(&shared, &user, field("password")).is_err() {
         return show(
             StatusCode::FORBIDDEN,
             &form_page(&shared, &code, "The password is wrong."),
@@ -153,7 +162,7 @@ pub async fn confirm(State(shared): State<Arc<Shared>>, headers: HeaderMap, body
         return show(StatusCode::BAD_REQUEST, &form_page(&shared, &code, text));
     };
     let name = escape(&user.user_principal_name);
-    pending.user = Some(user);
+    pending.user = Some(user.id);
     show(
         StatusCode::OK,
         &format!("<p>You are signed in as {name}. You can close this page.</p>"),

@@ -6,8 +6,6 @@ use std::time::Instant;
 
 use uuid::Uuid;
 
-use crate::state::User;
-
 /// The codes that wait for a person.
 #[derive(Default)]
 pub struct DeviceCodes(Mutex<HashMap<String, Pending>>);
@@ -18,8 +16,8 @@ pub struct Pending {
     pub client: Uuid,
     pub scope: String,
     pub expires: Instant,
-    /// The user who confirmed it.
-    pub user: Option<User>,
+    /// The object id of the user who confirmed it.
+    pub user: Option<Uuid>,
 }
 
 impl DeviceCodes {

@@ -5,6 +5,7 @@
 //! by a code that they confirm in a browser. It also acts as an issuer of workload tokens ([`Entra::workload_issuer`]).
 
 mod assertion;
+mod attempts;
 mod certificate;
 mod device;
 mod device_codes;
@@ -62,6 +63,7 @@ impl Entra {
                 outside: authority.clone(),
                 authority,
                 device_codes: Arc::default(),
+                attempts: Arc::default(),
                 workload_keys: Arc::new(SigningKeys::open(&azure.subfolder("workload")?)?),
                 issuers: Arc::new(Issuers::new(azure)?),
             }),

@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
+use super::attempts::Attempts;
 use super::device_codes::DeviceCodes;
 use super::federation::Issuers;
 use crate::azure::Azure;
 use crate::server::LOOPBACK;
+use crate::state::DOMAIN;
 use crate::tokens::SigningKeys;
 
 /// The authority's URL in Azure.
@@ -23,6 +25,8 @@ pub struct Shared {
     pub outside: String,
     /// The codes that wait for a person.
     pub device_codes: Arc<DeviceCodes>,
+    /// Wrong passwords.
+    pub attempts: Arc<Attempts>,
     /// The `iss` of this machine's workload tokens.
     pub workload_issuer: String,
     /// The keys of the workload issuer.
@@ -33,7 +37,7 @@ pub struct Shared {
 /// How a path names the tenant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tenant {
-    /// By its id.
+    /// By its id or its domain.
     Own,
     /// As `common` or `organizations`, which mean the user's tenant.
     Any,
@@ -46,7 +50,7 @@ impl Shared {
 
     /// Parses the tenant in a path. Returns `None` if there is no such tenant.
     pub fn tenant(&self, name: &str) -> Option<Tenant> {
-        if Uuid::try_parse(name) == Ok(self.own_tenant()) {
+        if Uuid::try_parse(name) == Ok(self.own_tenant()) || name.eq_ignore_ascii_case(DOMAIN) {
             Some(Tenant::Own)
         } else if ["common", "organizations"].contains(&name) {
             Some(Tenant::Any)
@@ -70,12 +74,14 @@ impl Shared {
 
     /// The accepted `aud` values of a client assertion: the tenant's token endpoints and issuers, with each host name.
     pub fn audiences(&self) -> Vec<String> {
-        let tenant = self.own_tenant();
+        let tenant = self.own_tenant().to_string();
         let other = self.authority.replace("localhost", LOOPBACK);
         let mut audiences = vec![self.azure.issuer()];
         for host in [&self.authority, &other, AZURE_AUTHORITY] {
-            for path in ["oauth2/v2.0/token", "oauth2/token", "v2.0", ""] {
-                audiences.push(format!("{host}{tenant}/{path}"));
+            for tenant in [&tenant, DOMAIN] {
+                for path in ["oauth2/v2.0/token", "oauth2/token", "v2.0", ""] {
+                    audiences.push(format!("{host}{tenant}/{path}"));
+                }
             }
         }
         audiences

@@ -167,7 +167,7 @@ fn resource_v2(form: &Form) -> Result<String, OAuthError> {
 
 /// The client that requests a token.
 enum Client {
-    Application(Application, Principal),
+    Application(Box<Application>, Principal),
     /// A managed identity, which can authenticate only by federation.
     Identity(ManagedIdentity),
 }
@@ -189,7 +189,7 @@ impl Client {
                 let mut application = applications.find(|one| Some(one.client_id) == id)?.clone();
                 application.secrets.extend(own.secrets.iter().cloned());
                 application.certificates.extend(own.certificates.iter().cloned());
-                Some(Self::Application(application, state.principal(own.id)?))
+                Some(Self::Application(Box::new(application), state.principal(own.id)?))
             };
             application()
                 .or_else(|| {

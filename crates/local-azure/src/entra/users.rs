@@ -1,7 +1,7 @@
 //! Tokens for users: by password, by a code that is confirmed in a browser, and by a refresh token.
 //! <https://learn.microsoft.com/entra/identity-platform/v2-oauth-ropc>
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -56,7 +56,7 @@ pub fn by_password(shared: &Shared, form: &Form) -> Result<Value, OAuthError> {
     let client = client(shared, form)?;
     let (name, password) = (form.required("username")?, form.required("password")?);
     let user = find(&shared.azure, name)?;
-    check_password(&user, password)?;
+    check_password(shared, &user, password)?;
     answer(shared, &user, client, form.required("scope")?)
 }
 
@@ -73,16 +73,16 @@ pub fn by_refresh_token(shared: &Shared, form: &Form) -> Result<Value, OAuthErro
             "Invalid request. The refresh token was issued to another client.",
         ));
     }
-    let user = shared
-        .azure
-        .read(|state| state.directory.users.iter().find(|user| user.id == claims.oid).cloned());
-    let user = user.ok_or_else(|| {
-        OAuthError::request(
+    let user = by_id(shared, claims.oid)?;
+    // Both are whole seconds: a token of the same second may be newer than the password.
+    if user.password_set.is_some_and(|set| claims.iat < set) {
+        return Err(OAuthError::request(
             "invalid_grant",
-            50_034,
-            "The user account does not exist in the directory any more.",
-        )
-    })?;
+            50_173,
+            "The provided grant has expired due to it being revoked, a fresh auth token is needed. The user might have \
+             changed or reset their password.",
+        ));
+    }
     answer(shared, &user, client, form.required("scope")?)
 }
 
@@ -95,11 +95,35 @@ pub fn refresh_token(azure: &Azure, user: &Principal, client: Uuid) -> String {
     azure.sign(&claims)
 }
 
+/// The user with that object id, who must still exist.
+pub fn by_id(shared: &Shared, id: Uuid) -> Result<User, OAuthError> {
+    let is_wanted = |user: &&User| user.id == id;
+    let found = shared
+        .azure
+        .read(|state| state.directory.users.iter().find(is_wanted).cloned());
+    found.ok_or_else(|| {
+        OAuthError::request(
+            "invalid_grant",
+            50_034,
+            "The user account does not exist in the directory any more.",
+        )
+    })
+}
+
 /// # Errors
 ///
-/// The password is wrong, or the user has none.
-pub fn check_password(user: &User, password: &str) -> Result<(), OAuthError> {
+/// The password is wrong, the user has none, or too many wrong ones were sent.
+pub fn check_password(shared: &Shared, user: &User, password: &str) -> Result<(), OAuthError> {
+    let now = Instant::now();
+    if shared.attempts.is_locked(user.id, now) {
+        return Err(OAuthError::request(
+            "invalid_grant",
+            50_053,
+            "The account is locked, you've tried to sign in too many times with an incorrect user ID or password.",
+        ));
+    }
     let is_right = user.password.as_ref().is_some_and(|hash| is_password(hash, password));
+    shared.attempts.record(user.id, is_right, now);
     if is_right {
         return Ok(());
     }

@@ -1,16 +1,18 @@
-//! Application registrations, their credentials and their owners.
+//! Application registrations.
 //! <https://learn.microsoft.com/graph/api/resources/application>
 
+use std::collections::HashSet;
+
 use axum::http::{Method, StatusCode};
-use serde_json::{Value, json};
-use sha1::{Digest as _, Sha1};
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::answer::Answer;
-use super::call::{Call, take_text};
+use super::call::Call;
+use super::credentials::{self, NewSecret};
 use super::error::GraphError;
-use super::{credentials, directory_objects, query, shown};
-use crate::state::{Application, ClientSecret, FederatedCredential, State};
+use super::{federated_credentials, kinds, properties, query, references, shown};
+use crate::state::{Application, ClientSecret, State};
 
 /// `/applications` and what is below it.
 pub fn handle(call: &Call, path: &[&str]) -> Result<Answer, GraphError> {
@@ -24,22 +26,27 @@ pub fn handle(call: &Call, path: &[&str]) -> Result<Answer, GraphError> {
         (_, [id, rest @ ..]) => {
             let guid = Uuid::try_parse(id).ok();
             let found = state.directory.applications.iter().find(|one| Some(one.id) == guid);
-            one(call, found.ok_or_else(|| GraphError::not_found(id))?, rest)
+            one(call, &state, found.ok_or_else(|| GraphError::not_found(id))?, rest)
         }
         _ => Err(call.unsupported()),
     }
 }
 
-fn one(call: &Call, application: &Application, path: &[&str]) -> Result<Answer, GraphError> {
+fn one(call: &Call, state: &State, application: &Application, path: &[&str]) -> Result<Answer, GraphError> {
     let id = application.id;
+    call.needs_owner(state, path, &application.owners)?;
     match (&call.method, path) {
         (&Method::GET, []) => Ok(Answer::ok(query::one(
             call,
             "applications",
             shown::application(application),
-        ))),
+        )?)),
         (&Method::PATCH, []) => {
             let body = call.object()?;
+            kinds::APPLICATION.check(&body)?;
+            if body.contains_key("passwordCredentials") {
+                return Err(GraphError::read_only("passwordCredentials"));
+            }
             call.change(|state| {
                 let mut changed = find(state, id)?.clone();
                 apply(state, &mut changed, body)?;
@@ -60,7 +67,7 @@ fn one(call: &Call, application: &Application, path: &[&str]) -> Result<Answer, 
                     .map(|one| one.id);
                 directory.service_principals.retain(|one| one.client_id != client_id);
                 if let Some(gone) = gone {
-                    directory_objects::forget(state, gone);
+                    references::forget(state, gone);
                 }
                 Ok(())
             })?;
@@ -68,8 +75,8 @@ fn one(call: &Call, application: &Application, path: &[&str]) -> Result<Answer, 
         }
         (&Method::POST, ["addpassword"]) => credentials::add_password(call, id, secrets),
         (&Method::POST, ["removepassword"]) => credentials::remove_password(call, id, secrets),
-        (_, ["owners", rest @ ..]) => directory_objects::owners(call, id, &application.owners, rest, owners),
-        (_, ["federatedidentitycredentials", rest @ ..]) => federated_credentials(call, application, rest),
+        (_, ["owners", ..]) => references::handle(call, id, &application.owners, path, owners),
+        (_, ["federatedidentitycredentials", rest @ ..]) => federated_credentials::handle(call, application, rest),
         _ => Err(call.unsupported()),
     }
 }
@@ -88,189 +95,73 @@ fn owners(state: &mut State, id: Uuid) -> Result<&mut Vec<Uuid>, GraphError> {
 }
 
 fn create(call: &Call) -> Result<Answer, GraphError> {
-    let body = call.object()?;
-    if body
-        .get("displayName")
-        .and_then(Value::as_str)
-        .is_none_or(str::is_empty)
-    {
+    let mut body = call.object()?;
+    kinds::APPLICATION.check(&body)?;
+    if !body.get("displayName").is_some_and(Value::is_string) {
         return Err(GraphError::invalid_property("displayName"));
     }
+    let secrets = body.remove("passwordCredentials").unwrap_or_default();
+    let secrets = secrets.as_array().into_iter().flatten();
+    let secrets = secrets.map(NewSecret::read).collect::<Result<Vec<_>, _>>()?;
     let mut application = Application::new("");
     application
-        .other
+        .properties
         .insert("createdDateTime".to_owned(), crate::log_time::now().into());
     application.owners.push(call.caller.id);
-    let shown = call.change(|state| {
+    let texts: Vec<_> = secrets
+        .into_iter()
+        .map(|secret| secret.add(&mut application.secrets))
+        .collect();
+    let mut shown = call.change(|state| {
         apply(state, &mut application, body)?;
         let shown = shown::application(&application);
         state.directory.applications.push(application);
         Ok(shown)
     })?;
-    Ok(Answer::created(query::one(call, "applications", shown)))
+    shown["passwordCredentials"] = texts.into();
+    Ok(Answer::created(query::one(call, "applications", shown)?))
 }
 
 /// Writes the properties of a body into an application.
-fn apply(
-    state: &State,
-    application: &mut Application,
-    mut body: serde_json::Map<String, Value>,
-) -> Result<(), GraphError> {
-    for fixed in ["id", "appId", "passwordCredentials", "createdDateTime"] {
-        body.remove(fixed);
-    }
-    if let Some(name) = take_text(&mut body, "displayName") {
-        application.display_name = name;
+fn apply(state: &State, application: &mut Application, mut body: Map<String, Value>) -> Result<(), GraphError> {
+    match body.remove("displayName") {
+        Some(Value::String(name)) => application.display_name = name,
+        Some(_) => return Err(GraphError::invalid_property("displayName")),
+        None => {}
     }
     if let Some(uris) = body.remove("identifierUris") {
-        let uris: Vec<String> = serde_json::from_value(uris).map_err(|_| {
-            GraphError::bad_request("Invalid value specified for property 'identifierUris' of resource 'Application'.")
-        })?;
-        let taken = |uri: &String| {
-            let mut others = state
-                .directory
-                .applications
-                .iter()
-                .filter(|other| other.id != application.id);
-            others.any(|other| other.identifier_uris.contains(uri))
-        };
-        if uris.iter().any(taken) {
-            return Err(GraphError::bad_request(
-                "Another object with the same value for property identifierUris already exists.",
-            ));
-        }
-        if let Some(invalid) = uris.iter().find(|uri| !uri.contains("://")) {
-            return Err(GraphError::bad_request(format!(
-                "Values of identifierUris property must use a verified domain of the organization or its subdomain: \
-                 '{invalid}'."
-            )));
-        }
+        let uris: Vec<String> =
+            serde_json::from_value(uris).map_err(|_| kinds::APPLICATION.invalid("identifierUris"))?;
+        check_uris(state, application, &uris)?;
         application.identifier_uris = uris;
     }
     if let Some(keys) = body.remove("keyCredentials") {
         application.certificates = credentials::certificates(&application.certificates, &keys)?;
     }
-    application.other.extend(body);
+    properties::set(&mut application.properties, body);
     Ok(())
-}
-
-/// The external tokens that an application may authenticate with.
-fn federated_credentials(call: &Call, application: &Application, path: &[&str]) -> Result<Answer, GraphError> {
-    let id = application.id;
-    let kind = "federatedIdentityCredentials";
-    let show = |credential: &FederatedCredential| {
-        json!({
-            "id": credential_id(id, &credential.name),
-            "name": credential.name,
-            "issuer": credential.issuer,
-            "subject": credential.subject,
-            "audiences": [credential.audience],
-            "description": null,
-        })
-    };
-    let read = |body: &serde_json::Map<String, Value>, base: Option<&FederatedCredential>| {
-        let text = |name: &str, old: Option<&String>| {
-            let found = body
-                .get(name)
-                .and_then(Value::as_str)
-                .map(str::to_owned)
-                .or_else(|| old.cloned());
-            found
-                .filter(|text| !text.is_empty())
-                .ok_or_else(|| GraphError::invalid_property(name))
-        };
-        let audience = body
-            .get("audiences")
-            .and_then(|all| all.get(0)?.as_str())
-            .map(str::to_owned);
-        Ok::<_, GraphError>(FederatedCredential {
-            name: text("name", base.map(|base| &base.name))?,
-            issuer: text("issuer", base.map(|base| &base.issuer))?,
-            subject: text("subject", base.map(|base| &base.subject))?,
-            audience: audience
-                .or_else(|| base.map(|base| base.audience.clone()))
-                .ok_or_else(|| GraphError::invalid_property("audiences"))?,
-        })
-    };
-    let named = |key: &str| {
-        let guid = Uuid::try_parse(key).ok();
-        application
-            .federated_credentials
-            .iter()
-            .find(|one| one.name.eq_ignore_ascii_case(key) || Some(credential_id(id, &one.name)) == guid)
-    };
-    match (&call.method, path) {
-        (&Method::GET, []) => {
-            let all = application.federated_credentials.iter().map(show).collect();
-            Ok(Answer::ok(query::list(call, kind, all)?))
-        }
-        (&Method::POST, []) => {
-            let new = read(&call.object()?, None)?;
-            let shown = show(&new);
-            call.change(|state| {
-                let existing = &mut find(state, id)?.federated_credentials;
-                check_new(existing, &new)?;
-                existing.push(new);
-                Ok(())
-            })?;
-            Ok(Answer::created(query::one(call, kind, shown)))
-        }
-        (&Method::GET, [name]) => {
-            let found = named(name).ok_or_else(|| GraphError::not_found(name))?;
-            Ok(Answer::ok(query::one(call, kind, show(found))))
-        }
-        (&Method::PATCH, [name]) => {
-            let found = named(name).ok_or_else(|| GraphError::not_found(name))?;
-            let changed = read(&call.object()?, Some(found))?;
-            call.change(|state| {
-                let mut all = find(state, id)?.federated_credentials.iter_mut();
-                if let Some(one) = all.find(|one| one.name == changed.name) {
-                    *one = changed;
-                }
-                Ok(())
-            })?;
-            Ok(Answer::empty(StatusCode::NO_CONTENT))
-        }
-        (&Method::DELETE, [name]) => {
-            let found = named(name).ok_or_else(|| GraphError::not_found(name))?.name.clone();
-            call.change(|state| {
-                find(state, id)?.federated_credentials.retain(|one| one.name != found);
-                Ok(())
-            })?;
-            Ok(Answer::empty(StatusCode::NO_CONTENT))
-        }
-        _ => Err(call.unsupported()),
-    }
 }
 
 /// # Errors
 ///
-/// The application has a credential with that name or that issuer and subject, or has as many as it may have.
-fn check_new(existing: &[FederatedCredential], new: &FederatedCredential) -> Result<(), GraphError> {
-    let mut others = existing.iter();
-    if others.clone().any(|other| other.name.eq_ignore_ascii_case(&new.name)) {
-        return Err(GraphError::new(
-            StatusCode::CONFLICT,
-            "Request_MultipleObjectsWithSameKeyValue",
-            format!("FederatedIdentityCredential with name {} already exists.", new.name),
-        ));
-    }
-    if others.any(|other| other.issuer == new.issuer && other.subject == new.subject) {
-        return Err(GraphError::new(
-            StatusCode::BAD_REQUEST,
-            "InvalidFederatedIdentityCredentialValue",
-            "Issuer and subject combination already exists for this application.",
-        ));
-    }
-    if existing.len() >= 20 {
+/// Another application has one of these identifiers, or one of them is not a URI.
+fn check_uris(state: &State, application: &Application, uris: &[String]) -> Result<(), GraphError> {
+    let all = state.directory.applications.iter();
+    let taken: HashSet<_> = all
+        .filter(|other| other.id != application.id)
+        .flat_map(|other| &other.identifier_uris)
+        .collect();
+    if uris.iter().any(|uri| taken.contains(uri)) {
         return Err(GraphError::bad_request(
-            "An application has at most 20 federated identity credentials.",
+            "Another object with the same value for property identifierUris already exists.",
         ));
     }
-    Ok(())
-}
-
-/// The id of a federated credential, which follows from its name.
-fn credential_id(application: Uuid, name: &str) -> Uuid {
-    shown::id_of(&Sha1::digest(format!("{application}/{name}")).into())
+    let is_uri = |uri: &str| uri.contains("://") && !uri.contains(|c: char| c.is_whitespace() || c.is_control());
+    match uris.iter().find(|uri| !is_uri(uri)) {
+        Some(invalid) => Err(GraphError::bad_request(format!(
+            "Values of identifierUris property must use a verified domain of the organization or its subdomain: \
+             '{invalid}'."
+        ))),
+        None => Ok(()),
+    }
 }

@@ -1,17 +1,14 @@
 //! A request to Microsoft Graph.
 
-use axum::body::to_bytes;
-use axum::extract::Request;
-use axum::http::{HeaderMap, Method, StatusCode};
+use axum::body::Bytes;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, Method};
 use serde_json::{Map, Value};
 use url::form_urlencoded;
 
 use super::error::GraphError;
 use crate::azure::Azure;
-use crate::state::{Action, Principal, PrincipalKind, ResourceId, State};
-
-/// The longest body.
-const BODY_LIMIT: usize = 4 << 20;
+use crate::state::{Principal, State};
 
 /// A request of a caller who is known.
 pub struct Call {
@@ -28,42 +25,63 @@ pub struct Call {
 }
 
 impl Call {
-    /// Reads a request to `/v1.0/…`.
-    pub async fn read(azure: &Azure, caller: Principal, request: Request) -> Result<Self, GraphError> {
-        let (parts, body) = request.into_parts();
-        let bytes = to_bytes(body, BODY_LIMIT).await.map_err(|_| {
-            let message = "The request body is too large.";
-            GraphError::new(StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLarge", message)
-        })?;
+    /// Parses a request to `/v1.0/…`.
+    pub fn parse(azure: &Azure, caller: Principal, parts: Parts, bytes: &Bytes) -> Result<Self, GraphError> {
         let body = if bytes.is_empty() {
             Value::Null
         } else {
             let invalid = |error| GraphError::bad_request(format!("Unable to read JSON request payload: {error}."));
-            serde_json::from_slice(&bytes).map_err(invalid)?
+            crate::body::parse(bytes).map_err(invalid)?
         };
         let host = parts.headers.get("host").and_then(|host| host.to_str().ok());
-        let mut path = parts
-            .uri
-            .path()
-            .split('/')
-            .filter(|part| !part.is_empty())
-            .map(decode)
-            .collect::<Vec<_>>();
+        let mut path = split(parts.uri.path());
         let version = if path.is_empty() { String::new() } else { path.remove(0) };
         if !["v1.0", "beta"].contains(&version.as_str()) {
             return Err(GraphError::bad_request(format!("Invalid version: {version}")));
         }
-        let query = parts.uri.query().unwrap_or_default();
         Ok(Self {
             azure: azure.clone(),
             caller,
             method: parts.method,
             base: format!("https://{}/{version}", host.unwrap_or("graph.microsoft.com")),
+            query: pairs(parts.uri.query().unwrap_or_default()),
             headers: parts.headers,
             path,
-            query: form_urlencoded::parse(query.as_bytes()).into_owned().collect(),
             body,
         })
+    }
+
+    /// A call of the same caller, which is part of this one. The path does not have the version.
+    pub fn inner(&self, method: Method, headers: HeaderMap, path: &str, query: &str, body: Value) -> Self {
+        Self {
+            azure: self.azure.clone(),
+            caller: self.caller.clone(),
+            method,
+            headers,
+            path: split(path),
+            query: pairs(query),
+            body,
+            base: self.base.clone(),
+        }
+    }
+
+    /// The `@odata.type` that the end of the path asks for, such as `/members/microsoft.graph.user`. The
+    /// SDKs write `graph.user`.
+    pub fn cast(&self) -> Option<String> {
+        const LISTS: [&str; 6] = [
+            "members",
+            "memberof",
+            "ownedobjects",
+            "owners",
+            "transitivememberof",
+            "transitivemembers",
+        ];
+        let [.., list, kind] = self.path.as_slice() else {
+            return None;
+        };
+        let is_list = LISTS.contains(&list.to_lowercase().as_str());
+        let kind = kind.strip_prefix("microsoft.").unwrap_or(kind);
+        (is_list && kind.starts_with("graph.") && self.method == Method::GET).then(|| format!("#microsoft.{kind}"))
     }
 
     /// The value of a parameter of the query. The case of its name is ignored, and so is a missing `$`.
@@ -79,7 +97,7 @@ impl Call {
     /// The error for an operation that is not emulated.
     pub fn unsupported(&self) -> GraphError {
         GraphError::new(
-            StatusCode::BAD_REQUEST,
+            axum::http::StatusCode::BAD_REQUEST,
             "BadRequest",
             format!(
                 "Local Azure does not have {} /{} of Microsoft Graph.",
@@ -95,15 +113,15 @@ impl Call {
         self.query.push(("$count".to_owned(), "true".to_owned()));
     }
 
-    /// The URL of the page that starts at this index.
-    pub fn next_link(&self, skip: usize) -> String {
+    /// The URL of the page with that token.
+    pub fn next_link(&self, token: &str) -> String {
         let mut query = form_urlencoded::Serializer::new(String::new());
         for (name, value) in &self.query {
-            if !name.eq_ignore_ascii_case("$skiptoken") {
+            if !name.trim_start_matches('$').eq_ignore_ascii_case("skiptoken") {
                 query.append_pair(name, value);
             }
         }
-        query.append_pair("$skiptoken", &skip.to_string());
+        query.append_pair("$skiptoken", token);
         format!("{}/{}?{}", self.base, self.path.join("/"), query.finish())
     }
 
@@ -118,36 +136,18 @@ impl Call {
         Ok(properties.map(|(name, value)| (name.clone(), value.clone())).collect())
     }
 
-    /// # Errors
-    ///
-    /// The caller may not use the directory. Users may, and so may the service principals that may assign roles in the
-    /// subscription; in Azure, other permissions decide about service principals.
-    pub fn check(&self, state: &State) -> Result<(), GraphError> {
-        let subscription = ResourceId::subscription(state.subscription);
-        let owns = || {
-            state.permits(
-                self.caller.id,
-                Action::Control("Microsoft.Authorization/roleAssignments/write"),
-                &subscription,
-            )
-        };
-        match self.caller.kind {
-            PrincipalKind::User => Ok(()),
-            _ if owns() => Ok(()),
-            _ => Err(GraphError::denied()),
-        }
-    }
-
     /// Changes the state. Nothing changes if `work` fails.
     pub fn change<T>(&self, work: impl FnOnce(&mut State) -> Result<T, GraphError>) -> Result<T, GraphError> {
         self.azure.try_change(work)
     }
 }
 
-/// Takes a property that is a text from an object.
-pub fn take_text(object: &mut Map<String, Value>, name: &str) -> Option<String> {
-    let value = object.remove(name)?;
-    value.as_str().map(str::to_owned)
+fn split(path: &str) -> Vec<String> {
+    path.split('/').filter(|part| !part.is_empty()).map(decode).collect()
+}
+
+fn pairs(query: &str) -> Vec<(String, String)> {
+    form_urlencoded::parse(query.as_bytes()).into_owned().collect()
 }
 
 fn decode(part: &str) -> String {

@@ -2,12 +2,18 @@
 //! <https://learn.microsoft.com/graph/errors>
 
 use axum::Json;
-use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
-use serde_json::json;
-use uuid::Uuid;
+use axum::http::header::WWW_AUTHENTICATE;
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse as _, Response};
+use serde_json::{Value, json};
 
+use super::answer::Ids;
 use crate::error::Error;
+
+/// Where a client without a token gets one.
+const CHALLENGE: &str = "Bearer realm=\"\", \
+                         authorization_uri=\"https://login.microsoftonline.com/common/oauth2/authorize\", \
+                         client_id=\"00000003-0000-0000-c000-000000000000\"";
 
 /// An error, with Graph's code and a message in Graph's words.
 #[derive(Debug)]
@@ -39,6 +45,16 @@ impl GraphError {
         )
     }
 
+    /// A query that Graph does not answer, or not in this form.
+    pub fn unsupported_query(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "Request_UnsupportedQuery", message)
+    }
+
+    /// A property that clients cannot set.
+    pub fn read_only(name: &str) -> Self {
+        Self::bad_request(format!("Property '{name}' is read-only and cannot be set."))
+    }
+
     /// A property of the body is missing or is not a text.
     pub fn invalid_property(name: &str) -> Self {
         Self::bad_request(format!("Property {name} is required, and must be a non-empty string."))
@@ -64,14 +80,28 @@ impl From<Error> for GraphError {
     }
 }
 
-impl IntoResponse for GraphError {
-    fn into_response(self) -> Response {
-        let id = Uuid::new_v4();
-        let body = Json(json!({"error": {
+impl GraphError {
+    /// The body of the response.
+    pub fn body(&self, ids: &Ids) -> Value {
+        json!({"error": {
             "code": self.code,
             "message": self.message,
-            "innerError": {"date": crate::log_time::now(), "request-id": id, "client-request-id": id},
-        }}));
-        (self.status, body).into_response()
+            "innerError": {
+                "date": crate::log_time::now(),
+                "request-id": ids.request,
+                "client-request-id": ids.client,
+            },
+        }})
+    }
+
+    pub fn respond(self, ids: &Ids) -> Response {
+        let mut response = (self.status, Json(self.body(ids))).into_response();
+        ids.add_to(&mut response);
+        if self.status == StatusCode::UNAUTHORIZED {
+            response
+                .headers_mut()
+                .insert(WWW_AUTHENTICATE, HeaderValue::from_static(CHALLENGE));
+        }
+        response
     }
 }

@@ -1,14 +1,17 @@
 //! Groups, their members and their owners.
 //! <https://learn.microsoft.com/graph/api/resources/group>
 
+use std::collections::{HashMap, HashSet};
+
 use axum::http::{Method, StatusCode};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::answer::Answer;
-use super::call::{Call, take_text};
+use super::call::Call;
 use super::error::GraphError;
-use super::{directory_objects, query, shown};
+use super::objects::{Objects, exists};
+use super::{directory_objects, kinds, properties, query, references, shown};
 use crate::state::{Group, State};
 
 /// `/groups` and what is below it.
@@ -31,20 +34,23 @@ pub fn handle(call: &Call, path: &[&str]) -> Result<Answer, GraphError> {
 
 fn one(call: &Call, state: &State, group: &Group, path: &[&str]) -> Result<Answer, GraphError> {
     let id = group.id;
+    call.needs_owner(state, path, &group.owners)?;
     match (&call.method, path) {
-        (&Method::GET, []) => Ok(Answer::ok(query::one(call, "groups", shown::group(group)))),
+        (&Method::GET, []) => Ok(Answer::ok(query::one(call, "groups", shown::group(group))?)),
         (&Method::PATCH, []) => {
             let mut body = call.object()?;
-            let added = take_references(&mut body)?;
+            let added = take_references(call, &mut body)?;
+            check(&body, &group.properties)?;
+            let name = body.remove("displayName");
             call.change(|state| {
                 let [members, owners] = existing(state, added)?;
                 let group = find(state, id)?;
-                directory_objects::add(&mut group.members, &members, "members")?;
-                directory_objects::add(&mut group.owners, &owners, "owners")?;
-                if let Some(name) = take_text(&mut body, "displayName") {
-                    group.display_name = name;
+                add_members(group, &members)?;
+                references::add(&mut group.owners, &owners, "owners")?;
+                if let Some(name) = name {
+                    group.display_name = text(&name)?;
                 }
-                group.other.extend(body);
+                properties::set(&mut group.properties, body);
                 Ok(())
             })?;
             Ok(Answer::empty(StatusCode::NO_CONTENT))
@@ -52,97 +58,98 @@ fn one(call: &Call, state: &State, group: &Group, path: &[&str]) -> Result<Answe
         (&Method::DELETE, []) => {
             call.change(|state| {
                 state.directory.groups.retain(|group| group.id != id);
-                directory_objects::forget(state, id);
+                references::forget(state, id);
                 Ok(())
             })?;
             Ok(Answer::empty(StatusCode::NO_CONTENT))
-        }
-        (&Method::GET, [list @ ("members" | "owners")]) => {
-            let ids = if *list == "members" {
-                &group.members
-            } else {
-                &group.owners
-            };
-            let values = ids.iter().filter_map(|id| shown::object(state, *id)).collect();
-            Ok(Answer::ok(query::list(call, "directoryObjects", values)?))
         }
         (&Method::GET, ["transitivemembers"]) => {
-            let all = state.principals().map(|principal| principal.id);
-            let members = all.filter(|member| state.groups_of(*member).contains(&id));
-            let values = members.filter_map(|id| shown::object(state, id)).collect();
+            let values = Objects::of(state).show_all(&members_of_members(state, group));
             Ok(Answer::ok(query::list(call, "directoryObjects", values)?))
         }
-        (&Method::POST, [list @ ("members" | "owners"), "$ref"]) => {
-            let member = directory_objects::reference(call)?;
-            if shown::object(state, member).is_none() {
-                return Err(GraphError::not_found(&member.to_string()));
-            }
-            change(call, id, |group| {
-                let ids = list_of(group, list);
-                directory_objects::add(ids, &[member], list)
+        (&Method::POST, ["members", "$ref"]) => {
+            let url = call.body.get("@odata.id").unwrap_or(&Value::Null);
+            let member = references::id_in(call, url)?;
+            call.change(|state| {
+                let [members, _] = existing(state, [vec![member], Vec::new()])?;
+                add_members(find(state, id)?, &members)
             })?;
             Ok(Answer::empty(StatusCode::NO_CONTENT))
         }
-        (&Method::DELETE, [list @ ("members" | "owners"), member, "$ref"]) => {
-            let guid = Uuid::try_parse(member).ok();
-            change(call, id, |group| {
-                let ids = list_of(group, list);
-                let before = ids.len();
-                ids.retain(|other| Some(*other) != guid);
-                if ids.len() == before {
-                    return Err(GraphError::not_found(member));
-                }
-                Ok(())
-            })?;
-            Ok(Answer::empty(StatusCode::NO_CONTENT))
-        }
+        (_, ["members", ..]) => references::handle(call, id, &group.members, path, members),
+        (_, ["owners", ..]) => references::handle(call, id, &group.owners, path, owners),
         (_, rest) => directory_objects::relations(call, id, rest),
     }
 }
 
 fn create(call: &Call) -> Result<Answer, GraphError> {
     let mut body = call.object()?;
-    let name = take_text(&mut body, "displayName").filter(|name| !name.is_empty());
-    let name = name.ok_or_else(|| GraphError::invalid_property("displayName"))?;
-    if body
-        .get("mailNickname")
-        .and_then(Value::as_str)
-        .is_none_or(str::is_empty)
-    {
-        return Err(GraphError::invalid_property("mailNickname"));
+    let related = take_references(call, &mut body)?;
+    for required in ["displayName", "mailNickname"] {
+        if !body.get(required).is_some_and(Value::is_string) {
+            return Err(GraphError::invalid_property(required));
+        }
     }
     for required in ["mailEnabled", "securityEnabled"] {
-        if !body.get(required).is_some_and(Value::is_boolean) {
+        if !body.contains_key(required) {
             return Err(GraphError::required(required));
         }
     }
-    let related = take_references(&mut body)?;
+    check(&body, &Map::new())?;
+    let name = text(&body.remove("displayName").unwrap_or_default())?;
     let mut group = Group::new(&name, Vec::new());
-    group.other = body;
+    properties::set(&mut group.properties, body);
     group
-        .other
+        .properties
         .insert("createdDateTime".to_owned(), crate::log_time::now().into());
     let shown = shown::group(&group);
     call.change(|state| {
         let [members, owners] = existing(state, related)?;
-        directory_objects::add(&mut group.members, &members, "members")?;
-        directory_objects::add(&mut group.owners, &owners, "owners")?;
+        add_members(&mut group, &members)?;
+        references::add(&mut group.owners, &owners, "owners")?;
+        if !group.owners.contains(&call.caller.id) {
+            group.owners.push(call.caller.id);
+        }
         state.directory.groups.push(group);
         Ok(())
     })?;
-    Ok(Answer::created(query::one(call, "groups", shown)))
+    Ok(Answer::created(query::one(call, "groups", shown)?))
+}
+
+/// # Errors
+///
+/// A property cannot have its value, or the group would be one that Graph cannot create.
+fn check(body: &Map<String, Value>, existing: &Map<String, Value>) -> Result<(), GraphError> {
+    kinds::GROUP.check(body)?;
+    let property = |name: &str| body.get(name).or_else(|| existing.get(name));
+    let is_unified = property("groupTypes")
+        .and_then(Value::as_array)
+        .is_some_and(|types| types.iter().any(|kind| kind == "Unified"));
+    let is_mail = property("mailEnabled") == Some(&true.into());
+    let is_security = property("securityEnabled") != Some(&false.into());
+    if is_mail || !is_security && !is_unified {
+        return Err(GraphError::bad_request(
+            "The service does not currently support writes of mail-enabled groups. Please ensure that the \
+             mail-enablement property is unset and the security-enablement property is set.",
+        ));
+    }
+    Ok(())
+}
+
+fn text(name: &Value) -> Result<String, GraphError> {
+    let name = name.as_str().map(str::to_owned);
+    name.ok_or_else(|| GraphError::invalid_property("displayName"))
 }
 
 /// Takes the objects out of a body that `members@odata.bind` and `owners@odata.bind` name.
-fn take_references(body: &mut Map<String, Value>) -> Result<[Vec<Uuid>; 2], GraphError> {
+fn take_references(call: &Call, body: &mut Map<String, Value>) -> Result<[Vec<Uuid>; 2], GraphError> {
     let mut take = |list: &str| {
-        let Some(value) = body.remove(&format!("{list}@odata.bind")) else {
+        let name = format!("{list}@odata.bind");
+        let Some(value) = body.remove(&name) else {
             return Ok(Vec::new());
         };
-        let urls = value
-            .as_array()
-            .ok_or_else(|| GraphError::required(&format!("{list}@odata.bind")))?;
-        urls.iter().map(directory_objects::id_in).collect()
+        let urls = value.as_array().ok_or_else(|| kinds::GROUP.invalid(&name))?;
+        urls.iter().map(|url| references::id_in(call, url)).collect()
     };
     Ok([take("members")?, take("owners")?])
 }
@@ -151,16 +158,32 @@ fn take_references(body: &mut Map<String, Value>) -> Result<[Vec<Uuid>; 2], Grap
 ///
 /// One of the objects does not exist.
 fn existing(state: &State, ids: [Vec<Uuid>; 2]) -> Result<[Vec<Uuid>; 2], GraphError> {
-    for id in ids.iter().flatten() {
-        if shown::object(state, *id).is_none() {
-            return Err(GraphError::not_found(&id.to_string()));
-        }
+    match ids.iter().flatten().find(|id| !exists(state, **id)) {
+        Some(missing) => Err(GraphError::not_found(&missing.to_string())),
+        None => Ok(ids),
     }
-    Ok(ids)
 }
 
-fn change(call: &Call, id: Uuid, work: impl FnOnce(&mut Group) -> Result<(), GraphError>) -> Result<(), GraphError> {
-    call.change(|state| work(find(state, id)?))
+fn add_members(group: &mut Group, members: &[Uuid]) -> Result<(), GraphError> {
+    if members.contains(&group.id) {
+        return Err(GraphError::bad_request("A group cannot be a member of itself."));
+    }
+    references::add(&mut group.members, members, "members")
+}
+
+/// The members of a group, their members, and so on.
+fn members_of_members(state: &State, group: &Group) -> HashSet<Uuid> {
+    let groups: HashMap<_, _> = state.directory.groups.iter().map(|group| (group.id, group)).collect();
+    let mut found = HashSet::new();
+    let mut waiting = vec![group];
+    while let Some(group) = waiting.pop() {
+        for member in &group.members {
+            if found.insert(*member) {
+                waiting.extend(groups.get(member));
+            }
+        }
+    }
+    found
 }
 
 fn find(state: &mut State, id: Uuid) -> Result<&mut Group, GraphError> {
@@ -168,11 +191,10 @@ fn find(state: &mut State, id: Uuid) -> Result<&mut Group, GraphError> {
     found.ok_or_else(|| GraphError::not_found(&id.to_string()))
 }
 
-/// The members of a group, or its owners.
-fn list_of<'a>(group: &'a mut Group, list: &str) -> &'a mut Vec<Uuid> {
-    if list == "members" {
-        &mut group.members
-    } else {
-        &mut group.owners
-    }
+fn members(state: &mut State, id: Uuid) -> Result<&mut Vec<Uuid>, GraphError> {
+    Ok(&mut find(state, id)?.members)
+}
+
+fn owners(state: &mut State, id: Uuid) -> Result<&mut Vec<Uuid>, GraphError> {
+    Ok(&mut find(state, id)?.owners)
 }

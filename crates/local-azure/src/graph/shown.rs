@@ -4,23 +4,14 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use sha1::{Digest as _, Sha1};
+use time::format_description::well_known::Rfc3339;
 use uuid::Uuid;
+use x509_parser::prelude::{ASN1Time, FromDer as _, X509Certificate};
 
-use crate::state::{Application, ClientSecret, Group, ManagedIdentity, State, User, View as _};
-
-/// The object with that id, with the type that it has.
-pub fn object(state: &State, id: Uuid) -> Option<Value> {
-    let directory = &state.directory;
-    let user = directory.users.iter().find(|user| user.id == id).map(user);
-    let group = || directory.groups.iter().find(|group| group.id == id).map(group);
-    let application = || directory.applications.iter().find(|one| one.id == id).map(application);
-    let principal = || {
-        service_principals(state)
-            .into_iter()
-            .find(|value| value["id"] == id.to_string())
-    };
-    user.or_else(group).or_else(application).or_else(principal)
-}
+use super::properties::show;
+use crate::state::{
+    Application, ClientSecret, DOMAIN, Group, ManagedIdentity, ServicePrincipal, State, User, View as _,
+};
 
 /// The properties that a request without `$select` gets.
 /// <https://learn.microsoft.com/graph/api/user-get>
@@ -44,8 +35,6 @@ pub fn user(user: &User) -> Value {
     let display = name.split('@').next().unwrap_or_default();
     let mut value = json!({
         "@odata.type": "#microsoft.graph.user",
-        "id": user.id,
-        "userPrincipalName": name,
         "displayName": display,
         "mailNickname": display,
         "accountEnabled": true,
@@ -63,9 +52,9 @@ pub fn user(user: &User) -> Value {
     ] {
         value[empty] = Value::Null;
     }
-    for (property, other) in &user.other {
-        value[property] = other.clone();
-    }
+    show(&mut value, &user.properties);
+    value["id"] = json!(user.id);
+    value["userPrincipalName"] = json!(name);
     value
 }
 
@@ -73,8 +62,6 @@ pub fn user(user: &User) -> Value {
 pub fn group(group: &Group) -> Value {
     let mut value = json!({
         "@odata.type": "#microsoft.graph.group",
-        "id": group.id,
-        "displayName": group.display_name,
         "description": null,
         "groupTypes": [],
         "mail": null,
@@ -88,9 +75,9 @@ pub fn group(group: &Group) -> Value {
         "onPremisesProvisioningErrors": [],
         "visibility": null,
     });
-    for (property, other) in &group.other {
-        value[property] = other.clone();
-    }
+    show(&mut value, &group.properties);
+    value["id"] = json!(group.id);
+    value["displayName"] = json!(group.display_name);
     value
 }
 
@@ -109,19 +96,31 @@ pub fn secret(secret: &ClientSecret) -> Value {
 
 /// A certificate, whose id follows from its thumbprint.
 pub fn certificate(pem: &str) -> Value {
-    let base64: String = pem.lines().filter(|line| !line.starts_with("-----")).collect();
-    let der = STANDARD.decode(&base64).unwrap_or_default();
+    let der = der(pem);
     let thumbprint: [u8; 20] = Sha1::digest(&der).into();
+    let parsed = X509Certificate::from_der(&der).ok();
+    let validity = parsed.as_ref().map(|(_, certificate)| certificate.validity());
+    let text = |time: ASN1Time| time.to_datetime().format(&Rfc3339).ok();
     json!({
         "customKeyIdentifier": hex::encode_upper(thumbprint),
         "displayName": null,
-        "startDateTime": null,
-        "endDateTime": null,
+        "startDateTime": validity.and_then(|validity| text(validity.not_before)),
+        "endDateTime": validity.and_then(|validity| text(validity.not_after)),
         "key": null,
         "keyId": id_of(&thumbprint),
         "type": "AsymmetricX509Cert",
         "usage": "Verify",
     })
+}
+
+/// The id of a certificate.
+pub fn certificate_id(pem: &str) -> Uuid {
+    id_of(&Sha1::digest(der(pem)).into())
+}
+
+fn der(pem: &str) -> Vec<u8> {
+    let base64: String = pem.lines().filter(|line| !line.starts_with("-----")).collect();
+    STANDARD.decode(&base64).unwrap_or_default()
 }
 
 /// An application as Graph shows it.
@@ -134,7 +133,7 @@ pub fn application(application: &Application) -> Value {
         "appRoles": [],
         "info": {},
         "publicClient": {"redirectUris": []},
-        "publisherDomain": "contoso.onmicrosoft.com",
+        "publisherDomain": DOMAIN,
         "requiredResourceAccess": [],
         "signInAudience": "AzureADMyOrg",
         "spa": {"redirectUris": []},
@@ -142,9 +141,7 @@ pub fn application(application: &Application) -> Value {
         "web": {"redirectUris": [], "homePageUrl": null, "logoutUrl": null,
                 "implicitGrantSettings": {"enableAccessTokenIssuance": false, "enableIdTokenIssuance": false}},
     });
-    for (property, other) in &application.other {
-        value[property] = other.clone();
-    }
+    show(&mut value, &application.properties);
     value["id"] = json!(application.id);
     value["appId"] = json!(application.client_id);
     value["displayName"] = json!(application.display_name);
@@ -161,50 +158,47 @@ pub fn id_of(hash: &[u8; 20]) -> Uuid {
     Uuid::from_bytes(id)
 }
 
-/// All service principals as Graph shows them.
-pub fn service_principals(state: &State) -> Vec<Value> {
-    let applications = &state.directory.applications;
-    let of_applications = state.directory.service_principals.iter().map(|principal| {
-        let mut value = common(principal.id, principal.client_id);
-        value["servicePrincipalType"] = "Application".into();
-        let mut names = vec![principal.client_id.to_string()];
-        if let Some(application) = applications.iter().find(|one| one.client_id == principal.client_id) {
-            value["displayName"] = json!(application.display_name);
-            value["appDisplayName"] = json!(application.display_name);
-            names.extend(application.identifier_uris.iter().cloned());
-        }
-        value["passwordCredentials"] = principal.secrets.iter().map(secret).collect();
-        value["keyCredentials"] = principal.certificates.iter().map(|pem| certificate(pem)).collect();
-        value["servicePrincipalNames"] = json!(names);
-        value["appOwnerOrganizationId"] = json!(state.tenant);
-        for (property, other) in &principal.other {
-            value[property] = other.clone();
-        }
-        value
-    });
-    let identities = state.identities().map(|identity| {
-        let mut value = common(identity.principal_id, identity.client_id);
-        let is_explicit = if identity.resource_id.is(ManagedIdentity::KIND) {
-            "True"
-        } else {
-            "False"
-        };
-        value["servicePrincipalType"] = "ManagedIdentity".into();
-        value["displayName"] = identity.resource_id.name().into();
-        value["servicePrincipalNames"] = json!([
-            identity.client_id,
-            format!("https://identity.azure.net/{}", identity.client_id)
-        ]);
-        value["alternativeNames"] = json!([format!("isExplicit={is_explicit}"), identity.resource_id]);
-        value
-    });
-    of_applications.chain(identities).collect()
+/// The service principal of an application.
+pub fn service_principal(state: &State, principal: &ServicePrincipal, application: Option<&Application>) -> Value {
+    let mut value = new_service_principal(principal.id, principal.client_id);
+    show(&mut value, &principal.properties);
+    let mut names = vec![principal.client_id.to_string()];
+    if let Some(application) = application {
+        value["displayName"] = json!(application.display_name);
+        value["appDisplayName"] = json!(application.display_name);
+        names.extend(application.identifier_uris.iter().cloned());
+    }
+    value["servicePrincipalType"] = "Application".into();
+    value["servicePrincipalNames"] = json!(names);
+    value["appOwnerOrganizationId"] = json!(state.tenant);
+    value["passwordCredentials"] = principal.secrets.iter().map(secret).collect();
+    value["keyCredentials"] = principal.certificates.iter().map(|pem| certificate(pem)).collect();
+    value
 }
 
-fn common(id: Uuid, client_id: Uuid) -> Value {
+/// The service principal of a managed identity.
+pub fn identity(identity: &ManagedIdentity) -> Value {
+    let mut value = new_service_principal(identity.principal_id, identity.client_id);
+    let is_explicit = if identity.resource_id.is(ManagedIdentity::KIND) {
+        "True"
+    } else {
+        "False"
+    };
+    value["servicePrincipalType"] = "ManagedIdentity".into();
+    value["displayName"] = identity.resource_id.name().into();
+    value["servicePrincipalNames"] = json!([
+        identity.client_id,
+        format!("https://identity.azure.net/{}", identity.client_id)
+    ]);
+    value["alternativeNames"] = json!([format!("isExplicit={is_explicit}"), identity.resource_id]);
+    value
+}
+
+/// A service principal without a name.
+pub fn new_service_principal(id: Uuid, client_id: Uuid) -> Value {
     json!({
         "@odata.type": "#microsoft.graph.servicePrincipal",
-        "id": id.to_string(),
+        "id": id,
         "appId": client_id,
         "displayName": null,
         "appDisplayName": null,

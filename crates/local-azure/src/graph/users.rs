@@ -6,14 +6,12 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::answer::Answer;
-use super::call::{Call, take_text};
+use super::call::Call;
 use super::error::GraphError;
-use super::{directory_objects, query, shown};
+use super::{directory_objects, kinds, properties, query, references, shown};
 use crate::entra::hash_password;
-use crate::state::{PrincipalKind, State, User};
-
-/// The domain of the tenant.
-const DOMAIN: &str = "contoso.onmicrosoft.com";
+use crate::state::{DOMAIN, PrincipalKind, State, User};
+use crate::tokens::now;
 
 /// `/users` and what is below it.
 pub fn handle(call: &Call, path: &[&str]) -> Result<Answer, GraphError> {
@@ -23,8 +21,12 @@ pub fn handle(call: &Call, path: &[&str]) -> Result<Answer, GraphError> {
             let users = state.directory.users.iter().map(shown::user).collect();
             Ok(Answer::ok(query::list(call, "users", users)?))
         }
-        (&Method::POST, []) => create(call),
+        (&Method::POST, []) => {
+            call.needs_administrator(&state, path)?;
+            create(call)
+        }
         (_, [id, rest @ ..]) => {
+            call.needs_administrator(&state, rest)?;
             let user = find(&state, id)?;
             one(call, user, rest)
         }
@@ -43,32 +45,37 @@ pub fn me(call: &Call, path: &[&str]) -> Result<Answer, GraphError> {
     if let ["ownedobjects"] = path {
         return directory_objects::owned_by(call, call.caller.id);
     }
+    call.needs_administrator(&state, path)?;
     one(call, find(&state, &call.caller.id.to_string())?, path)
 }
 
 fn one(call: &Call, user: &User, path: &[&str]) -> Result<Answer, GraphError> {
     let id = user.id;
     match (&call.method, path) {
-        (&Method::GET, []) => Ok(Answer::ok(query::one(call, "users", shown::user(user)))),
+        (&Method::GET, []) => Ok(Answer::ok(query::one(call, "users", shown::user(user))?)),
         (&Method::PATCH, []) => {
             let mut body = call.object()?;
+            kinds::USER.check(&body)?;
+            if body.get("displayName") == Some(&Value::Null) {
+                return Err(kinds::USER.invalid("displayName"));
+            }
             let password = password(&mut body)?;
+            let name = body.remove("userPrincipalName");
             call.change(|state| {
-                let name = take_text(&mut body, "userPrincipalName");
                 if let Some(name) = &name {
-                    check_name(state, name, Some(id))?;
+                    check_name(state, name.as_str().unwrap_or_default(), Some(id))?;
                 }
                 let mut users = state.directory.users.iter_mut();
                 let user = users
                     .find(|user| user.id == id)
                     .ok_or_else(|| GraphError::not_found(&id.to_string()))?;
-                if let Some(name) = name {
+                if let Some(Value::String(name)) = name {
                     user.user_principal_name = name;
                 }
                 if let Some(password) = password {
-                    user.password = Some(password);
+                    set_password(user, password);
                 }
-                user.other.extend(body);
+                properties::set(&mut user.properties, body);
                 Ok(())
             })?;
             Ok(Answer::empty(StatusCode::NO_CONTENT))
@@ -76,7 +83,7 @@ fn one(call: &Call, user: &User, path: &[&str]) -> Result<Answer, GraphError> {
         (&Method::DELETE, []) => {
             call.change(|state| {
                 state.directory.users.retain(|user| user.id != id);
-                directory_objects::forget(state, id);
+                references::forget(state, id);
                 Ok(())
             })?;
             Ok(Answer::empty(StatusCode::NO_CONTENT))
@@ -87,38 +94,47 @@ fn one(call: &Call, user: &User, path: &[&str]) -> Result<Answer, GraphError> {
 
 fn create(call: &Call) -> Result<Answer, GraphError> {
     let mut body = call.object()?;
-    let name = take_text(&mut body, "userPrincipalName").filter(|name| !name.is_empty());
-    let name = name.ok_or_else(|| GraphError::invalid_property("userPrincipalName"))?;
-    for required in ["displayName", "mailNickname"] {
+    kinds::USER.check(&body)?;
+    for required in ["userPrincipalName", "displayName", "mailNickname"] {
         if body.get(required).and_then(Value::as_str).is_none_or(str::is_empty) {
             return Err(GraphError::invalid_property(required));
         }
     }
-    if !body.get("accountEnabled").is_some_and(Value::is_boolean) {
+    if !body.contains_key("accountEnabled") {
         return Err(GraphError::required("accountEnabled"));
     }
-    let mut user = User::new(&name);
-    user.password = password(&mut body)?;
-    if user.password.is_none() {
-        return Err(GraphError::invalid_property("passwordProfile"));
-    }
-    user.other = body;
+    let password = password(&mut body)?.ok_or_else(|| GraphError::required("passwordProfile"))?;
+    let name = body.remove("userPrincipalName").unwrap_or_default();
+    let name = name.as_str().unwrap_or_default();
+    let mut user = User::new(name);
+    set_password(&mut user, password);
+    properties::set(&mut user.properties, body);
+    user.properties
+        .insert("createdDateTime".to_owned(), crate::log_time::now().into());
     let shown = shown::user(&user);
     call.change(|state| {
-        check_name(state, &name, None)?;
+        check_name(state, name, None)?;
         state.directory.users.push(user);
         Ok(())
     })?;
-    Ok(Answer::created(query::one(call, "users", shown)))
+    Ok(Answer::created(query::one(call, "users", shown)?))
 }
 
-/// Takes the password out of a body, and returns its hash.
+fn set_password(user: &mut User, hash: String) {
+    user.password = Some(hash);
+    user.password_set = Some(now());
+}
+
+/// Takes the password profile out of a body, and returns the hash of its password.
 /// <https://learn.microsoft.com/entra/identity/authentication/concept-sspr-policy>
 fn password(body: &mut Map<String, Value>) -> Result<Option<String>, GraphError> {
-    let Some(profile) = body.remove("passwordProfile") else {
+    let Some(Value::Object(profile)) = body.remove("passwordProfile") else {
         return Ok(None);
     };
-    let password = profile["password"].as_str().unwrap_or_default();
+    kinds::PASSWORD_PROFILE.check(&profile)?;
+    let Some(password) = profile.get("password").and_then(Value::as_str) else {
+        return Ok(None);
+    };
     let kinds: [fn(char) -> bool; 4] = [
         |c| c.is_lowercase(),
         |c| c.is_uppercase(),
@@ -137,10 +153,13 @@ fn password(body: &mut Map<String, Value>) -> Result<Option<String>, GraphError>
 
 /// # Errors
 ///
-/// The name is not one of the tenant's domain, or another user has it.
+/// The name is not permitted, is not one of the tenant's domain, or another user has it.
 fn check_name(state: &State, name: &str, own: Option<Uuid>) -> Result<(), GraphError> {
     let (local, domain) = name.split_once('@').unwrap_or_default();
-    if local.is_empty() || !domain.eq_ignore_ascii_case(DOMAIN) || name.len() > 113 {
+    if !properties::is_user_name(local) {
+        return Err(GraphError::bad_request("Property userPrincipalName is invalid."));
+    }
+    if !domain.eq_ignore_ascii_case(DOMAIN) {
         return Err(GraphError::bad_request(
             "The domain portion of the userPrincipalName property is invalid. You must use one of the verified domain \
              names in your organization.",

@@ -6,6 +6,9 @@ use uuid::Uuid;
 
 use super::resource_id::ResourceId;
 
+/// The domain of the tenant.
+pub const DOMAIN: &str = "contoso.onmicrosoft.com";
+
 /// Users, groups and applications. Managed identities are resources, which `State::identities` lists.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Directory {
@@ -21,6 +24,9 @@ pub struct Directory {
     /// The service principals of applications.
     #[serde(default)]
     pub service_principals: Vec<ServicePrincipal>,
+    /// What applications may do on behalf of users.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub permission_grants: Vec<PermissionGrant>,
     /// Everything else.
     #[serde(flatten)]
     pub other: Map<String, Value>,
@@ -47,7 +53,13 @@ pub struct User {
     /// The salted hash of the password. A user without one signs in by device code, or in `local-azure shell`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password: Option<String>,
-    /// Properties that Microsoft Graph shows, such as `displayName`.
+    /// When the password was set, in seconds since 1970. Older refresh tokens are refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password_set: Option<u64>,
+    /// What clients of Microsoft Graph have set, such as `displayName`.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub properties: Map<String, Value>,
+    /// What a newer version has added.
     #[serde(flatten)]
     pub other: Map<String, Value>,
 }
@@ -60,6 +72,8 @@ impl User {
             id: Uuid::new_v4(),
             user_principal_name: user_principal_name.to_owned(),
             password: None,
+            password_set: None,
+            properties: Map::new(),
             other: Map::new(),
         }
     }
@@ -67,7 +81,7 @@ impl User {
     /// Whether the user may sign in.
     #[must_use]
     pub fn is_enabled(&self) -> bool {
-        is_enabled(&self.other)
+        is_enabled(&self.properties)
     }
 }
 
@@ -89,7 +103,10 @@ pub struct Group {
     /// The object ids of its owners.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub owners: Vec<Uuid>,
-    /// Properties that Microsoft Graph shows, such as `mailNickname`.
+    /// What clients of Microsoft Graph have set, such as `mailNickname`.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub properties: Map<String, Value>,
+    /// What a newer version has added.
     #[serde(flatten)]
     pub other: Map<String, Value>,
 }
@@ -103,6 +120,7 @@ impl Group {
             display_name: display_name.to_owned(),
             members,
             owners: Vec::new(),
+            properties: Map::new(),
             other: Map::new(),
         }
     }
@@ -132,7 +150,10 @@ pub struct Application {
     /// The object ids of its owners.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub owners: Vec<Uuid>,
-    /// Properties that Microsoft Graph shows, such as `signInAudience`.
+    /// What clients of Microsoft Graph have set, such as `signInAudience`.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub properties: Map<String, Value>,
+    /// What a newer version has added.
     #[serde(flatten)]
     pub other: Map<String, Value>,
 }
@@ -167,6 +188,7 @@ impl Application {
             certificates: Vec::new(),
             federated_credentials: Vec::new(),
             owners: Vec::new(),
+            properties: Map::new(),
             other: Map::new(),
         }
     }
@@ -188,7 +210,10 @@ pub struct ServicePrincipal {
     /// The object ids of its owners.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub owners: Vec<Uuid>,
-    /// Properties that Microsoft Graph shows, such as `tags`.
+    /// What clients of Microsoft Graph have set, such as `tags`.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub properties: Map<String, Value>,
+    /// What a newer version has added.
     #[serde(flatten)]
     pub other: Map<String, Value>,
 }
@@ -203,6 +228,7 @@ impl ServicePrincipal {
             secrets: Vec::new(),
             certificates: Vec::new(),
             owners: Vec::new(),
+            properties: Map::new(),
             other: Map::new(),
         }
     }
@@ -210,8 +236,29 @@ impl ServicePrincipal {
     /// Whether it may sign in.
     #[must_use]
     pub fn is_enabled(&self) -> bool {
-        is_enabled(&self.other)
+        is_enabled(&self.properties)
     }
+}
+
+/// Consent to what an application may do on behalf of users.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PermissionGrant {
+    /// Its id.
+    pub id: Uuid,
+    /// The object id of the application's service principal.
+    pub client_id: Uuid,
+    /// `AllPrincipals`, or `Principal` for one user.
+    pub consent_type: String,
+    /// The object id of that user.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub principal_id: Option<Uuid>,
+    /// The object id of the API's service principal.
+    pub resource_id: Uuid,
+    /// The names of the permissions, separated by blanks.
+    pub scope: String,
+    /// What a newer version has added.
+    #[serde(flatten)]
+    pub other: Map<String, Value>,
 }
 
 /// Trust in the tokens of another issuer (workload identity federation).

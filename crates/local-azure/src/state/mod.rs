@@ -27,7 +27,8 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 pub use self::directory::{
-    Application, ClientSecret, Directory, FederatedCredential, Group, Principal, PrincipalKind, ServicePrincipal, User,
+    Application, ClientSecret, DOMAIN, Directory, FederatedCredential, Group, PermissionGrant, Principal,
+    PrincipalKind, ServicePrincipal, User,
 };
 pub use self::resource::{AssignedIdentities, Resource, SystemAssigned};
 pub use self::resource_id::{InvalidResourceId, ResourceId};

@@ -1,9 +1,11 @@
 //! Looks up principals.
 
+use std::collections::HashMap;
+
 use uuid::Uuid;
 
 use super::State;
-use super::directory::{Directory, Principal, PrincipalKind};
+use super::directory::{Directory, Principal, PrincipalKind, ServicePrincipal, User};
 use super::views::ManagedIdentity;
 
 impl State {
@@ -14,7 +16,7 @@ impl State {
             groups,
             applications,
             service_principals,
-            other: _,
+            ..
         } = &self.directory;
         let users = users.iter().map(|user| Principal {
             id: user.id,
@@ -30,13 +32,18 @@ impl State {
             client_id: None,
             managed_identity: None,
         });
-        let of_applications = service_principals.iter().map(|principal| {
-            let mut all = applications.iter();
-            let application = all.find(|application| application.client_id == principal.client_id);
+        let mut names = None;
+        let of_applications = service_principals.iter().map(move |principal| {
+            // Most callers find what they look for before they come to the applications.
+            let names = names.get_or_insert_with(|| {
+                let all = applications.iter();
+                all.map(|one| (one.client_id, one.display_name.as_str()))
+                    .collect::<HashMap<_, _>>()
+            });
             Principal {
                 id: principal.id,
                 kind: PrincipalKind::ServicePrincipal,
-                display_name: application.map_or_else(String::new, |application| application.display_name.clone()),
+                display_name: (*names.get(&principal.client_id).unwrap_or(&"")).to_owned(),
                 client_id: Some(principal.client_id),
                 managed_identity: None,
             }
@@ -49,6 +56,22 @@ impl State {
     #[must_use]
     pub fn principal(&self, id: Uuid) -> Option<Principal> {
         self.principals().find(|principal| principal.id == id)
+    }
+
+    /// Whether a principal may sign in and use its tokens: false for a user or a service principal that is disabled.
+    #[must_use]
+    pub fn is_enabled(&self, principal: Uuid) -> bool {
+        let Directory {
+            users,
+            service_principals,
+            ..
+        } = &self.directory;
+        let user = users.iter().find(|user| user.id == principal).map(User::is_enabled);
+        user.or_else(|| {
+            let found = service_principals.iter().find(|one| one.id == principal);
+            found.map(ServicePrincipal::is_enabled)
+        })
+        .unwrap_or(true)
     }
 
     /// Finds a principal by its object id, client id or display name. The case of the display name is ignored.

@@ -32,6 +32,7 @@ id=$(az ad user show --id $bob --query id --output tsv)
 az ad group create --display-name Writers --mail-nickname writers
 az ad group member add --group Writers --member-id "$id"
 refused az ad group member add --group Writers --member-id "$id"
+refused az ad group member add --group Writers --member-id "$(az ad group show --group Writers --query id --output tsv)"
 equals true ad group member check --group Writers --member-id "$id" --query value
 equals $bob ad group member list --group Writers --query "[].userPrincipalName"
 group=$(az ad group show --group Writers --query id --output tsv)
@@ -55,7 +56,17 @@ equals own ad sp credential list --id "$client" --query "[].displayName"
 az ad app owner add --id "$client" --owner-object-id "$id"
 equals 2 ad app owner list --id "$client" --query "length(@)"
 az ad app owner remove --id "$client" --owner-object-id "$id"
-equals 0 ad sp owner list --id "$client" --query "length(@)"
+equals 1 ad sp owner list --id "$client" --query "length(@)"
+equals ci ad sp list --show-mine --query "[?displayName=='ci'].displayName"
+graph=00000003-0000-0000-c000-000000000000
+equals "Microsoft Graph" ad sp show --id $graph --query displayName
+az ad app permission add --id "$client" --api $graph --api-permissions e1fe6dd8-ba31-4d61-89e7-88639da4683d=Scope
+az ad app permission grant --id "$client" --api $graph --scope User.Read
+az ad app permission grant --id "$client" --api $graph --scope "User.Read Mail.Read"
+equals "User.Read Mail.Read" ad app permission list-grants --id "$client" --query "[].scope"
+az ad app update --id "$client" --web-redirect-uris https://contoso.example/signed-in
+equals https://contoso.example/signed-in ad app show --id "$client" --query "web.redirectUris[]"
+refused az ad app update --id "$client" --set password=x
 federated='{"name": "github", "issuer": "https://token.actions.githubusercontent.com",
   "subject": "repo:contoso/site:environment:production", "audiences": ["api://AzureADTokenExchange"]}'
 az ad app federated-credential create --id "$client" --parameters "$federated"
@@ -83,8 +94,16 @@ as wrong-secret
 refused az login --service-principal --username "$client" --password wrong --tenant "$tenant"
 
 as user
-az login --username $bob --password Riddle-123456
+az login --username $bob --password Riddle-123456 --tenant Contoso.onmicrosoft.com
 equals $bob account show --query user.name
+# A user changes only what it owns.
+refused az ad user create --display-name Eve --user-principal-name eve@contoso.onmicrosoft.com --password "Riddle-123456"
+refused az ad app update --id "$client" --display-name bobs
+refused az ad app credential reset --id "$client"
+mine=$(az ad app create --display-name bobs --query appId --output tsv)
+az ad sp create --id "$mine"
+az ad app credential reset --id "$mine"
+az ad app delete --id "$mine"
 az group create --name bobs --location eastus
 refused az role assignment create --assignee "$client" --role Reader --scope "$subscription"
 az account get-access-token --resource-type oss-rdbms --query tokenType

@@ -31,13 +31,13 @@ async fn queries_select_sort_and_page() {
     for (query, expected) in [
         ("$filter=displayName eq 'bob'", &["Bob"][..]),
         (
-            "$filter=startswith(displayName,'C') or displayName eq 'Ada'&$orderby=displayName desc",
+            "$filter=startswith(displayName,'C') or displayName eq 'Ada'&$orderby=displayName desc&$count=true",
             &["Carol", "Ada"],
         ),
         ("$filter=userPrincipalName eq 'dora@contoso.onmicrosoft.com'", &["Dora"]),
         ("$search=\"displayName:car\"", &["Carol"]),
         (
-            "$filter=accountEnabled eq true&$orderby=displayName&$top=2",
+            "$filter=accountEnabled eq true&$orderby=displayName&$top=2&$count=true",
             &["Ada", "Bob"],
         ),
     ] {

@@ -3,6 +3,11 @@
 mod access;
 mod coverage;
 mod directory;
+mod directory_changes;
+mod directory_operations;
+mod directory_protocol;
+mod directory_queries;
+mod directory_rights;
 mod hostile;
 mod resources;
 

@@ -5,3 +5,4 @@ mod clients;
 mod entra;
 mod faults;
 mod imds;
+mod users;
