@@ -124,20 +124,88 @@ impl IntoResponse for Answer {
     }
 }
 
+/// What the `$filter` of a list may name.
+pub struct Filterable {
+    pub properties: &'static [&'static str],
+    pub functions: &'static [&'static str],
+}
+
+/// What resources can be filtered by.
+pub const OF_RESOURCES: Filterable = Filterable {
+    properties: &[
+        "id",
+        "identity",
+        "kind",
+        "location",
+        "name",
+        "plan",
+        "resourceGroup",
+        "resourceType",
+        "tagName",
+        "tagValue",
+        "type",
+    ],
+    functions: &[],
+};
+
+/// The `$filter` of the query.
+///
+/// # Errors
+///
+/// The filter is not valid, or names something that the list cannot be filtered by.
+pub fn parse_filter(call: &Call, filterable: &Filterable) -> Result<Option<Filter>, ArmError> {
+    let invalid = |error: String| ArmError::bad_request("InvalidFilterInQueryString", error);
+    let Some(text) = call.query("$filter").filter(|text| !text.trim().is_empty()) else {
+        return Ok(None);
+    };
+    let filter = Filter::parse(text).map_err(invalid)?;
+    check(&filter, filterable).map_err(invalid)?;
+    Ok(Some(filter))
+}
+
+fn check(filter: &Filter, filterable: &Filterable) -> Result<(), String> {
+    let is_in = |names: &[&str], name: &str| names.iter().any(|known| known.eq_ignore_ascii_case(name));
+    let property = |path: &[String]| {
+        if path.first().is_some_and(|first| is_in(filterable.properties, first)) {
+            return Ok(());
+        }
+        Err(format!("The list cannot be filtered by '{}'.", path.join("/")))
+    };
+    match filter {
+        Filter::And(one, two) | Filter::Or(one, two) => {
+            check(one, filterable)?;
+            check(two, filterable)
+        }
+        Filter::Not(inner) => check(inner, filterable),
+        Filter::Compare(path, _, _) | Filter::In(path, _) | Filter::Any(path, _, _) => property(path),
+        Filter::Function(name, _) if is_in(filterable.functions, name) => Ok(()),
+        Filter::Function(name, arguments) => {
+            let is_common = is_in(&["contains", "endswith", "startswith", "substringof"], name);
+            if !is_common || arguments.len() != 2 {
+                return Err(format!("The list cannot be filtered by the function '{name}'."));
+            }
+            arguments.iter().try_for_each(|argument| match argument {
+                Argument::Property(path) => property(path),
+                Argument::Value(_) => Ok(()),
+            })
+        }
+    }
+}
+
 /// Keeps the values for which the `$filter` of the query holds.
 ///
 /// # Errors
 ///
-/// The filter is not valid.
+/// Those of [`parse_filter`].
 pub fn filter(
     call: &Call,
     values: Vec<Value>,
+    filterable: &Filterable,
     function: impl Fn(&Value, &str, &[Argument]) -> bool,
 ) -> Result<Vec<Value>, ArmError> {
-    let Some(text) = call.query("$filter").filter(|text| !text.trim().is_empty()) else {
+    let Some(filter) = parse_filter(call, filterable)? else {
         return Ok(values);
     };
-    let filter = Filter::parse(text).map_err(|error| ArmError::bad_request("InvalidFilterInQueryString", error))?;
     let holds = |value: &Value| filter.matches(value, &|name, arguments| function(value, name, arguments));
     Ok(values.into_iter().filter(holds).collect())
 }

@@ -28,28 +28,22 @@ pub fn list(call: &Call) -> Result<Answer, ArmError> {
 
 /// Filters by `tagName eq 'x' and tagValue eq 'y'`, which may both stand alone.
 pub fn by_tag(call: &Call, values: Vec<Value>) -> Result<Vec<Value>, ArmError> {
-    let Some(filter) = call.query("$filter") else {
+    let Some(filter) = answer::parse_filter(call, &answer::OF_RESOURCES)? else {
         return Ok(values);
     };
-    let filter = filter.to_lowercase();
-    let wanted = |name: &str| {
-        let (_, rest) = filter.split_once(name)?;
-        let (_, rest) = rest.split_once('\'')?;
-        rest.split('\'').next().map(str::to_owned)
+    let matches = |value: &Value| filter.matches(value, &|_, _| false);
+    let holds = |value: &Value| {
+        // A filter by tags holds if it does for one of them.
+        let mut with_tag = value.clone();
+        let mut tags = value["tags"].as_object().into_iter().flatten();
+        matches(value)
+            || tags.any(|(name, text)| {
+                with_tag["tagName"] = name.as_str().into();
+                with_tag["tagValue"] = text.clone();
+                matches(&with_tag)
+            })
     };
-    let (name, value) = (wanted("tagname"), wanted("tagvalue"));
-    if name.is_none() && value.is_none() {
-        return answer::filter(call, values, |_, _, _| false);
-    }
-    let has_tag = |resource: &Value| {
-        let mut tags = resource["tags"].as_object().into_iter().flatten();
-        tags.any(|(key, tag)| {
-            let tag = tag.as_str().unwrap_or_default().to_lowercase();
-            name.as_ref().is_none_or(|name| *name == key.to_lowercase())
-                && value.as_ref().is_none_or(|value| *value == tag)
-        })
-    };
-    Ok(values.into_iter().filter(has_tag).collect())
+    Ok(values.into_iter().filter(holds).collect())
 }
 
 /// `/subscriptions/{id}/resourcegroups/{name}`

@@ -4,7 +4,7 @@
 use axum::http::{Method, StatusCode};
 use serde_json::Value;
 
-use super::answer::{self, Answer};
+use super::answer::{self, Answer, Filterable};
 use super::call::{self, Call};
 use super::error::ArmError;
 use super::scopes;
@@ -12,6 +12,10 @@ use crate::state::{Resource, ResourceId, State};
 
 /// The type of locks.
 pub const LOCKS: &str = "Microsoft.Authorization/locks";
+const FILTERABLE: Filterable = Filterable {
+    properties: &["name"],
+    functions: &["atScope"],
+};
 
 /// A change that a lock may prevent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,7 +116,7 @@ pub fn list(call: &Call, scope: &ResourceId) -> Result<Answer, ArmError> {
             .map(|id| scope_of(&id));
         name.eq_ignore_ascii_case("atScope") && on.is_some_and(|on| on.contains(scope))
     };
-    Answer::list(call, answer::filter(call, locks, at_scope)?)
+    Answer::list(call, answer::filter(call, locks, &FILTERABLE, at_scope)?)
 }
 
 /// A lock by its id.

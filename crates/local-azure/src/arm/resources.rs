@@ -97,7 +97,10 @@ pub fn list(call: &Call, scope: &ResourceId, kind: &str) -> Result<Answer, ArmEr
         // Nothing is visible: either there is nothing, or the caller has no permission.
         call.check(&state, &action, scope)?;
     }
-    Answer::list(call, answer::filter(call, values, |_, _, _| false)?)
+    Answer::list(
+        call,
+        answer::filter(call, values, &answer::OF_RESOURCES, |_, _, _| false)?,
+    )
 }
 
 /// The error for a resource that does not exist, which names the missing group first.

@@ -7,7 +7,7 @@ use axum::http::{Method, StatusCode};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::answer::{self, Answer};
+use super::answer::{self, Answer, Filterable};
 use super::call::{self, Call};
 use super::error::ArmError;
 use super::locks::{self, Change};
@@ -16,6 +16,10 @@ use crate::odata::Argument;
 use crate::state::{Action, PrincipalKind, ResourceId, RoleAssignment, State};
 
 const ASSIGNMENTS: &str = "Microsoft.Authorization/roleAssignments";
+const FILTERABLE: Filterable = Filterable {
+    properties: &["principalId", "principalType", "roleDefinitionId", "scope"],
+    functions: &["assignedTo", "atScope"],
+};
 
 /// `GET {scope}/providers/Microsoft.Authorization/roleAssignments`: those at the scope, above it and below it.
 pub fn list(call: &Call, scope: &ResourceId) -> Result<Answer, ArmError> {
@@ -50,7 +54,7 @@ pub fn list(call: &Call, scope: &ResourceId) -> Result<Answer, ArmError> {
         flat
     };
     let values = Vec::<Value>::into_iter(values).map(flat).collect();
-    let values = answer::filter(call, values, function)?;
+    let values = answer::filter(call, values, &FILTERABLE, function)?;
     Answer::list(
         call,
         values.into_iter().map(|mut value| value["whole"].take()).collect(),

@@ -8,7 +8,7 @@ use axum::http::{Method, StatusCode};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::answer::{self, Answer};
+use super::answer::{self, Answer, Filterable};
 use super::call::{self, Call, invalid_id};
 use super::error::ArmError;
 use super::locks::{self, Change};
@@ -17,6 +17,10 @@ use crate::odata::Argument;
 use crate::state::{Permission, ResourceId, RoleDefinition, State};
 
 const DEFINITIONS: &str = "Microsoft.Authorization/roleDefinitions";
+const FILTERABLE: Filterable = Filterable {
+    properties: &["roleName", "type"],
+    functions: &["atScopeAndBelow"],
+};
 
 /// `GET {scope}/providers/Microsoft.Authorization/roleDefinitions`
 pub fn list(call: &Call, scope: &ResourceId) -> Result<Answer, ArmError> {
@@ -32,7 +36,7 @@ pub fn list(call: &Call, scope: &ResourceId) -> Result<Answer, ArmError> {
         json!({"roleName": role.name, "type": whole["properties"]["type"], "whole": whole})
     };
     let function = |_: &Value, name: &str, _: &[Argument]| name.eq_ignore_ascii_case("atScopeAndBelow");
-    let values = answer::filter(call, found.map(flat).collect(), function)?;
+    let values = answer::filter(call, found.map(flat).collect(), &FILTERABLE, function)?;
     Answer::list(
         call,
         values.into_iter().map(|mut value| value["whole"].take()).collect(),

@@ -315,6 +315,57 @@ async fn only_the_right_method_does_something() {
     check(&control, table).await;
 }
 
+/// A filter that is not understood does not pass as one that matches nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_filter_is_understood_or_refused() {
+    let control = Control::start();
+    let (group, _) = control.world("team").await;
+    let subscription = control.subscription();
+    let authorization = format!("{subscription}/providers/Microsoft.Authorization");
+    control
+        .arm(&format!("PATCH {group}"), json!({"tags": {"env": "tagName eq 'x'"}}))
+        .await;
+    let mut table = Vec::new();
+    for (list, filter, status) in [
+        (format!("{authorization}/roleAssignments"), "foo()", 400),
+        (format!("{authorization}/roleAssignments"), "nope eq 'x'", 400),
+        (format!("{authorization}/roleAssignments"), "atScope() and", 400),
+        (
+            format!("{authorization}/roleAssignments"),
+            "atScope() and assignedTo('x')",
+            200,
+        ),
+        (format!("{authorization}/roleDefinitions"), "startswith(roleName)", 400),
+        (
+            format!("{authorization}/roleDefinitions"),
+            "startswith(roleName, 'Own')",
+            200,
+        ),
+        (format!("{authorization}/locks"), "level eq 'ReadOnly'", 400),
+        (format!("{subscription}/resourcegroups"), "color eq 'red'", 400),
+        (format!("{subscription}/resourcegroups"), "tagName eq 'env'", 200),
+    ] {
+        let code = if status == 200 {
+            ""
+        } else {
+            "InvalidFilterInQueryString"
+        };
+        table.push((format!("GET {list}?$filter={filter}"), Value::Null, status, code));
+    }
+    check(&control, table).await;
+    for (filter, found) in [
+        ("tagName eq 'env'", 1),
+        ("tagName eq 'x'", 0),
+        ("tagValue eq 'tagName eq ''x'''", 1),
+        ("tagName eq 'env' and tagValue eq 'other'", 0),
+        ("name eq 'team'", 1),
+    ] {
+        let list = format!("GET {subscription}/resourcegroups?$filter={filter}");
+        let listed = control.arm(&list, Value::Null).await.body;
+        assert_eq!(listed["value"].as_array().unwrap().len(), found, "{filter}: {listed}");
+    }
+}
+
 /// Without any role, nothing can be seen or done.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stranger_sees_nothing() {
