@@ -255,25 +255,17 @@ fn check_principal(state: &State, id: Uuid, kind: Option<&str>) -> Result<(), Ar
             "InvalidPrincipalType",
             format!("The principal type '{kind}' is not valid. Use User, Group or ServicePrincipal."),
         )),
-        (Some(principal), Some(kind)) if !name_of(principal.kind).eq_ignore_ascii_case(kind) => {
+        (Some(principal), Some(kind)) if !principal.kind.name().eq_ignore_ascii_case(kind) => {
             Err(ArmError::bad_request(
                 "UnmatchedPrincipalType",
                 format!(
                     "The PrincipalId '{}' has type '{}', which is different from specified PrincipalType '{kind}'.",
                     id.simple(),
-                    name_of(principal.kind)
+                    principal.kind.name()
                 ),
             ))
         }
         _ => Ok(()),
-    }
-}
-
-fn name_of(kind: PrincipalKind) -> &'static str {
-    match kind {
-        PrincipalKind::User => "User",
-        PrincipalKind::Group => "Group",
-        PrincipalKind::ServicePrincipal => "ServicePrincipal",
     }
 }
 
@@ -285,7 +277,7 @@ fn kinds(state: &State) -> HashMap<Uuid, PrincipalKind> {
 
 fn show(state: &State, kinds: &HashMap<Uuid, PrincipalKind>, assignment: &RoleAssignment) -> Value {
     let kind = kinds.get(&assignment.principal_id);
-    let kind = kind.map_or("Unknown", |kind| name_of(*kind));
+    let kind = kind.map_or("Unknown", |kind| kind.name());
     let subscription = state.subscription;
     json!({
         "id": assignment.scope.resource(ASSIGNMENTS, &assignment.name.to_string()),

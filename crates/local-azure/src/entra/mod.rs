@@ -30,7 +30,7 @@ use tower::util::MapRequestLayer;
 pub use self::secrets::{add_secret, hash_password};
 pub use self::users::refresh_token;
 
-pub(crate) use self::secrets::add_secret_with;
+pub(crate) use self::secrets::{add_secret_with, is_complex};
 
 use self::federation::Issuers;
 use self::shared::{AZURE_AUTHORITY, Shared};

@@ -59,6 +59,14 @@ pub fn has_secret(secrets: &[ClientSecret], secret: &str) -> bool {
     found.into()
 }
 
+/// Whether a password has characters of three of these kinds: lower-case letters, upper-case letters, digits and others.
+pub fn is_complex(password: &str) -> bool {
+    let kinds: [fn(char) -> bool; 4] = [char::is_lowercase, char::is_uppercase, char::is_numeric, |c| {
+        !c.is_alphanumeric()
+    }];
+    kinds.iter().filter(|is_one| password.contains(**is_one)).count() >= 3
+}
+
 /// How often the hash of a password is repeated.
 const ROUNDS: NonZeroU32 = NonZeroU32::new(100_000).expect("it is not zero");
 

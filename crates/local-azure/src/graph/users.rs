@@ -9,7 +9,7 @@ use super::answer::Answer;
 use super::call::Call;
 use super::error::GraphError;
 use super::{directory_objects, kinds, properties, query, references, shown};
-use crate::entra::hash_password;
+use crate::entra::{hash_password, is_complex};
 use crate::state::{DOMAIN, PrincipalKind, State, User};
 use crate::tokens::now;
 
@@ -135,14 +135,7 @@ fn password(body: &mut Map<String, Value>) -> Result<Option<String>, GraphError>
     let Some(password) = profile.get("password").and_then(Value::as_str) else {
         return Ok(None);
     };
-    let kinds: [fn(char) -> bool; 4] = [
-        |c| c.is_lowercase(),
-        |c| c.is_uppercase(),
-        |c| c.is_numeric(),
-        |c| !c.is_alphanumeric(),
-    ];
-    let found = kinds.iter().filter(|is_one| password.contains(**is_one)).count();
-    if !(8..=256).contains(&password.chars().count()) || found < 3 {
+    if !(8..=256).contains(&password.chars().count()) || !is_complex(password) {
         return Err(GraphError::bad_request(
             "The specified password does not comply with password complexity requirements. Please provide a different \
              password.",

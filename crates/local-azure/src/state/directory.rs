@@ -286,6 +286,18 @@ pub enum PrincipalKind {
     ServicePrincipal,
 }
 
+impl PrincipalKind {
+    /// Azure's name of the kind.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::User => "User",
+            Self::Group => "Group",
+            Self::ServicePrincipal => "ServicePrincipal",
+        }
+    }
+}
+
 /// An identity that can hold a token or be assigned a role.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Principal {

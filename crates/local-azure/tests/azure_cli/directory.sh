@@ -1,24 +1,12 @@
-# shellcheck shell=bash
-# Users, groups and applications, and every way to sign in. Each command must succeed, except after `refused`.
-set -eux -o pipefail
+# shellcheck shell=bash source-path=SCRIPTDIR
+# Users, groups and applications, and every way to sign in.
+. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 subscription=/subscriptions/$(az account show --query id --output tsv)
 tenant=$(az account show --query tenantId --output tsv)
 developer=$AZURE_CONFIG_DIR
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
-
-equals() {
-  test "$1" = "$(az "${@:2}" --output tsv)"
-}
-
-# refused COMMAND…: the command fails.
-refused() {
-  if "$@"; then
-    echo "This should have been refused: $*" >&2
-    exit 1
-  fi
-}
 
 bob=bob@contoso.onmicrosoft.com
 equals developer@contoso.onmicrosoft.com ad signed-in-user show --query userPrincipalName

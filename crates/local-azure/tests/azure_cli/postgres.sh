@@ -1,18 +1,6 @@
-# shellcheck shell=bash
-# PostgreSQL flexible servers. Each command must succeed, except after `refused`.
-set -eux -o pipefail
-
-equals() {
-  test "$1" = "$(az "${@:2}" --output tsv)"
-}
-
-# refused COMMAND…: the command fails.
-refused() {
-  if "$@"; then
-    echo "This should have been refused: $*" >&2
-    exit 1
-  fi
-}
+# shellcheck shell=bash source-path=SCRIPTDIR
+# PostgreSQL flexible servers.
+. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 export AZURE_DEFAULTS_GROUP=demo
 server=demo-$RANDOM$RANDOM

@@ -1,30 +1,10 @@
-# shellcheck shell=bash
-# Resource groups, identities, roles, locks and tags. Each command must succeed, except after `refused`.
-set -eux -o pipefail
+# shellcheck shell=bash source-path=SCRIPTDIR
+# Resource groups, identities, roles, locks and tags.
+. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 subscription=$(az account show --query id --output tsv)
 scope=/subscriptions/$subscription/resourceGroups/team
 kind=Microsoft.ManagedIdentity/userAssignedIdentities
-
-# equals EXPECTED ARGUMENTS…: az prints this.
-equals() {
-  test "$1" = "$(az "${@:2}" --output tsv)"
-}
-
-# refused COMMAND…: the command fails.
-refused() {
-  if "$@"; then
-    echo "This should have been refused: $*" >&2
-    exit 1
-  fi
-}
-
-# says TEXT COMMAND…: the command fails, and its message contains the text.
-says() {
-  local message
-  message=$("${@:2}" 2>&1) && exit 1
-  grep --quiet --fixed-strings -- "$1" <<<"$message"
-}
 
 az group create --name team --location westeurope --tags a=b
 equals true group exists --name team
@@ -141,6 +121,7 @@ refused as_machine az group create --name denied --location westeurope
 az resource delete --resource-group team --name machine --resource-type Microsoft.Compute/virtualMachines
 
 # What is not there says what is.
+# shellcheck disable=SC2016 # the schema is no variable
 template='{"$schema": "https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#", "contentVersion": "1.0.0.0",
   "resources": []}'
 says "Local Azure does not emulate it" az deployment group create --resource-group team --template-file <(echo "$template")

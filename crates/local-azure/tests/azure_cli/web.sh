@@ -1,18 +1,6 @@
-# shellcheck shell=bash
-# App Service plans and web apps. Each command must succeed, except after `refused`.
-set -eux -o pipefail
-
-equals() {
-  test "$1" = "$(az "${@:2}" --output tsv)"
-}
-
-# refused COMMAND…: the command fails.
-refused() {
-  if "$@"; then
-    echo "This should have been refused: $*" >&2
-    exit 1
-  fi
-}
+# shellcheck shell=bash source-path=SCRIPTDIR
+# App Service plans and web apps.
+. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 az group create --name web --location westeurope
 az appservice plan create --name plan --resource-group web --sku B1 --is-linux

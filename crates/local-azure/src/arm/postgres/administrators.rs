@@ -8,7 +8,7 @@ use super::shared::invalid;
 use crate::arm::error::ArmError;
 use crate::arm::scopes;
 use crate::arm::types::Type;
-use crate::state::{PostgresServer, PrincipalKind, Resource, State};
+use crate::state::{PostgresServer, Resource, State};
 
 /// The Entra administrators of a server.
 pub const ADMINISTRATORS: Type = Type {
@@ -37,7 +37,7 @@ fn put_administrator(state: &State, administrator: &mut Resource) -> Result<(), 
     if administrator.text("principalName").is_none_or(str::is_empty) {
         administrator.set("principalName", principal.display_name.as_str());
     }
-    let kind = kind_of(principal.kind);
+    let kind = principal.kind.name();
     match administrator.text("principalType").filter(|kind| !kind.is_empty()) {
         Some(wanted) if wanted != kind => {
             return Err(invalid(format!(
@@ -57,15 +57,7 @@ fn show_administrator(state: &State, administrator: &mut Value) {
     let properties = &mut administrator["properties"];
     if let Some(principal) = principal {
         properties["principalName"] = principal.display_name.into();
-        properties["principalType"] = kind_of(principal.kind).into();
+        properties["principalType"] = principal.kind.name().into();
     }
     properties["tenantId"] = state.tenant.to_string().into();
-}
-
-fn kind_of(kind: PrincipalKind) -> &'static str {
-    match kind {
-        PrincipalKind::User => "User",
-        PrincipalKind::Group => "Group",
-        PrincipalKind::ServicePrincipal => "ServicePrincipal",
-    }
 }

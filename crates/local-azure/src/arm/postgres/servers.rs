@@ -12,6 +12,7 @@ use crate::arm::locks;
 use crate::arm::running::wait;
 use crate::arm::service::Arm;
 use crate::arm::types::Type;
+use crate::entra::is_complex;
 use crate::postgres::{check_names, installed_versions, password_verifier};
 use crate::state::{PostgresServer, Resource, ResourceId, State, View as _};
 
@@ -178,15 +179,8 @@ fn check_login(server: &mut Resource, existing: Option<&Resource>) -> Result<(),
 
 /// <https://learn.microsoft.com/azure/postgresql/configure-maintain/quickstart-create-server>
 fn check_password(password: &str, login: &str) -> Result<(), ArmError> {
-    let kinds: [fn(char) -> bool; 4] = [
-        |c| c.is_lowercase(),
-        |c| c.is_uppercase(),
-        |c| c.is_numeric(),
-        |c| !c.is_alphanumeric(),
-    ];
-    let found = kinds.iter().filter(|is_one| password.contains(**is_one)).count();
     let has_login = password.to_lowercase().contains(&login.to_lowercase());
-    if (8..=128).contains(&password.chars().count()) && found >= 3 && !has_login {
+    if (8..=128).contains(&password.chars().count()) && is_complex(password) && !has_login {
         return Ok(());
     }
     Err(ArmError::bad_request(
