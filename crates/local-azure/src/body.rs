@@ -9,22 +9,22 @@ const DISCARD_LIMIT: usize = 64 << 20;
 /// How deep the lists and objects of JSON may be nested.
 const DEPTH_LIMIT: usize = 64;
 
-/// The body is larger than the limit, or the connection broke off before its end.
+/// The body is larger than the limit, or the connection broke before its end.
 #[derive(Debug, PartialEq, Eq)]
-pub struct TooLarge;
+pub struct Unreadable;
 
-/// Reads a body of at most that many bytes. The rest of a larger one is read too, and discarded: many clients look for
-/// the answer only when they have sent the whole request.
+/// Reads a body of at most that many bytes. The rest of a larger one is read too, and discarded: many clients read the
+/// response only after they have sent the whole request.
 ///
 /// # Errors
 ///
-/// The body is larger.
-pub async fn read(body: Body, limit: usize) -> Result<Bytes, TooLarge> {
+/// The body is larger, or the connection broke.
+pub async fn read(body: Body, limit: usize) -> Result<Bytes, Unreadable> {
     let mut stream = body.into_data_stream();
     let mut read = Vec::new();
     let mut discarded = 0;
     while let Some(chunk) = stream.next().await {
-        let chunk = chunk.map_err(|_| TooLarge)?;
+        let chunk = chunk.map_err(|_| Unreadable)?;
         if discarded == 0 && read.len() + chunk.len() <= limit {
             read.extend_from_slice(&chunk);
             continue;
@@ -35,7 +35,11 @@ pub async fn read(body: Body, limit: usize) -> Result<Bytes, TooLarge> {
             break;
         }
     }
-    if discarded > 0 { Err(TooLarge) } else { Ok(read.into()) }
+    if discarded > 0 {
+        Err(Unreadable)
+    } else {
+        Ok(read.into())
+    }
 }
 
 /// Parses JSON.
@@ -83,7 +87,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_body_of_the_limit_is_read() {
-        for (length, expected) in [(0, Ok(0)), (9, Ok(9)), (10, Ok(10)), (11, Err(TooLarge))] {
+        for (length, expected) in [(0, Ok(0)), (9, Ok(9)), (10, Ok(10)), (11, Err(Unreadable))] {
             let found = read(Body::from(vec![0; length]), 10).await.map(|bytes| bytes.len());
             assert_eq!(found, expected, "{length}");
         }
@@ -99,7 +103,7 @@ mod tests {
                 counter.fetch_add(1, Ordering::Relaxed);
                 Ok::<_, Infallible>(Bytes::from(vec![0; CHUNK]))
             });
-            assert_eq!(read(Body::from_stream(body), 10).await, Err(TooLarge));
+            assert_eq!(read(Body::from_stream(body), 10).await, Err(Unreadable));
             assert_eq!(sent.load(Ordering::Relaxed), expected, "{chunks}");
         }
     }
@@ -107,7 +111,7 @@ mod tests {
     #[tokio::test]
     async fn a_body_that_breaks_off_is_not_read() {
         let chunks = [Ok(Bytes::from_static(b"{}")), Err(std::io::Error::other("reset"))];
-        assert_eq!(read(Body::from_stream(stream::iter(chunks)), 10).await, Err(TooLarge));
+        assert_eq!(read(Body::from_stream(stream::iter(chunks)), 10).await, Err(Unreadable));
     }
 
     #[test]

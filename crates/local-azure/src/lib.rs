@@ -66,6 +66,7 @@ pub mod tls;
 pub mod tokens;
 pub mod tutorial;
 pub mod up;
+mod url_path;
 pub mod watch;
 
 pub use self::azure::Azure;

@@ -44,7 +44,7 @@ pub fn provision_developer(azure: &Azure) -> Result<()> {
     })
 }
 
-/// Creates the tutorial's resources that do not exist yet. Resources that exist are left unchanged. `is_site` is whether
+/// Creates the tutorial's resources in a new state. Resources that exist are left unchanged. `is_site` is whether
 /// the app will be the site of this repository, which has a path for warm-up requests.
 pub fn provision(azure: &Azure, is_site: bool) -> Result<()> {
     azure.change(|state| {
@@ -134,7 +134,7 @@ pub fn account_id(state: &State) -> ResourceId {
     state.resource_id(GROUP, StorageAccount::KIND, ACCOUNT)
 }
 
-/// The object id of the administrator, who owns the subscription unless another principal does.
+/// The object id of the administrator, who owns the subscription unless somebody else can assign roles in it.
 fn administrator(state: &mut State) -> Uuid {
     let users = &mut state.directory.users;
     let existing = users.iter().find(|user| user.user_principal_name == ADMINISTRATOR);
@@ -145,10 +145,9 @@ fn administrator(state: &mut State) -> Uuid {
         users.push(user);
         id
     });
-    let owner = RoleDefinition::find("Owner").expect("a built-in role").id;
-    let subscription = ResourceId::subscription(state.subscription);
-    let mut assignments = state.role_assignments.iter();
-    if !assignments.any(|assignment| assignment.role == owner && assignment.scope == subscription) {
+    if !state.has_administrator() {
+        let owner = RoleDefinition::find("Owner").expect("a built-in role").id;
+        let subscription = ResourceId::subscription(state.subscription);
         let assignment = RoleAssignment::new(subscription, owner, id);
         state.role_assignments.push(assignment);
     }

@@ -30,7 +30,10 @@ pub fn caller(arm: &Arm, request: &Parts) -> Result<Principal, ArmError> {
         is_reading && has_host && header(AUTHORIZATION).is_none() && header(ORIGIN).is_none()
     };
     let reader = arm.reader.as_ref().filter(is_permitted).ok_or_else(|| error.clone())?;
-    let found = arm.azure.read(|state| state.find_principal(&reader.name));
+    let found = arm.azure.read(|state| {
+        let found = state.find_principal(&reader.name);
+        found.filter(|found| state.is_enabled(found.id))
+    });
     found.ok_or(error)
 }
 

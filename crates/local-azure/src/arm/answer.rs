@@ -12,6 +12,7 @@ use super::call::Call;
 use super::error::ArmError;
 use crate::odata::{Argument, Filter};
 use crate::state::{AssignedIdentities, ManagedIdentity, RESOURCE_GROUPS, Resource, State};
+use crate::url_path;
 
 /// An answer.
 #[derive(Debug)]
@@ -52,6 +53,11 @@ impl Answer {
     ///
     /// `$top` or `$skipToken` is not valid.
     pub fn list(call: &Call, mut values: Vec<Value>) -> Result<Self, ArmError> {
+        let has_ids = values.iter().all(|value| value["id"].is_string());
+        if !has_ids {
+            // Such lists are short, such as the caller's permissions.
+            return Ok(Self::ok(json!({ "value": values })));
+        }
         values.sort_by(|one, two| id_of(one).cmp(id_of(two)));
         let size = match call.query("$top") {
             None => PAGE,
@@ -62,7 +68,7 @@ impl Answer {
         };
         let start = match call.query("$skiptoken") {
             None => 0,
-            // What was deleted since then does not move the rest.
+            // Starting after the last id keeps pages stable when resources are deleted.
             Some(token) => {
                 let last = decode(token).ok_or_else(|| invalid("$skipToken"))?;
                 values.partition_point(|value| id_of(value) <= last.as_str())
@@ -104,8 +110,7 @@ fn next_link(call: &Call, last: &str) -> String {
         }
     }
     query.append_pair("$skiptoken", &URL_SAFE_NO_PAD.encode(last));
-    let path = call.path.join("/").replace(' ', "%20");
-    format!("{}/{path}?{}", call.base, query.finish())
+    format!("{}/{}?{}", call.base, url_path::encode(&call.path), query.finish())
 }
 
 impl IntoResponse for Answer {

@@ -66,7 +66,7 @@ impl ArmError {
 
     /// A defect of Local Azure.
     pub fn internal() -> Self {
-        let message = "Local Azure has failed at this request. The terminal of `local-azure up` shows why.";
+        let message = "Local Azure failed to handle this request. See the terminal of `local-azure up`.";
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError", message)
     }
 

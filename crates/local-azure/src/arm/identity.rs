@@ -157,9 +157,9 @@ pub fn associated_resources(call: &Call, id: &ResourceId) -> Result<Answer, ArmE
         })
     };
     let values: Vec<Value> = users.map(show).collect();
+    let count = values.len();
     let mut answer = Answer::list(call, values)?;
     if let Some(body) = &mut answer.body {
-        let count = body["value"].as_array().map_or(0, Vec::len);
         body["totalCount"] = count.into();
     }
     Ok(answer)

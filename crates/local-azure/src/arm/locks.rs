@@ -108,7 +108,10 @@ pub fn list(call: &Call, scope: &ResourceId) -> Result<Answer, ArmError> {
         let on = scope_of(&lock.id);
         on.contains(scope) || scope.contains(&on)
     };
-    let locks = all(&state).filter(is_near).map(|lock| show(&state, lock)).collect();
+    let locks = all(&state)
+        .filter(is_near)
+        .map(|lock| answer::show(&state, lock))
+        .collect();
     let at_scope = |lock: &Value, name: &str, _: &[_]| {
         let on = lock["id"]
             .as_str()
@@ -127,7 +130,7 @@ pub fn handle(call: &Call, id: &ResourceId) -> Result<Answer, ArmError> {
         Method::GET => {
             call.check(&state, "Microsoft.Authorization/locks/read", &scope)?;
             let lock = state.get(id).ok_or_else(|| no_such_lock(id))?;
-            Ok(Answer::ok(show(&state, lock)))
+            Ok(Answer::ok(answer::show(&state, lock)))
         }
         Method::PUT => put(call, id, &scope),
         Method::DELETE => {
@@ -185,11 +188,7 @@ fn put(call: &Call, id: &ResourceId, scope: &ResourceId) -> Result<Answer, ArmEr
     })?;
     let state = call.azure.state();
     let lock = state.get(id).ok_or_else(|| no_such_lock(id))?;
-    Ok(Answer::with(status, show(&state, lock)))
-}
-
-fn show(state: &State, lock: &Resource) -> Value {
-    answer::show(state, lock)
+    Ok(Answer::with(status, answer::show(&state, lock)))
 }
 
 fn no_such_lock(id: &ResourceId) -> ArmError {

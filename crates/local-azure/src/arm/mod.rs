@@ -4,7 +4,7 @@
 //!
 //! - `call`, `answer` and `error`: a request, and the forms of answers.
 //! - `access`: who calls, and what the caller may do.
-//! - `types`: the resource types, and the versions of their API. `scopes`: where resources are.
+//! - `types`: the resource types, and the versions of their API. `scopes` and `locations`: where resources are.
 //! - `service`: what the handlers share.
 //! - `resources`, `assigned`, `parts` and `tags`: resources of every type. `groups` and `subscriptions`: what contains them.
 //! - `providers`: the resource providers, and whether the subscription is registered for them.
@@ -59,7 +59,7 @@ use self::error::ArmError;
 use self::operations::Operations;
 use self::service::{Arm, Reader};
 use crate::azure::Azure;
-use crate::body::{self, TooLarge};
+use crate::body::{self, Unreadable};
 use crate::one_line::one_line;
 use crate::state::Principal;
 
@@ -71,8 +71,8 @@ pub fn router(azure: &Azure, stored: Stored, running: Running) -> Router {
     routes(azure, stored, running, None)
 }
 
-/// The routes for a client that reads as the principal with that name without a token, by a request to this host over
-/// plain HTTP. With a token, it may do what the token's principal may.
+/// The routes, over plain HTTP, for a client that may read without a token, as the principal with this name, if its
+/// request names this host. A request with a token has the permissions of the token's principal.
 pub fn router_for(azure: &Azure, stored: Stored, running: Running, caller: &str, host: &str) -> Router {
     let reader = Reader {
         name: caller.to_owned(),
@@ -98,7 +98,7 @@ async fn handle(Extracted(arm): Extracted<Arc<Arm>>, request: Request) -> Respon
     let correlation = parts.headers.get("x-ms-correlation-request-id").cloned();
     let client_id = parts.headers.get("x-ms-client-request-id").cloned();
     let id = HeaderValue::from_str(&Uuid::new_v4().to_string()).expect("a GUID is a valid header value");
-    // Before anything is answered: many clients look for the answer only when they have sent the whole request.
+    // Read first: many clients read the response only after they have sent the whole request.
     let body = body::read(body, BODY_LIMIT).await;
     let caller = access::caller(&arm, &parts);
     let name = caller.as_ref().ok().map(|caller| caller.display_name.clone());
@@ -139,14 +139,14 @@ async fn handle(Extracted(arm): Extracted<Arc<Arm>>, request: Request) -> Respon
     response
 }
 
-fn answer(arm: &Arm, caller: Principal, parts: Parts, body: Result<Bytes, TooLarge>) -> Result<Answer, ArmError> {
+fn answer(arm: &Arm, caller: Principal, parts: Parts, body: Result<Bytes, Unreadable>) -> Result<Answer, ArmError> {
     let bytes = body.map_err(|_| {
         let message = "The request content size exceeds the maximum size of 4 MB.";
         ArmError::new(StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLarge", message)
     })?;
     let scheme = if arm.reader.is_some() { "http" } else { "https" };
     let call = Call::read(&arm.azure, caller, parts, &bytes, scheme)?;
-    // Changes are written to the disk, and the control plane has no other work that could wait.
+    // A change blocks while it is written to the disk.
     tokio::task::block_in_place(|| route(arm, &call))
 }
 
@@ -221,7 +221,7 @@ fn provider(arm: &Arm, call: &Call, at: usize) -> Result<Answer, ArmError> {
     let namespace = &call.path[at + 1];
     let lower = call.lower_path();
     types::check(namespace, Some(&lower[at + 2]), call.query("api-version"), &arm.stored)?;
-    // The scope of what concerns everything is the root.
+    // Without a scope in the path, the scope is the root.
     let scope = call::id(&call.path[..at])?;
     let rest: Vec<&str> = lower[at + 2..].iter().map(String::as_str).collect();
     let get = call.method == Method::GET;

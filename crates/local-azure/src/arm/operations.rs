@@ -26,7 +26,7 @@ struct Operation {
     id: Uuid,
     /// How often a client has asked.
     polls: u32,
-    /// The operation lasts until what belongs to these resources is what the state says.
+    /// The operation ends once the services of these resources match the state.
     resources: Vec<ResourceId>,
 }
 
@@ -38,8 +38,8 @@ enum Progress {
 }
 
 impl Operations {
-    /// The answer that an operation was accepted. It lasts until what belongs to the resources is what the state says, and
-    /// at least until a client asks for the second time.
+    /// The answer that an operation was accepted. It ends once the services of these resources match the state, but not
+    /// before a client asks for the second time.
     pub fn accepted(&self, call: &Call, resources: Vec<ResourceId>) -> Answer {
         let id = Uuid::new_v4();
         let mut all = self.0.lock().expect("no thread panics while holding the lock");

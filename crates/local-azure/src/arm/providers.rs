@@ -51,9 +51,9 @@ pub fn register(arm: &Arm, call: &Call, namespace: &str, operation: &str) -> Res
         let subscription = ResourceId::subscription(state.subscription);
         super::locks::check_action(call, state, &format!("{namespace}/{operation}/action"), &subscription)?;
         if operation == "register" {
-            state.unregistered_providers.remove(&namespace.to_lowercase());
+            state.unregistered_providers.remove(&namespace.to_ascii_lowercase());
         } else {
-            state.unregistered_providers.insert(namespace.to_lowercase());
+            state.unregistered_providers.insert(namespace.to_ascii_lowercase());
         }
         Ok(())
     })?;
@@ -64,7 +64,7 @@ pub fn register(arm: &Arm, call: &Call, namespace: &str, operation: &str) -> Res
 ///
 /// The subscription is not registered for the provider, so that none of its resources can be created.
 pub fn check_registered(state: &State, namespace: &str) -> Result<(), ArmError> {
-    if !state.unregistered_providers.contains(&namespace.to_lowercase()) {
+    if !state.unregistered_providers.contains(&namespace.to_ascii_lowercase()) {
         return Ok(());
     }
     Err(ArmError::conflict(
@@ -123,7 +123,7 @@ fn show(arm: &Arm, state: &State, namespace: &str) -> Option<Value> {
 /// The namespace as it is usually written, and the resource types of a provider that is only stored: those that exist, and
 /// those that built-in roles name.
 fn types_of(state: &State, namespace: &str) -> (String, Vec<String>) {
-    let prefix = format!("{}/", namespace.to_lowercase());
+    let prefix = format!("{}/", namespace.to_ascii_lowercase());
     let roles = RoleDefinition::built_in().iter();
     let patterns = roles.flat_map(|role| role.permissions.iter().flat_map(Permission::patterns));
     // `Microsoft.Network/virtualNetworks/subnets/join/action`
@@ -137,7 +137,7 @@ fn types_of(state: &State, namespace: &str) -> (String, Vec<String>) {
     let mut types = BTreeSet::new();
     let mut seen = BTreeSet::new();
     for kind in of_resources.chain(of_roles) {
-        let lower = kind.to_lowercase();
+        let lower = kind.to_ascii_lowercase();
         if lower.starts_with(&prefix) && seen.insert(lower) {
             kind[..prefix.len() - 1].clone_into(&mut name);
             types.insert(kind[prefix.len()..].to_owned());

@@ -85,6 +85,7 @@ pub fn list(call: &Call, scope: &ResourceId, kind: &str) -> Result<Answer, ArmEr
     if let Some(group) = scope.group()
         && state.get(&group).is_none()
     {
+        call.check(&state, &format!("{kind}/read"), scope)?;
         return Err(ArmError::no_such_group(group.name()));
     }
     let action = format!("{kind}/read");
@@ -136,6 +137,7 @@ fn put(arm: &Arm, call: &Call, id: &ResourceId) -> Result<Answer, ArmError> {
             (found.put)(state, &mut resource)?;
         }
         resource.set("provisioningState", "Succeeded");
+        remove_secrets(&mut resource.properties);
         parts::save(state, resource);
         Ok(is_new)
     })?;
@@ -184,6 +186,7 @@ fn patch(arm: &Arm, call: &Call, id: &ResourceId) -> Result<Answer, ArmError> {
         if let Some(found) = type_of(id) {
             (found.put)(state, &mut resource)?;
         }
+        remove_secrets(&mut resource.properties);
         parts::save(state, resource);
         Ok(())
     })?;
@@ -236,6 +239,32 @@ fn apply(
         ));
     }
     Ok(())
+}
+
+/// Properties that Azure takes, but never shows.
+const SECRETS: [&str; 6] = [
+    "adminPassword",
+    "administratorLoginPassword",
+    "administratorPassword",
+    "customData",
+    "protectedSettings",
+    "userData",
+];
+
+/// Removes what must neither be shown nor be in the state.
+fn remove_secrets(properties: &mut Map<String, Value>) {
+    properties.retain(|name, _| !SECRETS.iter().any(|secret| secret.eq_ignore_ascii_case(name)));
+    for value in properties.values_mut() {
+        remove_secrets_in(value);
+    }
+}
+
+fn remove_secrets_in(value: &mut Value) {
+    match value {
+        Value::Object(object) => remove_secrets(object),
+        Value::Array(list) => list.iter_mut().for_each(remove_secrets_in),
+        _ => {}
+    }
 }
 
 fn set_location(resource: &mut Resource, text: &str) -> Result<(), ArmError> {

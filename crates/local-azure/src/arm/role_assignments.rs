@@ -13,7 +13,7 @@ use super::error::ArmError;
 use super::locks::{self, Change};
 use super::scopes;
 use crate::odata::Argument;
-use crate::state::{Action, PrincipalKind, ResourceId, RoleAssignment, State};
+use crate::state::{PrincipalKind, ResourceId, RoleAssignment, State};
 
 const ASSIGNMENTS: &str = "Microsoft.Authorization/roleAssignments";
 const FILTERABLE: Filterable = Filterable {
@@ -86,42 +86,25 @@ pub fn one(call: &Call, scope: &ResourceId, name: &str) -> Result<Answer, ArmErr
                 let Some(found) = state.role_assignments.iter().find(is_this).cloned() else {
                     return Ok(None);
                 };
+                let had_administrator = state.has_administrator();
                 // What is below the scope is not deleted.
                 locks::check_above(state, scope, Change::Delete)?;
                 state
                     .role_assignments
                     .retain(|other| other.name != found.name || other.scope != found.scope);
-                check_administrator_is_left(state)?;
+                if had_administrator && !state.has_administrator() {
+                    return Err(ArmError::bad_request(
+                        "CannotDeleteLastRbacAdminAssignment",
+                        "Cannot delete the last RBAC admin assignment: nobody could assign roles in the subscription any \
+                         more.",
+                    ));
+                }
                 Ok(Some(show(state, &kinds(state), &found)))
             })?;
             Ok(deleted.map_or_else(|| Answer::empty(StatusCode::NO_CONTENT), Answer::ok))
         }
         _ => Err(call.unsupported()),
     }
-}
-
-/// # Errors
-///
-/// Nobody could assign roles in the subscription any more.
-fn check_administrator_is_left(state: &State) -> Result<(), ArmError> {
-    let subscription = ResourceId::subscription(state.subscription);
-    let action = Action::Control("Microsoft.Authorization/roleAssignments/write");
-    let kinds = kinds(state);
-    let mut all = state.role_assignments.iter();
-    let is_administrator = |assignment: &RoleAssignment| {
-        let role = state.role(assignment.role);
-        assignment.scope.contains(&subscription)
-            && assignment.condition.is_none()
-            && kinds.contains_key(&assignment.principal_id)
-            && role.is_some_and(|role| role.permits(action))
-    };
-    if all.any(is_administrator) {
-        return Ok(());
-    }
-    Err(ArmError::bad_request(
-        "CannotDeleteLastRbacAdminAssignment",
-        "Cannot delete the last RBAC admin assignment: nobody could assign roles in the subscription any more.",
-    ))
 }
 
 fn create(call: &Call, scope: &ResourceId, name: Uuid) -> Result<Answer, ArmError> {

@@ -11,8 +11,8 @@ use crate::postgres::{Postgres, Servers};
 use crate::state::{PostgresServer, ResourceId, StorageAccount, View as _};
 use crate::storage::BlobStorage;
 
-/// What the control plane reads from what runs, and waits for. Without any parts, every change has been carried out once
-/// it is in the state.
+/// The services that the control plane reads from and waits for. If there are none, a change is complete once it is in the
+/// state.
 #[derive(Clone, Default)]
 pub struct Running {
     /// The PostgreSQL servers.
@@ -24,7 +24,7 @@ pub struct Running {
 }
 
 impl Running {
-    /// Whether what belongs to the resource is what the state says.
+    /// Whether the service of the resource matches the state.
     ///
     /// # Errors
     ///
@@ -55,7 +55,7 @@ fn server_of(id: &ResourceId) -> Option<&str> {
     is_of_server.then(|| id.as_str().split('/').nth(8)).flatten()
 }
 
-/// Waits for what runs. What it refuses is the client's error.
+/// Blocks until the work is done. A refusal is reported as the client's error.
 pub fn wait<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, ArmError> {
     let done = Handle::current().block_on(work);
     done.map_err(|error| match error {

@@ -8,7 +8,7 @@ use super::answer::Answer;
 use super::call::{Call, required};
 use super::error::ArmError;
 use super::locations::LOCATIONS;
-use crate::state::State;
+use crate::state::{DOMAIN, State};
 
 const READ: &str = "Microsoft.Resources/subscriptions/read";
 
@@ -19,11 +19,11 @@ pub fn tenants(call: &Call) -> Result<Answer, ArmError> {
         "id": format!("/tenants/{tenant}"),
         "tenantId": tenant,
         "displayName": "Contoso",
-        "defaultDomain": "contoso.onmicrosoft.com",
+        "defaultDomain": DOMAIN,
         "countryCode": "US",
         "tenantCategory": "Home",
         "tenantType": "AAD",
-        "domains": ["contoso.onmicrosoft.com"],
+        "domains": [DOMAIN],
     });
     Answer::list(call, vec![value])
 }

@@ -27,8 +27,16 @@ pub struct Provider {
     pub versions: &'static [&'static str],
     /// The resource types, without the namespace.
     pub types: &'static [&'static str],
-    /// What else there is beside resources.
+    /// Operations that are not resources.
     pub operations: &'static [&'static str],
+}
+
+impl Provider {
+    /// Whether it has a resource type of that name, which is not below another one.
+    fn has_type(&self, name: &str) -> bool {
+        let mut all = self.types.iter().filter_map(|kind| kind.split('/').next());
+        all.any(|first| first.eq_ignore_ascii_case(name))
+    }
 }
 
 /// The providers that are emulated.
@@ -203,7 +211,7 @@ impl Stored {
     /// The providers with these namespaces; `all` means every one.
     #[must_use]
     pub fn new(namespaces: &[String]) -> Self {
-        Self(namespaces.iter().map(|name| name.trim().to_lowercase()).collect())
+        Self(namespaces.iter().map(|name| name.trim().to_ascii_lowercase()).collect())
     }
 
     /// The namespaces.
@@ -215,7 +223,7 @@ impl Stored {
     /// Whether resources of that provider are stored.
     #[must_use]
     pub fn contains(&self, namespace: &str) -> bool {
-        self.0.contains("all") || self.0.contains(&namespace.to_lowercase())
+        self.0.contains("all") || self.0.contains(&namespace.to_ascii_lowercase())
     }
 }
 
@@ -244,16 +252,9 @@ pub fn check(namespace: &str, kind: Option<&str>, version: Option<&str>, stored:
         }
         return check_date(version);
     };
-    let has = |kind: &str| {
-        let mut types = provider.types.iter().chain(provider.operations);
-        types.any(|known| {
-            known
-                .split('/')
-                .next()
-                .is_some_and(|first| first.eq_ignore_ascii_case(kind))
-        })
-    };
-    if let Some(kind) = kind.filter(|kind| !has(kind)) {
+    let is_known =
+        |kind: &&str| provider.has_type(kind) || provider.operations.iter().any(|one| one.eq_ignore_ascii_case(kind));
+    if let Some(kind) = kind.filter(|kind| !is_known(kind)) {
         if stored.contains(namespace) {
             return check_date(version);
         }
@@ -261,7 +262,7 @@ pub fn check(namespace: &str, kind: Option<&str>, version: Option<&str>, stored:
             "InvalidResourceType",
             format!(
                 "The resource type '{kind}' could not be found in the namespace '{}' for api version '{version}': Local Azure \
-                 does not emulate it. Of this provider, it emulates {}.",
+                 does not emulate it. It emulates these types of the provider: {}.",
                 provider.namespace,
                 provider.types.join(", ")
             ),
@@ -326,16 +327,8 @@ fn is_version(text: &str) -> bool {
 #[must_use]
 pub fn is_only_stored(id: &ResourceId) -> bool {
     let kind = id.kind();
-    let known = provider(namespace(id)).is_some_and(|provider| {
-        let first = kind.split('/').nth(1).unwrap_or_default();
-        let mut types = provider.types.iter();
-        types.any(|name| {
-            name.split('/')
-                .next()
-                .is_some_and(|name| name.eq_ignore_ascii_case(first))
-        })
-    });
-    !known
+    let first = kind.split('/').nth(1).unwrap_or_default();
+    !provider(namespace(id)).is_some_and(|provider| provider.has_type(first))
 }
 
 /// The provider's namespace in an id.

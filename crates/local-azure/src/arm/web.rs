@@ -218,7 +218,10 @@ pub fn stacks(call: &Call) -> Result<Answer, ArmError> {
 /// What is below a web app, as far as creating and showing one needs it.
 pub fn part(arm: &Arm, call: &Call, site: &ResourceId, path: &[&str]) -> Result<Answer, ArmError> {
     let state = call.azure.state();
-    let app = state.get(site).ok_or_else(|| ArmError::no_such_resource(site))?;
+    let Some(app) = state.get(site) else {
+        call.check(&state, "Microsoft.Web/sites/read", site)?;
+        return Err(ArmError::no_such_resource(site));
+    };
     match path {
         ["publishxml"] => {
             locks::check_action(call, &state, "Microsoft.Web/sites/publishxml/action", site)?;

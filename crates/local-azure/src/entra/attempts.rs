@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 
-/// How many wrong passwords an account has in the time of [`WINDOW`] before it is locked.
+/// How many wrong passwords within [`WINDOW`] lock an account.
 const LIMIT: u32 = 10;
 const WINDOW: Duration = Duration::from_mins(1);
 /// How many accounts are remembered before old entries are removed.

@@ -66,7 +66,7 @@ fn one(call: &Call, state: &State, application: &Application, path: &[&str]) -> 
                     .find(|one| one.client_id == client_id)
                     .map(|one| one.id);
                 directory.service_principals.retain(|one| one.client_id != client_id);
-                if let Some(gone) = gone {
+                for gone in [Some(id), gone].into_iter().flatten() {
                     references::forget(state, gone);
                 }
                 Ok(())
@@ -98,7 +98,7 @@ fn create(call: &Call) -> Result<Answer, GraphError> {
     let mut body = call.object()?;
     kinds::APPLICATION.check(&body)?;
     if !body.get("displayName").is_some_and(Value::is_string) {
-        return Err(GraphError::invalid_property("displayName"));
+        return Err(GraphError::text_required("displayName"));
     }
     let secrets = body.remove("passwordCredentials").unwrap_or_default();
     let secrets = secrets.as_array().into_iter().flatten();
@@ -126,7 +126,7 @@ fn create(call: &Call) -> Result<Answer, GraphError> {
 fn apply(state: &State, application: &mut Application, mut body: Map<String, Value>) -> Result<(), GraphError> {
     match body.remove("displayName") {
         Some(Value::String(name)) => application.display_name = name,
-        Some(_) => return Err(GraphError::invalid_property("displayName")),
+        Some(_) => return Err(GraphError::text_required("displayName")),
         None => {}
     }
     if let Some(uris) = body.remove("identifierUris") {

@@ -9,6 +9,7 @@ use url::form_urlencoded;
 use super::error::GraphError;
 use crate::azure::Azure;
 use crate::state::{Principal, State};
+use crate::url_path;
 
 /// A request of a caller who is known.
 pub struct Call {
@@ -122,7 +123,7 @@ impl Call {
             }
         }
         query.append_pair("$skiptoken", token);
-        format!("{}/{}?{}", self.base, self.path.join("/"), query.finish())
+        format!("{}/{}?{}", self.base, url_path::encode(&self.path), query.finish())
     }
 
     /// The body, which must be an object, without the marks of types.
@@ -142,23 +143,12 @@ impl Call {
     }
 }
 
+/// What is not text names nothing.
 fn split(path: &str) -> Vec<String> {
-    path.split('/').filter(|part| !part.is_empty()).map(decode).collect()
+    let parts = path.split('/').filter(|part| !part.is_empty());
+    parts.map(|part| url_path::decode(part).unwrap_or_default()).collect()
 }
 
 fn pairs(query: &str) -> Vec<(String, String)> {
     form_urlencoded::parse(query.as_bytes()).into_owned().collect()
-}
-
-fn decode(part: &str) -> String {
-    let escaped = part.replace('+', "%2B");
-    let pair = form_urlencoded::parse(escaped.as_bytes()).next();
-    // An equals sign is part of `applications(appId='x')`.
-    pair.map_or_else(String::new, |(name, value)| {
-        if part.contains('=') {
-            format!("{name}={value}")
-        } else {
-            name.into_owned()
-        }
-    })
 }

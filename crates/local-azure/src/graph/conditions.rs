@@ -30,9 +30,9 @@ fn invalid(why: &str) -> GraphError {
 
 struct Check<'a> {
     kind: &'a str,
-    /// The variables of the lists around.
+    /// The variables of the enclosing `any` expressions.
     variables: Vec<String>,
-    /// Whether Graph answers only an advanced query with it.
+    /// Whether Graph accepts the filter only in an advanced query.
     is_advanced: bool,
 }
 

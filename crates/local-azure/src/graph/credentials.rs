@@ -82,7 +82,7 @@ fn lifetime(
     };
     let (start, end) = (read("startDateTime")?, read("endDateTime")?);
     let now = OffsetDateTime::now_utc();
-    // The end that follows from a start of the distant future could not be written.
+    // The default end of a credential that starts in the distant future would be out of range.
     if start.is_some_and(|start| start > now + Duration::days(100 * 365)) {
         return Err(GraphError::bad_request(format!(
             "{kind} credential start date is invalid."

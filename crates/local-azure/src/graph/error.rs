@@ -56,12 +56,12 @@ impl GraphError {
     }
 
     /// A property of the body is missing or is not a text.
-    pub fn invalid_property(name: &str) -> Self {
+    pub fn text_required(name: &str) -> Self {
         Self::bad_request(format!("Property {name} is required, and must be a non-empty string."))
     }
 
     /// A property of the body is missing or has another type.
-    pub fn required(name: &str) -> Self {
+    pub fn value_required(name: &str) -> Self {
         Self::bad_request(format!("A value is required for property '{name}'."))
     }
 

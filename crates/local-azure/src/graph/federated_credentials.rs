@@ -90,7 +90,7 @@ fn read(call: &Call, base: Option<&FederatedCredential>) -> Result<FederatedCred
     let text = |name: &str, old: Option<&String>| {
         let given = body.get(name).and_then(Value::as_str).map(str::to_owned);
         let found = given.or_else(|| old.cloned()).filter(|text| !text.trim().is_empty());
-        found.ok_or_else(|| GraphError::invalid_property(name))
+        found.ok_or_else(|| GraphError::text_required(name))
     };
     let audience = match body.get("audiences").and_then(Value::as_array).map(Vec::as_slice) {
         Some([audience]) => audience.as_str().map(str::to_owned),
@@ -109,7 +109,7 @@ fn read(call: &Call, base: Option<&FederatedCredential>) -> Result<FederatedCred
         subject: text("subject", base.map(|base| &base.subject))?,
         audience: audience
             .filter(|audience| !audience.trim().is_empty())
-            .ok_or_else(|| GraphError::invalid_property("audiences"))?,
+            .ok_or_else(|| GraphError::text_required("audiences"))?,
     })
 }
 

@@ -87,12 +87,12 @@ fn create(call: &Call) -> Result<Answer, GraphError> {
     let related = take_references(call, &mut body)?;
     for required in ["displayName", "mailNickname"] {
         if !body.get(required).is_some_and(Value::is_string) {
-            return Err(GraphError::invalid_property(required));
+            return Err(GraphError::text_required(required));
         }
     }
     for required in ["mailEnabled", "securityEnabled"] {
         if !body.contains_key(required) {
-            return Err(GraphError::required(required));
+            return Err(GraphError::value_required(required));
         }
     }
     check(&body, &Map::new())?;
@@ -138,10 +138,10 @@ fn check(body: &Map<String, Value>, existing: &Map<String, Value>) -> Result<(),
 
 fn text(name: &Value) -> Result<String, GraphError> {
     let name = name.as_str().map(str::to_owned);
-    name.ok_or_else(|| GraphError::invalid_property("displayName"))
+    name.ok_or_else(|| GraphError::text_required("displayName"))
 }
 
-/// Takes the objects out of a body that `members@odata.bind` and `owners@odata.bind` name.
+/// Removes `members@odata.bind` and `owners@odata.bind` from a body, and returns the ids in them.
 fn take_references(call: &Call, body: &mut Map<String, Value>) -> Result<[Vec<Uuid>; 2], GraphError> {
     let mut take = |list: &str| {
         let name = format!("{list}@odata.bind");

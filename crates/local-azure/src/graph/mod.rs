@@ -84,7 +84,7 @@ async fn handle(Extracted(azure): Extracted<Azure>, request: Request) -> Respons
 async fn caught(answer: impl Future<Output = Result<Answer, GraphError>>) -> Result<Answer, GraphError> {
     AssertUnwindSafe(answer).catch_unwind().await.unwrap_or_else(|_| {
         tracing::error!(target: "local_azure::control", "A request to Microsoft Graph panicked.");
-        let message = "Local Azure failed. See its log.";
+        let message = "Local Azure failed to handle this request. See the terminal of `local-azure up`.";
         Err(GraphError::new(
             StatusCode::INTERNAL_SERVER_ERROR,
             "InternalServerError",
@@ -100,7 +100,7 @@ async fn answer(
     known: &mut Option<Principal>,
 ) -> Result<Answer, GraphError> {
     let (parts, body) = request.into_parts();
-    // The body is read first: a client gets the answer only when it has sent the body.
+    // Read first: many clients read the response only after they have sent the whole request.
     let body = crate::body::read(body, BODY_LIMIT).await;
     let caller = authenticate(azure, &parts.headers)?;
     *known = Some(caller.clone());

@@ -88,7 +88,7 @@ fn read(state: &State, body: &Map<String, Value>) -> Result<PermissionGrant, Gra
     let id = |name: &str| Uuid::try_parse(text(name)).ok();
     let kind = |id: Uuid| state.principal(id).map(|principal| principal.kind);
     let service = |name: &str, is_api: bool| {
-        let id = id(name).ok_or_else(|| GraphError::required(name))?;
+        let id = id(name).ok_or_else(|| GraphError::value_required(name))?;
         let exists = kind(id) == Some(PrincipalKind::ServicePrincipal) || is_api && Api::find(state, id).is_some();
         exists
             .then_some(id)

@@ -132,7 +132,7 @@ pub fn set(properties: &mut Map<String, Value>, changes: Map<String, Value>) {
     }
 }
 
-/// Puts what a client has set over the defaults.
+/// Overrides the defaults with what a client has set.
 pub fn show(value: &mut Value, properties: &Map<String, Value>) {
     if let Some(shown) = value.as_object_mut() {
         set(shown, properties.clone());

@@ -64,7 +64,7 @@ pub fn add(list: &mut Vec<Uuid>, ids: &[Uuid], name: &str) -> Result<(), GraphEr
     Ok(())
 }
 
-/// Removes an object that was deleted from groups, owners and consents. Its role assignments stay.
+/// Removes a deleted object from groups, lists of owners and consents. Its role assignments stay.
 pub fn forget(state: &mut State, id: Uuid) {
     for group in &mut state.directory.groups {
         group.members.retain(|member| *member != id);

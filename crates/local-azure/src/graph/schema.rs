@@ -35,7 +35,7 @@ pub fn is_directory(list: &str) -> bool {
     .contains(&list)
 }
 
-/// Whether the objects of the list can have that property. What small lists have is not known.
+/// Whether the objects of the list can have that property. Lists without a schema accept every property.
 pub fn has(list: &str, name: &str) -> bool {
     let kinds = kinds(list);
     kinds.is_empty() || kinds.iter().any(|kind| kind.has(name))

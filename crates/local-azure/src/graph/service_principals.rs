@@ -117,7 +117,7 @@ fn create(call: &Call) -> Result<Answer, GraphError> {
     let mut body = call.object()?;
     let client_id = body.remove("appId").unwrap_or_default();
     let client_id = client_id.as_str().and_then(|id| Uuid::try_parse(id).ok());
-    let client_id = client_id.ok_or_else(|| GraphError::invalid_property("appId"))?;
+    let client_id = client_id.ok_or_else(|| GraphError::text_required("appId"))?;
     // The name is that of the application, which some clients send.
     body.remove("displayName");
     kinds::SERVICE_PRINCIPAL.check(&body)?;

@@ -62,6 +62,7 @@ fn one(call: &Call, user: &User, path: &[&str]) -> Result<Answer, GraphError> {
             let password = password(&mut body)?;
             let name = body.remove("userPrincipalName");
             call.change(|state| {
+                let had_administrator = state.has_administrator();
                 if let Some(name) = &name {
                     check_name(state, name.as_str().unwrap_or_default(), Some(id))?;
                 }
@@ -76,15 +77,16 @@ fn one(call: &Call, user: &User, path: &[&str]) -> Result<Answer, GraphError> {
                     set_password(user, password);
                 }
                 properties::set(&mut user.properties, body);
-                Ok(())
+                check_administrator(state, had_administrator)
             })?;
             Ok(Answer::empty(StatusCode::NO_CONTENT))
         }
         (&Method::DELETE, []) => {
             call.change(|state| {
+                let had_administrator = state.has_administrator();
                 state.directory.users.retain(|user| user.id != id);
                 references::forget(state, id);
-                Ok(())
+                check_administrator(state, had_administrator)
             })?;
             Ok(Answer::empty(StatusCode::NO_CONTENT))
         }
@@ -92,18 +94,31 @@ fn one(call: &Call, user: &User, path: &[&str]) -> Result<Answer, GraphError> {
     }
 }
 
+/// # Errors
+///
+/// Nobody could assign roles in the subscription any more. Azure permits this, but here nobody could undo it.
+fn check_administrator(state: &State, had_one: bool) -> Result<(), GraphError> {
+    if !had_one || state.has_administrator() {
+        return Ok(());
+    }
+    Err(GraphError::bad_request(
+        "This is the last user that can assign roles in the subscription of Local Azure. Assign the role Owner to another \
+         one first.",
+    ))
+}
+
 fn create(call: &Call) -> Result<Answer, GraphError> {
     let mut body = call.object()?;
     kinds::USER.check(&body)?;
     for required in ["userPrincipalName", "displayName", "mailNickname"] {
         if body.get(required).and_then(Value::as_str).is_none_or(str::is_empty) {
-            return Err(GraphError::invalid_property(required));
+            return Err(GraphError::text_required(required));
         }
     }
     if !body.contains_key("accountEnabled") {
-        return Err(GraphError::required("accountEnabled"));
+        return Err(GraphError::value_required("accountEnabled"));
     }
-    let password = password(&mut body)?.ok_or_else(|| GraphError::required("passwordProfile"))?;
+    let password = password(&mut body)?.ok_or_else(|| GraphError::value_required("passwordProfile"))?;
     let name = body.remove("userPrincipalName").unwrap_or_default();
     let name = name.as_str().unwrap_or_default();
     let mut user = User::new(name);

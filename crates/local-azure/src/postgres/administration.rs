@@ -219,7 +219,8 @@ async fn create_database(connection: &mut PgConnection, name: &str) -> Result<()
 }
 
 /// Names that an administrator cannot have.
-const RESERVED: [&str; 8] = [
+const RESERVED: [&str; 9] = [
+    "azure_ad_user",
     "azure_superuser",
     "azuresu",
     "azure_pg_admin",
@@ -230,11 +231,17 @@ const RESERVED: [&str; 8] = [
     "public",
 ];
 
+/// Whether a server can have that name.
+#[must_use]
+pub fn is_server_name(name: &str) -> bool {
+    let is_permitted = |character: char| matches!(character, 'a'..='z' | '0'..='9' | '-');
+    (3..=63).contains(&name.len()) && name.chars().all(is_permitted)
+}
+
 /// Checks Azure's rules for names, as far as a folder or `pg_hba.conf` depends on them.
 /// <https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules#microsoftdbforpostgresql>
 pub fn check_names(config: &PostgresServer) -> Result<()> {
-    let is_server = |character: char| matches!(character, 'a'..='z' | '0'..='9' | '-');
-    if !(3..=63).contains(&config.name().len()) || !config.name().chars().all(is_server) {
+    if !is_server_name(config.name()) {
         return Err(Error::Refused(format!(
             "{:?} is not a valid PostgreSQL server name: use 3 to 63 lower-case letters, digits and hyphens",
             config.name()

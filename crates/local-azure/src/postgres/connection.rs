@@ -43,6 +43,8 @@ impl Superuser {
             ("search_path", "pg_catalog"),
             ("default_transaction_read_only", "off"),
             ("statement_timeout", "0"),
+            ("lock_timeout", "0"),
+            ("idle_in_transaction_session_timeout", "0"),
         ])
     }
 

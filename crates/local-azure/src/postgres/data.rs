@@ -1,5 +1,6 @@
 //! The folder of a server: its data, its settings and its authentication rules.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::io::ErrorKind;
@@ -12,6 +13,7 @@ use tokio::process::Command;
 use uuid::Uuid;
 
 use super::connection::SUPERUSER;
+use super::identifier::quote_text;
 use super::programs::Programs;
 use crate::azure::Azure;
 use crate::error::{Error, Result};
@@ -139,6 +141,16 @@ impl Folder {
     /// Writes the rules, which the server reads when it starts or reloads its settings.
     pub(super) fn write_authentication_rules(&self, server: &PostgresServer, judge: &str) -> Result<()> {
         self.write("data/pg_hba.conf", &authentication_rules(server, judge))?;
+        Ok(())
+    }
+
+    /// Writes the server parameters that were set, as `alter system` would.
+    pub(super) fn write_parameters(&self, parameters: &BTreeMap<String, String>) -> Result<()> {
+        let mut text = String::new();
+        for (name, value) in parameters {
+            let _ = writeln!(text, "{name} = {}", quote_text(value));
+        }
+        self.write("data/postgresql.auto.conf", &text)?;
         Ok(())
     }
 

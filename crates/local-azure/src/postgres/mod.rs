@@ -25,6 +25,7 @@ mod parameters;
 mod programs;
 mod servers;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -32,7 +33,7 @@ use std::time::{Duration, Instant};
 
 use sqlx::postgres::PgConnection;
 
-pub use self::administration::{Database, check_names};
+pub use self::administration::{Database, check_names, is_server_name};
 pub(crate) use self::identifier::quote_identifier;
 pub use self::judge::Verdict;
 pub use self::parameters::{EXTENSIONS, Parameter};
@@ -204,6 +205,22 @@ impl Postgres {
             *process = None;
         }
         self.folder.end_leftovers();
+        let parameters = config(&self.azure.state(), &self.name)?.parameters;
+        self.folder.write_parameters(&parameters)?;
+        let started = self.try_process().await;
+        if started.is_ok() || parameters.is_empty() || matches!(started, Err(Error::PortTaken { .. })) {
+            return started;
+        }
+        // Otherwise a value that PostgreSQL takes, but cannot start with, could never be changed again.
+        tracing::warn!(
+            "{} does not start with its server parameters, and starts without them",
+            self.name
+        );
+        self.folder.write_parameters(&BTreeMap::new())?;
+        self.try_process().await
+    }
+
+    async fn try_process(&self) -> Result<()> {
         drop(bind(self.port(), PART, FLAG)?);
         let log = &self.folder.log;
         let mut log = Tail::from_end(log.clone()).map_err(Error::file(log))?;
@@ -315,6 +332,8 @@ impl Postgres {
     ///
     /// The server does not take this value of the parameter.
     pub async fn check_parameter(&self, name: &str, value: &str) -> Result<()> {
+        // The trial must not undo what is set meanwhile.
+        let _one = self.content.lock().await;
         self.control_plane().check_parameter(name, value).await
     }
 
@@ -342,10 +361,12 @@ impl Postgres {
     ///
     /// The server does not answer.
     pub async fn drop_database(&self, name: &str) -> Result<()> {
+        // The state that is being applied may still have it.
+        let _one = self.content.lock().await;
         self.control_plane().drop_database(name).await
     }
 
-    /// Whether it is what the state says.
+    /// Whether the running server matches the state.
     pub(crate) fn is_settled(&self) -> bool {
         let Ok(content) = self.content.try_lock() else {
             return false;

@@ -41,14 +41,14 @@ pub struct Parameter {
     pub is_pending: bool,
 }
 
-/// All parameters of the server. A parameter is read-only if Local Azure sets it, or if it names a file or a command: on
-/// Azure too, nobody runs commands on the server's machine.
+/// All parameters of the server. A parameter is read-only if Local Azure sets it, or if it names a file or a command: as on
+/// Azure, users cannot run commands on the server's machine.
 pub(super) async fn all(connection: &mut PgConnection) -> Result<Vec<Parameter>> {
     let query = sqlx::query_as(include_str!("sql/parameters.sql"));
     query.fetch_all(connection).await.map_err(failed)
 }
 
-/// Makes the parameters that were set those of the state.
+/// Sets the parameters of the state, and resets all others.
 pub(super) async fn apply(connection: &mut PgConnection, wanted: &BTreeMap<String, String>) -> Result<()> {
     let set: Vec<String> =
         sqlx::query_scalar("select distinct name from pg_file_settings where sourcefile like '%/postgresql.auto.conf'")
@@ -97,7 +97,7 @@ pub(super) async fn check(
         }
     }
     set_one(connection, name, value).await?;
-    // It was only tried: the state decides.
+    // This was only a trial: `apply` sets the value once it is in the state.
     if let Some(current) = current {
         return set_one(connection, name, current).await;
     }

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::LazyLock;
 
 use crate::error::{Error, Result};
 use crate::process::on_path;
@@ -119,11 +120,14 @@ impl Programs {
 
 /// The major versions of PostgreSQL on this machine.
 #[must_use]
-pub fn installed_versions() -> Vec<u32> {
-    let mut versions: Vec<_> = folders().iter().filter_map(|folder| version(folder)).collect();
-    versions.sort_unstable();
-    versions.dedup();
-    versions
+pub fn installed_versions() -> &'static [u32] {
+    static FOUND: LazyLock<Vec<u32>> = LazyLock::new(|| {
+        let mut versions: Vec<_> = folders().iter().filter_map(|folder| version(folder)).collect();
+        versions.sort_unstable();
+        versions.dedup();
+        versions
+    });
+    &FOUND
 }
 
 /// The folders that contain the programs, preferred ones first.

@@ -112,7 +112,7 @@ impl Servers {
         done.into_iter().collect()
     }
 
-    /// Whether the server with that name is what the state says: running, stopped or deleted.
+    /// Whether the server with that name matches the state: running, stopped or deleted.
     ///
     /// # Errors
     ///

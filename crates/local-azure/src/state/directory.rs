@@ -59,7 +59,7 @@ pub struct User {
     /// What clients of Microsoft Graph have set, such as `displayName`.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub properties: Map<String, Value>,
-    /// What a newer version has added.
+    /// Fields that a newer version of Local Azure has added.
     #[serde(flatten)]
     pub other: Map<String, Value>,
 }
@@ -106,7 +106,7 @@ pub struct Group {
     /// What clients of Microsoft Graph have set, such as `mailNickname`.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub properties: Map<String, Value>,
-    /// What a newer version has added.
+    /// Fields that a newer version of Local Azure has added.
     #[serde(flatten)]
     pub other: Map<String, Value>,
 }
@@ -153,7 +153,7 @@ pub struct Application {
     /// What clients of Microsoft Graph have set, such as `signInAudience`.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub properties: Map<String, Value>,
-    /// What a newer version has added.
+    /// Fields that a newer version of Local Azure has added.
     #[serde(flatten)]
     pub other: Map<String, Value>,
 }
@@ -213,7 +213,7 @@ pub struct ServicePrincipal {
     /// What clients of Microsoft Graph have set, such as `tags`.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub properties: Map<String, Value>,
-    /// What a newer version has added.
+    /// Fields that a newer version of Local Azure has added.
     #[serde(flatten)]
     pub other: Map<String, Value>,
 }
@@ -256,7 +256,7 @@ pub struct PermissionGrant {
     pub resource_id: Uuid,
     /// The names of the permissions, separated by blanks.
     pub scope: String,
-    /// What a newer version has added.
+    /// Fields that a newer version of Local Azure has added.
     #[serde(flatten)]
     pub other: Map<String, Value>,
 }

@@ -36,6 +36,21 @@ impl State {
             || self.identities().any(|identity| identity.principal_id == principal)
     }
 
+    /// Whether somebody who exists and may sign in can assign roles in the subscription.
+    #[must_use]
+    pub fn has_administrator(&self) -> bool {
+        let subscription = ResourceId::subscription(self.subscription);
+        let action = Action::Control("Microsoft.Authorization/roleAssignments/write");
+        self.role_assignments.iter().any(|assignment| {
+            let role = self.role(assignment.role);
+            assignment.scope.contains(&subscription)
+                && assignment.condition.is_none()
+                && role.is_some_and(|role| role.permits(action))
+                && self.exists(assignment.principal_id)
+                && self.is_enabled(assignment.principal_id)
+        })
+    }
+
     /// What the principal, and the groups that it belongs to, may do with the resource. A principal that was deleted may
     /// do nothing.
     pub fn permissions(&self, principal: Uuid, resource: &ResourceId) -> impl Iterator<Item = &Permission> {

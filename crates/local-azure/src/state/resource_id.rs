@@ -178,7 +178,8 @@ impl FromStr for ResourceId {
         match kind(&parts) {
             Some(kind) => {
                 let text = format!("/{path}");
-                let key = text.to_lowercase();
+                // Types are compared the same way: a letter that is equal in one comparison only could pass a rule unseen.
+                let key = text.to_ascii_lowercase();
                 Ok(Self(Arc::new(Parsed { text, key, kind })))
             }
             None => invalid("a type or a name is missing"),
@@ -204,7 +205,7 @@ fn kind(parts: &[&str]) -> Option<String> {
         }
     }
     while let [providers, namespace, tail @ ..] = rest {
-        if !is(providers, "providers") || namespace.is_empty() {
+        if !is(providers, "providers") || !namespace.is_ascii() {
             return None;
         }
         (*namespace).clone_into(&mut kind);
@@ -213,6 +214,9 @@ fn kind(parts: &[&str]) -> Option<String> {
         while let [name_of_type, _, tail @ ..] = rest
             && !is(name_of_type, "providers")
         {
+            if !name_of_type.is_ascii() {
+                return None;
+            }
             kind.push('/');
             kind.push_str(name_of_type);
             rest = tail;

@@ -33,7 +33,7 @@ pub(super) async fn create(
                 holder.ensure(&container.name, container.public_access).await
             };
             let done = within_limit(&format!("creating the container {}", container.name), work).await;
-            // A container that cannot be created concerns only itself.
+            // One container's failure must not stop the others.
             if let Err(error) = done {
                 tracing::warn!("{error}");
             }
@@ -148,7 +148,7 @@ impl<'a> KeyHolder<'a> {
             let why = format!("the containers of {} cannot be listed: {status}", self.account);
             return Err(Error::failed(PART, why));
         }
-        // What is looked for contains nothing that XML escapes.
+        // The values read here contain no characters that XML escapes.
         let text = String::from_utf8_lossy(&body).into_owned();
         let value = |text: &str, name: &str| {
             let (_, rest) = text.split_once(&format!("<{name}>"))?;

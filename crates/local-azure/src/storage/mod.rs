@@ -120,7 +120,7 @@ impl BlobStorage {
         Ok(())
     }
 
-    /// Whether the accounts and containers are those of the state.
+    /// Whether the accounts and containers match the state.
     pub(crate) fn is_settled(&self) -> bool {
         let Ok(applied) = self.applied.try_lock() else {
             return false;
@@ -144,6 +144,8 @@ impl BlobStorage {
     ///
     /// Azurite does not answer.
     pub async fn delete_container(&self, account: &StorageAccount, name: &str) -> Result<()> {
+        // The state that is being applied may still have it.
+        let _one = self.applied.lock().await;
         containers::delete(&self.azure, self.azurite.address(), account, name).await
     }
 

@@ -45,7 +45,7 @@ pub async fn up(folder: &Path, options: Options) -> Result<()> {
     // Everything that this process creates is for its user only.
     rustix::process::umask(Mode::RWXG | Mode::RWXO);
     let progress = Progress::default();
-    // What is missing is said before anything is created or started.
+    // A missing package is reported before anything is created or started.
     let is_new = !folder.join("state.json").exists();
     let named = options.package.is_some() || (is_new && !options.empty);
     let source = named.then(|| Source::find(options.package.as_deref())).transpose()?;
@@ -81,7 +81,7 @@ pub async fn up(folder: &Path, options: Options) -> Result<()> {
     ended
 }
 
-/// Creates what a new state needs, and returns what is deployed. A state that exists is left as it is.
+/// Creates what a new state needs, and returns what is deployed. In an existing state, only a missing developer is created.
 fn provision(azure: &Azure, options: &Options, source: Option<Source>) -> Result<Option<Source>> {
     let is_new = azure.read(|state| state.directory.users.is_empty());
     if is_new && !options.empty {

@@ -82,6 +82,13 @@ refused set_parameter no_such_parameter 1
 set_parameter azure.extensions pg_trgm
 sql "$name" "$(token)" "create extension pg_trgm"
 refused sql "$name" "$(token)" "create extension hstore"
+# What PostgreSQL takes, but cannot start with, does not stay for ever.
+set_parameter shared_buffers 1000000000
+az postgres flexible-server restart --name "$server"
+test 12 != "$(sql "$name" "$(token)" "show max_worker_processes")"
+az postgres flexible-server parameter set --server-name "$server" --name shared_buffers
+az postgres flexible-server restart --name "$server"
+test 12 = "$(sql "$name" "$(token)" "show max_worker_processes")"
 az postgres flexible-server parameter set --server-name "$server" --name work_mem
 parameter system-default work_mem source
 

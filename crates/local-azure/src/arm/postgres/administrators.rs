@@ -27,7 +27,10 @@ fn put_administrator(state: &State, administrator: &mut Resource) -> Result<(), 
             "Microsoft Entra administrators cannot be changed, because the authentication with Microsoft Entra is disabled.",
         ));
     }
-    let id = Uuid::try_parse(&name).map_err(|_| invalid(format!("The object id '{name}' is not a GUID.")))?;
+    let id = Uuid::try_parse(&name)
+        .ok()
+        .filter(|id| id.to_string().eq_ignore_ascii_case(&name));
+    let id = id.ok_or_else(|| invalid(format!("The object id '{name}' is not a GUID.")))?;
     let principal = state.principal(id).ok_or_else(|| {
         invalid(format!(
             "The principal '{name}' does not exist in the directory {}.",

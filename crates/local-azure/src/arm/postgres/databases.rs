@@ -3,7 +3,7 @@
 use axum::http::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use super::shared::invalid;
+use super::shared::{invalid, stopped};
 use crate::arm::answer::Answer;
 use crate::arm::call::{Call, invalid_id};
 use crate::arm::error::ArmError;
@@ -34,6 +34,15 @@ fn put_database(state: &State, database: &mut Resource) -> Result<(), ArmError> 
         return Err(ArmError::conflict(
             "DatabaseAlreadyExists",
             format!("The database '{name}' already exists."),
+        ));
+    }
+    if state
+        .get(&database.id)
+        .is_some_and(|existing| existing.id.name() != name)
+    {
+        return Err(ArmError::conflict(
+            "DatabaseAlreadyExists",
+            format!("There is a database whose name differs from '{name}' only in the case of its letters."),
         ));
     }
     let charset = database.text("charset").unwrap_or("UTF8");
@@ -77,6 +86,11 @@ pub fn one(arm: &Arm, call: &Call, server: &ResourceId, name: &str) -> Result<An
     }
     call.check(&state, &format!("{}/delete", DATABASES.kind), &id)?;
     locks::check(&state, &id, Change::Delete)?;
+    let known: PostgresServer = state.at(server).ok_or_else(|| ArmError::no_such_resource(server))?;
+    let running = arm.running.server(server);
+    if known.is_stopped {
+        return Err(stopped(server));
+    }
     let exists = databases(arm, call, server)?
         .iter()
         .any(|database| database.name == name);
@@ -88,13 +102,16 @@ pub fn one(arm: &Arm, call: &Call, server: &ResourceId, name: &str) -> Result<An
             "The database '{name}' belongs to the server and cannot be deleted."
         )));
     }
-    if let Some(running) = arm.running.server(server) {
-        wait(running.drop_database(name))?;
-    }
+    // First from the state, so that it is not created again.
     call.change(|state| {
-        state.remove(&id);
+        if state.get(&id).is_some_and(|stored| stored.id.name() == name) {
+            state.remove(&id);
+        }
         Ok(())
     })?;
+    if let Some(running) = running {
+        wait(running.drop_database(name))?;
+    }
     Ok(arm.operations.accepted(call, vec![server.clone()]))
 }
 

@@ -6,13 +6,13 @@ use serde_json::{Value, json};
 use crate::arm::answer::Answer;
 use crate::arm::call::{Call, required};
 use crate::arm::error::ArmError;
-use crate::postgres::check_names;
+use crate::postgres::is_server_name;
 use crate::state::{PostgresServer, View as _};
 
 /// The major versions that Azure offers.
 pub const VERSIONS: [&str; 5] = ["14", "15", "16", "17", "18"];
 
-/// The features of a location, none of which is here.
+/// The features of a location. None is supported here.
 const FEATURES: [&str; 5] = [
     "OfferRestricted",
     "ZoneRedundantHa",
@@ -29,12 +29,9 @@ pub fn check_name(call: &Call) -> Result<Answer, ArmError> {
     let body = call.object()?;
     let name = required(body, "name")?;
     let kind = body.get("type").and_then(Value::as_str).unwrap_or(PostgresServer::KIND);
-    let server = PostgresServer::new(state.resource_id("any", PostgresServer::KIND, "any"), "eastus");
-    let id = server.id.as_str().replace("/any", &format!("/{name}")).parse();
-    let is_valid = id.is_ok_and(|id| check_names(&PostgresServer { id, ..server }).is_ok());
     let (reason, message) = if state.find::<PostgresServer>(name).is_some() {
         ("AlreadyExists", "Specified server name is already used.")
-    } else if is_valid {
+    } else if is_server_name(name) {
         ("", "")
     } else {
         (

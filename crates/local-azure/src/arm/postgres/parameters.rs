@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::shared::stopped;
 use crate::arm::answer::Answer;
-use crate::arm::call::{Call, invalid_id};
+use crate::arm::call::{self, Call, invalid_id};
 use crate::arm::error::ArmError;
 use crate::arm::locks::{self, Change};
 use crate::arm::running::wait;
@@ -52,7 +52,12 @@ pub fn one(arm: &Arm, call: &Call, server: &ResourceId, name: &str) -> Result<An
     locks::check(&state, &id, Change::Write)?;
     let properties = call.properties()?;
     let is_reset = properties.get("source").and_then(Value::as_str) == Some("system-default");
-    let value = properties.get("value").and_then(Value::as_str);
+    let value = call::optional(properties, "value")?;
+    if value.is_none() && !is_reset {
+        return Err(ArmError::invalid_content(
+            "The request content was invalid: the property 'value' is required.",
+        ));
+    }
     let value = value.filter(|value| !is_reset && *value != found.default_value);
     if let (Some(value), Some(running)) = (value, arm.running.server(server)) {
         wait(running.check_parameter(&found.name, value))?;

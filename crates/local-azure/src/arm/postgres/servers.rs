@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::offers::VERSIONS;
 use super::shared::{invalid, stopped};
 use crate::arm::answer::Answer;
-use crate::arm::call::Call;
+use crate::arm::call::{self, Call};
 use crate::arm::error::ArmError;
 use crate::arm::locks;
 use crate::arm::running::wait;
@@ -40,6 +40,21 @@ fn put_server(state: &State, server: &mut Resource) -> Result<(), ArmError> {
         return Err(invalid(format!(
             "Local Azure creates only new servers: the createMode {mode} is not supported."
         )));
+    }
+    for name in [
+        "authConfig",
+        "backup",
+        "dataEncryption",
+        "highAvailability",
+        "maintenanceWindow",
+        "network",
+        "replica",
+        "storage",
+    ] {
+        call::optional_object(&server.properties, name)?;
+    }
+    for name in ["administratorLogin", "availabilityZone", "version"] {
+        call::optional(&server.properties, name)?;
     }
     for (name, value) in [
         ("version", json!("17")),
@@ -95,7 +110,7 @@ fn put_server(state: &State, server: &mut Resource) -> Result<(), ArmError> {
     check_names(&PostgresServer::read(state, server)).map_err(|error| invalid(format!("{error}.")))
 }
 
-/// Sets what the stored value does not say.
+/// Fills in missing defaults.
 fn complete(stored: &mut Value, default: Value) {
     match (stored, default) {
         (Value::Object(stored), Value::Object(default)) => {
@@ -122,12 +137,15 @@ fn check_version(server: &Resource, existing: Option<&Resource>) -> Result<(), A
     if existing.is_some_and(|existing| existing.text("version") != Some(version)) {
         return Err(invalid("Local Azure does not upgrade the version of a server."));
     }
+    if existing.is_some() {
+        return Ok(());
+    }
     let installed = installed_versions();
     let is_installed = installed.iter().any(|installed| installed.to_string() == version);
-    if existing.is_none() && !is_installed && !installed.is_empty() {
+    if !is_installed && !installed.is_empty() {
         let installed: Vec<_> = installed.iter().map(ToString::to_string).collect();
         tracing::warn!(
-            "{} should have PostgreSQL {version}, and gets what is installed here: {}",
+            "PostgreSQL {version} for {} is not installed: the nearest version is used (installed: {})",
             server.id.name(),
             installed.join(", ")
         );

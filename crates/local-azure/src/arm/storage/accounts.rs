@@ -7,6 +7,8 @@ use crate::arm::answer::Answer;
 use crate::arm::call::{self, Call};
 use crate::arm::error::ArmError;
 use crate::arm::locks;
+use crate::arm::running::wait;
+use crate::arm::service::Arm;
 use crate::arm::types::Type;
 use crate::state::{Resource, ResourceId, State, StorageAccount, View as _, new_key};
 
@@ -152,7 +154,7 @@ fn show_keys(state: &State, id: &ResourceId) -> Result<Answer, ArmError> {
 }
 
 /// `POST …/regenerateKey`
-pub fn regenerate_key(call: &Call, id: &ResourceId) -> Result<Answer, ArmError> {
+pub fn regenerate_key(arm: &Arm, call: &Call, id: &ResourceId) -> Result<Answer, ArmError> {
     call.change(|state| {
         locks::check_action(
             call,
@@ -170,5 +172,8 @@ pub fn regenerate_key(call: &Call, id: &ResourceId) -> Result<Answer, ArmError> 
         state.put(&account);
         Ok(())
     })?;
+    if let Some(blobs) = &arm.running.blobs {
+        wait(blobs.reconcile())?;
+    }
     show_keys(&call.azure.state(), id)
 }

@@ -126,6 +126,10 @@ fn put(
     if let Some(blobs) = &arm.running.blobs {
         wait(blobs.reconcile())?;
     }
+    let created = containers(arm, &find(&call.azure.state(), account)?)?;
+    if !created.iter().any(|one| one.name == name) {
+        return Err(ArmError::internal());
+    }
     let status = if existing.is_some() {
         StatusCode::OK
     } else {

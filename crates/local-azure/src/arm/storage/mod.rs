@@ -22,7 +22,7 @@ pub fn part(arm: &Arm, call: &Call, at: usize, rest: &[&str]) -> Option<Result<A
     let answer = match rest {
         ["checknameavailability"] => accounts::check_name(call),
         ["storageaccounts", _, "listkeys"] => account().and_then(|id| accounts::list_keys(call, &id)),
-        ["storageaccounts", _, "regeneratekey"] => account().and_then(|id| accounts::regenerate_key(call, &id)),
+        ["storageaccounts", _, "regeneratekey"] => account().and_then(|id| accounts::regenerate_key(arm, call, &id)),
         ["storageaccounts", _, "blobservices", "default"] if get => {
             account().and_then(|id| containers::service(call, &id))
         }

@@ -24,7 +24,7 @@ select
         or s.name like '%\_file'
         or s.name like '%\_directory'
         or s.name like '%\_path' and s.name <> 'search_path'
-        or s.name in ('jit_provider', 'local_preload_libraries', 'session_preload_libraries', 'restore_command')
+        or s.name in ('jit_provider', 'local_preload_libraries', 'session_preload_libraries', 'restore_command', 'transaction_timeout')
     ) as is_read_only,
     s.pending_restart as is_pending
 from pg_settings s

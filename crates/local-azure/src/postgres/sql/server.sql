@@ -31,7 +31,7 @@ create table if not exists local_azure.directory (
 
 -- The verifier of the administrator's password that was last set through the control plane. The administrator may have
 -- changed the password since then.
-create table if not exists local_azure.administrator_password (verifier text not null);
+create table if not exists local_azure.administrator_password (name text not null, verifier text not null);
 
 -- The principal whose tokens are the password of a role. Azure stores it in the role's security label, which requires a
 -- library in the server. The key is the role's oid: a renamed role keeps its principal, and a recreated role has none.
@@ -129,16 +129,32 @@ $$;
 -- verifier.
 create or replace function local_azure.set_password_administrator(name text, new_password text)
 returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    former text;
 begin
+    -- A former administrator has no power any more.
+    for former in
+        select p.name
+        from local_azure.administrator_password p
+        join pg_roles r on r.rolname = p.name
+        where p.name <> set_password_administrator.name
+    loop
+        execute format('alter role %I nologin', former);
+        execute format('revoke azure_pg_admin from %I', former);
+    end loop;
     if not exists (select from pg_roles where rolname = name) then
         execute format('create role %I login createrole createdb in role azure_pg_admin', name);
     end if;
     if new_password is not null
-        and not exists (select from local_azure.administrator_password where verifier = new_password)
+        and not exists (
+            select from local_azure.administrator_password p
+            where p.name = set_password_administrator.name and p.verifier = new_password
+        )
     then
-        execute format('alter role %I password %L', name, new_password);
+        execute format('alter role %I login password %L', name, new_password);
+        execute format('grant azure_pg_admin to %I', name);
         delete from local_azure.administrator_password;
-        insert into local_azure.administrator_password (verifier) values (new_password);
+        insert into local_azure.administrator_password (name, verifier) values (name, new_password);
     end if;
 end
 $$;

@@ -50,7 +50,7 @@ impl State {
     /// The resource of the type with that name. The case of the name is ignored.
     #[must_use]
     pub fn find<V: View>(&self, name: &str) -> Option<V> {
-        let name = name.to_lowercase();
+        let name = name.to_ascii_lowercase();
         let mut all = self.of_kind(V::KIND);
         let found = all.find(|resource| resource.id.key().rsplit('/').next() == Some(&name))?;
         Some(V::read(self, found))

@@ -9,6 +9,7 @@ mod directory_protocol;
 mod directory_queries;
 mod directory_rights;
 mod hostile;
+mod invalid;
 mod resources;
 
 use axum::Router;
