@@ -29,7 +29,7 @@ pub fn caller(arm: &Arm, request: &Parts) -> Result<Principal, ArmError> {
         let has_host = header(HOST).is_some_and(|host| without_port(host).eq_ignore_ascii_case(&reader.host));
         is_reading && has_host && header(AUTHORIZATION).is_none() && header(ORIGIN).is_none()
     };
-    let reader = arm.reader.as_ref().filter(is_permitted).ok_or_else(|| error.clone())?;
+    let reader = arm.clients.reader().filter(is_permitted).ok_or_else(|| error.clone())?;
     let found = arm.azure.read(|state| {
         let found = state.find_principal(&reader.name);
         found.filter(|found| state.is_enabled(found.id))

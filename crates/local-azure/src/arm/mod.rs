@@ -57,7 +57,7 @@ use self::answer::Answer;
 use self::call::Call;
 use self::error::ArmError;
 use self::operations::Operations;
-use self::service::{Arm, Reader};
+use self::service::{Arm, Clients, Reader};
 use crate::azure::Azure;
 use crate::body::{self, Unreadable};
 use crate::one_line::one_line;
@@ -68,7 +68,12 @@ const BODY_LIMIT: usize = 4 << 20;
 
 /// The routes of the control plane.
 pub fn router(azure: &Azure, stored: Stored, running: Running) -> Router {
-    routes(azure, stored, running, None)
+    routes(azure, stored, running, Clients::Programs)
+}
+
+/// The routes for the commands of Local Azure.
+pub(crate) fn router_for_commands(azure: &Azure, stored: Stored, running: Running) -> Router {
+    routes(azure, stored, running, Clients::Commands)
 }
 
 /// The routes, over plain HTTP, for a client that may read without a token, as the principal with this name, if its
@@ -78,16 +83,16 @@ pub fn router_for(azure: &Azure, stored: Stored, running: Running, caller: &str,
         name: caller.to_owned(),
         host: host.to_owned(),
     };
-    routes(azure, stored, running, Some(reader))
+    routes(azure, stored, running, Clients::Readers(reader))
 }
 
-fn routes(azure: &Azure, stored: Stored, running: Running, reader: Option<Reader>) -> Router {
+fn routes(azure: &Azure, stored: Stored, running: Running, clients: Clients) -> Router {
     let arm = Arm {
         azure: azure.clone(),
         stored,
         running,
         operations: Operations::default(),
-        reader,
+        clients,
     };
     Router::new().fallback(handle).with_state(Arc::new(arm))
 }
@@ -144,7 +149,11 @@ fn answer(arm: &Arm, caller: Principal, parts: Parts, body: Result<Bytes, Unread
         let message = "The request content size exceeds the maximum size of 4 MB.";
         ArmError::new(StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLarge", message)
     })?;
-    let scheme = if arm.reader.is_some() { "http" } else { "https" };
+    let scheme = if arm.clients.reader().is_some() {
+        "http"
+    } else {
+        "https"
+    };
     let call = Call::read(&arm.azure, caller, parts, &bytes, scheme)?;
     // A change blocks while it is written to the disk.
     tokio::task::block_in_place(|| route(arm, &call))

@@ -4,13 +4,15 @@
 use axum::http::{Method, StatusCode};
 use serde_json::{Value, json};
 use tokio::runtime::Handle;
+use url::Url;
 
 use super::answer::Answer;
 use super::call::{self, Call};
 use super::error::ArmError;
 use super::locks::{self, Change};
-use super::service::Arm;
+use super::service::{Arm, Clients};
 use super::types::Type;
+use crate::app_service::Package;
 use crate::error::Error;
 use crate::state::{Plan, Resource, ResourceId, State, View as _, WebApp};
 
@@ -247,6 +249,7 @@ pub fn part(arm: &Arm, call: &Call, site: &ResourceId, path: &[&str]) -> Result<
             locks::check_action(call, &state, "Microsoft.Web/sites/config/list/action", site)?;
             Ok(Answer::ok(show_settings(&state, app)))
         }
+        ["extensions", "onedeploy"] if call.method == Method::PUT => deploy(arm, call, site),
         ["restart"] => {
             locks::check_action(call, &state, "Microsoft.Web/sites/restart/action", site)?;
             if let Some(apps) = &arm.running.apps {
@@ -269,6 +272,32 @@ pub fn part(arm: &Arm, call: &Call, site: &ResourceId, path: &[&str]) -> Result<
         }
         _ => Err(call.unsupported()),
     }
+}
+
+/// `PUT …/extensions/onedeploy`: deploys a package, and waits until the app is ready.
+fn deploy(arm: &Arm, call: &Call, site: &ResourceId) -> Result<Answer, ArmError> {
+    let state = call.azure.state();
+    call.check(&state, "Microsoft.Web/sites/extensions/write", site)?;
+    locks::check(&state, site, Change::Write)?;
+    let address = call::required(call.properties()?, "packageUri")?;
+    let path = Url::parse(address).ok().and_then(|address| address.to_file_path().ok());
+    let (Some(path), Clients::Commands, Some(apps)) = (path, &arm.clients, &arm.running.apps) else {
+        return Err(ArmError::bad_request(
+            "BadRequest",
+            "Local Azure deploys only packages of this machine: use `local-azure deploy APP PATH`.",
+        ));
+    };
+    let deployed = Handle::current().block_on(async {
+        apps.deploy(site.name(), &Package::at(&path)?).await?;
+        apps.wait_ready(site.name()).await
+    });
+    deployed.map_err(|error| ArmError::conflict("DeploymentFailed", error.to_string()))?;
+    Ok(Answer::ok(json!({
+        "id": format!("{site}/extensions/onedeploy"),
+        "name": "onedeploy",
+        "type": "Microsoft.Web/sites/extensions",
+        "properties": {"provisioningState": "Succeeded"},
+    })))
 }
 
 /// The configuration of an app, and changes to it.

@@ -61,8 +61,9 @@ pub(super) struct ControlPlane<'a> {
 }
 
 impl ControlPlane<'_> {
-    /// Copies the tenant's directory and the server's administrators into the server, and creates its databases.
-    pub(super) async fn apply(&self, content: &Content) -> Result<()> {
+    /// Copies the tenant's directory and the server's administrators into the server, creates its databases, and sets its
+    /// parameters.
+    pub(super) async fn apply(&self, content: &Content, has_new_rules: bool) -> Result<()> {
         let mut connection = self.superuser.connect_isolated("postgres").await?;
         if let Some(name) = &content.config.administrator_login {
             let password = content.config.administrator_password.as_deref();
@@ -77,9 +78,10 @@ impl ControlPlane<'_> {
         for database in &content.config.databases {
             create_database(&mut connection, database).await?;
         }
-        parameters::apply(&mut connection, &content.config.parameters).await?;
-        // The rules of authentication may have changed too.
-        connection.execute("select pg_reload_conf()").await.map_err(failed)?;
+        let is_changed = parameters::apply(&mut connection, &content.config.parameters).await?;
+        if is_changed || has_new_rules {
+            connection.execute("select pg_reload_conf()").await.map_err(failed)?;
+        }
         connection.close().await.map_err(failed)
     }
 

@@ -135,13 +135,18 @@ impl Folder {
         chown(&self.programs, &certificate.certificate)?;
         chown(&self.programs, &certificate.key)?;
         self.write("data/local-azure.conf", &settings(port))?;
-        self.write_authentication_rules(server, judge)
+        self.write_authentication_rules(server, judge)?;
+        Ok(())
     }
 
-    /// Writes the rules, which the server reads when it starts or reloads its settings.
-    pub(super) fn write_authentication_rules(&self, server: &PostgresServer, judge: &str) -> Result<()> {
-        self.write("data/pg_hba.conf", &authentication_rules(server, judge))?;
-        Ok(())
+    /// Writes the rules, which the server reads when it starts or reloads its settings. Returns whether they have changed.
+    pub(super) fn write_authentication_rules(&self, server: &PostgresServer, judge: &str) -> Result<bool> {
+        let (name, rules) = ("data/pg_hba.conf", authentication_rules(server, judge));
+        let is_new = fs::read_to_string(self.own.join(name)).ok().as_ref() != Some(&rules);
+        if is_new {
+            self.write(name, &rules)?;
+        }
+        Ok(is_new)
     }
 
     /// Writes the server parameters that were set, as `alter system` would.

@@ -144,9 +144,10 @@ impl Postgres {
         }
         self.start_process().await?;
         if content.as_ref() != Some(&wanted) {
-            self.folder
+            let has_new_rules = self
+                .folder
                 .write_authentication_rules(&wanted.config, &self.judge.method())?;
-            self.control_plane().apply(&wanted).await?;
+            self.control_plane().apply(&wanted, has_new_rules).await?;
             *content = Some(wanted);
         }
         Ok(())

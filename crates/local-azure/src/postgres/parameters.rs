@@ -48,22 +48,30 @@ pub(super) async fn all(connection: &mut PgConnection) -> Result<Vec<Parameter>>
     query.fetch_all(connection).await.map_err(failed)
 }
 
-/// Sets the parameters of the state, and resets all others.
-pub(super) async fn apply(connection: &mut PgConnection, wanted: &BTreeMap<String, String>) -> Result<()> {
-    let set: Vec<String> =
-        sqlx::query_scalar("select distinct name from pg_file_settings where sourcefile like '%/postgresql.auto.conf'")
-            .fetch_all(&mut *connection)
-            .await
-            .map_err(failed)?;
-    for name in set.iter().filter(|name| !wanted.contains_key(*name)) {
+/// Sets the parameters of the state, and resets all others. Returns whether any was changed.
+pub(super) async fn apply(connection: &mut PgConnection, wanted: &BTreeMap<String, String>) -> Result<bool> {
+    let set: Vec<(String, Option<String>)> = sqlx::query_as(
+        "select name, setting from pg_file_settings where sourcefile like '%/postgresql.auto.conf' order by seqno",
+    )
+    .fetch_all(&mut *connection)
+    .await
+    .map_err(failed)?;
+    let set: BTreeMap<_, _> = set.into_iter().collect();
+    let mut is_changed = false;
+    for name in set.keys().filter(|name| !wanted.contains_key(*name)) {
         reset_one(connection, name).await?;
+        is_changed = true;
     }
     for (name, value) in wanted {
+        if set.get(name).and_then(Option::as_ref) == Some(value) {
+            continue;
+        }
+        is_changed = true;
         if let Err(error) = set_one(connection, name, value).await {
             tracing::warn!("the server parameter {name}: {error}");
         }
     }
-    Ok(())
+    Ok(is_changed)
 }
 
 /// Checks a value by trying it. `current` is the value that was set.

@@ -1,9 +1,11 @@
 //! `local-azure app`: the operations on web apps for those who do not use the Azure CLI.
 
 use std::fmt::Write as _;
+use std::path::Path;
 
 use axum::http::Method;
 use serde_json::json;
+use url::Url;
 
 use super::control_plane::ControlPlane;
 use super::parts::Parts;
@@ -47,6 +49,17 @@ pub async fn handle(azure: &Azure, parts: &Parts, command: AppCommand) -> Result
             Ok(format!("Deleted {app}."))
         }
     }
+}
+
+/// Deploys a package to an app, and returns when the app runs it.
+pub async fn deploy(azure: &Azure, parts: &Parts, app: &str, path: &Path) -> Result<()> {
+    let id = find(&azure.state(), app)?.id;
+    let address =
+        Url::from_file_path(path).map_err(|()| Error::Refused(format!("{} is not a path", path.display())))?;
+    let body = json!({"properties": {"packageUri": address.as_str(), "type": "zip"}});
+    let path = format!("{id}/extensions/onedeploy");
+    parts.control_plane.send(Method::PUT, &path, WEB, Some(&body)).await?;
+    Ok(())
 }
 
 /// Creates an app in the tutorial's group and plan. Returns the client id of its identity.

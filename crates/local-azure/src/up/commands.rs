@@ -12,7 +12,6 @@ use super::parts::Parts;
 use super::progress::Progress;
 use super::site::Source;
 use super::{roles, screen};
-use crate::app_service::Package;
 use crate::azure::Azure;
 use crate::azure_cli::SignIn;
 use crate::command::Command;
@@ -200,8 +199,7 @@ impl CommandHandler for Commands {
             Command::App(command) => apps::handle(azure, parts, command).await,
             Command::Deploy { app, path, watch: _ } => {
                 let app = self.app(Some(app))?;
-                parts.apps.deploy(&app, &Package::at(&path)?).await?;
-                parts.apps.wait_ready(&app).await?;
+                apps::deploy(azure, parts, &app, &path).await?;
                 Ok(format!("{app} runs the new version."))
             }
             Command::Environment { app } => {

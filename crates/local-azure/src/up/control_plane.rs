@@ -27,7 +27,7 @@ impl ControlPlane {
     pub fn new(azure: &Azure, stored: Stored, running: Running) -> Self {
         Self {
             azure: azure.clone(),
-            router: arm::router(azure, stored, running),
+            router: arm::router_for_commands(azure, stored, running),
         }
     }
 

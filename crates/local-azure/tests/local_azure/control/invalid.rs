@@ -187,6 +187,14 @@ async fn only_the_right_method_does_something() {
     ] {
         table.push((what, Value::Null, 404, "OperationNotFound"));
     }
+    // Only a command of Local Azure may name a file of this machine.
+    let package = json!({"properties": {"packageUri": "file:///etc", "type": "zip"}});
+    table.push((
+        format!("PUT {web}/sites/app-of-tests/extensions/onedeploy"),
+        package,
+        400,
+        "BadRequest",
+    ));
     // A plan that is in use stays.
     table.push((format!("DELETE {web}/serverfarms/p"), Value::Null, 409, "Conflict"));
     // A lock prevents operations that are not harmless too.
