@@ -33,7 +33,7 @@ impl FaultSet {
     /// How App Service's managed identity endpoint responds to an app.
     #[must_use]
     pub fn identity_of(&self, app: &str) -> IdentityFault {
-        let own = self.identity_of.get(&app.to_lowercase());
+        let own = self.identity_of.get(&app.to_ascii_lowercase());
         own.copied().unwrap_or(self.identity)
     }
 }
@@ -60,7 +60,7 @@ impl Targets {
     /// Adds the resource with that name, or all of them.
     pub fn add(&mut self, name: Option<&str>) {
         match name {
-            Some(name) => drop(self.names.insert(name.to_lowercase())),
+            Some(name) => drop(self.names.insert(name.to_ascii_lowercase())),
             None => self.all = true,
         }
     }
@@ -68,7 +68,7 @@ impl Targets {
     /// Whether the fault concerns the resource. The case of the name is ignored.
     #[must_use]
     pub fn concerns(&self, name: &str) -> bool {
-        self.all || self.names.contains(&name.to_lowercase())
+        self.all || self.names.contains(&name.to_ascii_lowercase())
     }
 }
 

@@ -28,7 +28,7 @@ where
     loop {
         let state = changes.borrow_and_update().clone();
         for resource in state.all::<V>() {
-            let name = resource.name().to_lowercase();
+            let name = resource.name().to_ascii_lowercase();
             if !running
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)

@@ -161,9 +161,9 @@ pub(crate) fn is_claimed(folder: &Path, uid: Uuid) -> bool {
 /// Deletes the folders of resources that were deleted while Local Azure did not run: those below `folder` that belong to
 /// a resource whose name is not one of `names`.
 pub(crate) fn remove_orphans<'a>(folder: &Path, names: impl Iterator<Item = &'a str>) -> Result<()> {
-    let names: Vec<_> = names.map(str::to_lowercase).collect();
+    let names: Vec<_> = names.map(str::to_ascii_lowercase).collect();
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-        let name = entry.file_name().to_string_lossy().to_lowercase();
+        let name = entry.file_name().to_string_lossy().to_ascii_lowercase();
         let belongs_to_one = entry.path().join(OWNER_FILE).exists();
         if belongs_to_one && !names.contains(&name) {
             remove(&entry.path())?;

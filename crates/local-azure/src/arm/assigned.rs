@@ -19,7 +19,7 @@ pub fn read(
     let Some(identity) = identity else {
         return Ok(assigned);
     };
-    let kind = call::required(identity, "type")?.to_lowercase();
+    let kind = call::required(identity, "type")?.to_ascii_lowercase();
     let words: Vec<_> = kind.split(',').map(str::trim).collect();
     let is_known = match words.as_slice() {
         [one] => ["none", "systemassigned", "userassigned"].contains(one),

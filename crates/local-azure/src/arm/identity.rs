@@ -150,7 +150,7 @@ pub fn associated_resources(call: &Call, id: &ResourceId) -> Result<Answer, ArmE
         json!({
             "id": resource.id,
             "name": resource.id.name(),
-            "type": resource.id.kind().to_lowercase(),
+            "type": resource.id.kind().to_ascii_lowercase(),
             "resourceGroup": resource.id.resource_group(),
             "subscriptionId": state.subscription,
             "subscriptionDisplayName": "Local Azure",

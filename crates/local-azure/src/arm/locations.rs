@@ -65,7 +65,7 @@ const GLOBAL: &str = "global";
 
 /// The region as it is written without blanks, if it is known.
 pub fn region(text: &str) -> Option<&'static str> {
-    let plain = text.replace(' ', "").to_lowercase();
+    let plain = text.replace(' ', "").to_ascii_lowercase();
     LOCATIONS.iter().map(|(name, _)| *name).find(|name| *name == plain)
 }
 

@@ -196,7 +196,9 @@ static NAMESPACES: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
     let roles = RoleDefinition::built_in().iter();
     let patterns = roles.flat_map(|role| role.permissions.iter().flat_map(Permission::patterns));
     let namespaces = patterns.filter_map(|pattern| pattern.split_once('/'));
-    namespaces.map(|(namespace, _)| namespace.to_lowercase()).collect()
+    namespaces
+        .map(|(namespace, _)| namespace.to_ascii_lowercase())
+        .collect()
 });
 
 /// Whether the pattern may match an operation. An operation is `Provider/type/verb`, and `*` stands for any text.
@@ -204,7 +206,7 @@ fn is_known(pattern: &str) -> bool {
     match pattern.split_once('/') {
         None => pattern == "*",
         Some((namespace, _)) if namespace.contains('*') => true,
-        Some((namespace, _)) => NAMESPACES.contains(&namespace.to_lowercase()),
+        Some((namespace, _)) => NAMESPACES.contains(&namespace.to_ascii_lowercase()),
     }
 }
 

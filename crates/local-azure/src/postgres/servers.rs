@@ -42,7 +42,7 @@ impl Servers {
     pub fn new(azure: &Azure, server: &str, port: u16) -> Self {
         Self(Arc::new(Inner {
             azure: azure.clone(),
-            first: server.to_lowercase(),
+            first: server.to_ascii_lowercase(),
             port,
             running: watch::Sender::default(),
         }))
@@ -51,7 +51,7 @@ impl Servers {
     /// The running server with that name. The case of the name is ignored.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<Arc<Postgres>> {
-        match self.0.running.borrow().get(&name.to_lowercase())? {
+        match self.0.running.borrow().get(&name.to_ascii_lowercase())? {
             Start::Done(server) => Some(server.clone()),
             Start::Failed(_) => None,
         }
@@ -90,10 +90,10 @@ impl Servers {
             let mut wanted = wanted.iter().filter(|server| !server.is_stopped);
             {
                 let running = running.borrow_and_update();
-                if let Some(Start::Failed(error)) = running.get(&needed.to_lowercase()) {
+                if let Some(Start::Failed(error)) = running.get(&needed.to_ascii_lowercase()) {
                     return Err(Error::Refused(error.to_string()));
                 }
-                if wanted.all(|server| running.contains_key(&server.name().to_lowercase())) {
+                if wanted.all(|server| running.contains_key(&server.name().to_ascii_lowercase())) {
                     return Ok(());
                 }
             }
@@ -121,7 +121,7 @@ impl Servers {
         let server: Option<PostgresServer> = self.0.azure.read(|state| state.find(name));
         let exists = server.is_some();
         let running = self.0.running.borrow();
-        match running.get(&name.to_lowercase()) {
+        match running.get(&name.to_ascii_lowercase()) {
             Some(Start::Done(server)) => Ok(exists && server.is_settled()),
             Some(Start::Failed(error)) if exists => Err(Error::Refused(error.to_string())),
             Some(Start::Failed(_)) => Ok(false),

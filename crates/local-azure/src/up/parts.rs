@@ -165,7 +165,7 @@ impl Parts {
             Effect::TokenLifetime(lifetime) => azure.faults().change(|set| set.token_lifetime = Some(lifetime)),
             Effect::Identity(how) => {
                 if let Some(app) = name {
-                    let app = app.to_lowercase();
+                    let app = app.to_ascii_lowercase();
                     azure.faults().change(|set| _ = set.identity_of.insert(app, how));
                 } else {
                     azure.faults().change(|set| set.identity = how);
@@ -180,7 +180,7 @@ impl Parts {
             Effect::DatabaseAway => azure.faults().change(|set| set.database_away.add(name)),
             Effect::DatabaseRestart => {
                 azure.faults().change(|set| match name {
-                    Some(name) => drop(set.database_away.names.remove(&name.to_lowercase())),
+                    Some(name) => drop(set.database_away.names.remove(&name.to_ascii_lowercase())),
                     None => set.database_away = Targets::default(),
                 });
                 for server in self.servers.all() {

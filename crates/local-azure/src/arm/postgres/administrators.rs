@@ -49,7 +49,7 @@ fn put_administrator(state: &State, administrator: &mut Resource) -> Result<(), 
         }
         _ => administrator.set("principalType", kind),
     }
-    administrator.set("objectId", name.to_lowercase());
+    administrator.set("objectId", name.to_ascii_lowercase());
     administrator.set("tenantId", state.tenant.to_string());
     Ok(())
 }

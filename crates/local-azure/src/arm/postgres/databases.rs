@@ -46,7 +46,7 @@ fn put_database(state: &State, database: &mut Resource) -> Result<(), ArmError> 
         ));
     }
     let charset = database.text("charset").unwrap_or("UTF8");
-    if !["utf8", "utf-8"].contains(&charset.to_lowercase().as_str()) {
+    if !["utf8", "utf-8"].contains(&charset.to_ascii_lowercase().as_str()) {
         return Err(invalid(format!(
             "Local Azure creates databases in UTF8 only: the charset '{charset}' is not supported."
         )));
