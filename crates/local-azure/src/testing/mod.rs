@@ -56,6 +56,7 @@ mod template;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock};
+use std::time::{Duration, Instant};
 
 use sqlx::Connection as _;
 use tokio::sync::OnceCell;
@@ -70,12 +71,15 @@ use self::resources::fill;
 use crate::app_service::{AppService, Options, logs};
 use crate::azure::Azure;
 use crate::entra::Entra;
+use crate::error::Error;
 use crate::identity::IdentityEndpoints;
 use crate::postgres::Postgres;
 use crate::state::{Container, ManagedIdentity, PublicAccess, StorageAccount, View as _};
 use crate::storage::{AzuriteFrom, BlobStorage};
 use crate::tokens::Claims;
 
+/// How long the services of a cloud that is reopened may take to end.
+const REOPEN_LIMIT: Duration = Duration::from_mins(1);
 /// How many lines of each log are printed when a test fails.
 const LAST_LINES: usize = 100;
 
@@ -114,7 +118,16 @@ impl Cloud {
     pub fn reopen(self) -> Self {
         let (folder, identity) = (self.folder.clone(), self.identity.clone());
         drop(self);
-        let azure = ready(Azure::open(folder.path()));
+        // A connection that is being closed may hold the state for a moment longer.
+        let started = Instant::now();
+        let azure = loop {
+            match Azure::open(folder.path()) {
+                Err(Error::AlreadyRunning { .. }) if started.elapsed() < REOPEN_LIMIT => {
+                    std::thread::sleep(Duration::from_millis(10));
+                }
+                opened => break ready(opened),
+            }
+        };
         Self::open(folder, azure, identity)
     }
 
