@@ -162,12 +162,17 @@ fn is_long(id: &ResourceId) -> bool {
 }
 
 /// Whether changing and deleting resources of that type are long-running operations too. Azure's clients do not wait for
-/// those of storage accounts, so these answers wait themselves.
-fn is_changed_long(arm: &Arm, id: &ResourceId) -> Result<bool, ArmError> {
-    if let (true, Some(blobs)) = (id.is(StorageAccount::KIND), &arm.running.blobs) {
-        wait(blobs.reconcile())?;
+/// those of storage accounts.
+fn is_changed_long(id: &ResourceId) -> bool {
+    is_long(id) && !id.is(StorageAccount::KIND)
+}
+
+/// Waits until the service of a resource whose changes are not long-running operations has followed.
+fn settle(arm: &Arm, id: &ResourceId) -> Result<(), ArmError> {
+    match &arm.running.blobs {
+        Some(blobs) if id.is(StorageAccount::KIND) => wait(blobs.reconcile()),
+        _ => Ok(()),
     }
-    Ok(is_long(id) && !id.is(StorageAccount::KIND))
 }
 
 /// Changes the parts of a resource that the body names.
@@ -190,7 +195,8 @@ fn patch(arm: &Arm, call: &Call, id: &ResourceId) -> Result<Answer, ArmError> {
         parts::save(state, resource);
         Ok(())
     })?;
-    if is_changed_long(arm, id)? {
+    settle(arm, id)?;
+    if is_changed_long(id) {
         return Ok(arm.operations.accepted(call, vec![id.clone()]));
     }
     shown(call, id, StatusCode::OK)
@@ -346,9 +352,9 @@ fn delete(arm: &Arm, call: &Call, id: &ResourceId) -> Result<Answer, ArmError> {
         state.remove(id);
         Ok(true)
     })?;
-    let is_long = is_changed_long(arm, id)?;
+    settle(arm, id)?;
     Ok(match existed {
-        true if is_long => arm.operations.accepted(call, vec![id.clone()]),
+        true if is_changed_long(id) => arm.operations.accepted(call, vec![id.clone()]),
         true => Answer::empty(StatusCode::OK),
         false => Answer::empty(StatusCode::NO_CONTENT),
     })

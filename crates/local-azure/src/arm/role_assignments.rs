@@ -95,8 +95,8 @@ pub fn one(call: &Call, scope: &ResourceId, name: &str) -> Result<Answer, ArmErr
                 if had_administrator && !state.has_administrator() {
                     return Err(ArmError::bad_request(
                         "CannotDeleteLastRbacAdminAssignment",
-                        "Cannot delete the last RBAC admin assignment: nobody could assign roles in the subscription any \
-                         more.",
+                        "Cannot delete the last RBAC admin assignment: no principal could assign roles in the subscription \
+                         any more.",
                     ));
                 }
                 Ok(Some(show(state, &kinds(state), &found)))

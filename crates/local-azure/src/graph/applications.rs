@@ -11,7 +11,7 @@ use super::answer::Answer;
 use super::call::Call;
 use super::credentials::{self, NewSecret};
 use super::error::GraphError;
-use super::{federated_credentials, kinds, properties, query, references, shown};
+use super::{federated_credentials, kinds, objects, properties, query, references, shown};
 use crate::state::{Application, ClientSecret, State};
 
 /// `/applications` and what is below it.
@@ -48,9 +48,9 @@ fn one(call: &Call, state: &State, application: &Application, path: &[&str]) -> 
                 return Err(GraphError::read_only("passwordCredentials"));
             }
             call.change(|state| {
-                let mut changed = find(state, id)?.clone();
+                let mut changed = objects::application_mut(state, id)?.clone();
                 apply(state, &mut changed, body)?;
-                *find(state, id)? = changed;
+                *objects::application_mut(state, id)? = changed;
                 Ok(())
             })?;
             Ok(Answer::empty(StatusCode::NO_CONTENT))
@@ -81,17 +81,12 @@ fn one(call: &Call, state: &State, application: &Application, path: &[&str]) -> 
     }
 }
 
-fn find(state: &mut State, id: Uuid) -> Result<&mut Application, GraphError> {
-    let found = state.directory.applications.iter_mut().find(|one| one.id == id);
-    found.ok_or_else(|| GraphError::not_found(&id.to_string()))
-}
-
 fn secrets(state: &mut State, id: Uuid) -> Result<&mut Vec<ClientSecret>, GraphError> {
-    Ok(&mut find(state, id)?.secrets)
+    Ok(&mut objects::application_mut(state, id)?.secrets)
 }
 
 fn owners(state: &mut State, id: Uuid) -> Result<&mut Vec<Uuid>, GraphError> {
-    Ok(&mut find(state, id)?.owners)
+    Ok(&mut objects::application_mut(state, id)?.owners)
 }
 
 fn create(call: &Call) -> Result<Answer, GraphError> {

@@ -10,8 +10,8 @@ use uuid::Uuid;
 use super::answer::Answer;
 use super::call::Call;
 use super::error::GraphError;
-use super::{kinds, query, shown};
-use crate::state::{Application, FederatedCredential, State};
+use super::{kinds, objects, query, shown};
+use crate::state::{Application, FederatedCredential};
 
 /// `/applications/{id}/federatedIdentityCredentials` and what is below it.
 pub fn handle(call: &Call, application: &Application, path: &[&str]) -> Result<Answer, GraphError> {
@@ -43,7 +43,7 @@ pub fn handle(call: &Call, application: &Application, path: &[&str]) -> Result<A
             let new = read(call, None)?;
             let shown = show(&new);
             call.change(|state| {
-                let existing = &mut find(state, id)?.federated_credentials;
+                let existing = &mut objects::application_mut(state, id)?.federated_credentials;
                 check_new(existing, &new)?;
                 existing.push(new);
                 Ok(())
@@ -61,7 +61,7 @@ pub fn handle(call: &Call, application: &Application, path: &[&str]) -> Result<A
                 return Err(GraphError::read_only("name"));
             }
             call.change(|state| {
-                let all = &mut find(state, id)?.federated_credentials;
+                let all = &mut objects::application_mut(state, id)?.federated_credentials;
                 let is_other = |one: &FederatedCredential| one.name != changed.name;
                 check_pair(all.iter().filter(|one| is_other(one)), &changed)?;
                 if let Some(one) = all.iter_mut().find(|one| !is_other(one)) {
@@ -74,7 +74,9 @@ pub fn handle(call: &Call, application: &Application, path: &[&str]) -> Result<A
         (&Method::DELETE, [name]) => {
             let found = named(name).ok_or_else(|| GraphError::not_found(name))?.name.clone();
             call.change(|state| {
-                find(state, id)?.federated_credentials.retain(|one| one.name != found);
+                objects::application_mut(state, id)?
+                    .federated_credentials
+                    .retain(|one| one.name != found);
                 Ok(())
             })?;
             Ok(Answer::empty(StatusCode::NO_CONTENT))
@@ -148,11 +150,6 @@ fn check_pair<'a>(
         ));
     }
     Ok(())
-}
-
-fn find(state: &mut State, id: Uuid) -> Result<&mut Application, GraphError> {
-    let found = state.directory.applications.iter_mut().find(|one| one.id == id);
-    found.ok_or_else(|| GraphError::not_found(&id.to_string()))
 }
 
 /// The id of a federated credential, which follows from its name.

@@ -6,6 +6,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::built_in::{APIS, Api};
+use super::error::GraphError;
 use super::shown;
 use crate::state::{Application, Group, ManagedIdentity, ServicePrincipal, State, User};
 
@@ -66,4 +67,10 @@ impl<'a> Objects<'a> {
 /// Whether there is an object with that id.
 pub fn exists(state: &State, id: Uuid) -> bool {
     state.principal(id).is_some() || state.directory.applications.iter().any(|one| one.id == id)
+}
+
+/// The application with that id, to change it.
+pub fn application_mut(state: &mut State, id: Uuid) -> Result<&mut Application, GraphError> {
+    let found = state.directory.applications.iter_mut().find(|one| one.id == id);
+    found.ok_or_else(|| GraphError::not_found(&id.to_string()))
 }

@@ -41,16 +41,10 @@ pub fn user(user: &User) -> Value {
         "businessPhones": [],
         "userType": "Member",
     });
-    for empty in [
-        "givenName",
-        "jobTitle",
-        "mail",
-        "mobilePhone",
-        "officeLocation",
-        "preferredLanguage",
-        "surname",
-    ] {
-        value[empty] = Value::Null;
+    for property in DEFAULT_PROPERTIES {
+        if value.get(property).is_none() {
+            value[property] = Value::Null;
+        }
     }
     show(&mut value, &user.properties);
     value["id"] = json!(user.id);

@@ -96,7 +96,8 @@ fn one(call: &Call, user: &User, path: &[&str]) -> Result<Answer, GraphError> {
 
 /// # Errors
 ///
-/// Nobody could assign roles in the subscription any more. Azure permits this, but here nobody could undo it.
+/// The change would leave no principal that can assign roles in the subscription. Azure permits this, but here it could not
+/// be undone.
 fn check_administrator(state: &State, had_one: bool) -> Result<(), GraphError> {
     if !had_one || state.has_administrator() {
         return Ok(());

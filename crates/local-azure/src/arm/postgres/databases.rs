@@ -3,7 +3,7 @@
 use axum::http::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use super::shared::{invalid, stopped};
+use super::shared::{invalid, running, stopped};
 use crate::arm::answer::Answer;
 use crate::arm::call::{Call, invalid_id};
 use crate::arm::error::ArmError;
@@ -118,8 +118,7 @@ pub fn one(arm: &Arm, call: &Call, server: &ResourceId, name: &str) -> Result<An
 /// The databases of the running server, or those of the state.
 fn databases(arm: &Arm, call: &Call, server: &ResourceId) -> Result<Vec<Database>, ArmError> {
     let state = call.azure.state();
-    let known: PostgresServer = state.at(server).ok_or_else(|| ArmError::no_such_resource(server))?;
-    if let Some(running) = arm.running.server(server).filter(|_| !known.is_stopped) {
+    if let Some(running) = running(arm, &state, server)? {
         return wait(running.databases());
     }
     let children = state.children(server, "databases").map(|child| Database {

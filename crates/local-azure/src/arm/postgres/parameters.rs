@@ -1,18 +1,16 @@
 //! Server parameters.
 
-use std::sync::Arc;
-
 use axum::http::Method;
 use serde_json::{Value, json};
 
-use super::shared::stopped;
+use super::shared::{running, stopped};
 use crate::arm::answer::Answer;
 use crate::arm::call::{self, Call, invalid_id};
 use crate::arm::error::ArmError;
 use crate::arm::locks::{self, Change};
 use crate::arm::running::wait;
 use crate::arm::service::Arm;
-use crate::postgres::{Parameter, Postgres};
+use crate::postgres::Parameter;
 use crate::state::{CONFIGURATIONS, PostgresServer, ResourceId, State, View as _};
 
 /// `GET …/configurations`
@@ -74,9 +72,7 @@ pub fn one(arm: &Arm, call: &Call, server: &ResourceId, name: &str) -> Result<An
 }
 
 fn parameters(arm: &Arm, call: &Call, server: &ResourceId) -> Result<Vec<Parameter>, ArmError> {
-    let state = call.azure.state();
-    let known: PostgresServer = state.at(server).ok_or_else(|| ArmError::no_such_resource(server))?;
-    let running: Option<Arc<Postgres>> = arm.running.server(server).filter(|_| !known.is_stopped);
+    let running = running(arm, &call.azure.state(), server)?;
     wait(running.ok_or_else(|| stopped(server))?.parameters())
 }
 
