@@ -15,6 +15,7 @@
 //! - [`storage`]: Blob Storage: Azurite behind a front door that checks tokens and roles.
 //! - `reconcile`: keeps what runs equal to the state.
 //! - [`app_service`]: web apps, which are deployed, started, supervised and reached as on App Service on Linux.
+//! - [`kudu`]: the deployment service of the web apps.
 //! - [`network`]: a network in which programs find these services under Azure's names.
 //! - [`arm`]: Azure Resource Manager, the control plane.
 //! - [`graph`]: Microsoft Graph, the directory.
@@ -30,6 +31,7 @@ pub mod app_service;
 pub mod arm;
 mod azure;
 mod azure_cli;
+mod bearer;
 mod body;
 pub mod certificates;
 mod certificates_by_name;
@@ -44,6 +46,7 @@ pub mod graph;
 mod host;
 pub mod identity;
 mod identity_headers;
+pub mod kudu;
 mod log_time;
 pub mod logs;
 pub mod network;

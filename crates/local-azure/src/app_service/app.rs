@@ -1,6 +1,5 @@
 //! A web app: its instances, and which of them serves a request.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -8,16 +7,15 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::affinity;
+use super::configuration::Configuration;
+use super::deployment::Deployments;
 use super::instance::{Instance, InstanceStatus, Stop};
 use super::log::log_platform;
 use super::package::Site;
 use super::platform::Platform;
 use crate::error::{Error, Result};
-use crate::state::{AssignedIdentities, State, View as _, WebApp};
+use crate::state::{State, View as _, WebApp};
 use crate::state_folder::{claim, is_claimed};
-
-/// The number of consecutive failed starts after which [`App::wait_ready`] gives up.
-const START_ATTEMPTS: u32 = 3;
 
 /// A web app.
 pub(super) struct App {
@@ -26,6 +24,7 @@ pub(super) struct App {
     folder: PathBuf,
     pub(super) platform: Arc<Platform>,
     pub(super) site: Site,
+    pub(super) deployments: Deployments,
     instances: Mutex<Instances>,
     changes: watch::Sender<()>,
     /// Held during operations that start or stop instances.
@@ -37,34 +36,17 @@ pub(super) struct App {
 pub(super) struct Instances {
     /// Whether the app is meant to be running.
     pub(super) started: bool,
-    /// How many times the app has been started. When the instances of the latest generation are ready, the instances of
-    /// earlier generations are stopped.
+    /// The generation that is meant to run. When its instances are ready, those of earlier generations are stopped.
     pub(super) generation: u64,
+    /// How many generations there have been.
+    pub(super) generations: u64,
     pub(super) all: Vec<Arc<Instance>>,
-    /// What the latest generation was started with.
-    pub(super) configuration: Option<Configuration>,
-}
-
-/// What an instance is started with. A change restarts the app.
-#[derive(PartialEq)]
-pub(super) struct Configuration {
-    settings: BTreeMap<String, String>,
-    startup_command: String,
-    identity: AssignedIdentities,
-}
-
-impl Configuration {
-    pub(super) fn of(app: &WebApp) -> Self {
-        Self {
-            settings: app.settings.clone(),
-            startup_command: app.startup_command.clone(),
-            identity: app.identity.clone(),
-        }
-    }
+    /// What the generation was started with.
+    pub(super) configuration: Option<Arc<Configuration>>,
 }
 
 impl Instances {
-    /// The instances of the latest generation.
+    /// The instances of the generation that is meant to run.
     fn latest(&self) -> impl Iterator<Item = &Arc<Instance>> + Clone {
         self.all.iter().filter(|one| one.generation == self.generation)
     }
@@ -78,10 +60,8 @@ pub(super) enum Pick {
     Wait,
     /// It fails, because the app fails to start.
     Failed,
-    /// It fails, because the app is stopped.
-    Stopped,
-    /// It fails, because nothing is deployed.
-    NotDeployed,
+    /// No instance is meant to run.
+    NotRunning,
 }
 
 impl App {
@@ -95,11 +75,13 @@ impl App {
         }
         let folder = platform.azure.subfolder("apps")?.join(name);
         claim(&folder, uid)?;
+        let site = Site::open(folder.clone())?;
         Ok(Self {
             name: name.to_owned(),
             uid,
             platform,
-            site: Site::open(folder.clone())?,
+            deployments: Deployments::open(site.deployments()),
+            site,
             folder,
             instances: Mutex::default(),
             changes: watch::Sender::new(()),
@@ -180,7 +162,7 @@ impl App {
         if latest.clone().all(|one| one.serving().is_some()) {
             return Some(Ok(()));
         }
-        let (_, why) = latest.find_map(|one| one.failure().filter(|(count, _)| *count >= START_ATTEMPTS))?;
+        let why = latest.find_map(|one| one.final_failure())?;
         Some(Err(Error::failed("the web app", why)))
     }
 
@@ -215,15 +197,12 @@ impl App {
     pub(super) fn pick(&self, cookie: Option<&str>) -> Pick {
         let instances = self.instances();
         if !instances.started {
-            return match self.site.deployed() {
-                Some(_) => Pick::Stopped,
-                None => Pick::NotDeployed,
-            };
+            return Pick::NotRunning;
         }
         let is_serving = |one: &&Arc<Instance>| one.serving().is_some();
         let newest = instances.all.iter().filter(is_serving).map(|one| one.generation).max();
         let Some(newest) = newest else {
-            return if instances.latest().any(|one| one.failure().is_some()) {
+            return if instances.latest().any(|one| one.has_failed()) {
                 Pick::Failed
             } else {
                 Pick::Wait

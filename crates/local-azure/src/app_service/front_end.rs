@@ -25,6 +25,7 @@ use crate::error::Result;
 use crate::host::without_port;
 use crate::proxy::{Client, Endpoint, client, forward};
 use crate::server::Server;
+use crate::state::{View as _, WebApp};
 
 /// Azure's ports.
 pub(super) const AZURE_PORTS: (u16, u16) = (443, 80);
@@ -80,7 +81,7 @@ async fn handle(
     let has_affinity = web_app.client_affinity_enabled && platform.azure.state().instances(&web_app) > 1;
     let cookie = has_affinity.then(|| affinity::requested(request.headers())).flatten();
     let limit = platform.options.request_limit;
-    let (active, endpoint) = match wait_for_instance(&app, cookie.as_deref(), limit).await {
+    let (active, endpoint) = match wait_for_instance(&app, &web_app, cookie.as_deref(), limit).await {
         Ok(found) => found,
         Err(answer) => return answer,
     };
@@ -152,6 +153,7 @@ fn host(request: &Request) -> String {
 /// too.
 async fn wait_for_instance(
     app: &App,
+    web_app: &WebApp,
     cookie: Option<&str>,
     limit: Duration,
 ) -> Result<(ActiveRequest, Endpoint), Response> {
@@ -169,11 +171,12 @@ async fn wait_for_instance(
                     None => continue,
                 }
             }
-            Pick::Stopped => {
+            Pick::NotRunning if web_app.is_stopped => {
                 let why = "The web app is stopped.";
                 return Err(page(StatusCode::FORBIDDEN, "403 This web app is stopped", why));
             }
-            Pick::NotDeployed => return Err(unavailable("Nothing is deployed here yet.")),
+            Pick::NotRunning if app.has_content(web_app) => return Err(unavailable("The app is not running.")),
+            Pick::NotRunning => return Err(default_page(web_app)),
             Pick::Failed => return Err(unavailable("The app fails to start. Its log shows why.")),
             Pick::Wait => {}
         }
@@ -200,6 +203,12 @@ fn redirect_to_https(request: &Request, host: &str, port: u16) -> Response {
         _ => StatusCode::TEMPORARY_REDIRECT,
     };
     (status, [(LOCATION, format!("https://{host}{port}{target}"))]).into_response()
+}
+
+/// What an app answers before there is anything that it could start.
+fn default_page(app: &WebApp) -> Response {
+    let text = "Your web app is running and waiting for your content.";
+    page(StatusCode::OK, &format!("Welcome to {}", azure_name(app.name())), text)
 }
 
 fn unavailable(why: &str) -> Response {

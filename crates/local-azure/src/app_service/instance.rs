@@ -8,6 +8,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::watch;
 use uuid::Uuid;
 
+use super::configuration::Configuration;
 use crate::proxy::Endpoint;
 
 /// `WEBSITE_INSTANCE_ID`, which does not change when the instance is restarted.
@@ -19,6 +20,10 @@ pub(super) fn instance_id(subscription: Uuid, app: &str, number: u32) -> String 
 pub(super) fn role_instance_id(number: u32) -> String {
     format!("lw{number}")
 }
+
+/// The number of consecutive failed starts after which a start counts as failed. A start that takes too long is not
+/// repeated before it does.
+const START_ATTEMPTS: u32 = 3;
 
 /// The state of an instance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,6 +88,8 @@ pub(super) struct Instance {
     pub(super) generation: u64,
     /// The folder of the version that it runs.
     pub(super) folder: PathBuf,
+    /// What it was started with.
+    pub(super) configuration: Arc<Configuration>,
     view: Mutex<View>,
     stop: watch::Sender<Option<Stop>>,
     /// The number of its current requests.
@@ -95,12 +102,20 @@ struct View {
     endpoint: Option<Endpoint>,
     /// The number of failed starts since the last successful one.
     failed_starts: u32,
+    /// Whether one of them took too long.
+    timed_out: bool,
     /// Why the last start failed.
     failure: Option<String>,
 }
 
 impl Instance {
-    pub(super) fn new(number: u32, id: String, generation: u64, folder: PathBuf) -> Self {
+    pub(super) fn new(
+        number: u32,
+        id: String,
+        generation: u64,
+        folder: PathBuf,
+        configuration: Arc<Configuration>,
+    ) -> Self {
         let status = InstanceStatus {
             number,
             id: id.clone(),
@@ -115,10 +130,12 @@ impl Instance {
             id,
             generation,
             folder,
+            configuration,
             view: Mutex::new(View {
                 status,
                 endpoint: None,
                 failed_starts: 0,
+                timed_out: false,
                 failure: None,
             }),
             stop: watch::Sender::new(None),
@@ -165,6 +182,7 @@ impl Instance {
         let mut view = self.view.lock().expect("no thread panics while holding the lock");
         if state == InstanceState::Ready {
             view.failed_starts = 0;
+            view.timed_out = false;
             view.failure = None;
         }
         if view.status.state != state && view.status.state != InstanceState::Stopping {
@@ -193,10 +211,28 @@ impl Instance {
             .restarts += 1;
     }
 
-    /// The number of failed starts since the last successful one, and why the last one failed.
-    pub(super) fn failure(&self) -> Option<(u32, String)> {
+    /// Records that its start takes too long.
+    pub(super) fn start_timed_out(&self) {
+        self.view
+            .lock()
+            .expect("no thread panics while holding the lock")
+            .timed_out = true;
+    }
+
+    /// Whether its last start failed.
+    pub(super) fn has_failed(&self) -> bool {
+        self.view
+            .lock()
+            .expect("no thread panics while holding the lock")
+            .failure
+            .is_some()
+    }
+
+    /// Why its last start failed, if it took too long, or if it is the third in a row.
+    pub(super) fn final_failure(&self) -> Option<String> {
         let view = self.view.lock().expect("no thread panics while holding the lock");
-        Some((view.failed_starts, view.failure.clone()?))
+        let is_final = view.timed_out || view.failed_starts >= START_ATTEMPTS;
+        view.failure.clone().filter(|_| is_final)
     }
 
     /// Tells it to stop. It gets no new requests from now on.

@@ -2,14 +2,16 @@
 //!
 //! In reading order:
 //!
-//! - `package`: deploying a package.
-//! - `settings` and `startup`: the platform's app settings, an instance's environment, and its startup script.
-//! - `instance`: the state of an instance.
+//! - `package`: unpacking a package, and the folders of an app.
+//! - `settings`, `runtime`, `start_command` and `startup`: the platform's app settings, what starts an app, an instance's
+//!   environment, and its startup script.
+//! - `configuration` and `instance`: what an instance is started with, and its state.
 //! - `log`: the output of the instances, and the platform's messages about them.
 //! - `platform` and `replacements`: the state that all apps share.
 //! - `app`: a web app and its instances, and which of them serves a request. `apps`: all web apps.
-//! - `supervisor`, `health` and `listening`: running an instance, and finding out why it does not start.
-//! - `operations`: deploying, restarting, stopping and scaling an app.
+//! - `supervisor`, `health`, `listening` and `diagnosis`: running an instance, and finding out why it does not start.
+//! - `operations`: restarting, stopping and scaling an app.
+//! - `deployment`, `deploying` and `build`: the records of deployments, and carrying them out.
 //! - `front_end`, with `tls`, `names`, `headers`, `affinity` and `websocket`: routing requests to instances.
 //!
 //! Differences from Azure:
@@ -18,12 +20,18 @@
 //!   `HOST` is 127.0.0.1 instead of 0.0.0.0, each instance has its own port, and the setting `PORT` applies only to the
 //!   first instance.
 //! - CPU and memory are not limited.
-//! - There are no deployment slots, no build during deployment and no App Service Authentication.
+//! - There are no deployment slots and no App Service Authentication.
+//! - One Python and one Node.js, those of this machine, stand for all their versions.
 //! - The deprecated variables `MSI_ENDPOINT` and `MSI_SECRET` are not set.
 
 mod affinity;
 mod app;
 mod apps;
+mod build;
+mod configuration;
+mod deploying;
+mod deployment;
+mod diagnosis;
 mod front_end;
 mod headers;
 mod health;
@@ -35,14 +43,16 @@ mod operations;
 mod package;
 mod platform;
 mod replacements;
+mod runtime;
 mod settings;
+mod start_command;
 mod startup;
 mod supervisor;
 mod tls;
 mod websocket;
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock, RwLock};
 use std::thread;
 use std::time::Duration;
@@ -51,9 +61,10 @@ use axum::Router;
 use futures_util::future::join_all;
 use tokio::runtime::{Builder, Runtime};
 
+pub use self::deployment::{Deployment, DeploymentLine, DeploymentStatus, Origin};
 pub use self::instance::{InstanceState, InstanceStatus};
 pub use self::log::{LogLine, Logs};
-pub use self::package::Package;
+pub use self::package::{PACKAGE_LIMIT, Package};
 pub use self::platform::Options;
 
 use self::app::no_such_app;
@@ -142,23 +153,84 @@ impl AppService {
         Ok([router(true)?, router(false)?])
     }
 
-    /// Deploys a package and starts it. The instances of the old version serve requests until those of the new version
-    /// are ready.
+    /// Deploys a package, and returns when its instances serve requests. Those of the old version serve until then, and go
+    /// on if the new ones fail.
     ///
     /// # Errors
     ///
-    /// Nothing changes if the app does not exist or the package cannot be unpacked. If the app has no startup command,
-    /// the package is deployed but not started.
-    pub async fn deploy(&self, app: &str, package: &Package) -> Result<()> {
+    /// The app does not exist, another deployment is in progress, or this one failed.
+    pub async fn deploy(&self, app: &str, package: &Package, origin: Origin) -> Result<Deployment> {
+        let begun = self.begin_deployment(app, package.clone(), origin)?;
+        let ended = self.deployment_when(app, &begun.id, Deployment::is_complete).await?;
+        match ended.failure {
+            Some(why) if ended.status == DeploymentStatus::Failed => Err(Error::Refused(why)),
+            _ => Ok(ended),
+        }
+    }
+
+    /// Begins a deployment, which goes on by itself.
+    ///
+    /// # Errors
+    ///
+    /// The app does not exist, or another deployment is in progress.
+    pub fn begin_deployment(&self, app: &str, package: Package, origin: Origin) -> Result<Deployment> {
         let app = self.apps.get(app)?;
-        self.run(app.deploy(package.clone())).await?
+        let deployment = app.deployments.begin(origin)?;
+        let id = deployment.id.clone();
+        self.apps
+            .platform
+            .runtime
+            .spawn(async move { app.carry_out(id, package).await });
+        Ok(deployment)
+    }
+
+    /// The deployments of an app, newest first.
+    ///
+    /// # Errors
+    ///
+    /// The app does not exist.
+    pub fn deployments(&self, app: &str) -> Result<Vec<Deployment>> {
+        Ok(self.apps.get(app)?.deployments.all())
+    }
+
+    /// Whether the files of the deployment are those that the app runs.
+    pub fn is_active(&self, app: &str, deployment: &Deployment) -> bool {
+        let deployed = self.apps.get(app).ok().and_then(|app| app.site.deployed());
+        deployed.is_some() && deployed == deployment.version
+    }
+
+    /// The log of a deployment.
+    ///
+    /// # Errors
+    ///
+    /// The app or the deployment does not exist.
+    pub fn deployment_log(&self, app: &str, id: &str) -> Result<Vec<DeploymentLine>> {
+        let app = self.apps.get(app)?;
+        let deployment = app.deployments.get(id).ok_or_else(|| no_such_deployment(id))?;
+        Ok(app.deployments.lines(&deployment.id))
+    }
+
+    /// Waits until a deployment meets the condition.
+    ///
+    /// # Errors
+    ///
+    /// The app or the deployment does not exist.
+    pub async fn deployment_when(
+        &self,
+        app: &str,
+        id: &str,
+        is_met: impl Fn(&Deployment) -> bool,
+    ) -> Result<Deployment> {
+        let app = self.apps.get(app)?;
+        let found = app.deployments.wait_until(id, is_met).await;
+        found.ok_or_else(|| no_such_deployment(id))
     }
 
     /// Starts the deployed version, also of an app that was stopped.
     ///
     /// # Errors
     ///
-    /// The app does not exist, nothing is deployed to it, or it has no startup command.
+    /// The app does not exist, or nothing is deployed to it.
     pub async fn start_app(&self, app: &str) -> Result<()> {
         self.edit(app, |_, app| app.is_stopped = false).await?;
         self.restart(app).await
@@ -278,6 +350,7 @@ impl AppService {
             .then(|| platform.azure.identity_headers().give(&app.name));
         let start = startup::Start {
             app: &web_app,
+            command: "",
             site: &app.site,
             folder: Path::new(""),
             addresses: &BTreeMap::new(),
@@ -359,8 +432,19 @@ impl Drop for AppService {
     }
 }
 
+fn no_such_deployment(id: &str) -> Error {
+    Error::Refused(format!("there is no deployment {id}"))
+}
+
 /// The logs of an app in a state folder, which another process may be using. They are empty if the app has none.
 #[must_use]
 pub fn logs(state: &Path, app: &str) -> Logs {
     Logs::open(Site::at(state.join("apps").join(app)).log_folder())
+}
+
+/// The folders of an app's logs in a state folder, with their names on App Service.
+#[must_use]
+pub fn log_folders(state: &Path, app: &str) -> [(&'static str, PathBuf); 2] {
+    let site = Site::at(state.join("apps").join(app));
+    [("LogFiles", site.log_folder()), ("deployments", site.deployments())]
 }

@@ -1,33 +1,40 @@
-//! The operations on a web app.
+//! Starting, restarting, scaling and stopping a web app.
 
+use std::path::Path;
 use std::sync::Arc;
 
-use super::app::{App, Configuration, Instances, no_such_app};
+use super::app::{App, Instances, no_such_app};
+use super::configuration::Configuration;
 use super::instance::{Instance, Stop, instance_id};
-use super::package::Package;
 use super::settings::Settings;
+use super::start_command::start_command;
 use super::supervisor::supervise;
 use crate::error::{Error, Result};
+use crate::state::WebApp;
 
 impl App {
-    /// Unpacks a package and starts it.
-    pub(super) async fn deploy(self: Arc<Self>, package: Package) -> Result<()> {
-        let _operation = self.operation.lock().await;
-        let site = self.site.clone();
-        let unpack = tokio::task::spawn_blocking(move || site.deploy(&package));
-        unpack.await.map_err(|error| Error::failed("the deployment", error))??;
-        self.start_generation().await
-    }
-
     /// Starts the deployed version, which replaces the running instances.
     pub(super) async fn restart(self: Arc<Self>) -> Result<()> {
         let _operation = self.operation.lock().await;
+        if self.site.deployed().is_none() {
+            return Err(Error::Refused(format!("nothing is deployed to {}", self.name)));
+        }
         self.start_generation().await
+    }
+
+    /// Whether there is something that the app could run.
+    pub(super) fn has_content(&self, app: &WebApp) -> bool {
+        let deployed = self.site.deployed();
+        deployed.is_some_and(|folder| start_command(app, &folder).is_some())
     }
 
     /// Makes what runs equal to the state: starts, restarts, scales or stops the app. Deletes the files of an app that
     /// was deleted.
     pub(super) async fn reconcile(self: Arc<Self>) -> Result<()> {
+        if self.is_deleted(&self.platform.azure.state()) {
+            // A build ends when the app is deleted. It must not write any more when the files are.
+            self.deployments.wait_idle().await;
+        }
         let _operation = self.operation.lock().await;
         let state = self.platform.azure.state();
         let Some(app) = self.web_app_in(&state) else {
@@ -41,11 +48,11 @@ impl App {
         }
         let is_current = {
             let instances = self.instances();
-            instances.started && instances.configuration.as_ref() == Some(&Configuration::of(&app))
+            instances.started && instances.configuration.as_deref() == Some(&Configuration::of(&app))
         };
         if is_current {
             self.scale_to(state.instances(&app)).await;
-        } else if self.site.deployed().is_some() && !app.startup_command.trim().is_empty() {
+        } else {
             self.start_generation().await?;
         }
         Ok(())
@@ -73,21 +80,16 @@ impl App {
     }
 
     /// Starts a new generation of instances. The old instances are stopped when the new ones are ready. If both need
-    /// the same port, the old instances are stopped first.
-    async fn start_generation(self: &Arc<Self>) -> Result<()> {
+    /// the same port, the old instances are stopped first. If there is nothing to start, everything stops.
+    pub(super) async fn start_generation(self: &Arc<Self>) -> Result<()> {
         let state = self.platform.azure.state();
         let web_app = self.web_app_in(&state).ok_or_else(|| no_such_app(&self.name))?;
         if web_app.is_stopped {
             return Ok(());
         }
-        if web_app.startup_command.trim().is_empty() {
-            return Err(Error::Refused(format!(
-                "{} has no startup command: set one, such as `exec ./start.sh`",
-                self.name
-            )));
-        }
-        if self.site.deployed().is_none() {
-            return Err(Error::Refused(format!("nothing is deployed to {}", self.name)));
+        if !self.has_content(&web_app) {
+            self.end().await;
+            return Ok(());
         }
         if self.platform.options.network.is_none() && Settings::of(&web_app).port.is_some() {
             self.stop_all().await;
@@ -99,17 +101,42 @@ impl App {
             }
         }
         instances.started = true;
-        instances.generation += 1;
-        instances.configuration = Some(Configuration::of(&web_app));
+        instances.generations += 1;
+        instances.generation = instances.generations;
+        instances.configuration = Some(Arc::new(Configuration::of(&web_app)));
         self.start_missing(&mut instances, state.instances(&web_app));
         drop(instances);
         self.notify();
         Ok(())
     }
 
+    /// Goes back to the instances that still run that version, and deploys it again. Returns whether there are any.
+    pub(super) async fn go_back_to(self: &Arc<Self>, version: &Path) -> Result<bool> {
+        let _operation = self.operation.lock().await;
+        let mut instances = self.instances();
+        let serves = |one: &&Arc<Instance>| one.folder == version && one.serving().is_some();
+        let Some(newest) = instances.all.iter().filter(serves).max_by_key(|one| one.generation) else {
+            return Ok(false);
+        };
+        let (generation, configuration) = (newest.generation, newest.configuration.clone());
+        self.site.activate(version)?;
+        for instance in &instances.all {
+            if instance.folder != version {
+                instance.stop(Stop::Now);
+            }
+        }
+        instances.generation = generation;
+        instances.configuration = Some(configuration);
+        drop(instances);
+        self.notify();
+        Ok(true)
+    }
+
     /// Starts the instances that are missing from the current generation.
     fn start_missing(self: &Arc<Self>, instances: &mut Instances, count: u32) {
-        let Some(folder) = self.site.deployed() else { return };
+        let (Some(folder), Some(configuration)) = (self.site.deployed(), instances.configuration.clone()) else {
+            return;
+        };
         let generation = instances.generation;
         for number in 0..count {
             let mut existing = instances.all.iter();
@@ -118,7 +145,8 @@ impl App {
             }
             let subscription = self.platform.azure.read(|state| state.subscription);
             let id = instance_id(subscription, &self.name, number);
-            let instance = Arc::new(Instance::new(number, id, generation, folder.clone()));
+            let instance = Instance::new(number, id, generation, folder.clone(), configuration.clone());
+            let instance = Arc::new(instance);
             instances.all.push(instance.clone());
             self.platform.runtime.spawn(supervise(self.clone(), instance));
         }

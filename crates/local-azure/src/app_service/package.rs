@@ -1,5 +1,6 @@
 //! Deploys packages. Each package is unpacked into its own folder, which then becomes the app's `wwwroot`.
 
+use std::ffi::OsStr;
 use std::fs::{self, File, Permissions};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
@@ -72,8 +73,17 @@ impl Site {
             site.log_folder(),
             site.home().join("site"),
             site.startup(),
+            site.deployments(),
         ] {
             fs::create_dir_all(&folder).map_err(Error::file(&folder))?;
+        }
+        // Deployments that a killed process did not finish.
+        let versions = fs::read_dir(site.versions()).into_iter().flatten().flatten();
+        for folder in versions
+            .map(|entry| entry.path())
+            .filter(|folder| is_unfinished(folder))
+        {
+            remove(&folder);
         }
         Ok(site)
     }
@@ -102,6 +112,11 @@ impl Site {
         self.folder.join("startup")
     }
 
+    /// The folder of the records and the logs of its deployments.
+    pub(super) fn deployments(&self) -> PathBuf {
+        self.folder.join("deployments")
+    }
+
     /// The folder of the network of an instance of one generation.
     pub(super) fn network(&self, number: u32, generation: u64) -> PathBuf {
         self.folder.join("networks").join(format!("{number}-{generation}"))
@@ -126,11 +141,9 @@ impl Site {
         version.is_dir().then_some(version)
     }
 
-    /// Unpacks the package into a new folder and makes that the deployed version. If this fails, nothing changes.
-    pub(super) fn deploy(&self, package: &Package) -> Result<PathBuf> {
-        let name = Uuid::new_v4().simple().to_string();
-        let unfinished = self.versions().join(format!(".{name}"));
-        let version = self.versions().join(name);
+    /// Unpacks the package into a new folder, which [`Site::finish`] makes a version. If this fails, nothing is left.
+    pub(super) fn unpack(&self, package: &Package) -> Result<PathBuf> {
+        let unfinished = self.versions().join(format!(".{}", Uuid::new_v4().simple()));
         let unpacked = match package {
             Package::Zip(file) => unpack(file, &unfinished),
             Package::Folder(folder) => copy(folder, &unfinished, &self.state()),
@@ -140,12 +153,29 @@ impl Site {
             remove(&unfinished);
             return Err(error);
         }
-        fs::rename(&unfinished, &version).map_err(Error::file(&unfinished))?;
+        Ok(unfinished)
+    }
+
+    /// Makes an unpacked package a version, which [`Site::activate`] deploys.
+    pub(super) fn finish(&self, unfinished: &Path) -> Result<PathBuf> {
+        let name = unfinished.file_name().and_then(OsStr::to_str).unwrap_or_default();
+        let version = self.versions().join(name.trim_start_matches('.'));
+        fs::rename(unfinished, &version).map_err(Error::file(unfinished))?;
+        Ok(version)
+    }
+
+    /// Makes a version the deployed one.
+    pub(super) fn activate(&self, version: &Path) -> Result<()> {
         let link = self.folder.join("wwwroot.new");
         let _ = fs::remove_file(&link);
-        symlink(&version, &link).map_err(Error::file(&link))?;
-        fs::rename(&link, self.wwwroot()).map_err(Error::file(self.wwwroot()))?;
-        Ok(version)
+        symlink(version, &link).map_err(Error::file(&link))?;
+        fs::rename(&link, self.wwwroot()).map_err(Error::file(self.wwwroot()))
+    }
+
+    /// Deletes an unpacked package or a version.
+    pub(super) fn discard(&self, version: &Path) {
+        debug_assert!(version.starts_with(self.versions()));
+        remove(version);
     }
 
     /// Deletes the versions that are neither deployed nor in use.
@@ -153,16 +183,22 @@ impl Site {
         let deployed = self.deployed();
         for entry in fs::read_dir(self.versions()).into_iter().flatten().flatten() {
             let folder = entry.path();
-            if Some(&folder) != deployed.as_ref() && !in_use.contains(&folder) {
+            if Some(&folder) != deployed.as_ref() && !in_use.contains(&folder) && !is_unfinished(&folder) {
                 remove(&folder);
             }
         }
     }
 }
 
-/// The maximum size of a package.
+/// The maximum size of a package in bytes.
 /// <https://learn.microsoft.com/azure/app-service/deploy-run-package>
-const PACKAGE_LIMIT: u64 = 1 << 30;
+pub const PACKAGE_LIMIT: u64 = 1 << 30;
+
+/// Whether the folder is an unpacked package that is not a version yet.
+fn is_unfinished(folder: &Path) -> bool {
+    let name = folder.file_name().and_then(OsStr::to_str);
+    name.is_some_and(|name| name.starts_with('.'))
+}
 
 /// Unpacks a zip file with its permissions. A name or a link that leads out of the folder is an error.
 fn unpack(file: &Path, folder: &Path) -> Result<()> {
@@ -262,6 +298,13 @@ mod tests {
         Package::Zip(file.to_owned())
     }
 
+    /// Unpacks a package, and deploys it without a build.
+    fn deploy(site: &Site, package: &Package) -> Result<PathBuf> {
+        let version = site.finish(&site.unpack(package)?)?;
+        site.activate(&version)?;
+        Ok(version)
+    }
+
     fn mode(file: &Path) -> u32 {
         fs::metadata(file).unwrap().permissions().mode() & 0o777
     }
@@ -274,7 +317,7 @@ mod tests {
             &[("start.sh", 0o755), ("a/b.txt", 0o644)],
         );
         assert_eq!(site.deployed(), None);
-        let version = site.deploy(&package).unwrap();
+        let version = deploy(&site, &package).unwrap();
         assert_eq!(site.deployed(), Some(version.clone()));
         assert_eq!(mode(&version.join("start.sh")), 0o700);
         assert_eq!(mode(&version.join("a/b.txt")), 0o600);
@@ -287,15 +330,13 @@ mod tests {
     #[test]
     fn a_rejected_package_leaves_the_old_version_deployed() {
         let (folder, site) = site();
-        let old = site
-            .deploy(&zip(&folder.path().join("app.zip"), &[("a", 0o644)]))
-            .unwrap();
+        let old = deploy(&site, &zip(&folder.path().join("app.zip"), &[("a", 0o644)])).unwrap();
         let slip = zip(&folder.path().join("slip.zip"), &[("a", 0o644), ("../../slip", 0o644)]);
-        assert!(site.deploy(&slip).is_err());
+        assert!(deploy(&site, &slip).is_err());
         let broken = folder.path().join("broken.zip");
         fs::write(&broken, "PK\x03\x04 and no more").unwrap();
-        assert!(site.deploy(&Package::Zip(broken)).is_err());
-        assert!(site.deploy(&Package::Folder(folder.path().join("none"))).is_err());
+        assert!(deploy(&site, &Package::Zip(broken)).is_err());
+        assert!(deploy(&site, &Package::Folder(folder.path().join("none"))).is_err());
         assert_eq!(site.deployed(), Some(old));
         assert_eq!(fs::read_dir(site.versions()).unwrap().count(), 1);
         assert!(!folder.path().join("slip").exists() && !site.folder.join("slip").exists());
@@ -310,12 +351,16 @@ mod tests {
         fs::set_permissions(source.join("b/run"), Permissions::from_mode(0o750)).unwrap();
         symlink("b/run", source.join("link")).unwrap();
         let package = Package::Folder(source);
-        let [old, used, new] = [(); 3].map(|()| site.deploy(&package).unwrap());
+        let [old, used, new] = [(); 3].map(|()| deploy(&site, &package).unwrap());
         assert_eq!(mode(&new.join("b/run")), 0o700);
         assert_eq!(fs::read_link(new.join("link")).unwrap(), Path::new("b/run"));
         set_writable(&old, false).unwrap();
         assert_eq!(mode(&old.join("b/run")), 0o500);
+        let unfinished = site.unpack(&package).unwrap();
         site.remove_unused(std::slice::from_ref(&used));
-        assert!(!old.exists() && used.exists() && new.exists());
+        assert!(!old.exists() && used.exists() && new.exists() && unfinished.exists());
+        // The next process does not know about an unfinished one.
+        Site::open(folder.path().join("app")).unwrap();
+        assert!(new.exists() && !unfinished.exists());
     }
 }

@@ -7,6 +7,11 @@ use axum::http::StatusCode;
 
 use crate::state::WebApp;
 
+/// Whether an app setting of that name becomes an environment variable.
+pub(super) fn is_variable(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+}
+
 /// The app settings that configure the platform.
 /// <https://learn.microsoft.com/azure/app-service/reference-app-settings>
 #[derive(Clone, Debug, PartialEq, Eq)]

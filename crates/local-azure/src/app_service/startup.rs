@@ -12,7 +12,7 @@ use std::sync::OnceLock;
 use super::instance::{instance_id, role_instance_id};
 use super::log::output_file;
 use super::package::{Site, set_writable};
-use super::settings::Settings;
+use super::settings::{Settings, is_variable};
 use crate::error::{Error, Result};
 use crate::files::write_private;
 use crate::network::{Inside, NetworkFiles, View};
@@ -23,6 +23,8 @@ use crate::state::{State, View as _, WebApp};
 /// The parameters for starting an instance.
 pub(super) struct Start<'a> {
     pub(super) app: &'a WebApp,
+    /// The command that starts the app.
+    pub(super) command: &'a str,
     /// Variables that take the place of app settings.
     pub(super) addresses: &'a BTreeMap<String, String>,
     pub(super) site: &'a Site,
@@ -96,8 +98,11 @@ impl Start<'_> {
             Some(_) => (WWWROOT.to_owned(), ""),
             None => (quote_for_shell(&self.folder.to_string_lossy()), TRAP),
         };
-        let command = self.app.startup_command.trim();
+        let command = self.command;
         let mut script = format!("#!/bin/sh\n{trap}\ncd {folder}\nexport APP_PATH={folder}\n");
+        if self.folder.join(ACTIVATE).is_file() {
+            let _ = writeln!(script, ". ./{ACTIVATE}");
+        }
         if !read_only && self.folder.join(command).is_file() {
             let _ = writeln!(script, "chmod 0755 {} 2>/dev/null", quote_for_shell(command));
         }
@@ -122,7 +127,7 @@ impl Start<'_> {
         let mut variables = BTreeMap::new();
         let mut set = |name: &str, value: &str| variables.insert(name.to_owned(), value.to_owned());
         for (name, value) in app.settings.iter().chain(self.addresses) {
-            if name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') && !name.is_empty() {
+            if is_variable(name) {
                 set(name, value);
             }
         }
@@ -169,6 +174,9 @@ impl Start<'_> {
 /// The app's folder in the file system of an instance with its own network.
 const WWWROOT: &str = "/home/site/wwwroot";
 
+/// The script that activates the virtual environment of a build.
+const ACTIVATE: &str = "antenv/bin/activate";
+
 /// Gives a shell that is not the first process the behaviour of one that is.
 const TRAP: &str = "# On App Service this shell is the first process of a container: SIGTERM does not end it, and it does not\n\
                     # forward the signal. A command that replaces it with exec receives the signal.\n\
@@ -208,6 +216,7 @@ mod tests {
         let state = State::default();
         let start = Start {
             app: &app,
+            command: "run.sh",
             addresses: &BTreeMap::new(),
             site: &site,
             folder: folder.path(),
@@ -242,10 +251,10 @@ mod tests {
         let version = folder.path().join("it's");
         fs::create_dir(&version).unwrap();
         fs::write(version.join("run.sh"), "").unwrap();
-        let mut app = app(&[]);
-        app.startup_command = "run.sh".to_owned();
+        let app = app(&[]);
         let start = Start {
             app: &app,
+            command: "run.sh",
             addresses: &BTreeMap::new(),
             site: &site,
             folder: &version,
@@ -259,6 +268,9 @@ mod tests {
         let script = start.script(false);
         assert!(script.contains("it'\\''s'\nchmod 0755 'run.sh'"), "{script}");
         assert!(script.ends_with("it'\\''s' run.sh\n"), "{script}");
-        assert!(!start.script(true).contains("chmod"));
+        assert!(!start.script(true).contains("chmod") && !script.contains("antenv"));
+        fs::create_dir_all(version.join("antenv/bin")).unwrap();
+        fs::write(version.join("antenv/bin/activate"), "").unwrap();
+        assert!(start.script(false).contains("\n. ./antenv/bin/activate\n"));
     }
 }

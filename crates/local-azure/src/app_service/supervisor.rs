@@ -14,8 +14,9 @@ use super::app::App;
 use super::instance::{Instance, InstanceState, Stop};
 use super::names::azure_name;
 use super::settings::Settings;
+use super::start_command::start_command;
 use super::startup::{Start, can_mount};
-use super::{health, listening, log};
+use super::{diagnosis, health, listening, log, runtime};
 use crate::azure::Azure;
 use crate::error::{Error, Result};
 use crate::network::forwarder::APP_SOCKET;
@@ -85,6 +86,10 @@ async fn run(app: &Arc<App>, instance: &Instance) -> Result<Outcome> {
     let Some(web_app) = app.web_app() else {
         return Ok(Outcome::Stopped);
     };
+    // An instance that crashes after the startup command was removed has nothing to start.
+    let Some(command) = start_command(&web_app, &instance.folder) else {
+        return Ok(Outcome::Stopped);
+    };
     let azure = &app.platform.azure;
     let settings = Settings::of(&web_app);
     let network = match &app.platform.options.network {
@@ -105,6 +110,7 @@ async fn run(app: &Arc<App>, instance: &Instance) -> Result<Outcome> {
     let addresses = addresses.expect("no thread panics while holding the lock").clone();
     let start = Start {
         app: &web_app,
+        command: &command,
         addresses: &addresses,
         site: &app.site,
         folder: &instance.folder,
@@ -117,7 +123,7 @@ async fn run(app: &Arc<App>, instance: &Instance) -> Result<Outcome> {
     };
     let program = azure.read(|state| start.program(state))?;
     let mut output = log::start_output(&app.site.log_folder(), instance.number).map_err(Error::file(&program.log))?;
-    app.log(instance, &start_message(&web_app, &settings, port));
+    app.log(instance, &start_message(&web_app, &command, &settings, port));
     let state_folder = azure.folder().to_owned();
     let process = tokio::task::spawn_blocking(move || Process::start(&program, &state_folder));
     let process = process
@@ -145,11 +151,16 @@ async fn run(app: &Arc<App>, instance: &Instance) -> Result<Outcome> {
         EndReason::StopRequested(_) => Outcome::Stopped,
         EndReason::Unhealthy => Outcome::Unhealthy,
         EndReason::WarmUpTimedOut { last_status, listening } => {
+            instance.start_timed_out();
             let why = not_warm(&settings, port, last_status, &listening);
             Outcome::Failed(with_last_lines(&why, &mut output))
         }
         EndReason::Exited(status) => {
-            Outcome::Failed(with_last_lines(&format!("The app {}", describe(status)), &mut output))
+            let mut why = format!("The app {}", describe(status));
+            if let Some(cause) = diagnosis::explain(&command, &instance.folder) {
+                why = format!("{cause} {why}");
+            }
+            Outcome::Failed(with_last_lines(&why, &mut output))
         }
     })
 }
@@ -314,8 +325,11 @@ impl Drop for IdentityHeader {
     }
 }
 
-fn start_message(app: &WebApp, settings: &Settings, port: u16) -> String {
-    let mut text = format!("Starting on port {port}: {}", app.startup_command);
+fn start_message(app: &WebApp, command: &str, settings: &Settings, port: u16) -> String {
+    let mut text = format!("Starting on port {port}: {command}");
+    if let Some(runtime) = runtime::describe(app) {
+        text = format!("{runtime}\n{text}");
+    }
     if settings.read_only && !can_mount() {
         text.push_str("\nOnly file modes make the package read-only, because this process may not mount file systems.");
     }

@@ -8,6 +8,7 @@ use super::call::Call;
 use super::error::ArmError;
 use super::service::{Arm, Reader};
 use crate::azure::Azure;
+use crate::bearer::{self, Unauthenticated};
 use crate::host::without_port;
 use crate::state::{Action, Principal, ResourceId, State};
 use crate::tokens::{MANAGEMENT, MANAGEMENT_CORE, TokenRejection};
@@ -47,43 +48,35 @@ fn authenticate(azure: &Azure, headers: &HeaderMap) -> Result<Principal, ArmErro
         let status = axum::http::StatusCode::UNAUTHORIZED;
         ArmError::new(status, code, message)
     };
-    let value = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let Some(value) = value else {
-        return Err(unauthorized(
+    bearer::principal(azure, headers, &[MANAGEMENT, MANAGEMENT_CORE]).map_err(|why| match why {
+        Unauthenticated::Missing => unauthorized(
             "AuthenticationFailed",
             "Authentication failed. The 'Authorization' header is missing.",
-        ));
-    };
-    let token = value
-        .split_once(' ')
-        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("Bearer"))
-        .map(|(_, token)| token.trim());
-    let Some(token) = token else {
-        return Err(unauthorized(
+        ),
+        Unauthenticated::Scheme => unauthorized(
             "AuthenticationFailedInvalidHeader",
             "Authentication failed. The 'Authorization' header is provided in an invalid format.",
-        ));
-    };
-    let claims = azure.verify(token, &[MANAGEMENT, MANAGEMENT_CORE]).map_err(|why| match why {
-        TokenRejection::Expired => unauthorized("ExpiredAuthenticationToken", "The access token expiry is over."),
-        TokenRejection::Audience => unauthorized(
+        ),
+        Unauthenticated::Token(TokenRejection::Expired) => {
+            unauthorized("ExpiredAuthenticationToken", "The access token expiry is over.")
+        }
+        Unauthenticated::Token(TokenRejection::Audience) => unauthorized(
             "InvalidAuthenticationTokenAudience",
             "The access token has been obtained for wrong audience or resource. It should exactly match with one of the \
              allowed audiences 'https://management.core.windows.net/','https://management.core.windows.net',\
              'https://management.azure.com/','https://management.azure.com'.",
         ),
-        TokenRejection::Tenant => unauthorized(
+        Unauthenticated::Token(TokenRejection::Tenant) => unauthorized(
             "InvalidAuthenticationTokenTenant",
             "The access token is from the wrong issuer. It must match the tenant associated with this subscription.",
         ),
-        other => unauthorized("InvalidAuthenticationToken", &format!("The access token is invalid: {other}.")),
-    })?;
-    let found = azure.read(|state| state.principal(claims.oid).filter(|_| state.is_enabled(claims.oid)));
-    found.ok_or_else(|| {
-        unauthorized(
+        Unauthenticated::Token(other) => {
+            unauthorized("InvalidAuthenticationToken", &format!("The access token is invalid: {other}."))
+        }
+        Unauthenticated::Principal => unauthorized(
             "InvalidAuthenticationToken",
             "The access token is invalid: its principal was deleted or disabled.",
-        )
+        ),
     })
 }
 

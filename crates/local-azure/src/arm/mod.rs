@@ -9,13 +9,15 @@
 //! - `resources`, `assigned`, `parts` and `tags`: resources of every type. `groups` and `subscriptions`: what contains them.
 //! - `providers`: the resource providers, and whether the subscription is registered for them.
 //! - `running` and `operations`: what runs behind the control plane, and long-running operations.
-//! - `role_assignments`, `role_definitions` and `locks`: Microsoft.Authorization. `identity`: Microsoft.ManagedIdentity. `web`: Microsoft.Web.
+//! - `role_assignments`, `role_definitions` and `locks`: Microsoft.Authorization. `identity`: Microsoft.ManagedIdentity.
+//! - `web` and `deployments`: Microsoft.Web.
 //! - `postgres`: Microsoft.DBforPostgreSQL. `storage`: Microsoft.Storage.
 
 mod access;
 mod answer;
 mod assigned;
 mod call;
+mod deployments;
 mod error;
 mod groups;
 mod identity;

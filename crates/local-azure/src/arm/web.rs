@@ -8,11 +8,12 @@ use url::Url;
 
 use super::answer::Answer;
 use super::call::{self, Call};
+use super::deployments;
 use super::error::ArmError;
 use super::locks::{self, Change};
 use super::service::{Arm, Clients};
 use super::types::Type;
-use crate::app_service::Package;
+use crate::app_service::{Origin, Package};
 use crate::error::Error;
 use crate::state::{Plan, Resource, ResourceId, State, View as _, WebApp};
 
@@ -249,6 +250,9 @@ pub fn part(arm: &Arm, call: &Call, site: &ResourceId, path: &[&str]) -> Result<
             locks::check_action(call, &state, "Microsoft.Web/sites/config/list/action", site)?;
             Ok(Answer::ok(show_settings(&state, app)))
         }
+        ["deploymentstatus", id] => deployments::status(arm, call, site, id),
+        ["deployments"] => deployments::list(arm, call, site, None),
+        ["deployments", id] => deployments::list(arm, call, site, Some(id)),
         ["extensions", "onedeploy"] if call.method == Method::PUT => deploy(arm, call, site),
         ["restart"] => {
             locks::check_action(call, &state, "Microsoft.Web/sites/restart/action", site)?;
@@ -287,10 +291,11 @@ fn deploy(arm: &Arm, call: &Call, site: &ResourceId) -> Result<Answer, ArmError>
             "Local Azure deploys only packages of this machine: use `local-azure deploy APP PATH`.",
         ));
     };
-    let deployed = Handle::current().block_on(async {
-        apps.deploy(site.name(), &Package::at(&path)?).await?;
-        apps.wait_ready(site.name()).await
-    });
+    let origin = Origin {
+        deployer: "OneDeploy",
+        author: call.caller.display_name.clone(),
+    };
+    let deployed = Handle::current().block_on(async { apps.deploy(site.name(), &Package::at(&path)?, origin).await });
     deployed.map_err(|error| ArmError::conflict("DeploymentFailed", error.to_string()))?;
     Ok(Answer::ok(json!({
         "id": format!("{site}/extensions/onedeploy"),

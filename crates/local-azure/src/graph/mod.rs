@@ -36,7 +36,6 @@ use std::panic::AssertUnwindSafe;
 
 use axum::Router;
 use axum::extract::{Request, State as Extracted};
-use axum::http::header::AUTHORIZATION;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use futures_util::FutureExt as _;
@@ -45,6 +44,7 @@ use self::answer::{Answer, Ids};
 use self::call::Call;
 use self::error::GraphError;
 use crate::azure::Azure;
+use crate::bearer::{self, Unauthenticated};
 use crate::one_line::one_line;
 use crate::state::Principal;
 use crate::tokens::GRAPH;
@@ -115,24 +115,13 @@ async fn answer(
 
 fn authenticate(azure: &Azure, headers: &HeaderMap) -> Result<Principal, GraphError> {
     let unauthorized = |message: &str| GraphError::new(StatusCode::UNAUTHORIZED, "InvalidAuthenticationToken", message);
-    let value = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let token = value
-        .and_then(|value| value.split_once(' '))
-        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("Bearer"))
-        .map(|(_, token)| token.trim());
-    let token = token
-        .filter(|token| !token.is_empty())
-        .ok_or_else(|| unauthorized("Access token is empty."))?;
-    let claims = azure.verify(token, &[GRAPH, GRAPH_CLIENT]);
-    let claims = claims.map_err(|why| unauthorized(&format!("Access token validation failure: {why}.")))?;
-    let state = azure.state();
-    if !state.is_enabled(claims.oid) {
-        return Err(unauthorized(
-            "Access token validation failure: its principal is disabled.",
-        ));
-    }
-    let caller = state.principal(claims.oid);
-    caller.ok_or_else(|| unauthorized("Access token validation failure: its principal does not exist any more."))
+    bearer::principal(azure, headers, &[GRAPH, GRAPH_CLIENT]).map_err(|why| match why {
+        Unauthenticated::Missing | Unauthenticated::Scheme => unauthorized("Access token is empty."),
+        Unauthenticated::Token(why) => unauthorized(&format!("Access token validation failure: {why}.")),
+        Unauthenticated::Principal => {
+            unauthorized("Access token validation failure: its principal was deleted or disabled.")
+        }
+    })
 }
 
 #[cfg(test)]

@@ -55,6 +55,8 @@ pub struct Routes {
     pub blobs: Router,
     /// The web apps over HTTPS and over HTTP.
     pub apps: [Router; 2],
+    /// The deployment services of the web apps.
+    pub kudu: Router,
     /// The managed identity endpoints.
     pub identity: Router,
     /// Azure Resource Manager.
@@ -149,10 +151,12 @@ fn by_host(routes: Routes, https: bool) -> Router {
             routes.graph.clone()
         } else if is_blob_service(&host) {
             routes.blobs.clone()
-        } else if is_in(APP_DOMAIN) && !is_in(SCM_DOMAIN) {
+        } else if is_in(SCM_DOMAIN) {
+            routes.kudu.clone()
+        } else if is_in(APP_DOMAIN) {
             routes.apps[usize::from(!https)].clone()
         } else {
-            let text = format!("Local Azure does not have {host} yet.\n");
+            let text = format!("Local Azure does not have {host}.\n");
             return (StatusCode::NOT_FOUND, text).into_response();
         };
         match service.oneshot(request).await {

@@ -9,7 +9,7 @@ use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use sqlx::{ConnectOptions as _, Executor as _};
 
 use super::*;
-use crate::app_service::Package;
+use crate::app_service::{Origin, Package};
 use crate::state::WebApp;
 use crate::tokens::{POSTGRES, STORAGE};
 
@@ -78,7 +78,11 @@ async fn an_app_on_app_service_has_the_identity() {
     }));
     let apps = cloud.app_service();
     let package = Package::Folder(source.path().to_owned());
-    apps.deploy(APP, &package).await.unwrap();
+    let origin = Origin {
+        deployer: "ZipDeploy",
+        author: "ada".to_owned(),
+    };
+    apps.deploy(APP, &package, origin).await.unwrap();
     apps.wait_ready(APP).await.unwrap();
     let url = format!("http://127.0.0.1:{}/", apps.http_port());
     let said = client(&cloud).get(url).send().await.unwrap().text().await.unwrap();

@@ -13,6 +13,8 @@ pub const MANAGEMENT: &str = "https://management.azure.com";
 
 /// The control plane's former resource URL, which the Azure CLI uses.
 pub const MANAGEMENT_CORE: &str = "https://management.core.windows.net";
+/// App Service's resource URL, for its deployment service.
+pub const APP_SERVICE: &str = "https://appservice.azure.com";
 /// Microsoft Graph's resource URL.
 pub const GRAPH: &str = "https://graph.microsoft.com";
 
@@ -28,7 +30,7 @@ const SERVICES: [&str; 12] = [
     "https://eventhubs.azure.net",
     "https://database.windows.net",
     "https://cosmos.azure.com",
-    "https://appservice.azure.com",
+    APP_SERVICE,
     "https://monitor.azure.com",
 ];
 

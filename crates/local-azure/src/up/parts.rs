@@ -10,7 +10,7 @@ use super::database;
 use super::options::Options;
 use super::progress::Progress;
 use super::site::Source;
-use crate::app_service::{self, AppService};
+use crate::app_service::{self, AppService, Deployment, Origin};
 use crate::arm::{self, Running, Stored};
 use crate::azure::Azure;
 use crate::entra::Entra;
@@ -18,6 +18,7 @@ use crate::error::{Error, Result};
 use crate::faults::{Effect, FaultSet, IdentityFault, InjectedFault, Targets};
 use crate::graph;
 use crate::identity::IdentityEndpoints;
+use crate::kudu;
 use crate::network::{self, LOCALSTACK_HOST, NetworkFiles, Routes, Services};
 use crate::postgres::Servers;
 use crate::state::{PostgresServer, StorageAccount, WebApp};
@@ -93,6 +94,7 @@ impl Parts {
                 entra: entra.azure_router(),
                 blobs: blobs.router()?,
                 apps: apps.azure_routers()?,
+                kudu: kudu::router(azure, &apps)?,
                 identity: identity.router(),
                 arm: arm::router(azure, stored.clone(), running.clone()),
                 developer: arm::router_for(azure, stored, running, tutorial::ADMINISTRATOR, LOCALSTACK_HOST),
@@ -126,24 +128,34 @@ impl Parts {
         let mut log = app_service::logs(azure.folder(), tutorial::APP);
         log.lines(); // those of earlier runs
         progress.report("App Service: deploying the web app");
-        self.apps.deploy(tutorial::APP, &package).await?;
+        let origin = Origin {
+            deployer: "LocalAzure",
+            author: tutorial::ADMINISTRATOR.to_owned(),
+        };
+        let id = self.apps.begin_deployment(tutorial::APP, package, origin)?.id;
+        let has_started = |one: &Deployment| one.is_built || one.is_complete();
+        self.apps.deployment_when(tutorial::APP, &id, has_started).await?;
         self.apps.follow();
         if azure.read(|state| state.find::<WebApp>(tutorial::APP).is_none_or(|app| app.is_stopped)) {
             progress.report(&format!("App Service: {} is stopped", tutorial::APP));
-            return Ok(());
+        } else {
+            progress.report(&format!("App Service: {}", self.apps.awaited(tutorial::APP)?));
         }
-        progress.report(&format!("App Service: {}", self.apps.awaited(tutorial::APP)?));
-        let ready = self.apps.wait_ready(tutorial::APP);
-        tokio::pin!(ready);
-        loop {
+        let ended = self.apps.deployment_when(tutorial::APP, &id, Deployment::is_complete);
+        tokio::pin!(ended);
+        let ended = loop {
             tokio::select! {
-                ready = &mut ready => return ready,
+                ended = &mut ended => break ended?,
                 () = tokio::time::sleep(LOG_INTERVAL) => {
                     for line in log.lines() {
                         println!("    {line}");
                     }
                 }
             }
+        };
+        match ended.failure {
+            Some(why) => Err(Error::Refused(why)),
+            None => Ok(()),
         }
     }
 

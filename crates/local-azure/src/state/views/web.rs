@@ -22,6 +22,8 @@ pub struct WebApp {
     pub identity: AssignedIdentities,
     /// The app settings, which become environment variables of the app.
     pub settings: BTreeMap<String, String>,
+    /// The runtime (`linuxFxVersion`), such as `PYTHON|3.13`.
+    pub runtime: String,
     /// The startup command (`appCommandLine`).
     pub startup_command: String,
     /// The path that the platform requests every minute to check an instance's health.
@@ -44,6 +46,7 @@ impl WebApp {
             plan: plan.id.clone(),
             identity: AssignedIdentities::default(),
             settings: BTreeMap::new(),
+            runtime: String::new(),
             startup_command: String::new(),
             health_check_path: None,
             https_only: false,
@@ -80,6 +83,7 @@ impl View for WebApp {
             plan: plan.unwrap_or_else(|| resource.id.clone()),
             identity: resource.identity.clone(),
             settings: settings.map(|(name, value)| (name.clone(), text(value))).collect(),
+            runtime: configuration("linuxFxVersion").unwrap_or_default().to_owned(),
             startup_command: configuration("appCommandLine").unwrap_or_default().to_owned(),
             health_check_path: configuration("healthCheckPath").map(str::to_owned),
             https_only: resource.flag("httpsOnly").unwrap_or(false),
@@ -106,6 +110,7 @@ impl View for WebApp {
                 .collect();
         });
         state.update(&part(CONFIGURATION), |part| {
+            part.set("linuxFxVersion", self.runtime.as_str());
             part.set("appCommandLine", self.startup_command.as_str());
             part.set("healthCheckPath", self.health_check_path.as_deref().unwrap_or_default());
         });

@@ -4,11 +4,11 @@ use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::Path;
 
-use local_azure::app_service::Package;
+use local_azure::app_service::{DeploymentStatus, Package};
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
-use crate::rig::{APP, PYTHON, Site, until, write};
+use crate::rig::{APP, PYTHON, Site, origin, until, write};
 
 /// Packs the files of a folder. `mode` returns the mode of each file in the zip.
 fn pack(folder: &Path, zip: &Path, mode: impl Fn(&str) -> u32) -> Package {
@@ -78,7 +78,14 @@ async fn a_new_version_replaces_the_old_one_when_it_answers() {
 
     let broken = site.folder.path().join("broken.zip");
     fs::write(&broken, "no zip").unwrap();
-    assert!(site.service().deploy(APP, &Package::Zip(broken)).await.is_err());
+    let refused = site.service().deploy(APP, &Package::Zip(broken), origin()).await;
+    assert!(refused.is_err());
+    let deployments = site.service().deployments(APP).unwrap();
+    assert_eq!(
+        [DeploymentStatus::Failed, DeploymentStatus::Successful],
+        [0, 1].map(|at| deployments[at].status)
+    );
+    assert!(site.service().is_active(APP, &deployments[1]) && !site.service().is_active(APP, &deployments[0]));
     assert_eq!(site.text("/version").await, "1");
     assert_eq!(fs::read_dir(&versions).unwrap().count(), 1);
 
@@ -94,7 +101,9 @@ async fn a_new_version_replaces_the_old_one_when_it_answers() {
     let package = pack(&source, &site.folder.path().join("app.zip"), |name| {
         if name == "start.sh" { 0o755 } else { 0o644 }
     });
-    site.service().deploy(APP, &package).await.unwrap();
+    let second = site.begin(package.clone()).await;
+    let other = site.service().begin_deployment(APP, package, origin());
+    assert!(other.unwrap_err().to_string().contains(&second.id));
     until("the second runs", || site.log().matches("up\n").count() == 2).await;
     assert_eq!(site.text("/version").await, "1");
     site.flag("status", "200");
@@ -108,17 +117,94 @@ async fn a_new_version_replaces_the_old_one_when_it_answers() {
     assert!(site.log().contains("bye"));
 }
 
+/// Changes the folder of a package so that it fails.
+type Spoil = Box<dyn Fn(&Path)>;
+
+/// Each package fails in its own way, and the message names the cause.
+#[tokio::test]
+async fn a_version_that_does_not_start_is_not_kept() {
+    let site = Site::new(&[("WEBSITES_CONTAINER_START_TIME_LIMIT", "10")]).up().await;
+    let before = site.service().status(APP).unwrap()[0].clone();
+    let start = |text: &'static str| move |folder: &Path| write(&folder.join("start.sh"), text, 0o755);
+    let packages: [(&str, &str, Spoil); 5] = [
+        (
+            "exit",
+            "no such table",
+            Box::new(start("#!/bin/sh\necho no such table >&2\nexit 1\n")),
+        ),
+        (
+            "silent",
+            "does not listen on any port",
+            Box::new(start("#!/bin/sh\nsleep 100\n")),
+        ),
+        (
+            "windows",
+            "CRLF",
+            Box::new(start("#!/bin/sh\r\nexec \"$PYTHON\" app.py\r\n")),
+        ),
+        (
+            "none",
+            "has no start.sh",
+            Box::new(|folder| fs::remove_file(folder.join("start.sh")).unwrap()),
+        ),
+        (
+            "deep",
+            "in the package's folder site,",
+            Box::new(|folder| {
+                let files = fs::read_dir(folder)
+                    .unwrap()
+                    .flatten()
+                    .map(|entry| entry.path())
+                    .collect::<Vec<_>>();
+                fs::create_dir(folder.join("site")).unwrap();
+                for file in files {
+                    fs::rename(&file, folder.join("site").join(file.file_name().unwrap())).unwrap();
+                }
+            }),
+        ),
+    ];
+    for (version, cause, spoil) in packages {
+        let source = site.source(version);
+        spoil(&source);
+        let failed = site.service().deploy(APP, &Package::Folder(source), origin()).await;
+        let why = failed.unwrap_err().to_string();
+        assert!(why.contains(cause), "{version}: {why}");
+        assert_eq!(site.text("/version").await, "1");
+        let lines = site.service().deployments(APP).unwrap();
+        let log = site.service().deployment_log(APP, &lines[0].id).unwrap();
+        assert!(
+            log.iter().any(|line| line.text.contains("goes on serving")),
+            "{version}: {log:?}"
+        );
+    }
+    // It is the same process, and its files are still there.
+    until("the others have ended", || site.states().len() == 1).await;
+    let after = site.service().status(APP).unwrap()[0].clone();
+    assert_eq!((after.process, after.restarts), (before.process, 0));
+    site.service().restart(APP).await.unwrap();
+    site.service().wait_ready(APP).await.unwrap();
+    assert_eq!(site.text("/version").await, "1");
+    let source = site.source("3");
+    site.service()
+        .deploy(APP, &Package::Folder(source), origin())
+        .await
+        .unwrap();
+    assert_eq!(site.text("/version").await, "3");
+}
+
 #[tokio::test]
 async fn a_deployed_app_can_be_started_later() {
     let site = Site::new(&[]);
     assert!(site.service().start_app("nobody").await.is_err());
     assert!(site.service().start_app(APP).await.is_err());
-    assert_eq!(site.get("/").await.status(), 503);
+    let welcome = site.get("/").await;
+    assert_eq!(welcome.status(), 200);
+    assert!(welcome.text().await.unwrap().contains("waiting for your content"));
     site.change(|app| app.startup_command.clear());
     let package = Package::Folder(site.source("1"));
-    let error = site.service().deploy(APP, &package).await.unwrap_err();
-    assert!(error.to_string().contains("startup command"), "{error}");
-    assert_eq!(site.get("/").await.status(), 403);
+    let deployment = site.service().deploy(APP, &package, origin()).await.unwrap();
+    assert!(!deployment.is_started && deployment.failure.is_none());
+    assert!(site.text("/").await.contains("waiting for your content"));
     // The startup file is made executable first.
     site.change(|app| app.startup_command = "run.sh".to_owned());
     let root = fs::canonicalize(site.home().join("site/wwwroot")).unwrap();
@@ -149,8 +235,7 @@ async fn an_app_that_runs_from_its_package_cannot_write_there() {
         app.settings
             .insert("WEBSITE_RUN_FROM_PACKAGE".to_owned(), "1".to_owned());
     });
-    site.service().deploy(APP, &package).await.unwrap();
-    site.service().wait_ready(APP).await.unwrap();
+    site.service().deploy(APP, &package, origin()).await.unwrap();
     assert_eq!(site.text("/version").await, "2");
     let refused = site.text("/write").await;
     let enforced = !site.log().contains("Only file modes make the package read-only");

@@ -7,7 +7,7 @@ use local_azure::app_service::{InstanceState, Options};
 use local_azure::state::{SystemAssigned, WebApp};
 use local_azure::testing::patiently;
 
-use crate::rig::{APP, Site, add, runs, until};
+use crate::rig::{APP, Site, add, origin, runs, until};
 
 #[tokio::test]
 async fn requests_wait_until_the_app_is_warm() {
@@ -214,7 +214,7 @@ async fn an_identity_header_is_valid_for_one_app_and_one_process() {
     add(site.azure(), "fabrikam", |app| app.identity.user.push(app.id.clone()));
     let site = site.up().await;
     let package = local_azure::app_service::Package::Folder(site.source("1"));
-    site.service().deploy("fabrikam", &package).await.unwrap();
+    site.service().deploy("fabrikam", &package, origin()).await.unwrap();
     site.service().wait_ready("fabrikam").await.unwrap();
     let environment = |app: &str| {
         let url = format!("{}/env", site.service().url(app));

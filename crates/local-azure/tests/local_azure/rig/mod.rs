@@ -15,7 +15,7 @@ use local_azure::testing::{Cloud, patiently};
 use reqwest::{Certificate, Client, ClientBuilder};
 
 pub use self::postgres::{ADMIN, GROUP, IDENTITY, PASSWORD_ADMIN, SERVER, Server, USER, is_private};
-pub use self::site::{APP, PYTHON, Site, add, write};
+pub use self::site::{APP, PYTHON, Site, add, origin, write};
 pub use self::storage::{Storage, VERSION, account};
 pub use self::tenant::{AUDIENCE, SUBJECT, Tenant, read, send};
 

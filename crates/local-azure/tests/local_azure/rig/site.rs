@@ -9,7 +9,7 @@ use std::process::Command;
 use std::sync::LazyLock;
 
 use local_azure::Azure;
-use local_azure::app_service::{AppService, InstanceState, Options, Package, logs};
+use local_azure::app_service::{AppService, Deployment, InstanceState, Options, Origin, Package, logs};
 use local_azure::state::{Plan, State, View as _, WebApp};
 use local_azure::testing::Cloud;
 use reqwest::{Client, Response, redirect};
@@ -29,6 +29,14 @@ pub static PYTHON: LazyLock<String> = LazyLock::new(|| {
         .unwrap();
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 });
+
+/// Who deploys.
+pub fn origin() -> Origin {
+    Origin {
+        deployer: "ZipDeploy",
+        author: "ada".to_owned(),
+    }
+}
 
 pub struct Site {
     cloud: Cloud,
@@ -77,10 +85,16 @@ impl Site {
         self
     }
 
-    /// Deploys the test app with a file that contains this version.
-    pub async fn deploy(&self, version: &str) {
-        let package = Package::Folder(self.source(version));
-        self.service().deploy(APP, &package).await.unwrap();
+    /// Deploys the test app with a file that contains this version. Returns the deployment when its instances start.
+    pub async fn deploy(&self, version: &str) -> Deployment {
+        self.begin(Package::Folder(self.source(version))).await
+    }
+
+    /// Deploys a package. Returns the deployment when its instances start.
+    pub async fn begin(&self, package: Package) -> Deployment {
+        let id = self.service().begin_deployment(APP, package, origin()).unwrap().id;
+        let has_started = |one: &Deployment| one.is_built || one.is_complete();
+        self.service().deployment_when(APP, &id, has_started).await.unwrap()
     }
 
     /// Creates a folder with the test app.
