@@ -90,7 +90,7 @@ const LAST_LINES: usize = 100;
 /// services are printed.
 pub struct Cloud {
     // The fields are in the order in which they are dropped.
-    app_service: OnceLock<AppService>,
+    app_service: OnceLock<Arc<AppService>>,
     postgres: OnceCell<Postgres>,
     blob_storage: OnceCell<BlobStorage>,
     entra: OnceLock<Entra>,
@@ -232,15 +232,15 @@ impl Cloud {
     }
 
     /// App Service with the web app [`APP`], to which nothing is deployed yet.
-    pub fn app_service(&self) -> &AppService {
+    pub fn app_service(&self) -> &Arc<AppService> {
         self.app_service_with(Options::default())
     }
 
     /// App Service with these options. They take effect only if this is the first call that returns App Service.
-    pub fn app_service_with(&self, options: Options) -> &AppService {
+    pub fn app_service_with(&self, options: Options) -> &Arc<AppService> {
         self.app_service.get_or_init(|| {
             let endpoint = self.endpoints.app_service_url();
-            ready(AppService::start(&self.azure, endpoint, options))
+            Arc::new(ready(AppService::start(&self.azure, endpoint, options)))
         })
     }
 

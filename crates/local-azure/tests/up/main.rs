@@ -12,3 +12,4 @@ mod running;
 mod sdk;
 mod site;
 mod start;
+mod tutorial;

@@ -183,19 +183,19 @@ impl Up {
                 .then(|| (addresses.0.to_owned(), addresses.1.to_owned()))
         })
         .await;
-        up.client = up.client();
+        up.client = up.client_of(&["restaurantreview.blob.localhost"]);
         up
     }
 
-    /// A client that trusts the authority and resolves the names below `localhost`.
-    fn client(&self) -> Client {
+    /// A client that trusts the authority and resolves these names.
+    fn client_of(&self, hosts: &[&str]) -> Client {
         let root = fs::read(self.folder().join("ca.pem")).unwrap();
         let mut client = Client::builder()
             .tls_certs_only([Certificate::from_pem(&root).unwrap()])
             .redirect(redirect::Policy::none())
             .no_proxy();
-        for name in ["app1", "app4", "fabrikam", "restaurant-review", "restaurantreview.blob"] {
-            client = client.resolve(&format!("{name}.localhost"), SocketAddr::from(([127, 0, 0, 1], 0)));
+        for host in hosts {
+            client = client.resolve(host, SocketAddr::from(([127, 0, 0, 1], 0)));
         }
         client.build().unwrap()
     }
@@ -302,8 +302,10 @@ impl Up {
 
     /// A page of an app under its own name.
     pub async fn get_from(&self, app: &str, path: &str) -> Response {
-        let base = self.base.replace("localhost", &format!("{app}.localhost"));
-        self.get_url(&format!("{base}{path}")).await
+        let host = format!("{app}.localhost");
+        let base = self.base.replace("localhost", &host);
+        let client = self.client_of(&[&host]);
+        client.get(format!("{base}{path}")).send().await.unwrap()
     }
 
     /// A request to post a form as a browser does.

@@ -2,4 +2,5 @@
 
 mod deployment;
 mod front_end;
+mod kudu;
 mod life;
