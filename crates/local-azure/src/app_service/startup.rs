@@ -120,13 +120,17 @@ impl Start<'_> {
             .collect()
     }
 
-    /// The app settings and the variables that App Service sets.
+    /// The app settings, the connection strings and the variables that App Service sets.
     /// <https://learn.microsoft.com/azure/app-service/reference-app-settings>
     pub(super) fn variables(&self, state: &State) -> BTreeMap<String, String> {
         let app = self.app;
         let mut variables = BTreeMap::new();
         let mut set = |name: &str, value: &str| variables.insert(name.to_owned(), value.to_owned());
+        for (name, string) in &app.connection_strings {
+            set(&string.variable(name), &string.value);
+        }
         for (name, value) in app.settings.iter().chain(self.addresses) {
+            let name = &name.replace('.', "_");
             if is_variable(name) {
                 set(name, value);
             }
@@ -207,12 +211,24 @@ fn quote_for_shell(text: &str) -> String {
 mod tests {
     use super::super::settings::tests::app;
     use super::*;
+    use crate::state::ConnectionString;
 
     #[test]
     fn the_environment_consists_of_the_settings_and_the_platforms_variables() {
         let folder = tempfile::tempdir().unwrap();
         let site = Site::open(folder.path().join("app")).unwrap();
-        let app = app(&[("A_1", "x"), ("bad-name", "x"), ("HOST", "0.0.0.0"), ("PORT", "1")]);
+        let mut app = app(&[
+            ("A_1", "x"),
+            ("a.b", "y"),
+            ("bad-name", "x"),
+            ("HOST", "0.0.0.0"),
+            ("PORT", "1"),
+        ]);
+        let string = ConnectionString {
+            value: "Server=db".to_owned(),
+            kind: "SQLAzure".to_owned(),
+        };
+        app.connection_strings.insert("main".to_owned(), string);
         let state = State::default();
         let start = Start {
             app: &app,
@@ -234,6 +250,8 @@ mod tests {
                 .map(|value| value.to_str().unwrap())
         };
         assert_eq!(get("A_1"), Some("x"));
+        assert_eq!(get("a_b"), Some("y"));
+        assert_eq!(get("SQLAZURECONNSTR_main"), Some("Server=db"));
         assert_eq!(get("bad-name"), None);
         assert_eq!(get("HOST"), Some("127.0.0.1"));
         assert_eq!(get("PORT"), Some("8000"));

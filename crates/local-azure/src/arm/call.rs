@@ -78,6 +78,14 @@ impl Call {
             .ok_or_else(|| ArmError::invalid_content("The request content was invalid: it must be a JSON object."))
     }
 
+    /// The body, if there is one, which must be an object.
+    pub fn optional_object(&self) -> Result<Option<&Map<String, Value>>, ArmError> {
+        match &self.body {
+            Ok(Value::Null) => Ok(None),
+            _ => self.object().map(Some),
+        }
+    }
+
     /// The properties in the body.
     pub fn properties(&self) -> Result<&Map<String, Value>, ArmError> {
         let properties = self.object()?.get("properties").and_then(Value::as_object);

@@ -10,14 +10,12 @@
 //! - `providers`: the resource providers, and whether the subscription is registered for them.
 //! - `running` and `operations`: what runs behind the control plane, and long-running operations.
 //! - `role_assignments`, `role_definitions` and `locks`: Microsoft.Authorization. `identity`: Microsoft.ManagedIdentity.
-//! - `web` and `deployments`: Microsoft.Web.
-//! - `postgres`: Microsoft.DBforPostgreSQL. `storage`: Microsoft.Storage.
+//! - `postgres`: Microsoft.DBforPostgreSQL. `storage`: Microsoft.Storage. `web`: Microsoft.Web.
 
 mod access;
 mod answer;
 mod assigned;
 mod call;
-mod deployments;
 mod error;
 mod groups;
 mod identity;
@@ -246,6 +244,11 @@ fn provider(arm: &Arm, call: &Call, at: usize) -> Result<Answer, ArmError> {
     {
         return answer;
     }
+    if lower[at + 1] == "microsoft.web"
+        && let Some(answer) = web::part(arm, call, at, &rest)
+    {
+        return answer;
+    }
     match (lower[at + 1].as_str(), rest.as_slice()) {
         ("microsoft.authorization", ["roleassignments"]) if get => role_assignments::list(call, &scope),
         ("microsoft.authorization", ["roleassignments", name]) => role_assignments::one(call, &scope, name),
@@ -269,11 +272,6 @@ fn provider(arm: &Arm, call: &Call, at: usize) -> Result<Answer, ArmError> {
         ("microsoft.managedidentity", ["identities", "default"]) => identity::system_assigned(call, &scope),
         ("microsoft.managedidentity", ["userassignedidentities", _, "listassociatedresources"]) => {
             identity::associated_resources(call, &call::id(&call.path[..at + 4])?)
-        }
-        ("microsoft.web", ["checknameavailability"]) => web::check_name(call),
-        ("microsoft.web", ["webappstacks"]) if get => web::stacks(call),
-        ("microsoft.web", ["sites", _, part @ ..]) if !part.is_empty() => {
-            web::part(arm, call, &call::id(&call.path[..at + 4])?, part)
         }
         (_, rest) if rest.len() % 2 == 0 => resources::handle(arm, call, &call::id(&call.path)?),
         // A list of resources, in a group, in the subscription or below another resource.

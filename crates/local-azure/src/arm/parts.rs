@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::answer;
+use super::{answer, web};
 use crate::state::{Resource, ResourceId, State};
 
 /// The types of such parents, and the types of their parts, which are also the names of the lists.
@@ -22,6 +22,7 @@ fn parts_of(id: &ResourceId) -> impl Iterator<Item = &'static str> {
 /// Saves a resource. The parts that its body lists replace those that exist.
 pub fn save(state: &mut State, mut resource: Resource) {
     let id = resource.id.clone();
+    web::save(state, &mut resource);
     for part in parts_of(&id) {
         let Some(Value::Array(listed)) = resource.properties.remove(part) else {
             continue;

@@ -349,7 +349,11 @@ fn delete(arm: &Arm, call: &Call, id: &ResourceId) -> Result<Answer, ArmError> {
         locks::check(state, id, Change::Delete)?;
         check_conditions(call, state.get(id))?;
         web::check_unused(state, id)?;
+        let plan = web::emptied_plan(call, state, id);
         state.remove(id);
+        if let Some(plan) = plan {
+            state.remove(&plan);
+        }
         Ok(true)
     })?;
     settle(arm, id)?;

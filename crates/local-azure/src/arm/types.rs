@@ -177,8 +177,16 @@ pub const PROVIDERS: &[Provider] = &[
             "2025-03-01",
             "2025-05-01",
         ],
-        types: &["serverfarms", "sites"],
-        operations: &["checkNameAvailability", "webAppStacks"],
+        types: &[
+            "serverfarms",
+            "sites",
+            "sites/basicPublishingCredentialsPolicies",
+            "sites/config",
+            "sites/hostNameBindings",
+            "sites/instances",
+            "sites/sourcecontrols",
+        ],
+        operations: &["checkNameAvailability", "geoRegions", "locations", "webAppStacks"],
     },
     Provider {
         namespace: "Microsoft.Compute",

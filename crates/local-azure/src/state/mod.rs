@@ -34,8 +34,9 @@ pub use self::resource::{AssignedIdentities, Resource, SystemAssigned};
 pub use self::resource_id::{InvalidResourceId, ResourceId};
 pub use self::roles::{Action, Permission, RoleAssignment, RoleDefinition};
 pub use self::views::{
-    ADMINISTRATORS, CONFIGURATIONS, CONTAINERS, Container, DATABASES, FEDERATED_CREDENTIALS, ManagedIdentity, Plan,
-    PostgresServer, PublicAccess, StorageAccount, View, WebApp, new_key,
+    ADMINISTRATORS, CONFIGURATIONS, CONNECTION_STRING_TYPES, CONTAINERS, ConnectionString, Container, DATABASES,
+    FEDERATED_CREDENTIALS, ManagedIdentity, PUBLISHING_PASSWORD, Plan, PostgresServer, PublicAccess, StorageAccount,
+    View, WebApp, new_key, new_publishing_password,
 };
 
 pub(crate) use self::store::Store;

@@ -1,16 +1,18 @@
 //! Resources as the types that code reads.
 
+mod connection_strings;
 mod identities;
 mod plans;
 mod postgres;
 mod storage;
 mod web;
 
+pub use self::connection_strings::{CONNECTION_STRING_TYPES, ConnectionString};
 pub use self::identities::{FEDERATED_CREDENTIALS, ManagedIdentity};
 pub use self::plans::Plan;
 pub use self::postgres::{ADMINISTRATORS, CONFIGURATIONS, DATABASES, PostgresServer};
 pub use self::storage::{CONTAINERS, Container, PublicAccess, StorageAccount, new_key};
-pub use self::web::WebApp;
+pub use self::web::{PUBLISHING_PASSWORD, WebApp, new_publishing_password};
 
 use super::State;
 use super::resource::Resource;
@@ -37,6 +39,14 @@ pub trait View: Sized {
 }
 
 impl State {
+    /// Adds what a resource that a person, or an earlier version, wrote into the file needs. Returns whether anything was
+    /// missing.
+    pub(super) fn complete(&mut self) -> bool {
+        // Both have to run.
+        let were_incomplete = [self.complete_accounts(), self.complete_apps()];
+        were_incomplete.contains(&true)
+    }
+
     /// All resources of the type.
     pub fn all<V: View>(&self) -> impl Iterator<Item = V> {
         self.of_kind(V::KIND).map(|resource| V::read(self, resource))

@@ -88,8 +88,8 @@ pub enum PublicAccess {
 }
 
 impl State {
-    /// Adds what a resource that a person wrote into the file needs to be safe. Returns whether anything was missing.
-    pub(in crate::state) fn complete(&mut self) -> bool {
+    /// Adds the keys of accounts that have none. Returns whether there were any.
+    pub(super) fn complete_accounts(&mut self) -> bool {
         let has_no_key = |account: &StorageAccount| account.keys.iter().any(String::is_empty);
         let incomplete: Vec<StorageAccount> = self.all().filter(has_no_key).collect();
         for mut account in incomplete.iter().cloned() {

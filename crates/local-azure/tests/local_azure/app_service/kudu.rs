@@ -6,10 +6,12 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use http_body_util::BodyExt as _;
 use local_azure::app_service::{Deployment, InstanceState};
 use local_azure::kudu;
-use local_azure::state::{ResourceId, RoleAssignment, RoleDefinition, User};
+use local_azure::state::{ResourceId, RoleAssignment, RoleDefinition, User, WebApp};
 use local_azure::tokens::{APP_SERVICE, MANAGEMENT, STORAGE};
 use serde_json::Value;
 use tower::ServiceExt as _;
@@ -184,6 +186,30 @@ async fn only_those_who_may_publish_are_served() {
         kudu.send("GET /api/environment", &contributor, |_| {}).await.status,
         200
     );
+    // The publishing user, until its password is not accepted any more.
+    let app: WebApp = kudu.site.azure().read(|state| state.find(APP).unwrap());
+    let password = app.publishing_password;
+    let basic = async |name: &str, password: &str| {
+        let value = format!("Basic {}", STANDARD.encode(format!("{name}:{password}")));
+        let answer = kudu
+            .send("GET /api/environment", "", |request| {
+                request.headers_mut().insert(AUTHORIZATION, value.parse().unwrap());
+            })
+            .await;
+        answer.status
+    };
+    assert_eq!(basic("$contoso", &password).await, 200);
+    assert_eq!(basic("contoso\\$contoso", &password).await, 200);
+    for (name, password) in [
+        ("contoso", password.as_str()),
+        ("$contoso", ""),
+        ("$contoso", "x"),
+        ("", ""),
+    ] {
+        assert_eq!(basic(name, password).await, 401, "{name}");
+    }
+    kudu.site.change(|app| app.allows_basic_publishing = false);
+    assert_eq!(basic("$contoso", &password).await, 401);
     for host in [
         "other.scm.azurewebsites.net",
         "contoso.azurewebsites.net",

@@ -11,6 +11,7 @@ mod directory_rights;
 mod hostile;
 mod invalid;
 mod resources;
+mod web;
 
 use axum::Router;
 use axum::body::Body;

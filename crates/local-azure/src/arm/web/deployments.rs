@@ -7,11 +7,12 @@ use serde_json::{Value, json};
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 
-use super::answer::Answer;
-use super::call::Call;
-use super::error::ArmError;
-use super::service::Arm;
+use super::shared::{check_read, hosts};
 use crate::app_service::{Deployment, DeploymentStatus};
+use crate::arm::answer::Answer;
+use crate::arm::call::Call;
+use crate::arm::error::ArmError;
+use crate::arm::service::Arm;
 use crate::state::ResourceId;
 
 /// How long an answer waits for the end of the deployment. The Azure CLI asks every 15 seconds only.
@@ -21,7 +22,7 @@ const WAIT: Duration = Duration::from_secs(10);
 /// <https://learn.microsoft.com/rest/api/appservice/web-apps/get-production-site-deployment-status>
 pub fn status(arm: &Arm, call: &Call, site: &ResourceId, id: &str) -> Result<Answer, ArmError> {
     call.needs(&Method::GET)?;
-    call.check(&call.azure.state(), "Microsoft.Web/sites/deploymentStatus/read", site)?;
+    check_read(call, &call.azure.state(), site, "deploymentStatus")?;
     let Some(apps) = &arm.running.apps else {
         return Err(call.unsupported());
     };
@@ -63,11 +64,8 @@ fn shown(site: &ResourceId, deployment: &Deployment, instances: u32) -> Value {
         .iter()
         .map(|why| json!({"extendedCode": status, "message": why}))
         .collect();
-    let log = format!(
-        "https://{}.scm.azurewebsites.net/api/deployments/{}/log",
-        site.name(),
-        deployment.id
-    );
+    let (_, scm) = hosts(site.name());
+    let log = format!("https://{scm}/api/deployments/{}/log", deployment.id);
     json!({
         "id": format!("{site}/deploymentStatus/{}", deployment.id),
         "name": deployment.id,
@@ -87,7 +85,7 @@ fn shown(site: &ResourceId, deployment: &Deployment, instances: u32) -> Value {
 /// `GET …/deployments` and `GET …/deployments/{id}`: what Kudu shows.
 pub fn list(arm: &Arm, call: &Call, site: &ResourceId, id: Option<&str>) -> Result<Answer, ArmError> {
     call.needs(&Method::GET)?;
-    call.check(&call.azure.state(), "Microsoft.Web/sites/deployments/read", site)?;
+    check_read(call, &call.azure.state(), site, "deployments")?;
     let Some(apps) = &arm.running.apps else {
         return Err(call.unsupported());
     };
