@@ -3,6 +3,8 @@
 //! Their form is that of azure-cli and of msal, its library for sign-ins:
 //! <https://github.com/AzureAD/microsoft-authentication-library-for-python/blob/dev/msal/token_cache.py>
 
+pub(crate) mod extension;
+
 use std::fs::{self, DirBuilder};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;

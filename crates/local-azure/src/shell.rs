@@ -87,6 +87,8 @@ pub async fn run(state: &Path, options: &Options) -> Result<u8> {
         .args(arguments)
         .env("AZURE_CONFIG_DIR", state.join("azure-cli"))
         .envs(AZURE_CLI_SETTINGS)
+        // Not AZURE_EXTENSION_DIR, where the user may have extensions, and where `az extension add` writes.
+        .env("AZURE_EXTENSION_SYS_DIR", files.azure_cli_extensions())
         .env("PATH", path(&files))
         .env("LOCAL_AZURE_WORDS", files.words())
         .env("LOCAL_AZURE_SHELL", "1")

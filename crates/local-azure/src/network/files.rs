@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::addresses::{HTTPS_SOCKET, hosts};
 use crate::azure::Azure;
+use crate::azure_cli::extension;
 use crate::error::{Error, Result};
 use crate::files::write_private;
 use crate::state_folder::remove;
@@ -56,6 +57,7 @@ impl NetworkFiles {
         let word = words.join("azlocal");
         write_private(&word, include_bytes!("azlocal.sh"))?;
         fs::set_permissions(&word, Permissions::from_mode(0o700)).map_err(Error::file(&word))?;
+        extension::write(&files.azure_cli_extensions(), &azure.folder().join("azure-cli"))?;
         files.copy_program()?;
         files.update(azure)?;
         Ok(files)
@@ -75,6 +77,12 @@ impl NetworkFiles {
     #[must_use]
     pub fn words(&self) -> PathBuf {
         self.folder.join("bin")
+    }
+
+    /// The folder with the extension that the Azure CLI has in a shell.
+    #[must_use]
+    pub fn azure_cli_extensions(&self) -> PathBuf {
+        self.folder.join("azure-cli-extensions")
     }
 
     /// The program whose subcommand `forward` runs inside.

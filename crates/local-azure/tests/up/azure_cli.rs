@@ -1,4 +1,4 @@
-//! The unmodified Azure CLI in `local-azure shell`.
+//! The Azure CLI in `local-azure shell`.
 
 use std::path::Path;
 
@@ -90,6 +90,13 @@ async fn storage_accounts() {
 async fn postgresql_servers() {
     let up = Up::start_empty().await;
     run(&up, "postgres.sh", &[]).await;
+}
+
+/// Microsoft's tutorial of 2023 finds the commands of its time.
+#[tokio::test]
+async fn spellings_of_earlier_clis() {
+    let up = Up::start_empty().await;
+    run(&up, "earlier_spellings.sh", &[]).await;
 }
 
 #[tokio::test]
