@@ -19,7 +19,7 @@ pub(crate) const STATE_FILE: &str = "state.json";
 const OWNER_FILE: &str = "resource";
 
 /// The files and folders that Local Azure creates in a state folder.
-const OWN_NAMES: [&str; 17] = [
+const OWN_NAMES: [&str; 18] = [
     "apps",
     "azure-cli",
     "azurite",
@@ -35,6 +35,7 @@ const OWN_NAMES: [&str; 17] = [
     "postgres",
     STATE_FILE,
     "state.version-1.json",
+    "state.version-2.json",
     "storage",
     "workload",
 ];

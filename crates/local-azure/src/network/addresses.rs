@@ -21,6 +21,10 @@ pub const INSTANCE: Ipv4Addr = Ipv4Addr::new(169, 254, 129, 3);
 /// The value of `IDENTITY_ENDPOINT` inside.
 pub const IDENTITY_ENDPOINT: &str = "http://169.254.129.2:8081/msi/token";
 
+/// The address of this machine for the firewalls of PostgreSQL servers. It is one that documents use.
+/// <https://www.rfc-editor.org/rfc/rfc5737>
+pub(super) const PUBLIC_ADDRESS: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 1);
+
 /// PostgreSQL's port.
 pub(super) const POSTGRES_PORT: u16 = 5432;
 
@@ -37,6 +41,8 @@ pub(super) const AUTHORITY_HOSTS: [&str; 3] = ["login.microsoftonline.com", "log
 pub(super) const ARM_HOST: &str = "management.azure.com";
 /// The host of Microsoft Graph.
 pub(super) const GRAPH_HOST: &str = "graph.microsoft.com";
+/// The host that tells a program its public address. It is not Azure's, but the Azure CLI and scripts ask it.
+pub(super) const PUBLIC_ADDRESS_HOST: &str = "api.ipify.org";
 /// The name and the port by which guides for `LocalStack` reach the control plane, without a token.
 pub const LOCALSTACK_HOST: &str = "management.localhost.localstack.cloud";
 pub(super) const LOCALSTACK_PORT: u16 = 4566;
@@ -67,14 +73,14 @@ pub fn is_forwarded(address: &SocketAddr) -> bool {
 }
 
 /// Whether the host is one that a certificate may be issued for.
-pub(super) fn is_azure(host: &str) -> bool {
+pub(super) fn is_served(host: &str) -> bool {
     let host = host.to_ascii_lowercase();
     let is_in = |domain: &&str| {
         let label = host.strip_suffix(*domain).and_then(|rest| rest.strip_suffix('.'));
         label.is_some_and(|label| !label.is_empty())
     };
     AUTHORITY_HOSTS.contains(&host.as_str())
-        || [ARM_HOST, GRAPH_HOST].contains(&host.as_str())
+        || [ARM_HOST, GRAPH_HOST, PUBLIC_ADDRESS_HOST].contains(&host.as_str())
         || [BLOB_DOMAIN, APP_DOMAIN].iter().any(is_in)
 }
 
@@ -86,7 +92,7 @@ pub(super) fn hosts(state: &State) -> String {
     };
     for host in AUTHORITY_HOSTS
         .into_iter()
-        .chain([ARM_HOST, GRAPH_HOST, LOCALSTACK_HOST])
+        .chain([ARM_HOST, GRAPH_HOST, LOCALSTACK_HOST, PUBLIC_ADDRESS_HOST])
     {
         add(WEB, host);
     }
@@ -119,6 +125,7 @@ mod tests {
             "127.0.0.2 login.microsoftonline.com",
             "127.0.0.2 management.azure.com",
             "127.0.0.2 graph.microsoft.com",
+            "127.0.0.2 api.ipify.org",
             "127.0.0.2 restaurantreview.blob.core.windows.net",
             "127.0.0.2 restaurant-review.azurewebsites.net",
             "127.0.0.2 restaurant-review.scm.azurewebsites.net",
@@ -143,14 +150,15 @@ mod tests {
     }
 
     #[test]
-    fn certificates_are_for_azures_hosts_only() {
+    fn certificates_are_for_hosts_inside_only() {
         for host in [
             "login.microsoftonline.com",
             "Contoso.blob.core.windows.net",
             "contoso.azurewebsites.net",
             "contoso.scm.azurewebsites.net",
+            "api.ipify.org",
         ] {
-            assert!(is_azure(host), "{host}");
+            assert!(is_served(host), "{host}");
         }
         for host in [
             "",
@@ -159,7 +167,7 @@ mod tests {
             ".azurewebsites.net",
             "evilazurewebsites.net",
         ] {
-            assert!(!is_azure(host), "{host}");
+            assert!(!is_served(host), "{host}");
         }
     }
 }

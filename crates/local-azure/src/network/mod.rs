@@ -10,12 +10,15 @@
 //! - `files`: the files that are mounted inside.
 //! - `inside`, with `inside.sh` and `mounts.sh`: runs a command inside. `requirements`: whether this machine can do that.
 //! - `forwarder`: the program inside that connects Azure's addresses to the sockets.
-//! - `services`: Local Azure's services at the sockets.
+//! - `services`: Local Azure's services at the sockets. `firewall`: which connections a PostgreSQL server admits.
+//!   `public_address`: tells programs the address that they connect from.
 
 mod addresses;
 mod files;
+mod firewall;
 pub mod forwarder;
 mod inside;
+mod public_address;
 mod requirements;
 mod services;
 

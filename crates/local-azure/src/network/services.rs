@@ -27,9 +27,11 @@ use tower::ServiceExt as _;
 
 use super::addresses::{
     APP_DOMAIN, ARM_HOST, AUTHORITY_HOSTS, BLOB_DOMAIN, DEVELOPER_SOCKET, GRAPH_HOST, HTTP_SOCKET, HTTPS_SOCKET,
-    IDENTITY_SOCKET, SCM_DOMAIN, is_azure, postgres_address, postgres_socket,
+    IDENTITY_SOCKET, PUBLIC_ADDRESS_HOST, SCM_DOMAIN, is_served, postgres_address, postgres_socket,
 };
 use super::files::NetworkFiles;
+use super::firewall::Firewall;
+use super::public_address;
 use crate::azure::Azure;
 use crate::certificates_by_name;
 use crate::error::{Error, Result};
@@ -87,7 +89,7 @@ impl Services {
             files: files.clone(),
             folder: OpenFolder::open(files.folder()).map_err(Error::file(files.folder()))?,
         };
-        let certificates = certificates_by_name::config(azure, &["localhost"], is_azure)?;
+        let certificates = certificates_by_name::config(azure, &["localhost"], is_served)?;
         let bind = |name| sockets.bind(name).map_err(|error| Error::failed(PART, error));
         let (https, http, identity) = (bind(HTTPS_SOCKET)?, bind(HTTP_SOCKET)?, bind(IDENTITY_SOCKET)?);
         let developer = bind(DEVELOPER_SOCKET)?;
@@ -149,6 +151,8 @@ fn by_host(routes: Routes, https: bool) -> Router {
             routes.arm.clone()
         } else if host == GRAPH_HOST {
             routes.graph.clone()
+        } else if host == PUBLIC_ADDRESS_HOST {
+            public_address::routes()
         } else if is_blob_service(&host) {
             routes.blobs.clone()
         } else if is_in(SCM_DOMAIN) {
@@ -209,7 +213,7 @@ impl Sockets {
         let deleted = changes.wait_for(|state| state.find::<PostgresServer>(name).is_none());
         match self.bind(&socket).and_then(UnixListener::from_std) {
             Ok(listener) => tokio::select! {
-                never = forward_to_server(name, port, listener) => match never {},
+                never = self.forward_to_server(name, port, listener) => match never {},
                 _ = deleted => {}
             },
             Err(error) => {
@@ -219,28 +223,34 @@ impl Sockets {
         }
         let _ = fs::remove_file(self.folder.path(&socket));
     }
+
+    /// Connects the clients that a PostgreSQL server admits to its loopback port.
+    async fn forward_to_server(&self, name: &str, port: &PortOf, listener: UnixListener) -> Infallible {
+        let mut firewall = Firewall::default();
+        loop {
+            let Ok((mut client, _)) = listener.accept().await else {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+                continue;
+            };
+            // Azure never answers a connection that it refuses. To close it tells the client at once.
+            let server: Option<PostgresServer> = self.azure.read(|state| state.find(name));
+            if !server.is_some_and(|server| firewall.check(&server)) {
+                continue;
+            }
+            let Some(port) = port(name) else { continue };
+            tokio::spawn(async move {
+                if let Ok(mut server) = TcpStream::connect((LOOPBACK, port)).await {
+                    let _ = server.set_nodelay(true);
+                    // An error only means that one side disconnected.
+                    let _ = copy_bidirectional(&mut client, &mut server).await;
+                }
+            });
+        }
+    }
 }
 
 /// The loopback port of the running PostgreSQL server with that name.
 type PortOf = Arc<dyn Fn(&str) -> Option<u16> + Send + Sync>;
-
-/// Connects clients to the loopback port of a PostgreSQL server.
-async fn forward_to_server(server: &str, port: &PortOf, listener: UnixListener) -> Infallible {
-    loop {
-        let Ok((mut client, _)) = listener.accept().await else {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-            continue;
-        };
-        let Some(port) = port(server) else { continue };
-        tokio::spawn(async move {
-            if let Ok(mut server) = TcpStream::connect((LOOPBACK, port)).await {
-                let _ = server.set_nodelay(true);
-                // An error only means that one side disconnected.
-                let _ = copy_bidirectional(&mut client, &mut server).await;
-            }
-        });
-    }
-}
 
 /// Tells whether the service that a connection is for is away, because of an injected fault.
 type IsAway = Arc<dyn Fn() -> bool + Send + Sync>;

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde_json::Value;
 use tokio::sync::watch;
 
-use super::{SCHEMA, State, version_1};
+use super::{SCHEMA, State, version_1, version_2};
 use crate::error::{Error, Result};
 use crate::files::write_private;
 
@@ -75,11 +75,17 @@ fn read(file: &Path, bytes: &[u8]) -> Result<State> {
         ))
     };
     let json: Value = serde_json::from_slice(bytes).map_err(invalid)?;
+    // The earlier program cannot read the new form.
+    let keep = |version: u64| write_private(&file.with_file_name(format!("state.version-{version}.json")), bytes);
     match json.get("schema").and_then(Value::as_u64) {
         None => {
             let state = version_1::read(json).map_err(invalid)?;
-            // The earlier program could not read the new form.
-            write_private(&file.with_file_name("state.version-1.json"), bytes)?;
+            keep(1)?;
+            Ok(state)
+        }
+        Some(2) => {
+            let state = version_2::read(json).map_err(invalid)?;
+            keep(2)?;
             Ok(state)
         }
         Some(schema) if schema == u64::from(SCHEMA) => serde_json::from_value(json).map_err(invalid),

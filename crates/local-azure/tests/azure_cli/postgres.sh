@@ -97,6 +97,24 @@ refused az postgres flexible-server firewall-rule create --server-name "$server"
 az postgres flexible-server firewall-rule delete --server-name "$server" --name office --yes
 equals 1 postgres flexible-server firewall-rule list --server-name "$server" --query "length(@)"
 
+# The firewall admits Azure's services, which everything inside is, and this machine's address.
+rule=$(az postgres flexible-server firewall-rule list --server-name "$server" --query "[].name" --output tsv)
+az postgres flexible-server firewall-rule delete --server-name "$server" --name "$rule" --yes
+refused sql "$name" "$(token)" "select 1"
+refused sql "$name" "$(token)" "select 1"
+address=$(curl --fail --silent --show-error https://api.ipify.org)
+test 203.0.113.1 = "$address"
+test '{"ip":"203.0.113.1"}' = "$(curl --fail --silent --show-error 'http://api.ipify.org/?format=json')"
+az postgres flexible-server firewall-rule create --server-name "$server" --name me --start-ip-address "$address"
+sql "$name" "$(token)" "select 1"
+az postgres flexible-server firewall-rule update --server-name "$server" --name me --end-ip-address 203.0.113.9
+equals 203.0.113.9 postgres flexible-server firewall-rule show --server-name "$server" --name me --query endIpAddress
+sql "$name" "$(token)" "select 1"
+az postgres flexible-server update --name "$server" --public-access Disabled
+refused sql "$name" "$(token)" "select 1"
+az postgres flexible-server update --name "$server" --public-access Enabled
+sql "$name" "$(token)" "select 1"
+
 az postgres flexible-server stop --name "$server"
 equals Stopped postgres flexible-server show --name "$server" --query state
 refused sql "$name" "$(token)" "select 1"
@@ -110,7 +128,9 @@ sql "$name" "$(token)" "create database leftover"
 az postgres flexible-server delete --name "$server" --yes
 test ! -e "$AZURE_CONFIG_DIR/../postgres/$server"
 az postgres flexible-server create --name "$server" --location westeurope --admin-user ada --admin-password $password \
-  --version 14 --public-access None --yes
+  --version 14 --yes
+equals 203.0.113.1 postgres flexible-server firewall-rule list --server-name "$server" --query "[].startIpAddress"
+sql ada $password "select 1"
 equals postgres postgres flexible-server db list --server-name "$server" --query "[].name"
 refused az postgres flexible-server microsoft-entra-admin create --server-name "$server" --display-name "$name" --object-id "$me" --type User
 

@@ -90,6 +90,9 @@ async fn storage_accounts() {
 async fn postgresql_servers() {
     let up = Up::start_empty().await;
     run(&up, "postgres.sh", &[]).await;
+    // The firewall refused two connections, and later another one.
+    let refusals = up.log().matches(" refuses connections: ").count();
+    assert_eq!(refusals, 2, "{}", up.log());
 }
 
 /// Microsoft's tutorial of 2023 finds the commands of its time.

@@ -83,18 +83,18 @@ fn put_server(state: &State, server: &mut Resource) -> Result<(), ArmError> {
         let stored = server.properties.entry(name).or_insert_with(|| json!({}));
         complete(stored, value);
     }
-    for (method, default) in [("passwordAuth", "Enabled"), ("activeDirectoryAuth", "Disabled")] {
-        let config = &mut server.properties["authConfig"];
-        match config[method].as_str().map(str::to_lowercase).as_deref() {
-            None => config[method] = default.into(),
-            Some("enabled") => config[method] = "Enabled".into(),
-            Some("disabled") => config[method] = "Disabled".into(),
-            Some(other) => {
-                return Err(invalid(format!(
-                    "'{other}' is not a valid value of authConfig.{method}."
-                )));
-            }
-        }
+    for (object, name, default) in [
+        ("authConfig", "passwordAuth", "Enabled"),
+        ("authConfig", "activeDirectoryAuth", "Disabled"),
+        ("network", "publicNetworkAccess", "Enabled"),
+    ] {
+        let value = &mut server.properties[object][name];
+        *value = match value.as_str().map(str::to_lowercase).as_deref() {
+            None => default.into(),
+            Some("enabled") => "Enabled".into(),
+            Some("disabled") => "Disabled".into(),
+            Some(other) => return Err(invalid(format!("'{other}' is not a valid value of {object}.{name}."))),
+        };
     }
     server.properties["authConfig"]["tenantId"] = state.tenant.to_string().into();
     if server.properties["authConfig"]["passwordAuth"] == "Disabled"

@@ -10,7 +10,7 @@ mod web;
 pub use self::connection_strings::{CONNECTION_STRING_TYPES, ConnectionString};
 pub use self::identities::{FEDERATED_CREDENTIALS, ManagedIdentity};
 pub use self::plans::Plan;
-pub use self::postgres::{ADMINISTRATORS, CONFIGURATIONS, DATABASES, PostgresServer};
+pub use self::postgres::{ADMINISTRATORS, CONFIGURATIONS, DATABASES, PostgresServer, azure_services};
 pub use self::storage::{CONTAINERS, Container, PublicAccess, StorageAccount, new_key};
 pub use self::web::{PUBLISHING_PASSWORD, WebApp, new_publishing_password};
 

@@ -1,6 +1,7 @@
 //! PostgreSQL flexible servers.
 
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -16,6 +17,10 @@ pub const DATABASES: &str = "databases";
 pub const ADMINISTRATORS: &str = "administrators";
 /// The type of the server parameters that were set.
 pub const CONFIGURATIONS: &str = "configurations";
+/// The type of the firewall rules below a server.
+const FIREWALL_RULES: &str = "firewallRules";
+/// The name that the portal gives to the firewall rule for Azure's services.
+const AZURE_SERVICES: &str = "AllowAllAzureServicesAndResourcesWithinAzureIps";
 /// The secret of a server that is the verifier of its administrator's password.
 const PASSWORD: &str = "administratorPassword";
 
@@ -40,12 +45,17 @@ pub struct PostgresServer {
     pub databases: Vec<String>,
     /// The values of the server parameters that were set.
     pub parameters: BTreeMap<String, String>,
+    /// Whether it is reached at a public address at all.
+    pub is_public: bool,
+    /// The first and the last public address that each firewall rule admits. One that starts at 0.0.0.0 admits Azure's
+    /// services.
+    pub firewall_rules: BTreeMap<String, [Ipv4Addr; 2]>,
     /// Whether it was stopped.
     pub is_stopped: bool,
 }
 
 impl PostgresServer {
-    /// Creates a server that accepts Entra authentication only.
+    /// Creates a server that accepts Entra authentication only, from Azure's services.
     #[must_use]
     pub fn new(id: ResourceId, location: &str) -> Self {
         Self {
@@ -58,9 +68,17 @@ impl PostgresServer {
             entra_administrators: Vec::new(),
             databases: Vec::new(),
             parameters: BTreeMap::new(),
+            is_public: true,
+            firewall_rules: azure_services(),
             is_stopped: false,
         }
     }
+}
+
+/// The firewall rule for Azure's services only.
+#[must_use]
+pub fn azure_services() -> BTreeMap<String, [Ipv4Addr; 2]> {
+    [(AZURE_SERVICES.to_owned(), [Ipv4Addr::UNSPECIFIED; 2])].into()
 }
 
 impl View for PostgresServer {
@@ -81,6 +99,13 @@ impl View for PostgresServer {
             .text("administratorLogin")
             .filter(|_| is_enabled("passwordAuth", true));
         let parameter = |child: &Resource| Some((child.id.name().to_owned(), child.text("value")?.to_owned()));
+        let network = resource.properties.get("network");
+        let public_access = network.and_then(|network| network.get("publicNetworkAccess")?.as_str());
+        let rule = |child: &Resource| {
+            let address = |name| child.text(name)?.parse().ok();
+            let range = [address("startIpAddress")?, address("endIpAddress")?];
+            Some((child.id.name().to_owned(), range))
+        };
         Self {
             id: resource.id.clone(),
             location: resource.location.clone().unwrap_or_default(),
@@ -96,6 +121,8 @@ impl View for PostgresServer {
                 .children(&resource.id, CONFIGURATIONS)
                 .filter_map(parameter)
                 .collect(),
+            is_public: public_access != Some("Disabled"),
+            firewall_rules: state.children(&resource.id, FIREWALL_RULES).filter_map(rule).collect(),
             is_stopped: resource.text("state") == Some("Stopped"),
         }
     }
@@ -116,13 +143,11 @@ impl View for PostgresServer {
                 None => drop(resource.secrets.remove(PASSWORD)),
             }
             let word = |is_enabled| if is_enabled { "Enabled" } else { "Disabled" };
-            let config = resource.properties.entry("authConfig").or_insert_with(|| json!({}));
-            if !config.is_object() {
-                *config = json!({});
-            }
+            let config = object(resource, "authConfig");
             config["passwordAuth"] = word(self.administrator_login.is_some()).into();
             config["activeDirectoryAuth"] = word(self.accepts_entra).into();
             config["tenantId"] = Value::String(tenant);
+            object(resource, "network")["publicNetworkAccess"] = word(self.is_public).into();
             resource.set("state", if self.is_stopped { "Stopped" } else { "Ready" });
         });
         let administrators: Vec<_> = self.entra_administrators.iter().map(Uuid::to_string).collect();
@@ -140,5 +165,20 @@ impl View for PostgresServer {
         state.set_children(&self.id, CONFIGURATIONS, names, |name, child| {
             child.set("value", self.parameters[name].as_str());
         });
+        let names = self.firewall_rules.keys().map(String::as_str);
+        state.set_children(&self.id, FIREWALL_RULES, names, |name, child| {
+            let [start, end] = self.firewall_rules[name];
+            child.set("startIpAddress", start.to_string());
+            child.set("endIpAddress", end.to_string());
+        });
     }
+}
+
+/// A property that is an object.
+fn object<'a>(resource: &'a mut Resource, name: &str) -> &'a mut Value {
+    let object = resource.properties.entry(name).or_insert_with(|| json!({}));
+    if !object.is_object() {
+        *object = json!({});
+    }
+    object
 }
