@@ -115,6 +115,17 @@ refused sql "$name" "$(token)" "select 1"
 az postgres flexible-server update --name "$server" --public-access Enabled
 sql "$name" "$(token)" "select 1"
 
+# What is not emulated says so.
+says "does not have" az postgres flexible-server server-logs list --server-name "$server"
+says "does not have" az postgres flexible-server backup list --server-name "$server"
+says "does not have" az postgres flexible-server backup create --server-name "$server" --name one
+says "does not emulate" az postgres flexible-server replica create --source-server "$server" --name "$server-2" --sku-name Standard_D2ds_v5 --tier GeneralPurpose
+says "does not emulate" az postgres flexible-server geo-restore --source-server "$server" --name "$server-2" --location northeurope
+says "does not emulate" az postgres flexible-server restore --source-server "$server" --name "$server-2"
+says "does not emulate" az postgres flexible-server create --name "$server-2" --location westeurope --admin-user ada \
+  --admin-password $password --public-access None --node-count 2 --yes
+equals "" postgres flexible-server replica list --name "$server"
+
 az postgres flexible-server stop --name "$server"
 equals Stopped postgres flexible-server show --name "$server" --query state
 refused sql "$name" "$(token)" "select 1"
@@ -128,11 +139,13 @@ sql "$name" "$(token)" "create database leftover"
 az postgres flexible-server delete --name "$server" --yes
 test ! -e "$AZURE_CONFIG_DIR/../postgres/$server"
 az postgres flexible-server create --name "$server" --location westeurope --admin-user ada --admin-password $password \
-  --version 14 --yes
+  --version 11 --yes
 equals 203.0.113.1 postgres flexible-server firewall-rule list --server-name "$server" --query "[].startIpAddress"
 sql ada $password "select 1"
 equals postgres postgres flexible-server db list --server-name "$server" --query "[].name"
 refused az postgres flexible-server microsoft-entra-admin create --server-name "$server" --display-name "$name" --object-id "$me" --type User
+says "does not upgrade" az postgres flexible-server upgrade --name "$server" --version 18 --yes
+says "does not have" az postgres flexible-server upgrade --name "$server" --version 18 --validate
 
 az group delete --name demo --yes
 test ! -e "$AZURE_CONFIG_DIR/../postgres/$server"

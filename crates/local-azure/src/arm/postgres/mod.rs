@@ -21,6 +21,10 @@ use super::call::{Call, id};
 use super::error::ArmError;
 use super::service::Arm;
 
+const NAMESPACE: &str = "Microsoft.DBforPostgreSQL";
+/// The parts of a server that are emulated, in lower case.
+const PARTS: [&str; 4] = ["administrators", "configurations", "databases", "firewallrules"];
+
 /// Chooses the handler for what is below a server or below the provider. `None` means that it is a resource like any
 /// other.
 pub fn part(arm: &Arm, call: &Call, at: usize, rest: &[&str]) -> Option<Result<Answer, ArmError>> {
@@ -39,6 +43,11 @@ pub fn part(arm: &Arm, call: &Call, at: usize, rest: &[&str]) -> Option<Result<A
         }
         ["flexibleservers", _, "configurations"] if get => server().and_then(|id| parameters::list(arm, call, &id)),
         ["flexibleservers", _, "configurations", _] => server().and_then(|id| parameters::one(arm, call, &id, name)),
+        ["flexibleservers", _, "replicas"] if get => server().and_then(|id| servers::replicas(call, &id)),
+        // To list no backups or logs would look as if there could be some.
+        ["flexibleservers", _, part, ..] if !PARTS.contains(part) && !arm.stored.contains(NAMESPACE) => {
+            Err(call.unsupported())
+        }
         _ => return None,
     };
     Some(answer)

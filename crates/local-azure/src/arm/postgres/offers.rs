@@ -9,8 +9,8 @@ use crate::arm::error::ArmError;
 use crate::postgres::is_server_name;
 use crate::state::{PostgresServer, View as _};
 
-/// The major versions that Azure offers.
-pub const VERSIONS: [&str; 5] = ["14", "15", "16", "17", "18"];
+/// The major versions that Azure offers, oldest first.
+pub const VERSIONS: [&str; 8] = ["11", "12", "13", "14", "15", "16", "17", "18"];
 
 /// The features of a location. None is supported here.
 const FEATURES: [&str; 5] = [
@@ -78,7 +78,11 @@ pub fn capabilities(call: &Call) -> Result<Answer, ArmError> {
             "supportedServerSkus": skus.iter().map(sku).collect::<Vec<_>>(),
         })
     };
-    let versions = VERSIONS.map(|version| json!({"name": version, "supportedVersionsToUpgrade": []}));
+    // With the newer versions in the list, the CLI requests an upgrade, and gets an answer that says why there is none.
+    let newer = |at: usize| &VERSIONS[at + 1..];
+    let versions = VERSIONS.iter().enumerate();
+    let versions = versions.map(|(at, version)| json!({"name": version, "supportedVersionsToUpgrade": newer(at)}));
+    let versions: Vec<_> = versions.collect();
     let feature = |name: &str| json!({"name": name, "status": "Disabled"});
     let value = json!({
         "name": "FlexibleServerCapabilities",

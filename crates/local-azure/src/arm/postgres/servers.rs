@@ -37,9 +37,17 @@ fn put_server(state: &State, server: &mut Resource) -> Result<(), ArmError> {
     if let Some(mode) = server.properties.remove("createMode")
         && !["Default", "Create", "Update"].iter().any(|known| mode == **known)
     {
+        let mode = mode.as_str().unwrap_or_default();
         return Err(invalid(format!(
-            "Local Azure creates only new servers: the createMode {mode} is not supported."
+            "Local Azure creates only new servers: it does not emulate the createMode '{mode}'."
         )));
+    }
+    if server
+        .properties
+        .get("cluster")
+        .is_some_and(|cluster| !cluster.is_null())
+    {
+        return Err(invalid("Local Azure does not emulate elastic clusters."));
     }
     for name in [
         "authConfig",
@@ -215,6 +223,16 @@ fn show_server(_: &State, server: &mut Value) {
     properties["fullyQualifiedDomainName"] = host.into();
     if let Some(properties) = properties.as_object_mut() {
         properties.remove("provisioningState");
+    }
+}
+
+/// `GET …/replicas`: none, because replicas are not emulated.
+pub fn replicas(call: &Call, id: &ResourceId) -> Result<Answer, ArmError> {
+    let state = call.azure.state();
+    call.check(&state, &format!("{}/replicas/read", PostgresServer::KIND), id)?;
+    match state.at::<PostgresServer>(id) {
+        Some(_) => Answer::list(call, Vec::new()),
+        None => Err(ArmError::no_such_resource(id)),
     }
 }
 
