@@ -31,9 +31,10 @@ const FOREIGN_VARIABLES: [&str; 10] = [
     "https_proxy",
 ];
 
-/// Settings of the Azure CLI: no questions at a sign-in, and nothing is sent to Microsoft.
-const AZURE_CLI_SETTINGS: [(&str, &str); 3] = [
+/// Settings of the Azure CLI: no questions, so that guides can be pasted, and nothing is sent to Microsoft.
+const AZURE_CLI_SETTINGS: [(&str, &str); 4] = [
     ("AZURE_CORE_COLLECT_TELEMETRY", "no"),
+    ("AZURE_CORE_DISABLE_CONFIRM_PROMPT", "yes"),
     ("AZURE_CORE_LOGIN_EXPERIENCE_V2", "off"),
     ("AZURE_CORE_SURVEY_MESSAGE", "no"),
 ];
@@ -83,12 +84,16 @@ pub async fn run(state: &Path, options: &Options) -> Result<u8> {
     for name in FOREIGN_VARIABLES {
         command.env_remove(name);
     }
+    // A folder of extensions that the user has chosen stays what it is.
+    let extensions = match std::env::var_os("AZURE_EXTENSION_DIR") {
+        None => "AZURE_EXTENSION_DIR",
+        Some(_) => "AZURE_EXTENSION_SYS_DIR",
+    };
     let mut child = command
         .args(arguments)
         .env("AZURE_CONFIG_DIR", state.join("azure-cli"))
         .envs(AZURE_CLI_SETTINGS)
-        // Not AZURE_EXTENSION_DIR, where the user may have extensions, and where `az extension add` writes.
-        .env("AZURE_EXTENSION_SYS_DIR", files.azure_cli_extensions())
+        .env(extensions, files.azure_cli_extensions())
         .env("PATH", path(&files))
         .env("LOCAL_AZURE_WORDS", files.words())
         .env("LOCAL_AZURE_SHELL", "1")

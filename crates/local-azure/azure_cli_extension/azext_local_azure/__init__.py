@@ -10,6 +10,7 @@ from azure.cli.core.commands import CliCommandType
 from azure.cli.core.commands.client_factory import get_subscription_id
 from azure.cli.core.commands.events import EVENT_INVOKER_POST_LOAD_ARGUMENTS
 from azure.cli.core.commands.parameters import get_enum_type
+from azure.cli.core.profiles import ResourceType
 from knack.deprecation import Deprecated
 from knack.help_files import helps
 from knack.log import get_logger
@@ -18,6 +19,7 @@ logger = get_logger(__name__)
 
 SERVER = "postgres flexible-server"
 ASSIGN_ROLE = "role assignment create"
+WEB_APP_UP = "webapp up"
 # What replaced each option.
 OPTIONS = {
     "--active-directory-auth": "--microsoft-entra-auth",
@@ -65,6 +67,25 @@ def take_group_as_scope(cmd, namespace: Namespace) -> None:
     namespace.scope = f"/subscriptions/{get_subscription_id(cmd.cli_ctx)}/resourceGroups/{group}"
 
 
+def choose_region(cmd, sku: str, location: str | None) -> str:
+    """Does what az's own function is meant to do. That of az 2.91 fails, because it passes arguments by position."""
+    from azure.cli.command_modules.appservice._client_factory import web_client_factory
+
+    if not location:
+        regions = web_client_factory(cmd.cli_ctx).list_geo_regions(sku=sku, linux_workers_enabled=True)
+        location = next(iter(regions)).name
+    return location.replace(" ", "").lower()
+
+
+def prepare_web_app_up(cmd, namespace: Namespace) -> None:
+    """Makes `az webapp up` find a region, as the tutorial expects."""
+    from azure.cli.command_modules.appservice import custom
+    from azure.cli.command_modules.appservice._validators import validate_webapp_up
+
+    custom.set_location = choose_region
+    validate_webapp_up(cmd, namespace)
+
+
 def administrators(cli, *arguments):
     """The client for the administrators of servers."""
     # Imported only when it is used, because it would slow every `az role`.
@@ -85,6 +106,7 @@ class EarlierSpellings(AzCommandsLoader):
         self.add_administrators()
         self.add_sql()
         self.add_roles()
+        self.add_web_app_up()
         return self.command_table
 
     def add_administrators(self) -> None:
@@ -120,6 +142,12 @@ class EarlierSpellings(AzCommandsLoader):
         with self.command_group("role assignment", custom_command_type=roles) as group:
             group.custom_command("create", "create_role_assignment", validator=take_group_as_scope)
 
+    def add_web_app_up(self) -> None:
+        """Replaces the command by one that finds a region."""
+        apps = CliCommandType(operations_tmpl="azure.cli.command_modules.appservice.custom#{}")
+        with self.command_group("webapp", custom_command_type=apps, resource_type=ResourceType.MGMT_APPSERVICE) as group:
+            group.custom_command("up", "webapp_up", validator=prepare_web_app_up)
+
     def earlier(self, command: str, today: str) -> Deprecated:
         """Makes az print the notice when the command runs."""
         return self.deprecate(redirect=today, message_func=lambda _: notice(f"az {command}", today))
@@ -127,6 +155,12 @@ class EarlierSpellings(AzCommandsLoader):
     def load_arguments(self, command):
         if command == ASSIGN_ROLE:
             self.load_role_arguments(command)
+            return
+        if command == WEB_APP_UP:
+            from azure.cli.command_modules.appservice._params import load_arguments
+
+            load_arguments(self, command)
+            self.command_table[command].command_source.overrides_command = False
             return
 
         server = {"metavar": "NAME", "id_part": "name", "help": "Name of the server."}

@@ -95,7 +95,7 @@ says "authentication failed" execute --admin-password wrong --querytext "select 
 says "Unable to connect" execute --name no-such-server --querytext "select 1"
 says "psql is not installed" env PATH=/no/such/folder "$(command -v python3)" -c "
 import sys
-sys.path.insert(0, '$AZURE_EXTENSION_SYS_DIR/local-azure')
+sys.path.insert(0, '$AZURE_EXTENSION_DIR/local-azure')
 from pathlib import Path
 from azext_local_azure import sql
 Path.glob = lambda *_: []
