@@ -1,6 +1,7 @@
 """Makes spellings of earlier Azure CLIs work in Local Azure's shell, where guides of that time are tried."""
 
 from argparse import Action, Namespace
+from functools import partial
 from pathlib import Path
 
 from azure.cli import command_modules
@@ -67,10 +68,14 @@ def take_group_as_scope(cmd, namespace: Namespace) -> None:
     namespace.scope = f"/subscriptions/{get_subscription_id(cmd.cli_ctx)}/resourceGroups/{group}"
 
 
-def choose_region(cmd, sku: str, location: str | None) -> str:
+def choose_region(group: str | None, cmd, sku: str, location: str | None) -> str:
     """Does what az's own function is meant to do. That of az 2.91 fails, because it passes arguments by position."""
     from azure.cli.command_modules.appservice._client_factory import web_client_factory
+    from azure.cli.core.commands.client_factory import get_mgmt_service_client
 
+    if not location and group:
+        groups = get_mgmt_service_client(cmd.cli_ctx, ResourceType.MGMT_RESOURCE_RESOURCES).resource_groups
+        location = next((one.location for one in groups.list() if one.name.lower() == group.lower()), None)
     if not location:
         regions = web_client_factory(cmd.cli_ctx).list_geo_regions(sku=sku, linux_workers_enabled=True)
         location = next(iter(regions)).name
@@ -82,7 +87,7 @@ def prepare_web_app_up(cmd, namespace: Namespace) -> None:
     from azure.cli.command_modules.appservice import custom
     from azure.cli.command_modules.appservice._validators import validate_webapp_up
 
-    custom.set_location = choose_region
+    custom.set_location = partial(choose_region, namespace.resource_group_name)
     validate_webapp_up(cmd, namespace)
 
 

@@ -53,14 +53,18 @@ impl Apps {
         Ok(app)
     }
 
+    /// The app with that name that was deleted from the state, but is not yet gone.
+    pub(super) fn deleted(&self, name: &str) -> Option<Arc<App>> {
+        let state = self.platform.azure.state();
+        let mut all = self.all().into_iter();
+        all.find(|app| app.name.eq_ignore_ascii_case(name) && app.is_deleted(&state))
+    }
+
     /// Stops an app that was deleted from the state, and deletes its files.
     pub(super) async fn delete(&self, name: &str) -> Result<()> {
-        let state = self.platform.azure.state();
-        let deleted = self
-            .all()
-            .into_iter()
-            .find(|app| app.name.eq_ignore_ascii_case(name) && app.is_deleted(&state));
-        let Some(app) = deleted else { return Ok(()) };
+        let Some(app) = self.deleted(name) else {
+            return Ok(());
+        };
         app.clone().reconcile().await?;
         self.forget(&app);
         Ok(())

@@ -294,6 +294,12 @@ impl AppService {
         self.run(async move { apps.delete(&name).await }).await?
     }
 
+    /// Whether an app of that name was deleted from the state, but is not yet gone.
+    #[must_use]
+    pub fn is_being_deleted(&self, app: &str) -> bool {
+        self.apps.deleted(app).is_some()
+    }
+
     /// Sets the port of the storage accounts on this machine, to which redirections of apps are translated.
     pub fn set_blob_port(&self, port: u16) {
         let _ = self.apps.platform.blob_port.set(port);

@@ -9,12 +9,12 @@ use super::call::{self, Call};
 use super::error::ArmError;
 use super::locations::location;
 use super::locks::{self, Change};
-use super::running::wait;
+use super::running::{Running, wait};
 use super::scopes;
 use super::service::Arm;
 use super::types::Type;
 use super::{assigned, identity, parts, postgres, providers, storage, tags, web};
-use crate::state::{ManagedIdentity, Resource, ResourceId, State, StorageAccount, VIRTUAL_MACHINES, View as _};
+use crate::state::{ManagedIdentity, Resource, ResourceId, State, StorageAccount, VIRTUAL_MACHINES, View as _, WebApp};
 
 const TYPES: &[Type] = &[
     Type {
@@ -169,8 +169,9 @@ fn is_changed_long(id: &ResourceId) -> bool {
 
 /// Waits until the service of a resource whose changes are not long-running operations has followed.
 fn settle(arm: &Arm, id: &ResourceId) -> Result<(), ArmError> {
-    match &arm.running.blobs {
-        Some(blobs) if id.is(StorageAccount::KIND) => wait(blobs.reconcile()),
+    match &arm.running {
+        Running { blobs: Some(blobs), .. } if id.is(StorageAccount::KIND) => wait(blobs.reconcile()),
+        Running { apps: Some(apps), .. } if id.is(WebApp::KIND) => wait(apps.delete_app(id.name())),
         _ => Ok(()),
     }
 }

@@ -8,7 +8,7 @@ use super::error::ArmError;
 use crate::app_service::AppService;
 use crate::error::Error;
 use crate::postgres::{Postgres, Servers};
-use crate::state::{PostgresServer, ResourceId, StorageAccount, View as _};
+use crate::state::{PostgresServer, ResourceId, StorageAccount, View as _, WebApp};
 use crate::storage::BlobStorage;
 
 /// The services that the control plane reads from and waits for. If there are none, a change is complete once it is in the
@@ -32,6 +32,9 @@ impl Running {
     pub(super) fn is_settled(&self, id: &ResourceId) -> Result<bool, String> {
         if id.is(StorageAccount::KIND) {
             return Ok(self.blobs.as_ref().is_none_or(|blobs| blobs.is_settled()));
+        }
+        if let Some(apps) = self.apps.as_ref().filter(|_| id.is(WebApp::KIND)) {
+            return Ok(!apps.is_being_deleted(id.name()));
         }
         match (&self.servers, server_of(id)) {
             (Some(servers), Some(name)) => servers.is_settled(name).map_err(|error| error.to_string()),

@@ -45,7 +45,6 @@ pub async fn handle(azure: &Azure, parts: &Parts, command: AppCommand) -> Result
         AppCommand::Delete { app } => {
             let id = find(&azure.state(), &app)?.id;
             control_plane.send(Method::DELETE, id.as_str(), WEB, None).await?;
-            parts.apps.delete_app(&app).await?;
             Ok(format!("Deleted {app}."))
         }
     }
