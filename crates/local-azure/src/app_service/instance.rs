@@ -17,7 +17,7 @@ pub(super) fn instance_id(subscription: Uuid, app: &str, number: u32) -> String 
 }
 
 /// `WEBSITE_ROLE_INSTANCE_ID`. The names of the log files begin with it.
-pub(super) fn role_instance_id(number: u32) -> String {
+pub(crate) fn role_instance_id(number: u32) -> String {
     format!("lw{number}")
 }
 

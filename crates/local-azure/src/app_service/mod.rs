@@ -67,6 +67,8 @@ pub use self::log::{LogLine, Logs};
 pub use self::package::{PACKAGE_LIMIT, Package};
 pub use self::platform::Options;
 
+pub(crate) use self::instance::role_instance_id;
+
 use self::app::no_such_app;
 use self::apps::Apps;
 use self::package::Site;

@@ -33,13 +33,13 @@ def page(path):
 
 
 def wait_until_it_answers():
-    """The app restarts after its settings have changed."""
+    """The app starts, and creates its tables."""
     for _ in range(600):
         try:
-            return page("/create")
+            return page("/")
         except (urllib.error.URLError, OSError):
             time.sleep(0.2)
-    return page("/create")
+    return page("/")
 
 
 def token(form):
@@ -59,7 +59,8 @@ def multipart(fields, name, file):
     return b"".join(parts) + f"--{boundary}--\r\n".encode(), f"multipart/form-data; boundary={boundary}"
 
 
-form = wait_until_it_answers()
+wait_until_it_answers()
+form = page("/create")
 fields = {"restaurant_name": "Contoso Café", "street_address": "1 Main Street", "description": "Coffee", **token(form)}
 restaurant, _, details = fetch("/add", urllib.parse.urlencode(fields).encode(), "application/x-www-form-urlencoded")
 number = re.search(r"/(\d+)", urllib.parse.urlsplit(restaurant).path)[1]

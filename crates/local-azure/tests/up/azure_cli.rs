@@ -59,9 +59,14 @@ async fn the_guide_runs_as_it_stands() {
 }
 
 #[tokio::test]
-async fn resources_roles_locks_and_web_apps() {
+async fn resources_roles_and_locks() {
     let up = Up::start_empty().await;
     run(&up, "resources.sh", &[]).await;
+}
+
+#[tokio::test]
+async fn plans_and_web_apps() {
+    let up = Up::start_empty().await;
     run(&up, "web.sh", &[]).await;
 }
 

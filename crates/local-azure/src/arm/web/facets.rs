@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::shared::{check_read, hosts, show};
-use crate::app_service::InstanceState;
+use crate::app_service::{InstanceState, role_instance_id};
 use crate::arm::answer::Answer;
 use crate::arm::call::{Call, invalid_id};
 use crate::arm::error::ArmError;
@@ -30,6 +30,8 @@ fn all_instances(arm: &Arm, app: &Resource) -> Vec<Value> {
     // An app that has never been started has no instances.
     let mut status = status.and_then(Result::ok).unwrap_or_default();
     status.retain(|instance| instance.state != InstanceState::Stopping);
+    // While the app restarts, the new instance of a number runs beside the old one.
+    status.dedup_by(|one, before| one.id == before.id);
     let (_, scm) = hosts(app.id.name());
     let shown = status.iter().map(|instance| {
         let state = match instance.state {
@@ -39,7 +41,7 @@ fn all_instances(arm: &Arm, app: &Resource) -> Vec<Value> {
         let properties = json!({
             "name": instance.id,
             "state": state,
-            "machineName": format!("lw{}", instance.number),
+            "machineName": role_instance_id(instance.number),
             "consoleUrl": null,
             "healthCheckUrl": null,
             "statusUrl": format!("https://{scm}/api/deployments/latest"),

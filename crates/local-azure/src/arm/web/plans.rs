@@ -25,7 +25,7 @@ struct Tier {
 }
 
 /// <https://learn.microsoft.com/azure/azure-resource-manager/management/azure-subscription-service-limits#azure-app-service-limits>
-const TIERS: [Tier; 9] = [
+const TIERS: [Tier; 10] = [
     tier("Free", "F", &["F1"], 1),
     tier("Shared", "D", &["D1"], 1),
     tier("Basic", "B", &["B1", "B2", "B3"], 3),
@@ -35,6 +35,7 @@ const TIERS: [Tier; 9] = [
     tier("PremiumV3", "Pv3", &["P1V3", "P2V3", "P3V3"], 30),
     tier("PremiumMV3", "Pmv3", &["P1MV3", "P2MV3", "P3MV3", "P4MV3", "P5MV3"], 30),
     tier("PremiumV4", "Pv4", &["P0V4", "P1V4", "P2V4", "P3V4"], 30),
+    tier("PremiumMV4", "Pmv4", &["P1MV4", "P2MV4", "P3MV4", "P4MV4", "P5MV4"], 30),
 ];
 
 const fn tier(name: &'static str, family: &'static str, sizes: &'static [&'static str], instances: u64) -> Tier {

@@ -214,3 +214,34 @@ impl State {
         self.at::<Plan>(&app.plan).map_or(1, |plan| plan.instances)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_app_of_an_earlier_version_is_completed() {
+        let mut state = State::default();
+        let plan = Plan::new(state.resource_id("rg", Plan::KIND, "plan"), "eastus");
+        let mut app = WebApp::new(state.resource_id("rg", WebApp::KIND, "contoso"), &plan);
+        app.startup_command = "./new.sh".to_owned();
+        state.put(&app);
+        assert!(!state.complete_apps());
+        state.update(&app.id, |resource| {
+            resource.secrets.clear();
+            resource.set(
+                "siteConfig",
+                json!({"linuxFxVersion": "PYTHON|3.13", "appCommandLine": "./old.sh", "appSettings": []}),
+            );
+        });
+        state.update(&app.id.child("config", "web"), |part| {
+            part.properties.remove("linuxFxVersion");
+        });
+        assert!(state.complete_apps() && !state.complete_apps());
+        let completed: WebApp = state.at(&app.id).unwrap();
+        assert_eq!(completed.publishing_password.len(), 60);
+        app.publishing_password.clone_from(&completed.publishing_password);
+        app.runtime = "PYTHON|3.13".to_owned();
+        assert!(completed == app);
+    }
+}

@@ -26,7 +26,7 @@ fn pack(folder: &Path, zip: &Path, mode: impl Fn(&str) -> u32) -> Package {
 
 #[tokio::test]
 async fn an_app_has_only_the_variables_of_app_service() {
-    let site = Site::new(&[("GREETING", "it's \"fine\""), ("not.a.name", "x")])
+    let site = Site::new(&[("GREETING", "it's \"fine\""), ("not-a-name", "x")])
         .up()
         .await;
     let environment = site.json("/env").await;
