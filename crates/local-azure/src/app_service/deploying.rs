@@ -12,8 +12,8 @@ use super::runtime;
 use crate::error::{Error, Result};
 use crate::log_time;
 
-/// How many lines of a failed build its message repeats.
-const BUILD_LINES: usize = 5;
+/// How many lines of a failed build its message repeats. The first ones name the cause.
+const BUILD_LINES: usize = 3;
 
 impl App {
     /// Carries out a deployment that has begun. Its record and its log say how it ended.
@@ -116,9 +116,8 @@ impl App {
         };
         let outcome = build.run(self.platform.azure.folder(), deleted).await;
         outcome.map_err(|error| {
-            let errors: Vec<_> = self.deployments.lines(id).into_iter().map(|line| line.text).collect();
-            let mut errors: Vec<_> = errors.into_iter().filter(|line| is_error(line)).collect();
-            errors.drain(..errors.len().saturating_sub(BUILD_LINES));
+            let lines = self.deployments.lines(id).into_iter().map(|line| line.text);
+            let errors: Vec<_> = lines.filter(|line| is_error(line)).take(BUILD_LINES).collect();
             Error::Refused([&[error.to_string()][..], &errors].concat().join(" "))
         })
     }

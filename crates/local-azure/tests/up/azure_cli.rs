@@ -86,6 +86,12 @@ async fn resources_that_are_only_stored() {
 }
 
 #[tokio::test]
+async fn deployments() {
+    let up = Up::start_empty().await;
+    run(&up, "deployments.sh", &[]).await;
+}
+
+#[tokio::test]
 async fn storage_accounts() {
     let up = Up::start_empty().await;
     run(&up, "storage.sh", &[]).await;
