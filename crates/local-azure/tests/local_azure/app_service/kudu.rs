@@ -22,8 +22,9 @@ use crate::rig::{APP, Site, change, until};
 
 /// The deployment service of a site, and its callers.
 struct Kudu {
-    site: Site,
+    /// Dropped before the site, whose folder it uses.
     router: Router,
+    site: Site,
 }
 
 /// An answer.
@@ -43,7 +44,7 @@ impl Kudu {
     fn start() -> Self {
         let site = Site::new(&[("WEBSITES_CONTAINER_START_TIME_LIMIT", "10")]);
         let router = kudu::router(site.azure(), site.app_service()).unwrap();
-        Self { site, router }
+        Self { router, site }
     }
 
     /// A token of a user with that role in the subscription.
