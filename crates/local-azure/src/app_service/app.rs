@@ -163,7 +163,7 @@ impl App {
             return Some(Ok(()));
         }
         let why = latest.find_map(|one| one.final_failure())?;
-        Some(Err(Error::failed("the web app", why)))
+        Some(Err(Error::Refused(why)))
     }
 
     /// Stops sending requests to the instances of earlier generations that this instance, which is now ready, replaces.

@@ -86,10 +86,14 @@ build_python() {
   fi
   if [ ! -f requirements.txt ]; then
     echo "Running pip install ..."
-    antenv/bin/python -m pip install . || fail "pip cannot install the project."
+    # From a copy, because setuptools would take the virtual environment for a part of the project.
+    project=$(mktemp -d)
+    tar --exclude=./antenv --create --file - . | tar --extract --file - --directory "$project"
+    antenv/bin/python -m pip install "$project" || fail "pip cannot install the project."
+    rm -rf "$project"
   fi
   # On App Service, gunicorn is a part of the image.
-  [ -x antenv/bin/gunicorn ] || antenv/bin/python -m pip install gunicorn || fail "pip cannot install gunicorn."
+  [ -x antenv/bin/gunicorn ] || antenv/bin/python -m pip install gunicorn || echo "gunicorn cannot be installed."
   [ "$hash" = never ] || echo "$hash" >antenv/.made-from
   if [ -f manage.py ] && [ -z "${DISABLE_COLLECTSTATIC:-}" ] && antenv/bin/python -c "import django" 2>/dev/null; then
     echo "Running python manage.py collectstatic..."

@@ -183,19 +183,19 @@ impl Up {
                 .then(|| (addresses.0.to_owned(), addresses.1.to_owned()))
         })
         .await;
-        up.client = up.client_of(&["restaurantreview.blob.localhost"]);
+        up.client = up.client_of(&["app1", "app4", "fabrikam", "restaurant-review", "restaurantreview.blob"]);
         up
     }
 
-    /// A client that trusts the authority and resolves these names.
-    fn client_of(&self, hosts: &[&str]) -> Client {
+    /// A client that trusts the authority and resolves these names below `localhost`.
+    pub fn client_of(&self, names: &[&str]) -> Client {
         let root = fs::read(self.folder().join("ca.pem")).unwrap();
         let mut client = Client::builder()
             .tls_certs_only([Certificate::from_pem(&root).unwrap()])
             .redirect(redirect::Policy::none())
             .no_proxy();
-        for host in hosts {
-            client = client.resolve(host, SocketAddr::from(([127, 0, 0, 1], 0)));
+        for name in names {
+            client = client.resolve(&format!("{name}.localhost"), SocketAddr::from(([127, 0, 0, 1], 0)));
         }
         client.build().unwrap()
     }
@@ -300,12 +300,15 @@ impl Up {
         self.client.get(url).send().await.unwrap()
     }
 
+    /// The address of a page of an app under its own name.
+    pub fn url_of(&self, app: &str, path: &str) -> String {
+        let base = self.base.replace("localhost", &format!("{app}.localhost"));
+        format!("{base}{path}")
+    }
+
     /// A page of an app under its own name.
     pub async fn get_from(&self, app: &str, path: &str) -> Response {
-        let host = format!("{app}.localhost");
-        let base = self.base.replace("localhost", &host);
-        let client = self.client_of(&[&host]);
-        client.get(format!("{base}{path}")).send().await.unwrap()
+        self.get_url(&self.url_of(app, path)).await
     }
 
     /// A request to post a form as a browser does.

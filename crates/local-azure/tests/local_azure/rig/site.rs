@@ -80,8 +80,8 @@ impl Site {
 
     /// Deploys the test app and waits until it is ready.
     pub async fn up(self) -> Self {
-        self.deploy("1").await;
-        self.service().wait_ready(APP).await.unwrap();
+        let package = Package::Folder(self.source("1"));
+        self.service().deploy(APP, &package, origin()).await.unwrap();
         self
     }
 
