@@ -47,6 +47,7 @@ impl App {
         }
         if failure.is_some()
             && is_built
+            && self.web_app().is_some()
             && let Some(version) = before
         {
             match self.go_back_to(&version).await {
@@ -110,11 +111,7 @@ impl App {
             previous: self.site.deployed(),
             log: self.deployments.log_file(id),
         };
-        let mut state = self.platform.azure.changes();
-        let deleted = async {
-            let _ = state.wait_for(|state| self.is_deleted(state)).await;
-        };
-        let outcome = build.run(self.platform.azure.folder(), deleted).await;
+        let outcome = build.run(self.platform.azure.folder(), self.deleted()).await;
         outcome.map_err(|error| {
             let lines = self.deployments.lines(id).into_iter().map(|line| line.text);
             let errors: Vec<_> = lines.filter(|line| is_error(line)).take(BUILD_LINES).collect();
@@ -132,9 +129,18 @@ impl App {
             );
             return Ok(());
         }
-        self.clone().wait_ready().await?;
+        tokio::select! {
+            ready = self.clone().wait_ready() => ready?,
+            () = self.deleted() => return Err(no_such_app(&self.name)),
+        }
         self.deployments.change(id, |one| one.is_started = true);
         Ok(())
+    }
+
+    /// Waits until the app is deleted, which waits for the end of its deployment.
+    async fn deleted(&self) {
+        let mut state = self.platform.azure.changes();
+        let _ = state.wait_for(|state| self.is_deleted(state)).await;
     }
 }
 

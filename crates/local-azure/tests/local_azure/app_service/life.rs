@@ -340,6 +340,27 @@ async fn a_deleted_app_leaves_nothing_behind() {
     assert!(site.service().start_app(APP).await.is_err(), "nothing is deployed");
 }
 
+/// Its deletion does not wait until the deployment gives up.
+#[tokio::test]
+async fn an_app_is_deleted_while_it_is_deployed() {
+    let site = Site::with(&[], Options::default(), |app| {
+        app.startup_command = "sleep 1000".to_owned();
+    });
+    let deployment = site.deploy("1").await;
+    assert!(!deployment.is_complete());
+    let process = || site.service().status(APP).unwrap()[0].process;
+    until("it runs", || process().is_some()).await;
+    let process = process().unwrap();
+    site.azure()
+        .change(|state| {
+            state.clear::<WebApp>();
+            Ok(())
+        })
+        .unwrap();
+    site.service().delete_app(APP).await.unwrap();
+    assert!(!runs(process) && !site.home().exists());
+}
+
 #[tokio::test]
 async fn the_log_contains_the_output_of_the_app_and_messages_of_the_platform() {
     let site = Site::new(&[]).up().await;
