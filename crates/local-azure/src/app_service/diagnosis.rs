@@ -4,6 +4,8 @@ use std::fs::{self, File};
 use std::io::Read as _;
 use std::path::Path;
 
+use crate::process::on_path;
+
 /// Shells, and words that come before the name of the file that a command runs.
 const PREFIXES: [&str; 6] = ["exec", "sh", "bash", "/bin/sh", "/bin/bash", "source"];
 /// How much of a file is read.
@@ -13,6 +15,11 @@ const LIMIT: u64 = 64 << 10;
 pub(super) fn explain(command: &str, folder: &Path) -> Option<String> {
     let mut words = command.split_whitespace();
     let word = words.find(|word| !PREFIXES.contains(word) && !word.contains('=') && !word.starts_with('-'))?;
+    if word == "gunicorn" && !folder.join("antenv").exists() && on_path("gunicorn").is_none() {
+        let text = "There is no gunicorn. On App Service it is a part of the image; here, a build installs it: set the app \
+                    setting SCM_DO_BUILD_DURING_DEPLOYMENT=true, and deploy again.";
+        return Some(text.to_owned());
+    }
     let name = word.trim_matches(['"', '\'']);
     let name = name.strip_prefix("/home/site/wwwroot/").unwrap_or(name);
     let name = name.strip_prefix("./").unwrap_or(name);
@@ -91,7 +98,6 @@ mod tests {
             ("good.sh", None),
             ("./program.bin", None),
             ("npm start", None),
-            ("gunicorn project.wsgi", None),
             ("/usr/bin/other", None),
             ("", None),
         ] {

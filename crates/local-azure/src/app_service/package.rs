@@ -194,6 +194,10 @@ impl Site {
 /// <https://learn.microsoft.com/azure/app-service/deploy-run-package>
 pub const PACKAGE_LIMIT: u64 = 1 << 30;
 
+/// The maximum size in bytes of what a package contains, which is that of the files of an app on a basic plan.
+/// <https://learn.microsoft.com/azure/azure-resource-manager/management/azure-subscription-service-limits>
+const UNPACKED_LIMIT: u64 = 10 << 30;
+
 /// Whether the folder is an unpacked package that is not a version yet.
 fn is_unfinished(folder: &Path) -> bool {
     let name = folder.file_name().and_then(OsStr::to_str);
@@ -209,6 +213,15 @@ fn unpack(file: &Path, folder: &Path) -> Result<()> {
     }
     let unusable = |error| Error::Refused(format!("{} cannot be unpacked: {error}", file.display()));
     let mut archive = ZipArchive::new(zip).map_err(unusable)?;
+    if archive
+        .decompressed_size()
+        .is_some_and(|size| size > u128::from(UNPACKED_LIMIT))
+    {
+        return Err(Error::Refused(format!(
+            "{} is larger than 10 GiB when it is unpacked",
+            file.display()
+        )));
+    }
     archive.extract(folder).map_err(unusable)
 }
 

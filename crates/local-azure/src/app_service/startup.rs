@@ -12,6 +12,7 @@ use std::sync::OnceLock;
 use super::instance::{instance_id, role_instance_id};
 use super::log::output_file;
 use super::package::{Site, set_writable};
+use super::runtime::Runtime;
 use super::settings::{Settings, is_variable};
 use crate::error::{Error, Result};
 use crate::files::write_private;
@@ -102,6 +103,8 @@ impl Start<'_> {
         let mut script = format!("#!/bin/sh\n{trap}\ncd {folder}\nexport APP_PATH={folder}\n");
         if self.folder.join(ACTIVATE).is_file() {
             let _ = writeln!(script, ". ./{ACTIVATE}");
+        } else if Runtime::of(self.app) == Some(Runtime::Python) {
+            script.push_str(PYTHON);
         }
         if !read_only && self.folder.join(command).is_file() {
             let _ = writeln!(script, "chmod 0755 {} 2>/dev/null", quote_for_shell(command));
@@ -180,6 +183,12 @@ const WWWROOT: &str = "/home/site/wwwroot";
 
 /// The script that activates the virtual environment of a build.
 const ACTIVATE: &str = "antenv/bin/activate";
+
+/// On App Service, python is Python 3.
+const PYTHON: &str = "command -v python >/dev/null || {\n\
+                      \x20 mkdir -p \"$HOME/.local/bin\" && ln -sf \"$(command -v python3)\" \"$HOME/.local/bin/python\"\n\
+                      \x20 export PATH=\"$PATH:$HOME/.local/bin\"\n\
+                      }\n";
 
 /// Gives a shell that is not the first process the behaviour of one that is.
 const TRAP: &str = "# On App Service this shell is the first process of a container: SIGTERM does not end it, and it does not\n\
@@ -286,7 +295,15 @@ mod tests {
         let script = start.script(false);
         assert!(script.contains("it'\\''s'\nchmod 0755 'run.sh'"), "{script}");
         assert!(script.ends_with("it'\\''s' run.sh\n"), "{script}");
-        assert!(!start.script(true).contains("chmod") && !script.contains("antenv"));
+        assert!(!start.script(true).contains("chmod") && !script.contains("antenv") && !script.contains("python"));
+        let mut python = app.clone();
+        python.runtime = "PYTHON|3.13".to_owned();
+        let start = Start { app: &python, ..start };
+        let script = start.script(false);
+        assert!(
+            script.contains("\ncommand -v python >/dev/null || {\n  mkdir"),
+            "{script}"
+        );
         fs::create_dir_all(version.join("antenv/bin")).unwrap();
         fs::write(version.join("antenv/bin/activate"), "").unwrap();
         assert!(start.script(false).contains("\n. ./antenv/bin/activate\n"));
