@@ -228,10 +228,9 @@ fn apply(
                 resource.identity = assigned::read(call, state, resource, identity)?;
             }
             "properties" => {
-                let properties = call::optional_object(body, name)?.into_iter().flatten();
-                resource
-                    .properties
-                    .extend(properties.map(|(name, value)| (name.clone(), value.clone())));
+                if let Some(properties) = call::optional_object(body, name)? {
+                    merge(&mut resource.properties, properties);
+                }
             }
             _ if value.is_null() => drop(resource.top_level.remove(name)),
             _ => drop(resource.top_level.insert(name.clone(), value.clone())),
@@ -246,6 +245,17 @@ fn apply(
         ));
     }
     Ok(())
+}
+
+/// Writes values into an object, and into the objects in it: an update keeps what it does not name.
+/// <https://github.com/microsoft/api-guidelines/blob/vNext/azure/Guidelines.md#json-merge-patch>
+fn merge(into: &mut Map<String, Value>, values: &Map<String, Value>) {
+    for (name, value) in values {
+        match (into.get_mut(name), value) {
+            (Some(Value::Object(into)), Value::Object(values)) => merge(into, values),
+            _ => drop(into.insert(name.clone(), value.clone())),
+        }
+    }
 }
 
 /// Properties that Azure takes, but never shows.

@@ -12,6 +12,36 @@ use crate::state::{PostgresServer, View as _};
 /// The major versions that Azure offers, oldest first.
 pub const VERSIONS: [&str; 8] = ["11", "12", "13", "14", "15", "16", "17", "18"];
 
+/// A performance tier of disks.
+pub struct Tier {
+    pub name: &'static str,
+    /// The largest disk that has this tier if no other one was chosen.
+    pub gigabytes: u64,
+    pub iops: u32,
+}
+
+impl Tier {
+    const fn new(name: &'static str, gigabytes: u64, iops: u32) -> Self {
+        Self { name, gigabytes, iops }
+    }
+}
+
+/// The performance tiers, slowest first.
+/// <https://learn.microsoft.com/azure/postgresql/compute-storage/concepts-storage-premium-ssd>
+pub const TIERS: [Tier; 11] = [
+    Tier::new("P4", 32, 120),
+    Tier::new("P6", 64, 240),
+    Tier::new("P10", 128, 500),
+    Tier::new("P15", 256, 1100),
+    Tier::new("P20", 512, 2300),
+    Tier::new("P30", 1024, 5000),
+    Tier::new("P40", 2048, 7500),
+    Tier::new("P50", 4096, 7500),
+    Tier::new("P60", 8192, 16000),
+    Tier::new("P70", 16384, 18000),
+    Tier::new("P80", 32767, 20000),
+];
+
 /// The features of a location. None is supported here.
 const FEATURES: [&str; 5] = [
     "OfferRestricted",
@@ -59,15 +89,17 @@ pub fn capabilities(call: &Call) -> Result<Answer, ArmError> {
             "securityProfile": "Standard",
         })
     };
-    let tiers = ["P4", "P6", "P10", "P15", "P20", "P30"].map(|tier| json!({"name": tier, "iops": 500}));
-    let sizes: Vec<_> = [32, 64, 128, 256, 512, 1024]
-        .map(|size: u64| {
-            json!({
-                "storageSizeMb": size * 1024, "supportedIops": 500, "supportedMaximumIops": null,
-                "defaultIopsTier": "P10", "supportedIopsTiers": tiers,
-            })
+    let size = |(at, size): (usize, &Tier)| {
+        let higher = TIERS[at..].iter();
+        let tiers: Vec<_> = higher
+            .map(|tier| json!({"name": tier.name, "iops": tier.iops}))
+            .collect();
+        json!({
+            "storageSizeMb": size.gigabytes * 1024, "supportedIops": size.iops, "supportedMaximumIops": null,
+            "defaultIopsTier": size.name, "supportedIopsTiers": tiers,
         })
-        .into();
+    };
+    let sizes: Vec<_> = TIERS.iter().enumerate().map(size).collect();
     let edition = |name: &str, default: &str, skus: &[(&str, u32)]| {
         json!({
             "name": name,

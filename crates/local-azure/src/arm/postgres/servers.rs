@@ -3,7 +3,7 @@
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
-use super::offers::VERSIONS;
+use super::offers::{TIERS, VERSIONS};
 use super::shared::{invalid, stopped};
 use crate::arm::answer::Answer;
 use crate::arm::call::{self, Call};
@@ -69,7 +69,7 @@ fn put_server(state: &State, server: &mut Resource) -> Result<(), ArmError> {
         ("state", json!("Ready")),
         (
             "storage",
-            json!({"storageSizeGB": 128, "autoGrow": "Disabled", "tier": "P10", "iops": 500, "type": ""}),
+            json!({"storageSizeGB": 128, "autoGrow": "Disabled", "type": ""}),
         ),
         (
             "backup",
@@ -110,12 +110,26 @@ fn put_server(state: &State, server: &mut Resource) -> Result<(), ArmError> {
     {
         return Err(invalid("At least one method of authentication must be enabled."));
     }
+    set_tier(&mut server.properties["storage"])?;
     server
         .sku
         .get_or_insert_with(|| json!({"name": "Standard_D2ds_v5", "tier": "GeneralPurpose"}));
     check_version(server, existing)?;
     check_login(server, existing)?;
     check_names(&PostgresServer::read(state, server)).map_err(|error| invalid(format!("{error}.")))
+}
+
+/// Gives a disk the performance tier of its size, unless it has a higher one.
+fn set_tier(storage: &mut Value) -> Result<(), ArmError> {
+    let size = storage["storageSizeGB"].as_u64();
+    let of_size = size.and_then(|size| TIERS.iter().position(|tier| size <= tier.gigabytes));
+    let of_size = of_size.ok_or_else(|| invalid("storage.storageSizeGB must be a number of up to 32767."))?;
+    let wanted = storage["tier"].as_str();
+    let wanted = wanted.and_then(|name| TIERS.iter().position(|tier| tier.name == name));
+    let tier = &TIERS[of_size.max(wanted.unwrap_or_default())];
+    storage["tier"] = tier.name.into();
+    storage["iops"] = tier.iops.into();
+    Ok(())
 }
 
 /// Fills in missing defaults.
