@@ -54,6 +54,10 @@ publicAccess.validate = async function (request, context) {
   return signs ? undefined : validate.call(this, request, context);
 };
 
+// Local Azure has checked that the caller may read the source of a copy. Azurite would send a request to the source's
+// address, which leads to Azure itself here.
+load("./handlers/BlobHandler").default.prototype.validateCopySource = async () => {};
+
 // User delegation keys are derived from a secret in the state folder. Azurite's own secret is public in its source.
 load("./utils/constants").USERDELEGATIONKEY_BASIC_KEY = process.env.LOCAL_AZURE_DELEGATION_KEY;
 

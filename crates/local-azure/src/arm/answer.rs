@@ -51,7 +51,7 @@ impl Answer {
     ///
     /// # Errors
     ///
-    /// `$top` or `$skipToken` is not valid.
+    /// `$top`, `$maxpagesize` or `$skipToken` is not valid.
     pub fn list(call: &Call, mut values: Vec<Value>) -> Result<Self, ArmError> {
         let has_ids = values.iter().all(|value| value["id"].is_string());
         if !has_ids {
@@ -59,13 +59,13 @@ impl Answer {
             return Ok(Self::ok(json!({ "value": values })));
         }
         values.sort_by(|one, two| id_of(one).cmp(id_of(two)));
-        let size = match call.query("$top") {
-            None => PAGE,
-            Some(text) => match text.parse() {
-                Ok(size) if size > 0 => PAGE.min(size),
-                _ => return Err(invalid("$top")),
-            },
-        };
+        let mut size = PAGE;
+        for name in ["$top", "$maxpagesize"] {
+            if let Some(text) = call.query(name) {
+                let wanted = text.parse().ok().filter(|wanted| *wanted > 0);
+                size = size.min(wanted.ok_or_else(|| invalid(name))?);
+            }
+        }
         let start = match call.query("$skiptoken") {
             None => 0,
             // Starting after the last id keeps pages stable when resources are deleted.

@@ -10,6 +10,7 @@ use crate::arm::locks;
 use crate::arm::running::wait;
 use crate::arm::service::Arm;
 use crate::arm::types::Type;
+use crate::log_time;
 use crate::state::{Resource, ResourceId, State, StorageAccount, View as _, new_key};
 
 /// Accounts.
@@ -23,6 +24,33 @@ pub const ACCOUNTS: Type = Type {
 /// The names of the keys.
 const KEYS: [&str; 2] = ["key1", "key2"];
 
+/// The kinds of accounts.
+const KINDS: [&str; 5] = ["BlobStorage", "BlockBlobStorage", "FileStorage", "Storage", "StorageV2"];
+/// The performance and the redundancy that accounts can have.
+const SKUS: [&str; 14] = [
+    "PremiumV2_LRS",
+    "PremiumV2_ZRS",
+    "Premium_LRS",
+    "Premium_ZRS",
+    "StandardV2_GRS",
+    "StandardV2_GZRS",
+    "StandardV2_LRS",
+    "StandardV2_ZRS",
+    "Standard_GRS",
+    "Standard_GZRS",
+    "Standard_LRS",
+    "Standard_RAGRS",
+    "Standard_RAGZRS",
+    "Standard_ZRS",
+];
+/// The values of properties that have only a few.
+const PERMITTED: [(&str, &[&str]); 4] = [
+    ("accessTier", &["Cold", "Cool", "Hot", "Premium"]),
+    ("dnsEndpointType", &["AzureDnsZone", "Standard"]),
+    ("minimumTlsVersion", &["TLS1_0", "TLS1_1", "TLS1_2", "TLS1_3"]),
+    ("publicNetworkAccess", &["Disabled", "Enabled", "SecuredByPerimeter"]),
+];
+
 /// <https://learn.microsoft.com/azure/storage/common/storage-account-overview#storage-account-name>
 fn is_name(name: &str) -> bool {
     (3..=24).contains(&name.len())
@@ -32,6 +60,7 @@ fn is_name(name: &str) -> bool {
 }
 
 fn put(state: &State, account: &mut Resource) -> Result<(), ArmError> {
+    let existing = state.get(&account.id);
     let name = account.id.name();
     if !is_name(name) {
         return Err(ArmError::bad_request(
@@ -67,9 +96,19 @@ fn put(state: &State, account: &mut Resource) -> Result<(), ArmError> {
     for key in KEYS {
         account.secrets.entry(key.to_owned()).or_insert_with(new_key);
     }
-    account.kind.get_or_insert_with(|| "StorageV2".to_owned());
+    let now = log_time::now();
+    let mut kept = |name: &str, default: Value| {
+        // Clients send these back with the rest, but cannot change them.
+        let value = existing.and_then(|existing| existing.properties.get(name));
+        account.set(name, value.cloned().unwrap_or(default));
+    };
+    kept("creationTime", json!(now));
+    kept("keyCreationTime", json!({"key1": now, "key2": now}));
+    let kind = account.kind.get_or_insert_with(|| "StorageV2".to_owned());
+    check_value("kind", kind, &KINDS)?;
     let sku = account.sku.get_or_insert_with(|| json!({"name": "Standard_LRS"}));
     let name = call::required(sku.as_object().unwrap_or(&serde_json::Map::new()), "name")?.to_owned();
+    check_value("sku", &name, &SKUS)?;
     let tier = if name.starts_with("Premium") {
         "Premium"
     } else {
@@ -95,7 +134,28 @@ fn put(state: &State, account: &mut Resource) -> Result<(), ArmError> {
             *stored = value;
         }
     }
+    for (name, permitted) in PERMITTED {
+        if let Some(value) = call::optional(&account.properties, name)? {
+            check_value(name, value, permitted)?;
+        }
+    }
     Ok(())
+}
+
+/// # Errors
+///
+/// The value is none of those that are permitted.
+fn check_value(name: &str, value: &str, permitted: &[&str]) -> Result<(), ArmError> {
+    if permitted.contains(&value) {
+        return Ok(());
+    }
+    Err(ArmError::bad_request(
+        "InvalidValuesForRequestParameters",
+        format!(
+            "Values for request parameters are invalid: {name}. '{value}' is not one of {}.",
+            permitted.join(", ")
+        ),
+    ))
 }
 
 fn show(_: &State, account: &mut Value) {
@@ -146,9 +206,15 @@ pub fn list_keys(call: &Call, id: &ResourceId) -> Result<Answer, ArmError> {
 
 fn show_keys(state: &State, id: &ResourceId) -> Result<Answer, ArmError> {
     let account: StorageAccount = state.at(id).ok_or_else(|| ArmError::no_such_resource(id))?;
+    let times = state
+        .get(id)
+        .and_then(|account| account.properties.get("keyCreationTime"));
     let keys = KEYS.iter().zip(&account.keys);
     let keys: Vec<_> = keys
-        .map(|(name, key)| json!({"keyName": name, "value": key, "permissions": "FULL"}))
+        .map(|(name, key)| {
+            let time = times.and_then(|times| times.get(*name));
+            json!({"keyName": name, "value": key, "permissions": "FULL", "creationTime": time})
+        })
         .collect();
     Ok(Answer::ok(json!({"keys": keys})))
 }
@@ -170,6 +236,10 @@ pub fn regenerate_key(arm: &Arm, call: &Call, id: &ResourceId) -> Result<Answer,
         })?;
         account.keys[at] = new_key();
         state.put(&account);
+        state.update(id, |account| {
+            let times = account.properties.entry("keyCreationTime").or_insert_with(|| json!({}));
+            times[name] = log_time::now().into();
+        });
         Ok(())
     })?;
     if let Some(blobs) = &arm.running.blobs {

@@ -15,17 +15,26 @@ use crate::state::{CONTAINERS, Container, PublicAccess, ResourceId, State, Stora
 /// The type of containers.
 const KIND: &str = "Microsoft.Storage/storageAccounts/blobServices/containers";
 
+/// `GET …/blobServices`: an account has one blob service.
+pub fn services(call: &Call, account: &ResourceId) -> Result<Answer, ArmError> {
+    Answer::list(call, vec![show_service(call, account)?])
+}
+
 /// `GET …/blobServices/default`
 pub fn service(call: &Call, account: &ResourceId) -> Result<Answer, ArmError> {
+    show_service(call, account).map(Answer::ok)
+}
+
+fn show_service(call: &Call, account: &ResourceId) -> Result<Value, ArmError> {
     let state = call.azure.state();
     call.check(&state, "Microsoft.Storage/storageAccounts/blobServices/read", account)?;
     find(&state, account)?;
-    Ok(Answer::ok(json!({
+    Ok(json!({
         "id": format!("{account}/blobServices/default"),
         "name": "default",
         "type": "Microsoft.Storage/storageAccounts/blobServices",
         "properties": {"cors": {"corsRules": []}, "deleteRetentionPolicy": {"enabled": false}},
-    })))
+    }))
 }
 
 fn find(state: &State, account: &ResourceId) -> Result<StorageAccount, ArmError> {
@@ -37,7 +46,9 @@ pub fn list(arm: &Arm, call: &Call, account: &ResourceId) -> Result<Answer, ArmE
     let state = call.azure.state();
     call.check(&state, &format!("{KIND}/read"), account)?;
     let containers = containers(arm, &find(&state, account)?)?;
-    let values = containers.iter().map(|container| show(account, container));
+    let prefix = call.query("$filter").unwrap_or_default();
+    let containers = containers.iter().filter(|container| container.name.starts_with(prefix));
+    let values = containers.map(|container| show(account, container));
     Answer::list(call, values.collect())
 }
 
@@ -55,13 +66,13 @@ pub fn one(arm: &Arm, call: &Call, account: &ResourceId, name: &str) -> Result<A
     let existing = containers(arm, &find(&state, account)?)?
         .into_iter()
         .find(|one| one.name == name);
-    match call.method {
-        Method::GET => {
-            let found =
-                existing.ok_or_else(|| ArmError::not_found("ContainerNotFound", "The container does not exist."))?;
-            Ok(Answer::ok(show(account, &found)))
-        }
-        Method::DELETE => {
+    match (&call.method, &existing) {
+        (&Method::GET | &Method::PATCH, None) => Err(ArmError::not_found(
+            "ContainerNotFound",
+            "The container does not exist.",
+        )),
+        (&Method::GET, Some(found)) => Ok(Answer::ok(show(account, found))),
+        (&Method::DELETE, _) => {
             locks::check(&state, &id, Change::Delete)?;
             let known = call.change(|state| {
                 state.remove(&id);

@@ -23,6 +23,7 @@ pub fn part(arm: &Arm, call: &Call, at: usize, rest: &[&str]) -> Option<Result<A
         ["checknameavailability"] => accounts::check_name(call),
         ["storageaccounts", _, "listkeys"] => account().and_then(|id| accounts::list_keys(call, &id)),
         ["storageaccounts", _, "regeneratekey"] => account().and_then(|id| accounts::regenerate_key(arm, call, &id)),
+        ["storageaccounts", _, "blobservices"] if get => account().and_then(|id| containers::services(call, &id)),
         ["storageaccounts", _, "blobservices", "default"] if get => {
             account().and_then(|id| containers::service(call, &id))
         }
