@@ -23,7 +23,7 @@ pub const IDENTITY_ENDPOINT: &str = "http://169.254.129.2:8081/msi/token";
 
 /// The address of this machine for the firewalls of PostgreSQL servers. It is one that documents use.
 /// <https://www.rfc-editor.org/rfc/rfc5737>
-pub(super) const PUBLIC_ADDRESS: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 1);
+pub const PUBLIC_ADDRESS: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 1);
 
 /// PostgreSQL's port.
 pub(super) const POSTGRES_PORT: u16 = 5432;

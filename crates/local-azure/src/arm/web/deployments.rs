@@ -8,7 +8,7 @@ use tokio::runtime::Handle;
 use tokio::time::timeout;
 
 use super::shared::{check_read, hosts};
-use crate::app_service::{Deployment, DeploymentStatus};
+use crate::app_service::{AppService, Deployment, DeploymentStatus};
 use crate::arm::answer::Answer;
 use crate::arm::call::Call;
 use crate::arm::error::ArmError;
@@ -21,11 +21,7 @@ const WAIT: Duration = Duration::from_secs(10);
 /// `GET …/deploymentStatus/{id}`: how far a deployment has come.
 /// <https://learn.microsoft.com/rest/api/appservice/web-apps/get-production-site-deployment-status>
 pub fn status(arm: &Arm, call: &Call, site: &ResourceId, id: &str) -> Result<Answer, ArmError> {
-    call.needs(&Method::GET)?;
-    check_read(call, &call.azure.state(), site, "deploymentStatus")?;
-    let Some(apps) = &arm.running.apps else {
-        return Err(call.unsupported());
-    };
+    let apps = check(arm, call, site, "deploymentStatus")?;
     let name = site.name();
     let found = Handle::current().block_on(async {
         match timeout(WAIT, apps.deployment_when(name, id, Deployment::is_complete)).await {
@@ -45,11 +41,18 @@ pub fn status(arm: &Arm, call: &Call, site: &ResourceId, id: &str) -> Result<Ans
             ),
         ));
     }
-    let instances = u32::try_from(apps.status(name).map_or(0, |all| all.len())).unwrap_or(u32::MAX);
-    Ok(Answer::ok(shown(site, &found, instances)))
+    Ok(Answer::ok(show_status(apps, site, &found)))
 }
 
-fn shown(site: &ResourceId, deployment: &Deployment, instances: u32) -> Value {
+/// `GET …/deploymentStatus`: how far the deployments have come.
+pub fn statuses(arm: &Arm, call: &Call, site: &ResourceId) -> Result<Answer, ArmError> {
+    let apps = check(arm, call, site, "deploymentStatus")?;
+    let all = apps.deployments(site.name())?;
+    Answer::list(call, all.iter().map(|one| show_status(apps, site, one)).collect())
+}
+
+fn show_status(apps: &AppService, site: &ResourceId, deployment: &Deployment) -> Value {
+    let instances = apps.status(site.name()).map_or(0, |all| all.len());
     let status = match deployment.status {
         DeploymentStatus::Pending => "BuildRequestReceived",
         DeploymentStatus::Building => "BuildInProgress",
@@ -84,36 +87,55 @@ fn shown(site: &ResourceId, deployment: &Deployment, instances: u32) -> Value {
 
 /// `GET …/deployments` and `GET …/deployments/{id}`: what Kudu shows.
 pub fn list(arm: &Arm, call: &Call, site: &ResourceId, id: Option<&str>) -> Result<Answer, ArmError> {
-    call.needs(&Method::GET)?;
-    check_read(call, &call.azure.state(), site, "deployments")?;
-    let Some(apps) = &arm.running.apps else {
-        return Err(call.unsupported());
-    };
-    let all = apps.deployments(site.name())?;
-    let show = |one: &Deployment| {
-        json!({
-            "id": format!("{site}/deployments/{}", one.id),
-            "name": one.id,
-            "type": "Microsoft.Web/sites/deployments",
-            "properties": {
-                "id": one.id,
-                "status": one.status as u8,
-                "message": one.failure.as_deref().unwrap_or_default(),
-                "author": one.author,
-                "deployer": one.deployer,
-                "start_time": one.received,
-                "end_time": one.ended,
-                "active": apps.is_active(site.name(), one),
-            },
-        })
-    };
+    let apps = check(arm, call, site, "deployments")?;
     match id {
-        None => Answer::list(call, all.iter().map(show).collect()),
-        Some(id) => {
-            let found = all.iter().find(|one| one.id == id);
-            let missing =
-                || ArmError::not_found("NotFound", format!("There is no deployment {id} of {}.", site.name()));
-            Ok(Answer::ok(show(found.ok_or_else(missing)?)))
+        None => {
+            let all = apps.deployments(site.name())?;
+            Answer::list(call, all.iter().map(|one| show(apps, site, one)).collect())
         }
+        Some(id) => Ok(Answer::ok(show(apps, site, &find(apps, site, id)?))),
     }
+}
+
+/// `GET …/deployments/{id}/log`: a deployment with its log.
+pub fn log(arm: &Arm, call: &Call, site: &ResourceId, id: &str) -> Result<Answer, ArmError> {
+    let apps = check(arm, call, site, "deployments/log")?;
+    let mut shown = show(apps, site, &find(apps, site, id)?);
+    let lines = apps.deployment_log(site.name(), id)?;
+    let lines: Vec<_> = lines.iter().map(|line| line.text.as_str()).collect();
+    shown["properties"]["details"] = lines.join("\n").into();
+    Ok(Answer::ok(shown))
+}
+
+/// Checks the permission to read a part of a web app that the apps know.
+fn check<'a>(arm: &'a Arm, call: &Call, site: &ResourceId, part: &str) -> Result<&'a AppService, ArmError> {
+    call.needs(&Method::GET)?;
+    check_read(call, &call.azure.state(), site, part)?;
+    arm.running.apps.as_deref().ok_or_else(|| call.unsupported())
+}
+
+fn find(apps: &AppService, site: &ResourceId, id: &str) -> Result<Deployment, ArmError> {
+    let found = apps.deployments(site.name())?.into_iter().find(|one| one.id == id);
+    found.ok_or_else(|| {
+        let message = format!("There is no deployment {id} of {}.", site.name());
+        ArmError::not_found("NotFound", message)
+    })
+}
+
+fn show(apps: &AppService, site: &ResourceId, deployment: &Deployment) -> Value {
+    json!({
+        "id": format!("{site}/deployments/{}", deployment.id),
+        "name": deployment.id,
+        "type": "Microsoft.Web/sites/deployments",
+        "properties": {
+            "id": deployment.id,
+            "status": deployment.status as u8,
+            "message": deployment.failure.as_deref().unwrap_or_default(),
+            "author": deployment.author,
+            "deployer": deployment.deployer,
+            "start_time": deployment.received,
+            "end_time": deployment.ended,
+            "active": apps.is_active(site.name(), deployment),
+        },
+    })
 }

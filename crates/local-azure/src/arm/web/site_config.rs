@@ -142,10 +142,39 @@ fn typed(name: &str, value: &Value, default: &Value) -> Result<Value, ArmError> 
     })
 }
 
+/// The runtimes that Azure knows. Not all of them run here.
+const STACKS: [&str; 14] = [
+    "COMPOSE",
+    "DOCKER",
+    "DOTNET",
+    "DOTNETCORE",
+    "GO",
+    "JAVA",
+    "JBOSSEAP",
+    "KUBE",
+    "NODE",
+    "PHP",
+    "PYTHON",
+    "RUBY",
+    "SITECONTAINERS",
+    "TOMCAT",
+];
+
 /// # Errors
 ///
 /// The property has a value that it cannot have.
 fn check(name: &str, value: &Value) -> Result<(), ArmError> {
+    if name == "linuxFxVersion" {
+        let text = value.as_str().unwrap_or_default();
+        let runtime = text.split('|').next().unwrap_or_default();
+        if text.is_empty() || STACKS.iter().any(|known| known.eq_ignore_ascii_case(runtime)) {
+            return Ok(());
+        }
+        return Err(ArmError::bad_request(
+            "BadRequest",
+            format!("The parameter LinuxFxVersion has an invalid value: '{text}'."),
+        ));
+    }
     let permitted: &[&str] = match name {
         "minTlsVersion" | "scmMinTlsVersion" => &["1.0", "1.1", "1.2", "1.3"],
         "ftpsState" => &["AllAllowed", "Disabled", "FtpsOnly"],

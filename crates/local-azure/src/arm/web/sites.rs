@@ -10,6 +10,8 @@ use crate::arm::call::{self, Call};
 use crate::arm::error::ArmError;
 use crate::arm::locks::{self, Change};
 use crate::arm::types::Type;
+use crate::log_time;
+use crate::network::PUBLIC_ADDRESS;
 use crate::state::{
     PUBLISHING_PASSWORD, Plan, Resource, ResourceId, State, View as _, WebApp, new_publishing_password,
 };
@@ -23,13 +25,15 @@ pub const SITES: Type = Type {
 };
 
 /// What is shown, but follows from something else. Clients send it back with the rest.
-const READ_ONLY: [&str; 11] = [
+const READ_ONLY: [&str; 13] = [
     "availabilityState",
     "defaultHostName",
     "enabledHostNames",
     "hostNameSslStates",
     "hostNames",
     "name",
+    "outboundIpAddresses",
+    "possibleOutboundIpAddresses",
     "repositorySiteName",
     "resourceGroup",
     "sku",
@@ -71,6 +75,7 @@ fn put(state: &State, site: &mut Resource) -> Result<(), ArmError> {
     for name in READ_ONLY {
         site.properties.remove(name);
     }
+    site.set("lastModifiedTimeUtc", log_time::now());
     site.set("serverFarmId", plan.id.to_string());
     site.kind = Some("app,linux".to_owned());
     site.set("reserved", true);
@@ -136,6 +141,8 @@ fn show(state: &State, site: &mut Value) {
         ),
         ("resourceGroup", json!(id.resource_group())),
         ("sku", json!(tier)),
+        ("outboundIpAddresses", json!(PUBLIC_ADDRESS)),
+        ("possibleOutboundIpAddresses", json!(PUBLIC_ADDRESS)),
         ("availabilityState", json!("Normal")),
         ("usageState", json!("Normal")),
         (SITE_CONFIG, configuration.into()),
