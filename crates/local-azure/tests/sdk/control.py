@@ -6,16 +6,10 @@ The developer's tokens come from ARM_TOKEN and GRAPH_TOKEN. Everything else is A
 import asyncio
 import logging
 import os
-import time
 import uuid
-from contextlib import contextmanager
 
-# Most of the libraries trust the certificates that REQUESTS_CA_BUNDLE names. httpx, which msgraph uses, reads another
-# variable, and otherwise trusts a list of its own.
-if "REQUESTS_CA_BUNDLE" in os.environ:
-    os.environ["SSL_CERT_FILE"] = os.environ["REQUESTS_CA_BUNDLE"]
+from common import StaticToken, names, pages, refused
 
-from azure.core.credentials import AccessToken
 from azure.core.exceptions import (
     ClientAuthenticationError,
     HttpResponseError,
@@ -67,37 +61,6 @@ PrincipalQuery = ServicePrincipalsRequestBuilder.ServicePrincipalsRequestBuilder
 # Built-in roles have the same names in every tenant.
 CONTRIBUTOR = "b24988ac-6180-42a0-ab88-20f7382dd24c"
 READER = "acdd72a7-3385-48ef-bd42-f606fba81ae7"
-
-
-class StaticToken:
-    """A credential that is one token."""
-
-    def __init__(self, token):
-        self.token = token
-
-    def get_token(self, *scopes, **options):
-        return AccessToken(self.token, int(time.time()) + 3600)
-
-
-@contextmanager
-def refused(kind, code):
-    """What is inside must fail with an exception of exactly this class, and with this code of Azure."""
-    try:
-        yield
-    except (HttpResponseError, ODataError) as error:
-        found = (type(error), error.error.code)
-        assert found == (kind, code), f"{found} instead of {(kind, code)}: {error}"
-    else:
-        raise AssertionError(f"{code} was expected")
-
-
-def names(objects):
-    return sorted(one.name for one in objects)
-
-
-def pages(paged):
-    """The names on each page of a list."""
-    return [names(page) for page in paged.by_page()]
 
 
 class Azure:
