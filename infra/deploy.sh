@@ -98,7 +98,7 @@ say "PostgreSQL server $DB_SERVER, which accepts only Entra tokens (takes severa
 if ! exists az postgres flexible-server show "${in_group[@]}" --name "$DB_SERVER"; then
   run az postgres flexible-server create "${in_group[@]}" --name "$DB_SERVER" --location "$LOCATION" \
     --version 17 --tier "$DB_TIER" --sku-name "$DB_SKU" --storage-size 32 \
-    --microsoft-entra-auth Enabled --password-auth Disabled --public-access None --yes
+    --microsoft-entra-auth Enabled --password-auth Disabled --public-access Enabled --yes
 fi
 # The address 0.0.0.0 means Azure's own services. The rule is a separate step because `create` adds its rule only after
 # it has created the server: if adding the rule failed, later runs would skip `create` and never add it.
