@@ -45,6 +45,11 @@ struct LogFile {
     time: String,
 }
 
+/// What the platform's message begins with when an instance starts, when it is ready, and when it has failed.
+pub(crate) const START: &str = "Starting on port ";
+pub(crate) const STARTED: &str = "Ready: ";
+pub(crate) const START_FAILED: &str = "Restarting in ";
+
 /// The suffix of the names of the platform's log files.
 /// <https://learn.microsoft.com/azure/app-service/troubleshoot-diagnostic-logs>
 const PLATFORM: &str = "_docker.log";

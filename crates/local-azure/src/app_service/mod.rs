@@ -68,6 +68,7 @@ pub use self::package::{PACKAGE_LIMIT, Package};
 pub use self::platform::Options;
 
 pub(crate) use self::instance::role_instance_id;
+pub(crate) use self::log::{START, START_FAILED, STARTED};
 
 use self::app::no_such_app;
 use self::apps::Apps;

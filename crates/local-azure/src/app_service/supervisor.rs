@@ -59,7 +59,10 @@ pub(super) async fn supervise(app: Arc<App>, instance: Arc<Instance>) {
         if started.elapsed() > STABLE_AFTER {
             pause = FIRST_PAUSE;
         }
-        app.log(&instance, &format!("{failure}\nRestarting in {} s.", pause.as_secs()));
+        app.log(
+            &instance,
+            &format!("{failure}\n{}{} s.", log::START_FAILED, pause.as_secs()),
+        );
         instance.failed(failure);
         app.notify();
         tokio::select! {
@@ -203,7 +206,7 @@ async fn wait_for_end(
     let elapsed = started.elapsed().as_secs_f32();
     app.log(
         instance,
-        &format!("Ready: the warm-up request was answered after {elapsed:.1} s."),
+        &format!("{}the warm-up request was answered after {elapsed:.1} s.", log::STARTED),
     );
     instance.set(InstanceState::Ready);
     app.instance_ready(instance);
@@ -326,7 +329,7 @@ impl Drop for IdentityHeader {
 }
 
 fn start_message(app: &WebApp, command: &str, settings: &Settings, port: u16) -> String {
-    let mut text = format!("Starting on port {port}: {command}");
+    let mut text = format!("{}{port}: {command}", log::START);
     if let Some(runtime) = runtime::describe(app) {
         text = format!("{runtime}\n{text}");
     }

@@ -81,19 +81,12 @@ impl Follow {
     }
 }
 
-fn text(lines: &[LogLine]) -> String {
+pub fn text(lines: &[LogLine]) -> String {
     let mut text = String::new();
     for line in lines {
         let _ = write!(text, "{line}\r\n");
     }
     text
-}
-
-/// `GET /api/startuplogs`: the last lines, for those who look for the cause of a failed start.
-pub fn latest(kudu: &Kudu, caller: &Caller) -> Response {
-    let lines = app_service::logs(kudu.azure.folder(), &caller.app).lines();
-    let last = &lines[lines.len().saturating_sub(EARLIER_LINES)..];
-    ([(CONTENT_TYPE, "text/plain; charset=utf-8")], text(last)).into_response()
 }
 
 /// `GET /dump`: all logs in a zip file.

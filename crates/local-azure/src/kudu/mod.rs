@@ -6,7 +6,7 @@
 //! - `service`: what the handlers share.
 //! - `access`: who calls, and for which app. `error`: what a refused caller gets.
 //! - `publish`: deploying a package. `deployments`: the deployments and their logs.
-//! - `logs`: the log stream, and the logs as files. `environment`: the app's settings.
+//! - `logs`: the log stream, and the logs as files. `startup_logs`: the starts as files. `environment`: the app's settings.
 
 mod access;
 mod deployments;
@@ -15,6 +15,7 @@ mod error;
 mod logs;
 mod publish;
 mod service;
+mod startup_logs;
 
 use std::sync::Arc;
 
@@ -78,7 +79,10 @@ async fn answer(kudu: &Kudu, caller: &Caller, request: Request) -> Result<Respon
         (&Method::GET, ["api", "environment"]) => Ok(environment::environment()),
         (&Method::GET, ["api", "settings"]) => environment::settings(kudu, caller),
         (&Method::GET, ["logstream" | "api", ..]) if is_log_stream(&parts) => Ok(logs::stream(kudu, caller)),
-        (&Method::GET, ["api", "startuplogs"]) => Ok(logs::latest(kudu, caller)),
+        (&Method::GET, ["api", "startuplogs"]) => {
+            startup_logs::list(kudu, caller, request.uri().query().unwrap_or_default())
+        }
+        (&Method::GET, ["api", "startuplogs", name]) => startup_logs::one(kudu, caller, name),
         (&Method::GET, ["dump"]) => logs::dump(kudu, caller).await,
         (&Method::GET, []) => Ok((StatusCode::OK, format!("Kudu of {}\n", caller.app)).into_response()),
         _ => {

@@ -86,6 +86,8 @@ equals 3 webapp log deployment list --query "[0].status"
 grep "you are now connected to log-streaming service" "$scratch/stream"
 grep "the app listens" "$scratch/stream"
 az webapp log startup show --query content --output tsv | grep "exited with code 3"
+file=$(az webapp log startup list --outcome failure --query "[-1].filename" --output tsv)
+equals failure webapp log startup show --filename "$file" --query outcome
 az webapp log download --log-file "$scratch/logs.zip"
 python3 -m zipfile --list "$scratch/logs.zip" | grep LogFiles/lw0_default_docker.log
 
