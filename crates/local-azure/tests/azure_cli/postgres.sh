@@ -52,6 +52,10 @@ az postgres flexible-server microsoft-entra-admin create --server-name "$server"
 # Another password, and none.
 az postgres flexible-server update --name "$server" --admin-password Another-123456 --tags purpose=test
 equals test postgres flexible-server show --name "$server" --query tags.purpose
+az postgres flexible-server update --name "$server" --tier GeneralPurpose --sku-name Standard_D2ds_v5 --backup-retention 14 --yes
+az postgres flexible-server update --name "$server" --zonal-resiliency Enabled
+equals "14	ZoneRedundant	Healthy" postgres flexible-server show --name "$server" \
+  --query "[[backup.backupRetentionDays, highAvailability.mode, highAvailability.state]]"
 refused sql ada $password "select 1"
 sql ada Another-123456 "alter role ada password 'Own-123456'"
 az tag update --resource-id "$(az postgres flexible-server show --name "$server" --query id --output tsv)" --operation merge --tags own=yes

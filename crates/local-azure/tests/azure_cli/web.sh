@@ -50,6 +50,7 @@ az webapp config set --name contoso --startup-file "./run.sh" --always-on true -
 equals "./run.sh	True	Disabled	True	2	/readyz" webapp config show --name contoso \
   --query "[[appCommandLine, alwaysOn, ftpsState, http20Enabled, numberOfWorkers, healthCheckPath]]"
 az webapp config set --name contoso --linux-fx-version "NODE|22-lts"
+says "does not run containers" az webapp config container set --name contoso --container-image-name contoso.azurecr.io/site:1
 equals "NODE|22-lts	/readyz" webapp config show --name contoso --query "[[linuxFxVersion, healthCheckPath]]"
 az webapp cors add --name contoso --allowed-origins https://contoso.com
 equals https://contoso.com webapp cors show --name contoso --query allowedOrigins

@@ -42,7 +42,7 @@ pub const TIERS: [Tier; 11] = [
     Tier::new("P80", 32767, 20000),
 ];
 
-/// The features of a location. None is supported here.
+/// The features of a location. What is supported is kept, and does nothing.
 const FEATURES: [&str; 5] = [
     "OfferRestricted",
     "ZoneRedundantHa",
@@ -85,7 +85,7 @@ pub fn capabilities(call: &Call) -> Result<Answer, ArmError> {
     let sku = |(name, cores): &(&str, u32)| {
         json!({
             "name": name, "vCores": cores, "supportedIops": 3200, "supportedMemoryPerVcoreMb": 4096,
-            "supportedZones": ["1", "2", "3"], "supportedHaMode": [], "supportedFeatures": [],
+            "supportedZones": ["1", "2", "3"], "supportedHaMode": ["SameZone", "ZoneRedundant"], "supportedFeatures": [],
             "securityProfile": "Standard",
         })
     };
@@ -115,7 +115,14 @@ pub fn capabilities(call: &Call) -> Result<Answer, ArmError> {
     let versions = VERSIONS.iter().enumerate();
     let versions = versions.map(|(at, version)| json!({"name": version, "supportedVersionsToUpgrade": newer(at)}));
     let versions: Vec<_> = versions.collect();
-    let feature = |name: &str| json!({"name": name, "status": "Disabled"});
+    let feature = |name: &str| {
+        let status = if name == "ZoneRedundantHa" {
+            "Enabled"
+        } else {
+            "Disabled"
+        };
+        json!({"name": name, "status": status})
+    };
     let value = json!({
         "name": "FlexibleServerCapabilities",
         "supportedServerEditions": [
@@ -136,7 +143,7 @@ pub fn capabilities(call: &Call) -> Result<Answer, ArmError> {
         "supportedFeatures": FEATURES.map(feature),
         "fastProvisioningSupported": "Disabled",
         "geoBackupSupported": "Disabled",
-        "zoneRedundantHaSupported": "Disabled",
+        "zoneRedundantHaSupported": "Enabled",
         "restricted": "Disabled",
     });
     Answer::list(call, vec![value])

@@ -73,7 +73,26 @@ pub fn one(arm: &Arm, call: &Call, server: &ResourceId, name: &str) -> Result<An
 
 fn parameters(arm: &Arm, call: &Call, server: &ResourceId) -> Result<Vec<Parameter>, ArmError> {
     let running = running(arm, &call.azure.state(), server)?;
-    wait(running.ok_or_else(|| stopped(server))?.parameters())
+    let mut parameters = wait(running.ok_or_else(|| stopped(server))?.parameters())?;
+    parameters.push(mirroring());
+    Ok(parameters)
+}
+
+/// Mirroring to Microsoft Fabric, which PostgreSQL itself does not know. The CLI asks for it before it enables high
+/// availability.
+fn mirroring() -> Parameter {
+    Parameter {
+        name: "azure.fabric_mirror_enabled".to_owned(),
+        value: "off".to_owned(),
+        default_value: "off".to_owned(),
+        kind: "bool".to_owned(),
+        allowed_values: "on,off".to_owned(),
+        unit: None,
+        description: "Specifies whether the server is mirrored to Microsoft Fabric.".to_owned(),
+        is_dynamic: false,
+        is_read_only: true,
+        is_pending: false,
+    }
 }
 
 fn show_parameter(state: &State, server: &ResourceId, parameter: &Parameter) -> Value {

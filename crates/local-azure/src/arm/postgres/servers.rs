@@ -104,6 +104,9 @@ fn put_server(state: &State, server: &mut Resource) -> Result<(), ArmError> {
             Some(other) => return Err(invalid(format!("'{other}' is not a valid value of {object}.{name}."))),
         };
     }
+    let availability = &mut server.properties["highAvailability"];
+    let is_single = availability["mode"] == "Disabled";
+    availability["state"] = if is_single { "NotEnabled" } else { "Healthy" }.into();
     server.properties["authConfig"]["tenantId"] = state.tenant.to_string().into();
     if server.properties["authConfig"]["passwordAuth"] == "Disabled"
         && server.properties["authConfig"]["activeDirectoryAuth"] == "Disabled"

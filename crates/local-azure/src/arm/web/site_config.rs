@@ -178,6 +178,7 @@ fn check(name: &str, value: &Value) -> Result<(), ArmError> {
     let permitted: &[&str] = match name {
         "minTlsVersion" | "scmMinTlsVersion" => &["1.0", "1.1", "1.2", "1.3"],
         "ftpsState" => &["AllAllowed", "Disabled", "FtpsOnly"],
+        "linuxFxVersion" => return check_stack(value),
         _ => return Ok(()),
     };
     match value.as_str() {
@@ -190,6 +191,24 @@ fn check(name: &str, value: &Value) -> Result<(), ArmError> {
         )),
         _ => Ok(()),
     }
+}
+
+/// # Errors
+///
+/// The stack is that of an app in a container.
+fn check_stack(value: &Value) -> Result<(), ArmError> {
+    let stack = value.as_str().unwrap_or_default();
+    let kind = stack.to_ascii_uppercase();
+    if ["DOCKER|", "COMPOSE|", "SITECONTAINERS"]
+        .iter()
+        .any(|one| kind.starts_with(one))
+    {
+        return Err(ArmError::bad_request(
+            "OperationNotSupported",
+            format!("Local Azure does not run containers, such as '{stack}' in 'linuxFxVersion'. Deploy a zip file."),
+        ));
+    }
+    Ok(())
 }
 
 /// Azure's defaults.
