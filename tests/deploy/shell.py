@@ -35,7 +35,8 @@ def blocks(markdown):
     fence = re.compile(r"^ *```(\w*)\n(.*?)^ *```", re.M | re.S)
     # A block in a list is indented, which a shell ignores.
     shell = [match.group(2) for match in fence.finditer(markdown) if match.group(1) in ("sh", "shell", "bash", "azurecli", "console")]
-    inline = re.findall(r"`(az [^`]* --[^`]*)`", fence.sub("", markdown))
+    # With an ellipsis, it is a pattern.
+    inline = re.findall(r"`(az [^`…]* --[^`…]*)`", fence.sub("", markdown))
     return "\n".join([*shell, *inline])
 
 

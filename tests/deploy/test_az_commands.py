@@ -1,6 +1,8 @@
 """The Azure CLI accepts every `az` command in the documents, scripts and workflows."""
 
+import re
 import subprocess
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pytest
@@ -51,6 +53,38 @@ def test_the_cli_accepts_every_command_of_a_dry_run(cli):
     commands = az_commands(output)
     assert len(commands) >= 30
     assert not [(words, fault) for words in commands if (fault := cli.fault(words))]
+
+
+def first_cells(table):
+    """The commands in the first column of a table of docs/local-azure.md, row by row."""
+    _, rows = (ROOT / "docs/local-azure.md").read_text().split(f"\n| {table} |")
+    for row in rows.splitlines()[2:]:
+        if not row.startswith("|"):
+            return
+        yield re.findall("`([^`]*)`", row.split(" | ")[0])
+
+
+def emulated():
+    """The commands that a test of Local Azure runs, which another test verifies."""
+    for cell in first_cells("Commands"):
+        before = ""
+        for command in cell:
+            # `show` after `az group create`.
+            before = command if command.startswith("az ") else f"{before.rpartition(' ')[0]} {command}"
+            yield f"{before} *"
+
+
+def test_local_azure_emulates_every_command_or_says_that_it_does_not():
+    not_emulated = [f"{command.replace('…', '*')} *" for cell in first_cells("Not emulated") for command in cell]
+    files = [ROOT / name for name in ("docs/tutorial.md", "docs/operations.md", "infra/deploy.sh", "infra/database.sh")]
+    files += ROOT.glob(".github/workflows/*.yml")
+    commands = [f"az {' '.join(words)} " for path in files for words in text_commands(path)]
+    # `local-azure shell` is signed in.
+    patterns = [*emulated(), *not_emulated, "az login "]
+    unknown = [command for command in commands if not any(fnmatchcase(command, pattern) for pattern in patterns)]
+    assert not unknown, "\n".join(unknown)
+    unused = [pattern for pattern in not_emulated if not any(fnmatchcase(command, pattern) for command in commands)]
+    assert not unused, "\n".join(unused)
 
 
 # Spellings from the 2023 tutorial that the CLI no longer accepts, and other mistakes.

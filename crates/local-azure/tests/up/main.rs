@@ -6,6 +6,7 @@
 
 mod apps;
 mod azure_cli;
+mod deploy;
 mod network;
 mod resources;
 mod running;

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::running::{PROGRAM, Up, checkout, marked, path_with_azure_cli};
 
-fn file(name: &str) -> String {
+pub fn file(name: &str) -> String {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
     folder.join(name).to_str().unwrap().to_owned()
 }
@@ -22,7 +22,7 @@ async fn bash(up: &Up, folder: &Path, commands: &str) -> String {
 }
 
 /// A line such as `NAME=value` of what was said.
-fn value<'a>(said: &'a str, name: &str) -> &'a str {
+pub fn value<'a>(said: &'a str, name: &str) -> &'a str {
     let prefix = format!("{name}=");
     let mut lines = said.lines();
     lines
@@ -31,7 +31,7 @@ fn value<'a>(said: &'a str, name: &str) -> &'a str {
 }
 
 /// The number of role assignments.
-fn assignments(up: &Up) -> usize {
+pub fn assignments(up: &Up) -> usize {
     let state = fs::read(up.folder().join("state.json")).unwrap();
     let state: Value = serde_json::from_slice(&state).unwrap();
     state["role_assignments"].as_array().unwrap().len()
@@ -91,7 +91,7 @@ async fn tutorial(app: &Path) {
 }
 
 /// A copy of a folder, because `az webapp up` writes into it.
-fn copy(from: &Path, to: &Path) {
+pub fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap().flatten() {
         let (source, target) = (entry.path(), to.join(entry.file_name()));
