@@ -19,7 +19,7 @@ pub(crate) const STATE_FILE: &str = "state.json";
 const OWNER_FILE: &str = "resource";
 
 /// The files and folders that Local Azure creates in a state folder.
-const OWN_NAMES: [&str; 18] = [
+const OWN_NAMES: [&str; 19] = [
     "apps",
     "azure-cli",
     "azurite",
@@ -37,6 +37,7 @@ const OWN_NAMES: [&str; 18] = [
     "state.version-1.json",
     "state.version-2.json",
     "storage",
+    "uploads",
     "workload",
 ];
 

@@ -5,6 +5,8 @@ use std::io::{self, ErrorKind, Read as _, Seek as _, SeekFrom};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
+use crate::files::open_regular;
+
 /// A position in a file that grows. Each read returns only the bytes that were appended since the previous one.
 ///
 /// A file that was truncated or replaced is read from its beginning.
@@ -43,7 +45,7 @@ impl Tail {
 
     /// Returns the appended bytes.
     pub(crate) fn read(&mut self) -> io::Result<Vec<u8>> {
-        let mut file = File::open(&self.file)?;
+        let mut file = open_regular(File::options().read(true), &self.file)?;
         let metadata = file.metadata()?;
         let is_replaced = self.inode.is_some_and(|inode| inode != metadata.ino());
         if is_replaced || metadata.len() < self.position {

@@ -30,7 +30,7 @@ OPTIONS = {
 
 
 def notice(earlier: str, today: str) -> str:
-    """What whoever uses an earlier spelling should know before they use it in Azure."""
+    """The notice for an earlier spelling."""
     return f"Today's Azure CLI has no '{earlier}', which works only in Local Azure's shell. Elsewhere, use {today}."
 
 

@@ -45,7 +45,7 @@ class Psql:
     def __init__(self, cmd, server_name: str, user: str, password: str, database_name: str):
         self.server_name = server_name
         self.program = find()
-        # None of the user's own settings, such as those of a service, is for this connection.
+        # Leaves out the user's own settings, such as PGSERVICE.
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
         self.environment |= {
             "PGHOST": server_name + cmd.cli_ctx.cloud.suffixes.postgresql_server_endpoint,
@@ -60,8 +60,7 @@ class Psql:
 
     def rows(self, sql: str) -> list[dict[str, str | None]] | None:
         """Runs the SQL of an option of psql, and returns the last rows."""
-        # In none of psql's formats can results be told from each other, or NULL from text, except by words that occur
-        # nowhere else.
+        # psql's formats do not separate results from each other, or NULL from text. Random words do.
         title, end, null = (secrets.token_hex(16) for _ in range(3))
         done = subprocess.run(
             [

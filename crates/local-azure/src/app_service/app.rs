@@ -184,13 +184,19 @@ impl App {
     pub(super) fn instance_ended(&self, instance: &Instance) {
         let mut instances = self.instances();
         instances.all.retain(|one| !std::ptr::eq(one.as_ref(), instance));
-        let in_use: Vec<_> = instances.all.iter().map(|one| one.folder.clone()).collect();
-        // A deployment may be unpacking a new version. If so, the next instance to end removes the unused versions.
-        if let Ok(_operation) = self.operation.try_lock() {
-            self.site.remove_unused(&in_use);
-        }
         drop(instances);
         self.notify();
+        // If an operation is in progress, it uses a version. The next instance to end removes those that are left.
+        if let Ok(_operation) = self.operation.try_lock() {
+            self.remove_unused_versions();
+        }
+    }
+
+    /// Removes the versions that are neither deployed nor run. No operation may be in progress.
+    pub(super) fn remove_unused_versions(&self) {
+        let in_use: Vec<_> = self.instances().all.iter().map(|one| one.folder.clone()).collect();
+        // A version may have many thousand files.
+        tokio::task::block_in_place(|| self.site.remove_unused(&in_use));
     }
 
     /// Picks the instance for the next request. `cookie` identifies the instance that served the visitor before.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use rustix::process::geteuid;
 use tokio::time::sleep;
 
-use super::settings::is_variable;
+use super::settings::variable;
 use crate::error::{Error, Result};
 use crate::process::{Process, Program};
 use crate::state::WebApp;
@@ -78,8 +78,10 @@ impl Build<'_> {
         arguments.extend(["/bin/sh", "-c", include_str!("build.sh"), "build.sh"].map(Into::into));
         arguments.push(self.folder.into());
         arguments.push(self.previous.clone().map(Into::into).unwrap_or_default());
-        let settings = self.app.settings.iter().filter(|(name, _)| is_variable(name));
-        let settings = settings.map(|(name, value)| (name.into(), value.into()));
+        let settings = self.app.settings.iter();
+        let settings = settings.filter_map(|(name, value)| Some((variable(name)?.into(), value.into())));
+        // Without these, the build would not find its tools.
+        let settings = settings.filter(|(name, _): &(OsString, OsString)| name != "HOME" && name != "PATH");
         let defaults = [
             ("CI", "true"),
             ("PIP_DISABLE_PIP_VERSION_CHECK", "1"),

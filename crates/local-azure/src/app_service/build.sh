@@ -8,6 +8,7 @@
 # nothing. https://github.com/microsoft/Oryx/blob/main/doc/hosts/appservice.md
 set -eu
 version=$1 previous=$2
+export HOME="${HOME:-/root}"
 
 # The folders, and the home of the user with its settings for pip and npm, may be below /home, which is covered.
 exec 7<"$version"
@@ -88,9 +89,9 @@ build_python() {
     echo "Running pip install ..."
     # From a copy, because setuptools would take the virtual environment for a part of the project.
     project=$(mktemp -d)
-    tar --exclude=./antenv --create --file - . | tar --extract --file - --directory "$project"
+    trap 'rm -rf "$project"' EXIT
+    tar --exclude=./antenv --create --file - . | tar --extract --no-same-owner --file - --directory "$project"
     antenv/bin/python -m pip install "$project" || fail "pip cannot install the project."
-    rm -rf "$project"
   fi
   # On App Service, gunicorn is a part of the image.
   [ -x antenv/bin/gunicorn ] || antenv/bin/python -m pip install gunicorn || echo "gunicorn cannot be installed."

@@ -1,5 +1,5 @@
-//! Carries out a deployment: unpacks the package, builds it, and starts it. What ran before serves until the new version
-//! does, and goes on serving if it does not.
+//! Carries out a deployment: unpacks the package, builds it, and starts it. A version that runs serves until the new one
+//! does, and goes on serving if the new one does not start.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -67,6 +67,10 @@ impl App {
             one.failure.clone_from(&failure);
             one.ended = Some(log_time::now());
         });
+        {
+            let _operation = self.operation.lock().await;
+            self.remove_unused_versions();
+        }
         // The settings may have changed since the version that serves again was started.
         if let Err(error) = self.clone().reconcile().await {
             tracing::warn!("{}: {error}", self.name);
@@ -129,10 +133,15 @@ impl App {
             );
             return Ok(());
         }
-        tokio::select! {
-            ready = self.clone().wait_ready() => ready?,
+        let ready = tokio::select! {
+            ready = self.clone().wait_ready() => ready,
             () = self.deleted() => return Err(no_such_app(&self.name)),
+        };
+        if ready.is_err() && self.web_app().is_some_and(|app| app.is_stopped) {
+            self.deployments.log(id, "The app was stopped meanwhile.");
+            return Ok(());
         }
+        ready?;
         self.deployments.change(id, |one| one.is_started = true);
         Ok(())
     }

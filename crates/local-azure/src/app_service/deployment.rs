@@ -27,7 +27,7 @@ pub enum DeploymentStatus {
     Building = 1,
     /// Its instances are starting.
     Deploying = 2,
-    /// It was not deployed. What ran before still runs.
+    /// It was not built, or did not start. A version that ran before still runs.
     Failed = 3,
     /// It is deployed.
     Successful = 4,

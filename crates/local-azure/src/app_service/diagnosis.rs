@@ -13,13 +13,15 @@ const LIMIT: u64 = 64 << 10;
 
 /// What is wrong with the file that the command runs, and what to do. `None` if nothing is known.
 pub(super) fn explain(command: &str, folder: &Path) -> Option<String> {
-    let mut words = command.split_whitespace();
-    let word = words.find(|word| !PREFIXES.contains(word) && !word.contains('=') && !word.starts_with('-'))?;
-    if word == "gunicorn" && !folder.join("antenv").exists() && on_path("gunicorn").is_none() {
+    // The command that is found for Python begins with a quoted variable.
+    let is_gunicorn = command.split_whitespace().any(|word| word == "gunicorn");
+    if is_gunicorn && !folder.join("antenv/bin/gunicorn").exists() && on_path("gunicorn").is_none() {
         let text = "There is no gunicorn. On App Service it is a part of the image; here, a build installs it: set the app \
                     setting SCM_DO_BUILD_DURING_DEPLOYMENT=true, and deploy again.";
         return Some(text.to_owned());
     }
+    let mut words = command.split_whitespace();
+    let word = words.find(|word| !PREFIXES.contains(word) && !word.contains('=') && !word.starts_with('-'))?;
     let name = word.trim_matches(['"', '\'']);
     let name = name.strip_prefix("/home/site/wwwroot/").unwrap_or(name);
     let name = name.strip_prefix("./").unwrap_or(name);
@@ -98,6 +100,7 @@ mod tests {
             ("good.sh", None),
             ("./program.bin", None),
             ("npm start", None),
+            ("PORT=1 exec \"./program.bin\"", None),
             ("/usr/bin/other", None),
             ("", None),
         ] {

@@ -6,6 +6,7 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use super::instance::role_instance_id;
+use crate::files::open_regular;
 use crate::log_time;
 use crate::tail::Tail;
 
@@ -77,7 +78,7 @@ pub(super) fn log_platform(folder: &Path, instance: u32, message: &str) {
         let _ = writeln!(text, "{now} {line}");
     }
     let file = platform_file(folder, instance);
-    let opened = File::options().create(true).append(true).open(&file);
+    let opened = open_regular(File::options().create(true).append(true), &file);
     if let Err(error) = opened.and_then(|mut file| file.write_all(text.as_bytes())) {
         tracing::warn!("{}: {error}", file.display());
     }

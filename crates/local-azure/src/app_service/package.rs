@@ -213,10 +213,11 @@ fn unpack(file: &Path, folder: &Path) -> Result<()> {
     }
     let unusable = |error| Error::Refused(format!("{} cannot be unpacked: {error}", file.display()));
     let mut archive = ZipArchive::new(zip).map_err(unusable)?;
-    if archive
-        .decompressed_size()
-        .is_some_and(|size| size > u128::from(UNPACKED_LIMIT))
-    {
+    let mut unpacked: u64 = 0;
+    for at in 0..archive.len() {
+        unpacked = unpacked.saturating_add(archive.by_index_raw(at).map_err(unusable)?.size());
+    }
+    if unpacked > UNPACKED_LIMIT {
         return Err(Error::Refused(format!(
             "{} is larger than 10 GiB when it is unpacked",
             file.display()

@@ -1,6 +1,7 @@
 //! The runtimes of this machine, which stand for every version of their stack.
 
 use std::process::{Command, Stdio};
+use std::sync::OnceLock;
 
 use crate::process::on_path;
 use crate::state::WebApp;
@@ -60,7 +61,18 @@ pub(super) fn describe(app: &WebApp) -> Option<String> {
     })
 }
 
+/// The version of this machine's runtime, which does not change while Local Azure runs.
 fn version(runtime: Runtime) -> Option<String> {
+    static PYTHON: OnceLock<Option<String>> = OnceLock::new();
+    static NODE: OnceLock<Option<String>> = OnceLock::new();
+    let known = match runtime {
+        Runtime::Python => &PYTHON,
+        Runtime::Node => &NODE,
+    };
+    known.get_or_init(|| ask(runtime)).clone()
+}
+
+fn ask(runtime: Runtime) -> Option<String> {
     let program = on_path(runtime.program())?;
     let output = Command::new(program)
         .arg("--version")

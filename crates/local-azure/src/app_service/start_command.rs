@@ -3,7 +3,8 @@
 //! Without a startup command, the startup script generators of Oryx look for the frameworks that they know. The order is
 //! theirs: <https://github.com/microsoft/Oryx/tree/main/src/startupscriptgenerator/src>
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::Read as _;
 use std::path::Path;
 
 use serde_json::Value;
@@ -15,6 +16,9 @@ use crate::state::WebApp;
 const FLASK_MODULES: [&str; 4] = ["application", "app", "index", "server"];
 /// The files that Node.js is started with if package.json does not name any.
 const NODE_FILES: [&str; 4] = ["bin/www", "server.js", "app.js", "index.js"];
+
+/// How much of a file is read.
+const READ_LIMIT: u64 = 256 << 10;
 
 /// The command that starts the app whose files are in the folder. `None` means the default page: nothing was found.
 pub(super) fn start_command(app: &WebApp, folder: &Path) -> Option<String> {
@@ -55,12 +59,22 @@ fn django_package(folder: &Path) -> Option<String> {
 }
 
 fn is_flask(file: &Path) -> bool {
-    fs::read_to_string(file).is_ok_and(|text| text.to_ascii_lowercase().contains("flask"))
+    start_of(file).to_ascii_lowercase().contains("flask")
+}
+
+/// The start of a file, or nothing if it is no file. The app can write what is there.
+fn start_of(file: &Path) -> String {
+    let mut start = Vec::new();
+    if file.is_file()
+        && let Ok(file) = File::open(file)
+    {
+        let _ = file.take(READ_LIMIT).read_to_end(&mut start);
+    }
+    String::from_utf8_lossy(&start).into_owned()
 }
 
 fn node(folder: &Path) -> Option<String> {
-    let package = fs::read(folder.join("package.json")).unwrap_or_default();
-    let package: Value = serde_json::from_slice(&package).unwrap_or_default();
+    let package: Value = serde_json::from_str(&start_of(&folder.join("package.json"))).unwrap_or_default();
     if package["scripts"]["start"].is_string() {
         return Some("npm start".to_owned());
     }

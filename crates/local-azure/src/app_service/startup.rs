@@ -13,7 +13,7 @@ use super::instance::{instance_id, role_instance_id};
 use super::log::output_file;
 use super::package::{Site, set_writable};
 use super::runtime::Runtime;
-use super::settings::{Settings, is_variable};
+use super::settings::{Settings, variable};
 use crate::error::{Error, Result};
 use crate::files::write_private;
 use crate::network::{Inside, NetworkFiles, View};
@@ -133,9 +133,8 @@ impl Start<'_> {
             set(&string.variable(name), &string.value);
         }
         for (name, value) in app.settings.iter().chain(self.addresses) {
-            let name = &name.replace('.', "_");
-            if is_variable(name) {
-                set(name, value);
+            if let Some(name) = variable(name) {
+                set(&name, value);
             }
         }
         let group = app.id.resource_group().unwrap_or_default();

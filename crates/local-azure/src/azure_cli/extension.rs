@@ -1,4 +1,5 @@
-//! The extension with which the Azure CLI in `local-azure shell` accepts the spellings of earlier ones.
+//! The extension with which the Azure CLI in `local-azure shell` accepts the spellings of earlier ones, and with which
+//! `az webapp up` finds a region.
 
 use std::fs;
 use std::path::Path;

@@ -1,6 +1,6 @@
 //! Who calls, and for which app.
 
-use axum::http::header::{AUTHORIZATION, HOST};
+use axum::http::header::{AUTHORIZATION, HOST, ORIGIN};
 use axum::http::{HeaderMap, StatusCode};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -16,7 +16,7 @@ use crate::tokens::{APP_SERVICE, MANAGEMENT, MANAGEMENT_CORE};
 /// The permission that a token's principal needs.
 const PUBLISH: &str = "Microsoft.Web/sites/publish/action";
 
-/// Who sent a request, and for which app.
+/// A caller who may publish.
 pub struct Caller {
     /// The name of the app.
     pub app: String,
@@ -24,12 +24,17 @@ pub struct Caller {
     pub name: String,
 }
 
-/// Who sent the request.
+/// Authenticates the sender of a request.
 ///
 /// # Errors
 ///
 /// The host names no app, or the caller may not publish to it.
 pub fn caller(azure: &Azure, headers: &HeaderMap) -> Result<Caller, KuduError> {
+    // A browser that has the publishing password sends it for any page's requests too.
+    if headers.contains_key(ORIGIN) {
+        let message = "The deployment service takes no requests of web pages.";
+        return Err(KuduError::new(StatusCode::FORBIDDEN, message));
+    }
     let host = headers
         .get(HOST)
         .and_then(|host| host.to_str().ok())
@@ -59,7 +64,7 @@ fn password(headers: &HeaderMap) -> Option<(String, String)> {
     if !scheme.eq_ignore_ascii_case("Basic") {
         return None;
     }
-    // What cannot be read is a wrong password.
+    // A header that cannot be decoded counts as a wrong password.
     let text = STANDARD
         .decode(encoded.trim())
         .ok()

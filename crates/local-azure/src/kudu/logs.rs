@@ -20,6 +20,7 @@ use super::error::KuduError;
 use super::service::Kudu;
 use crate::app_service::{self, LogLine, Logs};
 use crate::error::{Error, Result};
+use crate::files::open_regular;
 use crate::log_time;
 
 /// How many lines that were written earlier a stream starts with.
@@ -117,14 +118,13 @@ pub async fn dump(kudu: &Kudu, caller: &Caller) -> Result<Response, KuduError> {
 /// Adds the files of a folder, below a folder of this name.
 fn add(zip: &mut ZipWriter<File>, name: &str, folder: &Path) -> io::Result<()> {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-        let path = entry.path();
-        if !fs::symlink_metadata(&path).is_ok_and(|metadata| metadata.is_file()) {
+        let Ok(mut file) = open_regular(File::options().read(true), &entry.path()) else {
             continue;
-        }
+        };
         let file_name = format!("{name}/{}", entry.file_name().to_string_lossy());
         zip.start_file(file_name, SimpleFileOptions::default())
             .map_err(io::Error::other)?;
-        io::copy(&mut File::open(&path)?, zip)?;
+        io::copy(&mut file, zip)?;
     }
     Ok(())
 }

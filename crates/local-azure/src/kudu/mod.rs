@@ -78,7 +78,8 @@ async fn answer(kudu: &Kudu, caller: &Caller, request: Request) -> Result<Respon
         (&Method::GET, ["api", "deployments", id, "log"]) => deployments::log(kudu, caller, id),
         (&Method::GET, ["api", "environment"]) => Ok(environment::environment()),
         (&Method::GET, ["api", "settings"]) => environment::settings(kudu, caller),
-        (&Method::GET, ["logstream" | "api", ..]) if is_log_stream(&parts) => Ok(logs::stream(kudu, caller)),
+        // The folder of a log may follow, but there is one stream.
+        (&Method::GET, ["logstream", ..] | ["api", "logstream", ..]) => Ok(logs::stream(kudu, caller)),
         (&Method::GET, ["api", "startuplogs"]) => {
             startup_logs::list(kudu, caller, request.uri().query().unwrap_or_default())
         }
@@ -91,9 +92,4 @@ async fn answer(kudu: &Kudu, caller: &Caller, request: Request) -> Result<Respon
             Err(KuduError::new(StatusCode::NOT_FOUND, message))
         }
     }
-}
-
-/// `/logstream` and `/api/logstream`, perhaps with the folder of a log, which is ignored: there is one stream.
-fn is_log_stream(parts: &[&str]) -> bool {
-    matches!(parts, ["logstream", ..] | ["api", "logstream", ..])
 }

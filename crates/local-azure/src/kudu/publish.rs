@@ -25,7 +25,7 @@ use crate::error::Error;
 
 /// How long a client may pause while it sends a package.
 const PAUSE_LIMIT: Duration = Duration::from_mins(1);
-/// How long a client that waits for the end of the deployment gets no answer. It is Azure's limit for every request.
+/// The longest time that a client waits for the end of a deployment. It is Azure's limit for every request.
 const WAIT_LIMIT: Duration = Duration::from_secs(230);
 
 /// The parameters. The case of the names is that of Azure's clients.
@@ -40,6 +40,8 @@ pub struct Parameters {
     path: Option<String>,
     /// Whether the files that were there are removed.
     clean: Option<String>,
+    /// Whether the app starts with the new files.
+    restart: Option<String>,
 }
 
 impl Parameters {
@@ -50,7 +52,7 @@ impl Parameters {
 
     /// # Errors
     ///
-    /// They ask for what is not emulated.
+    /// A parameter asks for something that is not emulated.
     fn check(&self) -> Result<(), KuduError> {
         let bad = |message: &str| Err(KuduError::new(StatusCode::BAD_REQUEST, message));
         if self
@@ -62,6 +64,13 @@ impl Parameters {
         }
         if self.path.is_some() {
             return bad("Local Azure deploys a whole package only: leave out the target path.");
+        }
+        if self
+            .restart
+            .as_deref()
+            .is_some_and(|restart| restart.eq_ignore_ascii_case("false"))
+        {
+            return bad("Local Azure starts what it deploys: restart=false is not possible.");
         }
         if self
             .clean

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::app_service::AppService;
 use crate::azure::Azure;
 
-/// What the handlers share.
+/// The state, and the apps to which packages are deployed.
 pub struct Kudu {
     pub azure: Azure,
     pub apps: Arc<AppService>,

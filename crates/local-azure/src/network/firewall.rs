@@ -31,9 +31,12 @@ fn refusal(server: &PostgresServer) -> Option<String> {
     if !server.is_public {
         return Some("its public access is disabled: `az postgres flexible-server update` enables it".to_owned());
     }
-    // A rule that starts at 0.0.0.0 admits Azure's services, and what runs inside is one of them. It also has the public
+    // A rule for 0.0.0.0 alone admits Azure's services, and what runs inside is one of them. It also has the public
     // address of this machine, as it would have outside Azure.
-    let admits = |[start, end]: &[Ipv4Addr; 2]| start.is_unspecified() || (start..=end).contains(&&PUBLIC_ADDRESS);
+    let admits = |[start, end]: &[Ipv4Addr; 2]| {
+        let is_for_services = start.is_unspecified() && end.is_unspecified();
+        is_for_services || (start..=end).contains(&&PUBLIC_ADDRESS)
+    };
     if server.firewall_rules.values().any(admits) {
         return None;
     }
@@ -60,6 +63,7 @@ mod tests {
             (&[][..], false),
             (&["0.0.0.0"], true),
             (&["0.0.0.0-255.255.255.255"], true),
+            (&["0.0.0.0-10.0.0.0"], false),
             (&["203.0.113.1"], true),
             (&["203.0.113.0-203.0.113.1"], true),
             (&["203.0.113.1-203.0.113.255"], true),

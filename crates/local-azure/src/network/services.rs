@@ -15,7 +15,7 @@ use axum::Router;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::StatusCode;
 use axum::http::header::HOST;
-use axum::response::{IntoResponse as _, Response};
+use axum::response::{IntoResponse as _, Redirect, Response};
 use axum::serve::Listener;
 use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf, copy_bidirectional};
@@ -155,8 +155,12 @@ fn by_host(routes: Routes, https: bool) -> Router {
             public_address::routes()
         } else if is_blob_service(&host) {
             routes.blobs.clone()
-        } else if is_in(SCM_DOMAIN) {
+        } else if is_in(SCM_DOMAIN) && https {
             routes.kudu.clone()
+        } else if is_in(SCM_DOMAIN) {
+            // It takes passwords and tokens.
+            let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
+            return Redirect::permanent(&format!("https://{host}{path}")).into_response();
         } else if is_in(APP_DOMAIN) {
             routes.apps[usize::from(!https)].clone()
         } else {
@@ -232,7 +236,7 @@ impl Sockets {
                 tokio::time::sleep(Duration::from_millis(10)).await;
                 continue;
             };
-            // Azure never answers a connection that it refuses. To close it tells the client at once.
+            // Azure never answers a connection that it refuses. Closing it tells the client at once.
             let server: Option<PostgresServer> = self.azure.read(|state| state.find(name));
             if !server.is_some_and(|server| firewall.check(&server)) {
                 continue;

@@ -169,7 +169,7 @@ def firewall(postgres):
         rule = FirewallRule(properties=FirewallRuleProperties(start_ip_address=first, end_ip_address=last))
         return rules.begin_create_or_update(GROUP, server, name, rule).result()
 
-    # Nobody comes in without a rule.
+    # Without a rule, no connection is accepted.
     shut_out(BOTH, "ada", PASSWORD)
     allow(BOTH, "office", "203.0.113.1", "203.0.113.9")
     assert ask(BOTH, "ada", PASSWORD) == "ada"

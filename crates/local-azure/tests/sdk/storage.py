@@ -257,7 +257,7 @@ def by_key(storage):
     for container in ["private", "public"]:
         service.get_blob_client(container, "kept.txt").upload_blob(b"kept")
 
-    # Nobody needs a key for what is public.
+    # Public blobs need no key.
     assert BlobClient(URL, "public", "kept.txt").download_blob().readall() == b"kept"
     try:
         BlobClient(URL, "private", "kept.txt").download_blob()

@@ -44,7 +44,7 @@ pub fn part(arm: &Arm, call: &Call, at: usize, rest: &[&str]) -> Option<Result<A
         ["flexibleservers", _, "configurations"] if get => server().and_then(|id| parameters::list(arm, call, &id)),
         ["flexibleservers", _, "configurations", _] => server().and_then(|id| parameters::one(arm, call, &id, name)),
         ["flexibleservers", _, "replicas"] if get => server().and_then(|id| servers::replicas(call, &id)),
-        // To list no backups or logs would look as if there could be some.
+        // An empty list would suggest that backups or logs can exist.
         ["flexibleservers", _, part, ..] if !PARTS.contains(part) && !arm.stored.contains(NAMESPACE) => {
             Err(call.unsupported())
         }

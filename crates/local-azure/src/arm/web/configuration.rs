@@ -45,7 +45,7 @@ fn show_web(state: &State, app: &Resource) -> Value {
     show(app, CONFIG, "web", &site_config::show(state, &app.id).into())
 }
 
-/// `…/config/logs`: which logs are kept, which has no effect.
+/// `…/config/logs`: the settings of the logs, which are stored and have no effect.
 pub fn logs(call: &Call, site: &ResourceId) -> Result<Answer, ArmError> {
     let off = json!({
         "applicationLogs": {

@@ -32,7 +32,11 @@ pub fn deploy(arm: &Arm, call: &Call, site: &ResourceId) -> Result<Answer, ArmEr
         author: call.caller.display_name.clone(),
     };
     let deployed = Handle::current().block_on(async { apps.deploy(site.name(), &Package::at(&path)?, origin).await });
-    deployed.map_err(|error| ArmError::conflict("DeploymentFailed", error.to_string()))?;
+    let deployed = deployed.map_err(|error| ArmError::conflict("DeploymentFailed", error.to_string()))?;
+    if let Some(why) = deployed.failure {
+        let message = format!("{} is deployed, but does not start yet. {why}", site.name());
+        return Err(ArmError::conflict("NotStarted", message));
+    }
     Ok(Answer::ok(json!({
         "id": format!("{site}/extensions/onedeploy"),
         "name": "onedeploy",

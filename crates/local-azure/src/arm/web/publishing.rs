@@ -31,9 +31,9 @@ pub fn policies(call: &Call, site: &ResourceId) -> Result<Answer, ArmError> {
 pub fn policy(call: &Call, site: &ResourceId, service: &str) -> Result<Answer, ArmError> {
     match call.method {
         Method::GET => {
-            check_read(call, &call.azure.state(), site, POLICIES)?;
+            check_read(call, &call.azure.state(), site, &format!("{POLICIES}/{service}"))?;
         }
-        Method::PUT | Method::PATCH => change(call, site, POLICIES, |state| {
+        Method::PUT | Method::PATCH => change(call, site, &format!("{POLICIES}/{service}"), |state| {
             let allow = match call.properties()?.get("allow") {
                 Some(Value::Bool(allow)) => Some(*allow),
                 // `az resource update --set` may send a text.

@@ -143,20 +143,16 @@ fn typed(name: &str, value: &Value, default: &Value) -> Result<Value, ArmError> 
 }
 
 /// The runtimes that Azure knows. Not all of them run here.
-const STACKS: [&str; 14] = [
-    "COMPOSE",
-    "DOCKER",
+const STACKS: [&str; 10] = [
     "DOTNET",
     "DOTNETCORE",
     "GO",
     "JAVA",
     "JBOSSEAP",
-    "KUBE",
     "NODE",
     "PHP",
     "PYTHON",
     "RUBY",
-    "SITECONTAINERS",
     "TOMCAT",
 ];
 
@@ -164,17 +160,6 @@ const STACKS: [&str; 14] = [
 ///
 /// The property has a value that it cannot have.
 fn check(name: &str, value: &Value) -> Result<(), ArmError> {
-    if name == "linuxFxVersion" {
-        let text = value.as_str().unwrap_or_default();
-        let runtime = text.split('|').next().unwrap_or_default();
-        if text.is_empty() || STACKS.iter().any(|known| known.eq_ignore_ascii_case(runtime)) {
-            return Ok(());
-        }
-        return Err(ArmError::bad_request(
-            "BadRequest",
-            format!("The parameter LinuxFxVersion has an invalid value: '{text}'."),
-        ));
-    }
     let permitted: &[&str] = match name {
         "minTlsVersion" | "scmMinTlsVersion" => &["1.0", "1.1", "1.2", "1.3"],
         "ftpsState" => &["AllAllowed", "Disabled", "FtpsOnly"],
@@ -195,20 +180,24 @@ fn check(name: &str, value: &Value) -> Result<(), ArmError> {
 
 /// # Errors
 ///
-/// The stack is that of an app in a container.
+/// The stack is not known, or is that of an app in a container.
 fn check_stack(value: &Value) -> Result<(), ArmError> {
-    let stack = value.as_str().unwrap_or_default();
-    let kind = stack.to_ascii_uppercase();
-    if ["DOCKER|", "COMPOSE|", "SITECONTAINERS"]
-        .iter()
-        .any(|one| kind.starts_with(one))
-    {
+    let text = value.as_str().unwrap_or_default();
+    let stack = text.split('|').next().unwrap_or_default();
+    let is_one_of = |names: &[&str]| names.iter().any(|name| name.eq_ignore_ascii_case(stack));
+    if text.is_empty() || is_one_of(&STACKS) {
+        return Ok(());
+    }
+    if is_one_of(&["DOCKER", "COMPOSE", "KUBE", "SITECONTAINERS"]) {
         return Err(ArmError::bad_request(
             "OperationNotSupported",
-            format!("Local Azure does not run containers, such as '{stack}' in 'linuxFxVersion'. Deploy a zip file."),
+            format!("Local Azure does not run containers, such as '{text}' in 'linuxFxVersion'. Deploy a zip file."),
         ));
     }
-    Ok(())
+    Err(ArmError::bad_request(
+        "BadRequest",
+        format!("The parameter LinuxFxVersion has an invalid value: '{text}'."),
+    ))
 }
 
 /// Azure's defaults.

@@ -47,7 +47,7 @@ pub struct PostgresServer {
     pub parameters: BTreeMap<String, String>,
     /// Whether it is reached at a public address at all.
     pub is_public: bool,
-    /// The first and the last public address that each firewall rule admits. One that starts at 0.0.0.0 admits Azure's
+    /// The first and the last public address that each firewall rule admits. One for 0.0.0.0 alone admits Azure's
     /// services.
     pub firewall_rules: BTreeMap<String, [Ipv4Addr; 2]>,
     /// Whether it was stopped.

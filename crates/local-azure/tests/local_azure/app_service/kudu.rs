@@ -5,7 +5,7 @@ use std::io::{Cursor, Write as _};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
-use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, ORIGIN};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http_body_util::BodyExt as _;
@@ -200,6 +200,14 @@ async fn only_those_who_may_publish_are_served() {
         answer.status
     };
     assert_eq!(basic("$contoso", &password).await, 200);
+    // A browser that knows the password sends it for the requests of any page.
+    let page = kudu
+        .send("GET /api/environment", &contributor, |request| {
+            let origin = "https://contoso.azurewebsites.net".parse().unwrap();
+            request.headers_mut().insert(ORIGIN, origin);
+        })
+        .await;
+    assert_eq!(page.status, 403, "{page:?}");
     assert_eq!(basic("contoso\\$contoso", &password).await, 200);
     for (name, password) in [
         ("contoso", password.as_str()),
@@ -237,6 +245,10 @@ async fn what_cannot_be_deployed_is_refused() {
             "leave out the target path",
         ),
         ("POST /api/publish?type=zip&clean=false", "clean=false is not possible"),
+        (
+            "POST /api/publish?type=zip&restart=False",
+            "restart=false is not possible",
+        ),
         ("POST /api/zipdeploy", "has no package"),
     ] {
         let answer = kudu.send(request, &token, |_| {}).await;
