@@ -21,6 +21,9 @@ use tokio::sync::oneshot;
 pub use crate::redirect::location;
 use crate::rig::{Container, shared};
 
+/// How often adding a restaurant is tried again.
+const ADD_TRIES: u32 = 5;
+
 /// A site that stops with the test.
 pub struct Site {
     pub base: String,
@@ -132,7 +135,15 @@ impl Site {
             ("street_address", "1 Main Street"),
             ("description", "Nice food"),
         ];
-        location(&self.post("/add").form(&form).send().await.unwrap())
+        let mut tries = 0;
+        loop {
+            let response = self.post("/add").form(&form).send().await.unwrap();
+            // On a busy machine, PostgreSQL may take longer to accept a connection than the site waits for it.
+            if response.status() != StatusCode::SERVICE_UNAVAILABLE || tries == ADD_TRIES {
+                return location(&response);
+            }
+            tries += 1;
+        }
     }
 
     /// Sends a review of the restaurant at that path.
