@@ -1,8 +1,6 @@
 //! The records and the logs of an app's deployments.
 
-use std::fmt::Write as _;
-use std::fs::{self, File};
-use std::io::Write as _;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard};
 
@@ -10,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use uuid::Uuid;
 
+use super::log::append;
 use crate::error::{Error, Result};
 use crate::files::write_private;
 use crate::log_time;
@@ -211,16 +210,7 @@ impl Deployments {
 
     /// Appends lines to a deployment's log.
     pub(super) fn log(&self, id: &str, message: &str) {
-        let now = log_time::now();
-        let mut text = String::new();
-        for line in message.lines() {
-            let _ = writeln!(text, "{now} {line}");
-        }
-        let file = self.log_file(id);
-        let opened = File::options().create(true).append(true).open(&file);
-        if let Err(error) = opened.and_then(|mut file| file.write_all(text.as_bytes())) {
-            tracing::warn!("{}: {error}", file.display());
-        }
+        append(&self.log_file(id), message);
     }
 
     /// The log of a deployment.

@@ -72,13 +72,17 @@ fn platform_file(folder: &Path, instance: u32) -> PathBuf {
 
 /// Logs a platform message about an instance.
 pub(super) fn log_platform(folder: &Path, instance: u32, message: &str) {
+    append(&platform_file(folder, instance), message);
+}
+
+/// Appends lines to a log, each with the time. A full disk must not stop what is logged, so an error is only reported.
+pub(super) fn append(file: &Path, message: &str) {
     let now = log_time::now();
     let mut text = String::new();
     for line in message.lines() {
         let _ = writeln!(text, "{now} {line}");
     }
-    let file = platform_file(folder, instance);
-    let opened = open_regular(File::options().create(true).append(true), &file);
+    let opened = open_regular(File::options().create(true).append(true), file);
     if let Err(error) = opened.and_then(|mut file| file.write_all(text.as_bytes())) {
         tracing::warn!("{}: {error}", file.display());
     }

@@ -64,6 +64,7 @@ use tokio::runtime::{Builder, Runtime};
 pub use self::deployment::{Deployment, DeploymentLine, DeploymentStatus, Origin};
 pub use self::instance::{InstanceState, InstanceStatus};
 pub use self::log::{LogLine, Logs};
+pub use self::names::{azure_name, scm_name};
 pub use self::package::{PACKAGE_LIMIT, Package};
 pub use self::platform::Options;
 

@@ -10,8 +10,15 @@ use url::{Position, Url};
 use crate::host::without_port;
 
 /// The name of an app in Azure.
-pub(super) fn azure_name(app: &str) -> String {
+#[must_use]
+pub fn azure_name(app: &str) -> String {
     format!("{}.azurewebsites.net", app.to_ascii_lowercase())
+}
+
+/// The name of an app's deployment service in Azure.
+#[must_use]
+pub fn scm_name(app: &str) -> String {
+    format!("{}.scm.azurewebsites.net", app.to_ascii_lowercase())
 }
 
 /// The names of the app that a request is for.

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::access::Caller;
 use super::error::KuduError;
 use super::service::Kudu;
-use crate::app_service::{AppService, Deployment, DeploymentStatus};
+use crate::app_service::{AppService, Deployment, DeploymentStatus, scm_name};
 use crate::error::Error;
 
 /// `GET /api/deployments`: newest first.
@@ -51,7 +51,7 @@ fn find(kudu: &Kudu, caller: &Caller, id: &str) -> Result<Deployment, KuduError>
 /// A deployment in Kudu's form.
 /// <https://github.com/projectkudu/kudu/blob/master/Kudu.Contracts/Deployment/DeployResult.cs>
 pub fn show(apps: &AppService, app: &str, deployment: &Deployment) -> Value {
-    let url = format!("https://{app}.scm.azurewebsites.net/api/deployments/{}", deployment.id);
+    let url = format!("https://{}/api/deployments/{}", scm_name(app), deployment.id);
     let is_successful = deployment.status == DeploymentStatus::Successful;
     json!({
         "id": deployment.id,

@@ -19,7 +19,7 @@ use super::access::Caller;
 use super::deployments::show;
 use super::error::KuduError;
 use super::service::Kudu;
-use crate::app_service::{Deployment, DeploymentStatus, Origin, PACKAGE_LIMIT, Package};
+use crate::app_service::{Deployment, DeploymentStatus, Origin, PACKAGE_LIMIT, Package, scm_name};
 use crate::body;
 use crate::error::Error;
 
@@ -145,7 +145,7 @@ pub async fn publish(
 }
 
 fn accepted(kudu: &Kudu, caller: &Caller, deployment: &Deployment) -> Response {
-    let location = format!("https://{}.scm.azurewebsites.net/api/deployments/latest", caller.app);
+    let location = format!("https://{}/api/deployments/latest", scm_name(&caller.app));
     let headers = [
         (LOCATION, location),
         (RETRY_AFTER, "2".to_owned()),

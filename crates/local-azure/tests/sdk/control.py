@@ -79,7 +79,7 @@ def resource_groups(azure):
         group = groups.create_or_update(name, ResourceGroup(location="westeurope", tags={"team": name}))
         assert group.properties.provisioning_state == "Succeeded"
     assert groups.get("alpha").type == "Microsoft.Resources/resourceGroups"
-    assert groups.check_existence("alpha") and not groups.check_existence("nobody")
+    assert groups.check_existence("alpha") and not groups.check_existence("absent")
 
     listed = pages(groups.list(top=2))
     assert [len(page) for page in listed] == [2, 1]
@@ -121,7 +121,7 @@ def managed_identities(azure):
     assert again.principal_id == site.principal_id
 
     with refused(ResourceNotFoundError, "ResourceGroupNotFound"):
-        identities.create_or_update("nobody", "site", Identity(location="westeurope"))
+        identities.create_or_update("absent", "site", Identity(location="westeurope"))
     identities.delete("alpha", "worker")
     identities.delete("alpha", "batch")
     with refused(ResourceNotFoundError, "ResourceNotFound"):

@@ -134,7 +134,7 @@ def servers(postgres, check):
             create(postgres, BOTH, **properties)
     ada = dict(administrator_login="ada", administrator_login_password=PASSWORD)
     with refused(ResourceNotFoundError, "ResourceGroupNotFound"):
-        create(postgres, BOTH, group="nobody", **ada)
+        create(postgres, BOTH, group="absent", **ada)
     with refused(HttpResponseError, "LocationNotAvailableForResourceType"):
         create(postgres, BOTH, location="atlantis", **ada)
     with refused(ResourceNotFoundError, "ResourceNotFound"):
@@ -189,7 +189,7 @@ def firewall(postgres):
     with refused(ResourceNotFoundError, "ResourceNotFound"):
         rules.get(GROUP, BOTH, "backwards")
     with refused(ResourceNotFoundError, "ParentResourceNotFound"):
-        allow("nobody", "everybody", "0.0.0.0", "255.255.255.255")
+        allow("absent", "everybody", "0.0.0.0", "255.255.255.255")
     rules.begin_delete(GROUP, BOTH, "office").result()
     # What is not there is deleted.
     rules.begin_delete(GROUP, BOTH, "office").result()
@@ -325,7 +325,7 @@ def updates(postgres, token, name):
     with refused(HttpResponseError, "InvalidParameterValue"):
         update(BOTH, auth_config=AuthConfigForPatch(active_directory_auth="Disabled", password_auth="Disabled"))
     with refused(ResourceNotFoundError, "ResourceNotFound"):
-        servers.begin_update(GROUP, "nobody", ServerForPatch(tags={}))
+        servers.begin_update(GROUP, "absent", ServerForPatch(tags={}))
 
     # Passwords on the server that had none. The library's own class has no administrator, who is needed now.
     passwords = {
@@ -356,7 +356,7 @@ def starts_and_stops(postgres):
     servers.begin_restart(GROUP, BOTH).result()
     assert ask(BOTH, "ada", "Another-123456") == "ada"
     with refused(ResourceNotFoundError, "ResourceNotFound"):
-        servers.begin_stop(GROUP, "nobody").result()
+        servers.begin_stop(GROUP, "absent").result()
 
 
 def deletion(postgres):

@@ -81,7 +81,7 @@ def accounts(storage):
     with refused(HttpResponseError, "AccountNameInvalid"):
         create(storage, "Not-A-Name")
     with refused(ResourceNotFoundError, "ResourceGroupNotFound"):
-        create(storage, PHOTOS, group="nobody")
+        create(storage, PHOTOS, group="absent")
     with refused(HttpResponseError, "LocationNotAvailableForResourceType"):
         create(storage, PHOTOS, location="atlantis")
     with refused(HttpResponseError, "InvalidValuesForRequestParameters"):
@@ -153,7 +153,7 @@ def accounts(storage):
     with refused(HttpResponseError, "InvalidValuesForRequestParameters"):
         accounts.update(GROUP, PHOTOS, StorageAccountUpdateParameters(sku=Sku(name="Wooden_LRS")))
     with refused(ResourceNotFoundError, "ResourceNotFound"):
-        accounts.update(GROUP, f"nobody{suffix}", StorageAccountUpdateParameters(tags={}))
+        accounts.update(GROUP, f"absent{suffix}", StorageAccountUpdateParameters(tags={}))
     return photos
 
 
@@ -192,7 +192,7 @@ def containers(storage):
     with refused(HttpResponseError, "ContainerOperationFailure"):
         write(containers.create, "not--a-name")
     with refused(ResourceNotFoundError, "ResourceNotFound"):
-        write(containers.create, "one", account=f"nobody{suffix}")
+        write(containers.create, "one", account=f"absent{suffix}")
     containers.delete(GROUP, PHOTOS, "one")
     # What is not there is deleted.
     containers.delete(GROUP, PHOTOS, "one")
@@ -206,7 +206,7 @@ def services(storage):
     assert listed.name == service.name == "default"
     assert service.blob_service_properties.delete_retention_policy.enabled is False
     with refused(ResourceNotFoundError, "ResourceNotFound"):
-        services.get_service_properties(GROUP, f"nobody{suffix}")
+        services.get_service_properties(GROUP, f"absent{suffix}")
 
 
 def denied(code, do):

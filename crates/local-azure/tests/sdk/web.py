@@ -116,7 +116,7 @@ def plans(web):
     with refused(HttpResponseError, "LocationNotAvailableForResourceType"):
         create("third", location="atlantis")
     with refused(ResourceNotFoundError, "ResourceGroupNotFound"):
-        create("third", group="nobody")
+        create("third", group="absent")
     with refused(ResourceNotFoundError, "ResourceNotFound"):
         plans.get(GROUP, "third")
     plans.delete(GROUP, "another")
@@ -170,7 +170,7 @@ def sites(web, plan, identity, check):
     with refused(HttpResponseError, "BadRequest"):
         create("not_a_name")
     with refused(ResourceNotFoundError, "ResourceGroupNotFound"):
-        create("other", group="nobody")
+        create("other", group="absent")
     with refused(ResourceNotFoundError, "NotFound"):
         create("other", farm=f"{plan.id}s")
     with refused(HttpResponseError, "BadRequest"):
@@ -217,7 +217,7 @@ def settings(web):
     assert apps.list_metadata(GROUP, APP).properties == {}
     assert apps.list_azure_storage_accounts(GROUP, APP).properties == {}
     with refused(ResourceNotFoundError, "ResourceNotFound"):
-        apps.list_application_settings(GROUP, "nobody")
+        apps.list_application_settings(GROUP, "absent")
 
     assert names(apps.list_host_name_bindings(GROUP, APP)) == [f"{APP}/{HOST}"]
     binding = apps.get_host_name_binding(GROUP, APP, HOST)
@@ -334,7 +334,7 @@ def operations(web):
     apps.restart(GROUP, APP, soft_restart=False, synchronous=True)
     assert says(greeting="bye", database="host=there")
     with refused(ResourceNotFoundError, "ResourceNotFound"):
-        apps.restart(GROUP, "nobody")
+        apps.restart(GROUP, "absent")
 
 
 def deletion(web):

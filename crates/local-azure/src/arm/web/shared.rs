@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::app_service::{azure_name, scm_name};
 use crate::arm::call::Call;
 use crate::arm::error::ArmError;
 use crate::arm::locks::{self, Change};
@@ -74,9 +75,5 @@ pub fn show(app: &Resource, kind: &str, name: &str, properties: &Value) -> Value
 
 /// The host names of an app, and of its deployment service.
 pub fn hosts(app: &str) -> (String, String) {
-    let app = app.to_ascii_lowercase();
-    (
-        format!("{app}.azurewebsites.net"),
-        format!("{app}.scm.azurewebsites.net"),
-    )
+    (azure_name(app), scm_name(app))
 }
