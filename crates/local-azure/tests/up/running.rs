@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs::{self, File};
+use std::future;
+use std::iter;
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -11,12 +13,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use local_azure::testing::patiently;
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::multipart::{Form, Part};
 use reqwest::{Certificate, Client, RequestBuilder, Response, StatusCode, redirect};
 use serde_json::Value;
 use tokio::process::{Child, Command};
 
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_local-azure");
+
+/// Every name is this machine: many resolvers do not know the names below `localhost`, as browsers do.
+struct Loopback;
+
+impl Resolve for Loopback {
+    fn resolve(&self, _: Name) -> Resolving {
+        let address: Addrs = Box::new(iter::once(SocketAddr::from(([127, 0, 0, 1], 0))));
+        Box::pin(future::ready(Ok(address)))
+    }
+}
 
 /// `local-azure up` with the site, on free ports, with its state in a temporary folder.
 pub struct Up {
@@ -183,21 +196,15 @@ impl Up {
                 .then(|| (addresses.0.to_owned(), addresses.1.to_owned()))
         })
         .await;
-        up.client = up.client_of(&["app1", "app4", "fabrikam", "restaurant-review", "restaurantreview.blob"]);
-        up
-    }
-
-    /// A client that trusts the authority and resolves these names below `localhost`.
-    pub fn client_of(&self, names: &[&str]) -> Client {
-        let root = fs::read(self.folder().join("ca.pem")).unwrap();
-        let mut client = Client::builder()
+        let root = fs::read(up.folder().join("ca.pem")).unwrap();
+        up.client = Client::builder()
             .tls_certs_only([Certificate::from_pem(&root).unwrap()])
+            .dns_resolver(Loopback)
             .redirect(redirect::Policy::none())
-            .no_proxy();
-        for name in names {
-            client = client.resolve(&format!("{name}.localhost"), SocketAddr::from(([127, 0, 0, 1], 0)));
-        }
-        client.build().unwrap()
+            .no_proxy()
+            .build()
+            .unwrap();
+        up
     }
 
     pub fn folder(&self) -> PathBuf {

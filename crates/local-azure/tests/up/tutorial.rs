@@ -54,7 +54,7 @@ async fn tutorial(app: &Path) {
     let (name, server) = (value(&said, "APP_SERVICE_NAME"), value(&said, "DB_SERVER_NAME"));
 
     // The same site, at its address on this machine.
-    let front = up.client_of(&[name]).get(up.url_of(name, "/")).send().await.unwrap();
+    let front = up.get_from(name, "/").await;
     assert_eq!(front.status(), 200);
     assert!(front.text().await.unwrap().contains("Contoso Café"));
 
