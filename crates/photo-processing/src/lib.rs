@@ -4,6 +4,8 @@
 //! Only the pixels of the sent file are kept. Hidden data (a GPS position, a script after the picture) cannot reach a
 //! visitor.
 
+mod format;
+
 use std::io::Cursor;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -14,9 +16,11 @@ use fast_image_resize::pixels::U8x3;
 use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
 use image::codecs::jpeg::JpegEncoder;
 use image::metadata::Orientation;
-use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits, Rgb, RgbImage};
+use image::{DynamicImage, ImageDecoder, ImageError, ImageReader, Limits, Rgb, RgbImage};
 use moxcms::{ColorProfile, Layout, TransformOptions};
 use tokio::sync::Semaphore;
+
+use crate::format::supported_format;
 
 /// The longest side of a stored photo, in pixels.
 pub const PHOTO_SIDE: u32 = 2048;
@@ -42,9 +46,12 @@ const TURN_LIMIT: Duration = Duration::from_secs(20);
 /// What is wrong with an uploaded photo.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PhotoError {
-    /// It is not a PNG, JPEG or WebP.
-    #[error("This is not a PNG, JPEG or WebP image. Choose another photo.")]
-    UnknownFormat,
+    /// It is not a PNG, JPEG or WebP. The message says what it is.
+    #[error("{0}")]
+    OtherFormat(&'static str),
+    /// It is one of them, but of a kind that cannot be decoded.
+    #[error("This kind of image is not supported. Save it again as JPEG or PNG, then choose the new file.")]
+    UnsupportedKind,
     /// It starts like one of them but cannot be decoded.
     #[error("This image is damaged and cannot be read. Choose another photo.")]
     Damaged,
@@ -130,14 +137,6 @@ fn finish(decoded: Decoded) -> ProcessedPhoto {
     }
 }
 
-/// Detects the format from the first bytes. The name and the declared type do not matter.
-fn supported_format(sent: &[u8]) -> Result<ImageFormat, PhotoError> {
-    match image::guess_format(sent) {
-        Ok(format @ (ImageFormat::Png | ImageFormat::Jpeg | ImageFormat::WebP)) => Ok(format),
-        _ => Err(PhotoError::UnknownFormat),
-    }
-}
-
 struct Decoded {
     /// The picture as the camera stored it, at the size of a stored photo.
     picture: RgbImage,
@@ -149,7 +148,7 @@ struct Decoded {
 
 /// Decodes a photo and scales it down: all further work is on fewer pixels.
 fn decode(sent: &[u8]) -> Result<Decoded, PhotoError> {
-    let mut reader = ImageReader::with_format(Cursor::new(sent), supported_format(sent)?);
+    let mut reader = ImageReader::with_format(Cursor::new(sent), supported_format(sent)?.into());
     let mut limits = Limits::default();
     limits.max_alloc = Some(MAX_DECODER_BYTES);
     reader.limits(limits);
@@ -173,7 +172,7 @@ fn decode(sent: &[u8]) -> Result<Decoded, PhotoError> {
 fn photo_error(error: &ImageError) -> PhotoError {
     match error {
         ImageError::Limits(_) => PhotoError::TooManyPixels,
-        ImageError::Unsupported(_) => PhotoError::UnknownFormat,
+        ImageError::Unsupported(_) => PhotoError::UnsupportedKind,
         _ => PhotoError::Damaged,
     }
 }
