@@ -174,6 +174,7 @@ python_packages() {
   # The Django app runs with the environment of the clients.
   python_environment crates/local-azure/tests/clients crates/local-azure/tests/apps/django/requirements.txt
   python_environment crates/local-azure/tests/sdk
+  python_environment crates/photo-processing/tests/pillow
   tests/deploy/run.sh --version
 }
 

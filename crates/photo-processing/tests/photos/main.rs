@@ -1,0 +1,6 @@
+//! Tests of the crate; each module is a suite.
+
+#![expect(clippy::unwrap_used, reason = "a test fails at the first error")]
+
+mod pillow;
+mod scaling;
