@@ -10,6 +10,7 @@ mod harness;
 mod hostile;
 mod imports;
 mod pages;
+mod photo_memory;
 mod photos;
 mod plain_sql;
 mod process;

@@ -75,9 +75,23 @@ impl Process {
 
     /// The memory that the process uses now.
     pub fn resident_kib(&self) -> u64 {
+        self.status("VmRSS:")
+    }
+
+    /// The most memory that the process has used since its peak was forgotten.
+    pub fn peak_kib(&self) -> u64 {
+        self.status("VmHWM:")
+    }
+
+    /// Forgets the most memory that the process has used (proc(5)).
+    pub fn forget_peak(&self) {
+        std::fs::write(format!("/proc/{}/clear_refs", self.child.id().unwrap()), "5").unwrap();
+    }
+
+    fn status(&self, name: &str) -> u64 {
         let file = format!("/proc/{}/status", self.child.id().unwrap());
         let status = std::fs::read_to_string(file).unwrap();
-        let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+        let line = status.lines().find(|line| line.starts_with(name)).unwrap();
         line.split_whitespace().nth(1).unwrap().parse().unwrap()
     }
 

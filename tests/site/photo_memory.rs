@@ -1,0 +1,75 @@
+//! The memory of a site that takes the largest photos.
+
+use std::path::Path;
+
+use reqwest::StatusCode;
+
+use crate::harness::{location, review_with_photo};
+use crate::process::Process;
+
+/// The most memory that a site may use for one photo, and for eight at once.
+const ONE: u64 = 160 << 10;
+const EIGHT: u64 = 250 << 10;
+
+#[tokio::test]
+async fn the_largest_photos_fit_into_memory() {
+    let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("crates/photo-processing/tests/pillow");
+    let python = scripts.join(".venv/bin/python");
+    assert!(
+        python.exists(),
+        "{} is missing. Run ./test.sh, which installs Pillow.",
+        python.display()
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let photos = folder.path().join("photos");
+    std::fs::create_dir(&photos).unwrap();
+    let status = tokio::process::Command::new(python)
+        .arg(scripts.join("large.py"))
+        .arg(&photos)
+        .status()
+        .await;
+    assert!(status.unwrap().success());
+
+    let data = folder.path().join("data").display().to_string();
+    let site = Process::serve(&[("DATA_DIR", &data)]).await;
+    let client = reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
+        .unwrap();
+    let fields = [("restaurant_name", "A"), ("street_address", "B"), ("description", "C")];
+    let added = client.post(format!("{}/add", site.base)).form(&fields).send().await;
+    let id = location(&added.unwrap()).trim_matches('/').to_owned();
+    let send = |photo: Vec<u8>| {
+        let form = review_with_photo("Ada", "4", photo);
+        let request = client.post(format!("{}/review/{id}", site.base)).multipart(form);
+        async move { request.send().await.unwrap() }
+    };
+
+    let mut names: Vec<_> = std::fs::read_dir(&photos)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    names.sort();
+    let mut largest = (0, Vec::new());
+    for name in names {
+        let photo = std::fs::read(&name).unwrap();
+        site.forget_peak();
+        let answer = send(photo.clone()).await;
+        assert_eq!(answer.status(), StatusCode::SEE_OTHER, "{}", name.display());
+        let peak = site.peak_kib();
+        println!("{peak} KiB for {}", name.display());
+        assert!(peak < ONE, "{peak} KiB for {}", name.display());
+        if peak > largest.0 {
+            largest = (peak, photo);
+        }
+    }
+    site.forget_peak();
+    let all = (0..8).map(|_| send(largest.1.clone()));
+    for answer in futures_util::future::join_all(all).await {
+        // A slow machine may not be able to process all of them before the last one has waited too long.
+        assert!([StatusCode::SEE_OTHER, StatusCode::TOO_MANY_REQUESTS].contains(&answer.status()));
+    }
+    let peak = site.peak_kib();
+    println!("{peak} KiB for eight");
+    assert!(peak < EIGHT, "{peak} KiB for eight photos at once");
+}
