@@ -7,7 +7,7 @@
 //! 3. [`pages`]: one file for each page, with the handler beside its template.
 //! 4. [`model`]: restaurants and reviews, and how a form becomes one of them.
 //! 5. [`store`]: where restaurants and reviews are stored; [`photos`]: where photos are stored; [`photo_cleanup`]: how
-//!    photos without a review are removed.
+//!    photos without a review are removed; [`folding`]: how restaurants that other programs write become searchable.
 //! 6. [`cache`]: rendered pages, cached until their content changes.
 //! 7. [`azure`]: signing in without a password; [`tls`]: the cryptography for it.
 //! 8. [`web`], [`assets`] and [`error`]: what pages share.
@@ -23,6 +23,7 @@ pub mod check;
 pub mod config;
 pub mod error;
 pub mod error_chain;
+pub mod folding;
 pub mod healthcheck;
 pub mod logging;
 pub mod model;

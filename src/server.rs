@@ -12,6 +12,7 @@ use crate::app::App;
 use crate::cache;
 use crate::config::Config;
 use crate::error_chain::chain;
+use crate::folding;
 use crate::open::{StartError, open};
 use crate::photo_cleanup;
 use crate::routes::router;
@@ -91,7 +92,8 @@ pub async fn serve_on(
     Ok(())
 }
 
-/// Prepares the store, as soon as it can be reached; then removes unclaimed photos and keeps the page cache up to date.
+/// Prepares the store, as soon as it can be reached; then removes unclaimed photos, folds the texts that other programs
+/// write, and keeps the page cache up to date.
 ///
 /// Until the store is prepared, every page answers 503 and reloads by itself. App Service's start-up probe
 /// therefore gets an answer, and a database that is down does not stop the process.
@@ -113,6 +115,7 @@ async fn run_in_background(app: App) {
     }
     tokio::join!(
         photo_cleanup::run(Arc::clone(&app.store), Arc::clone(&app.photos)),
+        folding::run(Arc::clone(&app.store)),
         cache::follow(Arc::clone(&app.store), Arc::clone(&app.page_cache)),
     );
 }

@@ -1,5 +1,6 @@
 //! Restaurants and reviews, without HTTP and SQL, and the validation of forms.
 
+mod folding;
 mod paging;
 mod restaurant;
 mod review;
@@ -7,9 +8,10 @@ mod search;
 mod submission;
 mod text;
 
+pub use folding::{FOLDING, sort_key};
 pub use paging::{Direction, ListCursor, ListPage, ListQuery, ReviewCursor, ReviewPage, Sort, SortKey};
 pub use restaurant::{NewRestaurant, Restaurant, RestaurantForm, RestaurantId, RestaurantSummary};
 pub use review::{NewReview, Rating, RatingSummary, Review, ReviewForm};
-pub use search::Search;
+pub use search::{Search, SearchText, Term, Token};
 pub use submission::SubmissionId;
 pub use text::FieldErrors;

@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 use time::OffsetDateTime;
 
-use super::{RestaurantSummary, Review, Search};
+use super::{RestaurantSummary, Review, Search, sort_key};
 
 /// The orders of the list of restaurants.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Hash)]
@@ -89,14 +89,14 @@ pub enum SortKey {
 }
 
 impl SortKey {
-    /// Its parts, as a query takes them: name, thousandths of a star, number of reviews.
+    /// Its parts, as a query takes them: folded name, thousandths of a star, number of reviews.
     #[must_use]
-    pub fn values(&self) -> (&str, i64, i64) {
+    pub fn values(&self) -> (String, i64, i64) {
         match self {
-            Self::Name(name) => (name, 0, 0),
-            Self::Rating { milli_stars, count } => ("", *milli_stars, *count),
-            Self::Reviews(count) => ("", 0, *count),
-            Self::Newest => ("", 0, 0),
+            Self::Name(name) => (sort_key(name), 0, 0),
+            Self::Rating { milli_stars, count } => (String::new(), *milli_stars, *count),
+            Self::Reviews(count) => (String::new(), 0, *count),
+            Self::Newest => (String::new(), 0, 0),
         }
     }
 }

@@ -1,11 +1,24 @@
-//! The words that a visitor searches for.
+//! What a visitor searches for, and what is searched.
 
-/// The words of a search. It finds a restaurant if each word is the beginning of a word in the restaurant's name,
-/// address or description, ignoring case and accents.
+use std::collections::HashSet;
+
+use super::NewRestaurant;
+use super::folding::{Part, parts};
+
+/// A search. It finds a restaurant if the restaurant's name, address or description has each of its terms.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Search {
     text: String,
-    words: Vec<String>,
+    terms: Vec<Term>,
+}
+
+/// A part of a search, folded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Term {
+    /// The beginning of a word.
+    Beginning(String),
+    /// Characters that are adjacent in the text, such as 東京.
+    Adjacent(String),
 }
 
 impl Search {
@@ -21,12 +34,14 @@ impl Search {
             .filter(|c| !c.is_control())
             .take(Self::TEXT_MAX)
             .collect();
-        let words = text
-            .split_whitespace()
-            .filter(|word| word.chars().any(char::is_alphanumeric))
-            .map(str::to_owned)
-            .collect();
-        Self { text, words }
+        let terms = parts(&text).into_iter().map(|part| match part {
+            Part::Word(word) => Term::Beginning(word.replace('\'', "")),
+            Part::Characters(characters) => Term::Adjacent(characters),
+        });
+        Self {
+            terms: terms.collect(),
+            text,
+        }
     }
 
     /// The text that was typed, to be shown again.
@@ -35,34 +50,148 @@ impl Search {
         &self.text
     }
 
-    /// The words to look for. `None` if nothing was typed, which shows every restaurant. Empty if only punctuation was
+    /// What to look for. `None` if nothing was typed, which shows every restaurant. Empty if only punctuation was
     /// typed, which matches no restaurant.
     #[must_use]
-    pub fn words(&self) -> Option<&[String]> {
-        (!self.text.is_empty()).then_some(self.words.as_slice())
+    pub fn terms(&self) -> Option<&[Term]> {
+        (!self.text.is_empty()).then_some(self.terms.as_slice())
     }
+}
+
+/// The searchable text of a restaurant: its folded words and characters, in order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SearchText(Vec<Token>);
+
+/// A part of a searchable text.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Token {
+    /// A word, found by its beginning.
+    Word(String),
+    /// A character, found together with its neighbours.
+    Character(char),
+    /// The end of the name or the address. The characters on both sides are not neighbours.
+    End,
+}
+
+impl SearchText {
+    /// The most bytes that PostgreSQL needs for the tokens. Its index of names contains them too, and an entry of an
+    /// index has at most 2,704 bytes. Only a text of some 200 different Chinese characters or more reaches the limit;
+    /// its end is then not found.
+    const BYTES_MAX: usize = 2440;
+
+    /// The searchable text of that restaurant.
+    #[must_use]
+    pub fn of(restaurant: &NewRestaurant) -> Self {
+        let mut tokens = Vec::new();
+        for text in [&restaurant.name, &restaurant.street_address, &restaurant.description] {
+            for part in parts(text) {
+                match part {
+                    Part::Word(word) => tokens.extend(spellings(&word).into_iter().map(Token::Word)),
+                    Part::Characters(characters) => tokens.extend(characters.chars().map(Token::Character)),
+                }
+            }
+            tokens.push(Token::End);
+        }
+        let mut seen = HashSet::new();
+        let mut bytes = 0;
+        let fits = tokens.iter().take_while(|token| {
+            bytes += match token {
+                // Each different token has a header, and each character a position.
+                Token::Word(word) if seen.insert(*token) => 4 + word.len(),
+                Token::Character(c) if seen.insert(*token) => 4 + c.len_utf8() + 5,
+                Token::Character(_) => 2,
+                Token::Word(_) | Token::End => 0,
+            };
+            bytes <= Self::BYTES_MAX
+        });
+        let count = fits.count();
+        tokens.truncate(count);
+        Self(tokens)
+    }
+
+    /// Its tokens.
+    #[must_use]
+    pub fn tokens(&self) -> &[Token] {
+        &self.0
+    }
+}
+
+/// The word without its apostrophes, and its parts that begin after one: L'Étoile is found by "letoile" and "etoile".
+fn spellings(word: &str) -> Vec<String> {
+    let parts: Vec<&str> = word.split('\'').filter(|part| !part.is_empty()).collect();
+    (0..parts.len()).map(|first| parts[first..].concat()).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn beginning(text: &str) -> Term {
+        Term::Beginning(text.to_owned())
+    }
+
+    fn tokens(name: &str, description: &str) -> Vec<Token> {
+        let restaurant = NewRestaurant {
+            name: name.to_owned(),
+            street_address: String::new(),
+            description: description.to_owned(),
+        };
+        SearchText::of(&restaurant).tokens().to_vec()
+    }
+
     #[test]
-    fn words_are_split_at_spaces() {
-        let search = Search::parse("  O'Brien   pub ");
-        assert_eq!(search.text(), "O'Brien   pub");
-        assert_eq!(search.words(), Some(&["O'Brien".to_owned(), "pub".to_owned()][..]));
+    fn a_search_has_words_and_adjacent_characters() {
+        let search = Search::parse("  O'Brien   pub東京 ");
+        assert_eq!(search.text(), "O'Brien   pub東京");
+        let expected = [beginning("obrien"), beginning("pub"), Term::Adjacent("東京".to_owned())];
+        assert_eq!(search.terms(), Some(&expected[..]));
     }
 
     #[test]
     fn an_empty_search_differs_from_punctuation_alone() {
-        assert_eq!(Search::parse("   ").words(), None);
-        assert_eq!(Search::parse("%_\"").words(), Some(&[][..]));
+        assert_eq!(Search::parse("   ").terms(), None);
+        assert_eq!(Search::parse("%_\"").terms(), Some(&[][..]));
     }
 
     #[test]
     fn control_characters_are_removed_and_the_length_is_limited() {
         assert_eq!(Search::parse("a\0b").text(), "ab");
         assert_eq!(Search::parse(&"é".repeat(1000)).text().chars().count(), 100);
+    }
+
+    #[test]
+    fn a_word_is_found_after_its_apostrophes_too() {
+        let word = |text: &str| Token::Word(text.to_owned());
+        assert_eq!(
+            tokens("L’Étoile 東", "Joe's"),
+            [
+                word("letoile"),
+                word("etoile"),
+                Token::Character('東'),
+                Token::End,
+                Token::End,
+                word("joes"),
+                word("s"),
+                Token::End
+            ]
+        );
+    }
+
+    #[test]
+    fn the_end_of_a_text_that_is_too_large_for_an_index_is_left_out() {
+        let name: String = ('一'..).take(50).collect();
+        let texts = [
+            // 12 bytes each, and 13.
+            ('十'..).take(250).collect(),
+            ('\u{20000}'..).take(250).collect(),
+            // Repeated characters need little, and words no position.
+            ('一'..).take(50).flat_map(|c| [c; 5]).collect::<String>(),
+            ('a'..='e')
+                .flat_map(|a| ('a'..='y').map(move |b| format!("{a}{b}")))
+                .collect::<Vec<_>>()
+                .join(" "),
+        ];
+        let counts = texts.map(|description| tokens(&name, &description).len());
+        assert_eq!(counts, [52 + 153, 52 + 141, 52 + 250 + 1, 52 + 125 + 1]);
     }
 }

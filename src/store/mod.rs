@@ -92,6 +92,11 @@ pub trait Store: Send + Sync {
         Ok(None)
     }
 
+    /// Folds the texts of some restaurants that another program wrote, or another version of this one with an earlier
+    /// folding: until then, a search finds them only by roughly the same spelling. Returns their number; 0 if there are
+    /// none.
+    async fn fold_some(&self) -> Result<usize, StoreError>;
+
     /// One page of restaurants.
     async fn list(&self, query: &ListQuery) -> Result<ListPage, StoreError>;
 

@@ -2,6 +2,7 @@
 //! writer.
 
 mod list;
+mod search;
 
 use std::path::Path;
 use std::time::Duration;
@@ -16,8 +17,8 @@ use time::{OffsetDateTime, UtcOffset};
 use super::rows::{RestaurantRow, list_page, review_page};
 use super::{AddedReview, ImportedRestaurant, Store, StoreError, added_review};
 use crate::model::{
-    Direction, ListCursor, ListPage, ListQuery, NewRestaurant, NewReview, Restaurant, RestaurantId, ReviewCursor,
-    ReviewPage, SubmissionId,
+    Direction, FOLDING, ListCursor, ListPage, ListQuery, NewRestaurant, NewReview, Restaurant, RestaurantId,
+    ReviewCursor, ReviewPage, SearchText, SubmissionId, sort_key,
 };
 use crate::photos::PhotoName;
 
@@ -58,11 +59,14 @@ impl SqliteStore {
             .max_connections(READERS)
             .acquire_timeout(WAIT_LIMIT)
             .connect_lazy_with(options.create_if_missing(false).read_only(true));
-        Ok(Self {
+        let store = Self {
             path: path.display().to_string(),
             readers,
             writer,
-        })
+        };
+        // Restaurants that an earlier version added are found from the first search on.
+        while store.fold_some().await? > 0 {}
+        Ok(store)
     }
 }
 
@@ -91,6 +95,42 @@ impl Store for SqliteStore {
         self.ready().await
     }
 
+    async fn fold_some(&self) -> Result<usize, StoreError> {
+        // Usually there is nothing to do, and nothing to wait for the lock of a writer for.
+        let any: bool = sqlx::query_scalar("select exists (select 1 from restaurants where folding < ?1)")
+            .bind(FOLDING)
+            .fetch_one(&self.readers)
+            .await?;
+        if !any {
+            return Ok(0);
+        }
+        // Locked, so that no other process changes the texts in between.
+        let mut transaction = self.writer.begin_with("begin immediate").await?;
+        let rows: Vec<(i64, String, String, String)> = sqlx::query_as(
+            "select id, name, street_address, description from restaurants where folding < ?1 limit 200",
+        )
+        .bind(FOLDING)
+        .fetch_all(&mut *transaction)
+        .await?;
+        let count = rows.len();
+        for (id, name, street_address, description) in rows {
+            let restaurant = NewRestaurant {
+                name,
+                street_address,
+                description,
+            };
+            sqlx::query("update restaurants set name_folded = ?2, search_text = ?3, folding = ?4 where id = ?1")
+                .bind(id)
+                .bind(sort_key(&restaurant.name))
+                .bind(search::text(&SearchText::of(&restaurant)))
+                .bind(FOLDING)
+                .execute(&mut *transaction)
+                .await?;
+        }
+        transaction.commit().await?;
+        Ok(count)
+    }
+
     async fn list(&self, query: &ListQuery) -> Result<ListPage, StoreError> {
         let (direction, cursor) = match &query.from {
             Some((direction, cursor)) => (*direction, cursor),
@@ -98,7 +138,7 @@ impl Store for SqliteStore {
         };
         let (name, milli_stars, review_count) = cursor.key.values();
         let rows = sqlx::query_as(list::sql(query.sort, direction))
-            .bind(list::match_expression(&query.search))
+            .bind(search::match_expression(&query.search))
             .bind(cursor.id)
             .bind(name)
             .bind(milli_stars)
@@ -143,7 +183,8 @@ impl Store for SqliteStore {
     ) -> Result<RestaurantId, StoreError> {
         // The update changes nothing, but makes RETURNING return the row that exists already.
         let id = sqlx::query_scalar(
-            "insert into restaurants (name, street_address, description, submission_id) values (?1, ?2, ?3, ?4)
+            "insert into restaurants (name, street_address, description, submission_id, name_folded, search_text, folding)
+             values (?1, ?2, ?3, ?4, ?5, ?6, ?7)
              on conflict (submission_id) do update set submission_id = excluded.submission_id
              returning id",
         )
@@ -151,6 +192,9 @@ impl Store for SqliteStore {
         .bind(&new.street_address)
         .bind(&new.description)
         .bind(submission.map(SubmissionId::as_str))
+        .bind(sort_key(&new.name))
+        .bind(search::text(&SearchText::of(new)))
+        .bind(FOLDING)
         .fetch_one(&self.writer)
         .await?;
         Ok(RestaurantId(id))
@@ -217,13 +261,17 @@ impl Store for SqliteStore {
         for imported in restaurants {
             let new = &imported.restaurant;
             let id: i64 = sqlx::query_scalar(
-                "insert into restaurants (name, street_address, description, created_at)
-                 values (?1, ?2, ?3, ?4) returning id",
+                "insert into restaurants
+                     (name, street_address, description, created_at, name_folded, search_text, folding)
+                 values (?1, ?2, ?3, ?4, ?5, ?6, ?7) returning id",
             )
             .bind(&new.name)
             .bind(&new.street_address)
             .bind(&new.description)
             .bind(date_text(imported.created_at))
+            .bind(sort_key(&new.name))
+            .bind(search::text(&SearchText::of(new)))
+            .bind(FOLDING)
             .fetch_one(&mut *transaction)
             .await?;
             for (review, date, photo) in &imported.reviews {

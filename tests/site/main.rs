@@ -4,6 +4,7 @@
 
 mod azure;
 mod crash;
+mod every_store;
 mod faults;
 mod forms;
 mod harness;
@@ -18,3 +19,4 @@ mod redirect;
 mod rig;
 mod start_sh;
 mod store;
+mod store_search;

@@ -1,91 +1,20 @@
-//! The conformance suite of stores. It uses only the trait; `fresh` opens each implementation.
+//! The conformance suite of stores. It uses only the trait.
 
 use std::collections::BTreeSet;
-use std::io::ErrorKind;
 use std::time::Duration;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use proptest::test_runner::{Config, TestRunner};
+use proptest::test_runner::TestRunner;
 use restaurant_review::model::SubmissionId;
 use restaurant_review::model::{
     Direction, ListQuery, NewRestaurant, NewReview, Rating, RatingSummary, RestaurantId, ReviewCursor, Search, Sort,
 };
 use restaurant_review::photos::PhotoName;
-use restaurant_review::store::{
-    AddedReview, ImportedRestaurant, PostgresStore, RESTAURANTS_PER_PAGE, REVIEWS_PER_PAGE, SignIn, SqliteStore, Store,
-    StoreError,
-};
-use tempfile::TempDir;
+use restaurant_review::store::{AddedReview, ImportedRestaurant, RESTAURANTS_PER_PAGE, REVIEWS_PER_PAGE, Store};
 use time::OffsetDateTime;
 
-use crate::rig::{Database, shared};
-
-/// The implementations.
-#[derive(Clone, Copy)]
-enum Kind {
-    Sqlite,
-    Postgres,
-}
-
-impl Kind {
-    /// The number of random cases. Creating a database in PostgreSQL takes longer.
-    fn cases(self) -> Config {
-        let cases = match self {
-            Self::Sqlite => 12,
-            Self::Postgres => 4,
-        };
-        Config {
-            cases,
-            ..Config::default()
-        }
-    }
-}
-
-/// Keeps the data of a store until the test ends.
-enum Guard {
-    Folder(#[expect(dead_code, reason = "removed when it is dropped")] TempDir),
-    Database(#[expect(dead_code, reason = "reports a failure when it is dropped")] Database),
-}
-
-/// A new, empty store.
-async fn fresh(kind: Kind) -> (Guard, Box<dyn Store>) {
-    let (guard, store): (_, Box<dyn Store>) = match kind {
-        Kind::Sqlite => {
-            let folder = tempfile::tempdir().unwrap();
-            let store = SqliteStore::open(&folder.path().join("test.sqlite3")).await.unwrap();
-            (Guard::Folder(folder), Box::new(store))
-        }
-        Kind::Postgres => {
-            let database = Database::with_password(&shared().await).await;
-            let store = PostgresStore::open(&database.config, SignIn::Password).unwrap();
-            (Guard::Database(database), Box::new(store))
-        }
-    };
-    store.prepare().await.unwrap();
-    (guard, store)
-}
-
-/// Makes each function a test of every store. (A function that is missing here is dead code, which the compiler
-/// reports.)
-macro_rules! on_every_store {
-    ([$($store:ident $kind:expr),+] $tests:tt) => {
-        $(mod $store {
-            use super::Kind;
-            on_every_store!(@ $kind, $tests);
-        })+
-    };
-    (@ $kind:expr, { async $($name:ident)+, blocking $($blocking:ident)+ }) => {
-        $(#[tokio::test]
-        async fn $name() {
-            super::$name($kind).await;
-        })+
-        $(#[test]
-        fn $blocking() {
-            super::$blocking($kind);
-        })+
-    };
-}
+use crate::every_store::{Kind, fresh, had_no_connection, on_every_store};
 
 on_every_store! {
     [sqlite Kind::Sqlite, postgresql Kind::Postgres]
@@ -130,16 +59,6 @@ async fn add_review(store: &dyn Store, id: RestaurantId, stars: i64) {
             Err(error) if had_no_connection(&error) => {}
             added => return assert_eq!(added.unwrap(), AddedReview::Added),
         }
-    }
-}
-
-/// Whether the store got no connection in time, as can happen on a busy machine. It has then not begun to carry out the
-/// call, so the call can be repeated.
-pub fn had_no_connection(error: &StoreError) -> bool {
-    match error {
-        StoreError::Unavailable(sqlx::Error::PoolTimedOut) => true,
-        StoreError::Unavailable(sqlx::Error::Io(error)) => error.kind() == ErrorKind::TimedOut,
-        _ => false,
     }
 }
 
@@ -513,7 +432,7 @@ async fn the_longest_texts_of_any_script_are_kept_and_found(kind: Kind) {
             (new.name.clone(), new.street_address, new.description)
         );
         let search = Search::parse(&new.name);
-        if search.words().is_some_and(|words| !words.is_empty()) {
+        if search.terms().is_some_and(|terms| !terms.is_empty()) {
             let query = ListQuery {
                 search,
                 ..ListQuery::default()

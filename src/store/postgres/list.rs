@@ -3,7 +3,7 @@
 //! PostgreSQL plans the queries without a search once per connection: `(select ...)` hides the cursor from the planner,
 //! so that it does not plan again for other values. Planning takes longer than reading the page.
 //!
-//! It plans each search for its words (see `search_query` in the migration): for common words, it reads the index of
+//! It plans each search for its words (see `search_terms` in the migration): for common words, it reads the index of
 //! the order until it has found a page; for rare words, it sorts all restaurants that have them. It estimates how common
 //! the words with a given beginning are from its statistics, if those list at least 100 words. In the order of names, it
 //! finds the page in the index alone, which includes the words, and then reads the rows.
@@ -12,6 +12,7 @@
 
 use sqlx::PgConnection;
 
+use super::search;
 use crate::model::Direction::{self, After, Before};
 use crate::model::{ListCursor, ListQuery, Sort};
 use crate::store::rows::ListRow;
@@ -29,9 +30,12 @@ pub(super) async fn page(connection: &mut PgConnection, query: &ListQuery) -> sq
         Some((direction, cursor)) => (*direction, cursor),
         None => (After, &ListCursor::start(query.sort)),
     };
-    match query.search.words() {
+    match query.search.terms() {
         None => without_search(connection, query.sort, direction, cursor).await,
-        Some(words) => with_search(connection, query.sort, direction, cursor, &words.join(" ")).await,
+        Some(terms) => {
+            let terms = search::query(terms);
+            with_search(connection, query.sort, direction, cursor, terms.as_deref()).await
+        }
     }
 }
 
@@ -65,19 +69,19 @@ async fn with_search(
     sort: Sort,
     direction: Direction,
     cursor: &ListCursor,
-    words: &str,
+    terms: Option<&str>,
 ) -> sqlx::Result<Vec<ListRow>> {
     let (id, (name, stars, count)) = (cursor.id, cursor.key.values());
     match (sort, direction) {
-        (Sort::Name, After) => rows!(connection, "src/store/postgres/search/name_after.sql", name, id, words),
-        (Sort::Name, Before) => rows!(connection, "src/store/postgres/search/name_before.sql", name, id, words),
+        (Sort::Name, After) => rows!(connection, "src/store/postgres/search/name_after.sql", name, id, terms),
+        (Sort::Name, Before) => rows!(connection, "src/store/postgres/search/name_before.sql", name, id, terms),
         (Sort::Rating, After) => rows!(
             connection,
             "src/store/postgres/search/rating_after.sql",
             stars,
             count,
             id,
-            words
+            terms
         ),
         (Sort::Rating, Before) => rows!(
             connection,
@@ -85,23 +89,23 @@ async fn with_search(
             stars,
             count,
             id,
-            words
+            terms
         ),
         (Sort::Reviews, After) => rows!(
             connection,
             "src/store/postgres/search/reviews_after.sql",
             count,
             id,
-            words
+            terms
         ),
         (Sort::Reviews, Before) => rows!(
             connection,
             "src/store/postgres/search/reviews_before.sql",
             count,
             id,
-            words
+            terms
         ),
-        (Sort::Newest, After) => rows!(connection, "src/store/postgres/search/newest_after.sql", id, words),
-        (Sort::Newest, Before) => rows!(connection, "src/store/postgres/search/newest_before.sql", id, words),
+        (Sort::Newest, After) => rows!(connection, "src/store/postgres/search/newest_after.sql", id, terms),
+        (Sort::Newest, Before) => rows!(connection, "src/store/postgres/search/newest_before.sql", id, terms),
     }
 }

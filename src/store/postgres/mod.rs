@@ -4,8 +4,10 @@
 mod changes;
 mod connect;
 mod details;
+mod folding;
 mod list;
 mod pool;
+mod search;
 
 use std::time::Duration;
 
@@ -25,8 +27,8 @@ use super::rows::{list_page, review_page};
 use super::{AddedReview, Changes, ImportedRestaurant, Store, StoreError, added_review};
 use crate::config::DatabaseConfig;
 use crate::model::{
-    Direction, ListPage, ListQuery, NewRestaurant, NewReview, Restaurant, RestaurantId, ReviewCursor, ReviewPage,
-    SubmissionId,
+    Direction, FOLDING, ListPage, ListQuery, NewRestaurant, NewReview, Restaurant, RestaurantId, ReviewCursor,
+    ReviewPage, SearchText, SubmissionId, sort_key,
 };
 use crate::photos::PhotoName;
 
@@ -144,6 +146,11 @@ impl Store for PostgresStore {
         Ok(Some(Box::new(Listener::start(&self.pool).await?)))
     }
 
+    async fn fold_some(&self) -> Result<usize, StoreError> {
+        let mut connection = self.pool.get_pinged().await?;
+        Ok(untraced(folding::fold_some(&mut connection)).await?)
+    }
+
     async fn list(&self, query: &ListQuery) -> Result<ListPage, StoreError> {
         let rows = loop {
             let mut connection = self.pool.get().await?;
@@ -182,13 +189,17 @@ impl Store for PostgresStore {
         let mut connection = self.pool.get_pinged().await?;
         // The update changes nothing, but makes RETURNING return the row that exists already.
         let id = sqlx::query_scalar!(
-            "insert into restaurants (name, street_address, description, submission_id) values ($1, $2, $3, $4)
+            "insert into restaurants (name, street_address, description, submission_id, name_folded, search_words, folding)
+             values ($1, $2, $3, $4, $5, $6::text::tsvector, $7)
              on conflict (submission_id) do update set submission_id = excluded.submission_id
              returning id",
             new.name,
             new.street_address,
             new.description,
-            submission.map(SubmissionId::as_str)
+            submission.map(SubmissionId::as_str),
+            sort_key(&new.name),
+            search::vector(&SearchText::of(new)),
+            FOLDING
         )
         .fetch_one(&mut *connection)
         .await?;
@@ -267,12 +278,16 @@ impl Store for PostgresStore {
         for imported in restaurants {
             let new = &imported.restaurant;
             let id = sqlx::query_scalar!(
-                "insert into restaurants (name, street_address, description, created_at)
-                 values ($1, $2, $3, $4) returning id",
+                "insert into restaurants
+                     (name, street_address, description, created_at, name_folded, search_words, folding)
+                 values ($1, $2, $3, $4, $5, $6::text::tsvector, $7) returning id",
                 new.name,
                 new.street_address,
                 new.description,
-                imported.created_at
+                imported.created_at,
+                sort_key(&new.name),
+                search::vector(&SearchText::of(new)),
+                FOLDING
             )
             .fetch_one(&mut *transaction)
             .await?;

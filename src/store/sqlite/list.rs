@@ -1,8 +1,8 @@
 //! The list of restaurants: one query for each order and direction.
 //!
-//! ?1 is the search, or null; ?2 to ?5 are the id, name, average and number of reviews of the cursor's restaurant.
+//! ?1 is the search, or null; ?2 to ?5 are the id, folded name, average and number of reviews of the cursor's restaurant.
 
-use crate::model::{Direction, Search, Sort};
+use crate::model::{Direction, Sort};
 
 /// The query that reads a page and one more row, in that direction from a cursor.
 pub(super) fn sql(sort: Sort, direction: Direction) -> &'static str {
@@ -17,15 +17,4 @@ pub(super) fn sql(sort: Sort, direction: Direction) -> &'static str {
         (Sort::Newest, After) => include_str!("list/newest_after.sql"),
         (Sort::Newest, Before) => include_str!("list/newest_before.sql"),
     }
-}
-
-/// The search in FTS5's query syntax: every word, quoted, as a prefix. <https://sqlite.org/fts5.html>
-pub(super) fn match_expression(search: &Search) -> Option<String> {
-    let words = search.words()?;
-    if words.is_empty() {
-        // Only punctuation was typed: an empty phrase, which matches no row.
-        return Some("\"\"".to_owned());
-    }
-    let prefixes = words.iter().map(|word| format!("\"{}\"*", word.replace('"', "\"\"")));
-    Some(prefixes.collect::<Vec<_>>().join(" "))
 }

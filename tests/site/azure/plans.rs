@@ -55,7 +55,7 @@ async fn no_page_and_no_review_costs_more_with_more_data() {
         for table in ["restaurants", "reviews"] {
             assert!(!text.contains(&format!("Seq Scan on {table}")), "{text}");
         }
-        let bound = if plan.statement.contains("search_query") {
+        let bound = if plan.statement.contains("search_terms") {
             SEARCH_BUFFERS
         } else if plan.statement.contains("limit 51") {
             LIST_BUFFERS

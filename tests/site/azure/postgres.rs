@@ -17,10 +17,10 @@ use restaurant_review::store::{PostgresStore, SignIn, Store, StoreError};
 use sqlx::postgres::PgSslMode;
 use sqlx::{AssertSqlSafe, Executor as _, PgConnection};
 
+use crate::every_store::had_no_connection;
 use crate::harness::{Site, links};
 use crate::plain_sql::{all_is_shown_once, numbers_after};
 use crate::rig::{Database, shared, with_passwords};
-use crate::store::had_no_connection;
 
 pub fn store(config: &DatabaseConfig) -> PostgresStore {
     PostgresStore::open(config, SignIn::Password).unwrap()

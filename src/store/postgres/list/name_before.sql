@@ -3,5 +3,5 @@ select id, name, street_address, rating_sum, review_count, milli_stars,
         where restaurant_id = restaurants.id and image_name is not null
         order by review_date desc, reviews.id desc limit 1) as cover
 from restaurants
-where (name_folded, id) < ((select folded_text($1)), $2)
+where (name_folded, id) < ((select $1::text), $2)
 order by name_folded desc, id desc limit 51

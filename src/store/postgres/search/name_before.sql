@@ -4,7 +4,7 @@ select id, name, street_address, rating_sum, review_count, milli_stars,
         order by review_date desc, reviews.id desc limit 1) as cover
 from (
     select id as found_id from restaurants
-    where (name_folded, id) < (folded_text($1), $2) and search_words @@ search_query($3)
+    where (name_folded, id) < ($1, $2) and search_words @@ search_terms($3)
     order by name_folded desc, id desc limit 51
 ) found join restaurants on id = found_id
 order by name_folded desc, id desc

@@ -3,5 +3,5 @@ select id, name, street_address, rating_sum, review_count, milli_stars,
         where restaurant_id = restaurants.id and image_name is not null
         order by review_date desc, reviews.id desc limit 1) as cover
 from restaurants
-where id > $1 and search_words @@ search_query($2)
+where id > $1 and search_words @@ search_terms($2)
 order by id limit 51

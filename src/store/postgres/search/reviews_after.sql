@@ -3,5 +3,5 @@ select id, name, street_address, rating_sum, review_count, milli_stars,
         where restaurant_id = restaurants.id and image_name is not null
         order by review_date desc, reviews.id desc limit 1) as cover
 from restaurants
-where (review_count, id) < ($1, $2) and search_words @@ search_query($3)
+where (review_count, id) < ($1, $2) and search_words @@ search_terms($3)
 order by review_count desc, id desc limit 51

@@ -3,6 +3,6 @@ select id, name, street_address, rating_sum, review_count, milli_stars,
         where restaurant_id = restaurants.id and image_name is not null
         order by review_date desc, reviews.id desc limit 1) as cover
 from restaurants
-where (name, id) > (?3, ?2)
+where (name_folded, id) > (?3, ?2)
   and (?1 is null or id in (select rowid from restaurants_search where restaurants_search match ?1))
-order by name, id limit 51
+order by name_folded, id limit 51
