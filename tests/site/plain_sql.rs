@@ -3,8 +3,12 @@
 use std::collections::BTreeSet;
 
 use reqwest::StatusCode;
+use restaurant_review::model::{FOLDING, sort_key};
+use restaurant_review::store::{SqliteStore, Store as _};
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
 
 use crate::harness::{Site, links};
+use crate::store_search::{first_migration, found};
 
 #[tokio::test]
 async fn a_thousand_restaurants_and_a_hundred_thousand_reviews() {
@@ -201,4 +205,50 @@ async fn a_photo_name_that_is_not_ours_shows_no_photo() {
         .unwrap();
     assert!(!site.page("/1/").await.contains("x.png"));
     assert!(!site.page("/").await.contains("x.png"));
+}
+
+#[tokio::test]
+async fn restaurants_of_the_first_version_and_of_plain_sql_are_folded() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("restaurants.sqlite3");
+    let sql = SqlitePool::connect_with(SqliteConnectOptions::new().filename(&file).create_if_missing(true))
+        .await
+        .unwrap();
+    let (_folder, migrator) = first_migration("sqlite").await;
+    migrator.run(&sql).await.unwrap();
+    sqlx::query(
+        "with recursive n (i) as (select 1 union all select i + 1 from n where i < 450)
+         insert into restaurants (name) select 'Smørrebrød ' || i from n",
+    )
+    .execute(&sql)
+    .await
+    .unwrap();
+    let store = SqliteStore::open(&file).await.unwrap();
+    assert!(found(&store, "smorrebrod 7").await.contains("Smørrebrød 7"));
+
+    for change in [
+        "insert into restaurants (id, name) values (1000, 'Old Ærø')",
+        "update restaurants set name = 'New Ørsted' where id = 1000",
+        "delete from restaurants where id between 100 and 200",
+    ] {
+        sqlx::query(change).execute(&sql).await.unwrap();
+    }
+    assert!(found(&store, "NEW").await.contains("New Ørsted"), "roughly, at once");
+    while store.fold_some().await.unwrap() > 0 {}
+    assert!(found(&store, "orsted").await.contains("New Ørsted"));
+    assert!(found(&store, "aero").await.is_empty());
+    assert!(found(&store, "smorrebrod 150").await.is_empty());
+    let rows: Vec<(String, String, i16)> = sqlx::query_as("select name, name_folded, folding from restaurants")
+        .fetch_all(&sql)
+        .await
+        .unwrap();
+    assert_eq!(rows.len(), 350);
+    for (name, folded, folding) in rows {
+        assert_eq!((folded, folding), (sort_key(&name), FOLDING), "{name}");
+    }
+    // FTS5 compares its index with the texts.
+    sqlx::query("insert into restaurants_search (restaurants_search, rank) values ('integrity-check', 1)")
+        .execute(&sql)
+        .await
+        .unwrap();
 }

@@ -1,11 +1,14 @@
 //! What a search finds, in every store alike.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use restaurant_review::model::{Direction, ListQuery, NewRestaurant, Search, Sort};
 use restaurant_review::store::{ImportedRestaurant, Store};
+use sqlx::migrate::Migrator;
+use tempfile::TempDir;
 use time::OffsetDateTime;
 
 use crate::every_store::{Kind, fresh, on_every_store};
@@ -211,7 +214,8 @@ const NOT_FOUND: &[(&str, &str)] = &[
     ("Ł", "t"),
 ];
 
-async fn import(store: &dyn Store, names: impl IntoIterator<Item = impl Into<String>>) {
+/// Adds restaurants with these names.
+pub async fn import(store: &dyn Store, names: impl IntoIterator<Item = impl Into<String>>) {
     let imported: Vec<_> = names
         .into_iter()
         .map(|name| ImportedRestaurant {
@@ -228,7 +232,7 @@ async fn import(store: &dyn Store, names: impl IntoIterator<Item = impl Into<Str
 }
 
 /// The names that a search finds.
-async fn found(store: &dyn Store, search: &str) -> BTreeSet<String> {
+pub async fn found(store: &dyn Store, search: &str) -> BTreeSet<String> {
     let query = ListQuery {
         search: Search::parse(search),
         ..ListQuery::default()
@@ -301,6 +305,19 @@ async fn names_are_sorted_by_their_letters(kind: Kind) {
     import(&*store, sorted.into_iter().rev()).await;
     let ids = walk(&*store, Sort::Name, "", Direction::After, async |_| {}).await;
     assert_eq!(ids, (1..=14).rev().collect::<Vec<_>>());
+}
+
+/// The migration that the first version of the site had. The folder contains it.
+pub async fn first_migration(database: &str) -> (TempDir, Migrator) {
+    let folder = tempfile::tempdir().unwrap();
+    let name = "0001_restaurants_and_reviews.sql";
+    let file = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("migrations")
+        .join(database)
+        .join(name);
+    std::fs::copy(file, folder.path().join(name)).unwrap();
+    let migrator = Migrator::new(folder.path()).await.unwrap();
+    (folder, migrator)
 }
 
 /// Any name, in any letters, is found by itself, in upper and in lower case, if it has letters or digits.

@@ -1,14 +1,19 @@
 //! PostgreSQL answers a search by one of two indexes, depending on how common the words are. Both find the same
-//! restaurants.
+//! restaurants, and so does SQLite.
 
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
 use restaurant_review::model::{Direction, Sort};
 use restaurant_review::store::Store as _;
 use sqlx::Executor as _;
 
 use crate::azure::postgres::{on_postgres, store};
+use crate::every_store::{Kind, fresh};
 use crate::pages::assert_search_finds;
 use crate::rig::{Database, shared};
 use crate::store::walk;
+use crate::store_search::import;
 
 #[tokio::test]
 async fn a_search_finds_beginnings_of_words_in_all_three_texts() {
@@ -56,4 +61,37 @@ async fn common_and_rare_words_are_found_in_every_order() {
             assert_eq!(backwards, expected, "{word} by {sort:?}, from the end");
         }
     }
+}
+
+/// Both stores find the same restaurants, whatever is searched for.
+#[test]
+fn both_stores_find_the_same() {
+    // Letters that differ in case or accent, or that stand alone, between some separators.
+    let name = "[a-cA-CéßøİıæΣσςёЁй東京駅ラーメンがか서울ไทย0-2 '’&・,-]{1,12}";
+    let strategy = (vec(name, 1..30), vec(name, 1..20));
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let config = Config {
+        cases: 8,
+        ..Config::default()
+    };
+    TestRunner::new(config)
+        .run(&strategy, |(names, searches)| {
+            runtime.block_on(async {
+                let (_folder, sqlite) = fresh(Kind::Sqlite).await;
+                let (_database, postgres) = fresh(Kind::Postgres).await;
+                import(&*sqlite, &names).await;
+                import(&*postgres, &names).await;
+                // Parts of the names are searched for too, which find more.
+                let parts = names.iter().map(|name| name.chars().skip(1).take(3).collect());
+                for search in searches.into_iter().chain(parts) {
+                    for sort in Sort::ALL {
+                        let in_sqlite = walk(&*sqlite, sort, &search, Direction::After, async |_| {}).await;
+                        let in_postgres = walk(&*postgres, sort, &search, Direction::After, async |_| {}).await;
+                        prop_assert_eq!(in_sqlite, in_postgres, "{} by {:?} in {:?}", search, sort, names);
+                    }
+                }
+                Ok(())
+            })
+        })
+        .unwrap();
 }
