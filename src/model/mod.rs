@@ -14,4 +14,4 @@ pub use restaurant::{NewRestaurant, Restaurant, RestaurantForm, RestaurantId, Re
 pub use review::{NewReview, Rating, RatingSummary, Review, ReviewForm};
 pub use search::{Search, SearchText, Term, Token};
 pub use submission::SubmissionId;
-pub use text::FieldErrors;
+pub use text::{FieldErrors, without_direction_controls};

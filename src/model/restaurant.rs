@@ -136,7 +136,7 @@ impl RestaurantForm {
     /// Whether a field that the sample requires is missing. The page then shows the sample's own message.
     #[must_use]
     pub fn is_incomplete(&self) -> bool {
-        self.restaurant_name.trim().is_empty() || self.description.trim().is_empty()
+        text::normalised(&self.restaurant_name).is_empty() || text::normalised(&self.description).is_empty()
     }
 }
 

@@ -136,7 +136,7 @@ impl ReviewForm {
     /// Whether a field that the sample requires is missing. The page then shows the sample's own message.
     #[must_use]
     pub fn is_incomplete(&self) -> bool {
-        self.user_name.trim().is_empty() || self.rating.trim().is_empty()
+        text::normalised(&self.user_name).is_empty() || self.rating.trim().is_empty()
     }
 }
 
