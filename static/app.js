@@ -1,5 +1,7 @@
 // Every page works without this script; it makes them more convenient.
 //
+// Times, which the server sends in UTC, are shown in the visitor's time zone.
+//
 // On a restaurant's page, the form for a new review opens in a dialog and shows the chosen photo. The script sends the
 // form in the background, so that the visitor sees the progress of the upload, and loses neither text nor photo if the
 // connection breaks.
@@ -10,6 +12,16 @@ if (section) {
   reviewDialog(section);
 }
 document.querySelectorAll("[data-max]").forEach(countCharacters);
+showLocalTimes();
+
+/** Shows each time in the visitor's time zone, in the form of the server's text. UTC stays as a tool tip. */
+function showLocalTimes() {
+  const format = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "short" });
+  for (const time of document.querySelectorAll("time")) {
+    time.title = time.textContent;
+    time.textContent = format.format(new Date(time.dateTime));
+  }
+}
 
 function reviewDialog(section) {
   const dialog = document.createElement("dialog");

@@ -7,15 +7,29 @@
     reason = "askama generates every filter this way"
 )]
 
+use std::borrow::Cow;
+
 use askama::{Result, Values};
-use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
+use time::{OffsetDateTime, UtcOffset};
 
-/// A date as people read it: `24 Nov 2026`.
+use crate::model::without_direction_controls;
+
+/// A typed text where no markup can isolate it: the title of a page, an attribute.
 #[askama::filter_fn]
-pub fn day(date: &OffsetDateTime, _: &dyn Values) -> Result<String> {
-    let format = format_description!(version = 2, "[day padding:none] [month repr:short] [year]");
+pub fn plain<'a>(text: &'a str, _: &dyn Values) -> Result<Cow<'a, str>> {
+    Ok(without_direction_controls(text))
+}
+
+/// A time as people read it: `24 Nov 2026, 18:05 UTC`. The page's script shows it in the visitor's time zone.
+#[askama::filter_fn]
+pub fn utc(date: &OffsetDateTime, _: &dyn Values) -> Result<String> {
+    let format = format_description!(
+        version = 2,
+        "[day padding:none] [month repr:short] [year], [hour]:[minute] UTC"
+    );
+    let date = date.to_offset(UtcOffset::UTC);
     date.format(format).map_err(askama::Error::custom)
 }
 
