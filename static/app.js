@@ -65,30 +65,41 @@ function enhance(section) {
   const preview = document.createElement("img");
   preview.className = "preview";
   preview.alt = "The chosen photo";
-  const showChosen = () => {
+  /** What is wrong with the chosen photo, or null. */
+  let problem = Promise.resolve(null);
+  const showChosen = async () => {
     URL.revokeObjectURL(preview.src);
     preview.remove();
     const [photo] = file.files;
     form.querySelector("#choose-again")?.remove();
-    fieldProblem(file, photo && photo.size > Number(file.dataset.maxBytes) ? "Image too big, try again." : null);
-    if (photo) {
+    const examined = photo ? photoProblem(photo, file) : Promise.resolve(null);
+    problem = examined;
+    const message = await examined;
+    // Another photo may have been chosen meanwhile.
+    if (problem !== examined) return;
+    fieldProblem(file, message);
+    if (photo && message === null) {
       preview.src = URL.createObjectURL(photo);
       file.after(preview);
     }
   };
-  // A file that is not a picture has no preview. The server reports the error.
+  // A damaged picture has no preview. The server reports the error.
   preview.addEventListener("error", () => preview.remove());
   file.addEventListener("change", showChosen);
   if (file.files.length > 0) {
     showChosen();
   }
 
-  form.addEventListener("submit", (event) => {
+  const button = form.querySelector("[type=submit]");
+  form.addEventListener("submit", async (event) => {
     event.preventDefault();
-    if (file.files.length > 0 && file.files[0].size > Number(file.dataset.maxBytes)) {
-      file.focus();
-    } else {
+    button.disabled = true; // A second click must not send the form again.
+    const message = await problem;
+    button.disabled = false;
+    if (message === null) {
       send(section, form, file);
+    } else {
+      file.focus();
     }
   });
 }
@@ -181,6 +192,7 @@ function fieldProblem(field, message) {
     const text = document.createElement("p");
     text.className = "invalid-feedback";
     text.id = `${field.id}-error`;
+    text.setAttribute("role", "alert");
     text.textContent = message;
     document.getElementById(`${field.id}-help`).before(text);
     field.setAttribute("aria-describedby", `${field.id}-error ${field.id}-help`);

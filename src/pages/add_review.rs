@@ -108,9 +108,9 @@ async fn check(
         Some(SentPhoto::TooBig) => {
             status = StatusCode::PAYLOAD_TOO_LARGE;
             problem = "Image too big, try again.";
-            let message = format!("Choose a photo of at most {}.", form.max_upload());
-            form.errors.add("reviewImage", message);
+            form.errors.add("reviewImage", form.too_big());
         }
+        Some(SentPhoto::Empty) => form.errors.add("reviewImage", ReviewFormView::EMPTY_PHOTO),
         // A photo is processed only if the other fields are valid: otherwise the form must be sent again anyway.
         Some(SentPhoto::Bytes(bytes)) if new.is_some() => match app.photo_processor.process(bytes).await {
             Ok(photo) => processed = Some(photo),

@@ -39,6 +39,9 @@ pub(super) struct ReviewFormView {
 }
 
 impl ReviewFormView {
+    /// The message for a photo without bytes.
+    pub(super) const EMPTY_PHOTO: &str = "This file is empty. Choose another photo.";
+
     pub(super) fn empty(app: &App, restaurant_id: RestaurantId) -> Self {
         Self {
             restaurant_id,
@@ -64,8 +67,16 @@ impl ReviewFormView {
         )
     }
 
+    /// The message for a photo with too many bytes.
+    pub(super) fn too_big(&self) -> String {
+        format!(
+            "This file is too big. Choose a photo of at most {}, or save this one again at a smaller size.",
+            self.max_upload()
+        )
+    }
+
     /// The size limit of a photo, as text.
-    pub(super) fn max_upload(&self) -> String {
+    fn max_upload(&self) -> String {
         let bytes = self.max_upload_bytes;
         if bytes >= 1 << 20 {
             format!("{} MB", bytes >> 20)

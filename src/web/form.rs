@@ -60,6 +60,8 @@ pub struct FormBody {
 pub enum SentPhoto {
     /// Its bytes.
     Bytes(Vec<u8>),
+    /// It has no bytes.
+    Empty,
     /// It has more bytes than allowed; they were dropped.
     TooBig,
 }
@@ -111,9 +113,12 @@ impl FormBody {
         let mut text_left = TEXT_MAX;
         while let Some(field) = multipart.next_field().await.map_err(|error| body_error(&error))? {
             let name = field.name().unwrap_or_default().to_owned();
-            if field.file_name().is_some() || name == photo_field {
+            let file_name = field.file_name().map(str::to_owned);
+            if file_name.is_some() || name == photo_field {
                 let photo = match read_field(field, photo_max).await? {
-                    Some(bytes) if bytes.is_empty() => continue, // A browser sends an empty file if none was chosen.
+                    // A browser sends an empty file without a name if none was chosen.
+                    Some(bytes) if bytes.is_empty() && file_name.is_none_or(|name| name.is_empty()) => continue,
+                    Some(bytes) if bytes.is_empty() => SentPhoto::Empty,
                     Some(bytes) => SentPhoto::Bytes(bytes),
                     None => SentPhoto::TooBig,
                 };

@@ -61,6 +61,14 @@ const STATES = {
       await page.locator("#rating-error").waitFor();
     },
   },
+  "review-form-heic-dialog": {
+    open: async (page) => {
+      await page.goto("/1/");
+      await page.locator("#add-review").click();
+      await page.setInputFiles("#reviewImage", { name: "a.heic", mimeType: "image/heic", buffer: Buffer.from("\0\0\0\x10ftypheic\0\0\0\0") });
+      await page.locator("#reviewImage-error").waitFor();
+    },
+  },
   "review-form-photo-rejected": {
     script: false,
     open: async (page) => {

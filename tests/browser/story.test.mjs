@@ -258,9 +258,10 @@ test("an invalid or too big photo has a message at its field", async () => {
     await withPage(browser, site, `rejected photo ${javaScriptEnabled}`, { javaScriptEnabled }, async (page) => {
       for (const [buffer, message] of [
         [Buffer.from("<script>alert(1)</script>"), /This is a text file, not a photo\./],
-        [Buffer.alloc(100_000), /Image too big, try again\.|Choose a photo of at most 64 KB/],
+        [Buffer.alloc(100_000), /This file is too big\. Choose a photo of at most 64 KB/],
+        [Buffer.alloc(0), /This file is empty\. Choose another photo\./],
         // Far too big: the browser must show a response that arrives while it is still uploading.
-        [Buffer.alloc(30_000_000), javaScriptEnabled ? /Image too big, try again\./ : null],
+        [Buffer.alloc(30_000_000), javaScriptEnabled ? /This file is too big\. Choose a photo of at most 64 KB/ : null],
       ]) {
         await page.goto("/1/");
         await openReviewForm(page, javaScriptEnabled);

@@ -378,7 +378,7 @@ async fn a_photo_beyond_the_limit_is_refused_and_typed_text_is_kept() {
         let page = response.text().await.unwrap();
         for part in [
             "Image too big, try again.",
-            "Choose a photo of at most 64 KB.",
+            "This file is too big. Choose a photo of at most 64 KB, or save this one again at a smaller size.",
             "Typed name",
             "With a photo",
         ] {
@@ -391,6 +391,37 @@ async fn a_photo_beyond_the_limit_is_refused_and_typed_text_is_kept() {
         .await;
     assert_eq!(huge.status(), StatusCode::PAYLOAD_TOO_LARGE);
     assert!(huge.text().await.unwrap().contains("Too much data"));
+    assert!(site.photo_files().is_empty());
+}
+
+#[tokio::test]
+async fn an_empty_file_is_refused_only_if_it_has_a_name() {
+    let site = Site::start().await;
+    let path = site.add_restaurant("A").await;
+    // A browser sends a part without a file name if no file was chosen, or with an empty one.
+    for (file_name, refused) in [(None, false), (Some(""), false), (Some("photo.jpg"), true)] {
+        let part = reqwest::multipart::Part::bytes(Vec::new());
+        let part = match file_name {
+            Some(name) => part.file_name(name),
+            None => part,
+        };
+        let form = crate::harness::review("Typed name", "4", "Typed text").part("reviewImage", part);
+        let response = site.review(&path, form).await;
+        if refused {
+            assert_eq!(response.status(), StatusCode::UNPROCESSABLE_ENTITY, "{file_name:?}");
+            let page = response.text().await.unwrap();
+            for part in [
+                r#"id="reviewImage-error">This file is empty. Choose another photo."#,
+                r#"value="Typed name""#,
+                "Typed text</textarea>",
+                r#"value="4" required checked"#,
+            ] {
+                assert!(page.contains(part), "{part} in {page}");
+            }
+        } else {
+            assert_eq!(location(&response), path, "{file_name:?}");
+        }
+    }
     assert!(site.photo_files().is_empty());
 }
 

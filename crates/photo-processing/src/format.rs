@@ -100,15 +100,15 @@ fn starts_with_tag(head: &[u8], tag: &str) -> bool {
     let mut rest = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head);
     loop {
         rest = rest.trim_ascii_start();
-        let end = match rest {
-            [b'<', b'?', ..] => b"?>".as_slice(),
-            [b'<', b'!', b'-', b'-', ..] => b"-->",
+        let (content, end) = match rest {
+            [b'<', b'?', content @ ..] => (content, b"?>".as_slice()),
+            [b'<', b'!', b'-', b'-', content @ ..] => (content, b"-->".as_slice()),
             _ => break,
         };
-        let Some(found) = rest.windows(end.len()).position(|window| window == end) else {
+        let Some(found) = content.windows(end.len()).position(|window| window == end) else {
             return false;
         };
-        rest = &rest[found + end.len()..];
+        rest = &content[found + end.len()..];
     }
     rest.get(..tag.len())
         .is_some_and(|start| start.eq_ignore_ascii_case(tag.as_bytes()))
