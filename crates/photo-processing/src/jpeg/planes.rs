@@ -110,7 +110,7 @@ fn image<P: Pixel<Subpixel = u8>>(width: u32, height: u32, samples: Vec<u8>) -> 
 }
 
 /// Full size: as libjpeg does, and so browsers do. It smooths differences of colour that were stored at half the size in
-/// one direction or both, and repeats those at other sizes.
+/// one direction or both, and repeats those at other sizes, or of up to two samples a row.
 fn filter(frame: &Frame, component: &Component, (width, height): (u32, u32)) -> ResizeAlg {
     let plane = &component.plane;
     if (width, height) != (frame.width, frame.height) {
@@ -123,7 +123,9 @@ fn filter(frame: &Frame, component: &Component, (width, height): (u32, u32)) -> 
     }
     let most = |samples: fn(&Component) -> u32| frame.components.iter().map(samples).max();
     let is_at_least_half = |samples: u32, most: Option<u32>| most == Some(samples) || most == Some(2 * samples);
-    if is_at_least_half(component.across, most(|component| component.across))
+    let is_full_width = most(|component| component.across) == Some(component.across);
+    if (is_full_width || plane.width > 2)
+        && is_at_least_half(component.across, most(|component| component.across))
         && is_at_least_half(component.down, most(|component| component.down))
     {
         ResizeAlg::Convolution(FilterType::Bilinear)
