@@ -2,5 +2,6 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails at the first error")]
 
+mod jpeg;
 mod pillow;
 mod scaling;
