@@ -18,6 +18,7 @@ def environment(settings):
     return {
         "PATH": os.environ["PATH"],
         "WEBSITE_HOSTNAME": "restaurant-review.azurewebsites.net",
+        "ALLOW_LOCAL_DATA": "1",
         "HOST": "127.0.0.1",
         "PORT": "0",
         "TOKIO_WORKER_THREADS": "1",

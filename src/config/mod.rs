@@ -1,17 +1,21 @@
 //! The site's own settings, in one place. Each is an environment variable; the Azure libraries read others.
 
+mod connection_string;
 mod database;
 mod reader;
+mod redact;
 mod storage;
 
+use std::ffi::OsString;
 use std::fmt;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 pub use self::database::DatabaseConfig;
-use self::reader::Reader;
 pub use self::reader::Secret;
+use self::reader::{Reader, Variables};
+pub use self::redact::shown;
 pub use self::storage::StorageConfig;
 
 /// The settings of the site, read once at start.
@@ -60,15 +64,10 @@ impl Config {
     /// Reads the process's environment.
     pub fn from_env() -> Result<Self, ConfigError> {
         let mut errors = Vec::new();
-        let config = Self::read(
-            |name| match std::env::var(name) {
-                Ok(value) => Some(value),
-                Err(std::env::VarError::NotPresent) => None,
-                // No valid value contains the replacement character, so this is reported as an error.
-                Err(std::env::VarError::NotUnicode(value)) => Some(value.to_string_lossy().into_owned()),
-            },
-            &mut errors,
-        );
+        // No valid value contains the replacement character, so what is not UTF-8 is reported as an error.
+        let text = |text: OsString| text.to_string_lossy().into_owned();
+        let variables = std::env::vars_os().map(|(name, value)| (text(name), text(value)));
+        let config = Self::read(variables, &mut errors);
         if errors.is_empty() {
             Ok(config)
         } else {
@@ -76,21 +75,23 @@ impl Config {
         }
     }
 
-    /// Reads settings from `lookup`, and adds a line to `errors` for each that is wrong.
-    fn read(lookup: impl Fn(&str) -> Option<String>, errors: &mut Vec<String>) -> Self {
-        // An empty value counts as not set: that is how a portal or a .env file clears a setting.
-        let get = |name: &str| {
-            lookup(name)
-                .or_else(|| database::from_connection_string(name, &lookup("AZURE_POSTGRESQL_CONNECTIONSTRING")?))
-                .map(|value| value.trim().to_owned())
-                .filter(|value| !value.is_empty())
+    /// Reads settings from variables, and adds a line to `errors` for each that is wrong.
+    fn read(variables: impl IntoIterator<Item = (String, String)>, errors: &mut Vec<String>) -> Self {
+        let variables: Variables = variables
+            .into_iter()
+            .map(|(name, value)| (name, value.trim().to_owned()))
+            // An empty value counts as not set: that is how a portal or a .env file clears a setting.
+            .filter(|(_, value)| !value.is_empty())
+            .collect();
+        let mut reader = Reader {
+            variables: &variables,
+            errors,
         };
-        let mut reader = Reader { get: &get, errors };
 
-        let website_hostname = get("WEBSITE_HOSTNAME");
+        let website_hostname = variables.get("WEBSITE_HOSTNAME").cloned();
         let everywhere = IpAddr::from([0, 0, 0, 0]);
         let here = IpAddr::from([127, 0, 0, 1]);
-        Self {
+        let mut config = Self {
             host: reader.parse(
                 "HOST",
                 "an IP address to listen on, such as 127.0.0.1 or 0.0.0.0",
@@ -123,10 +124,12 @@ impl Config {
                 tracing_subscriber::filter::Targets::new().with_default(tracing::Level::INFO),
                 |_| true,
             ),
-            database: DatabaseConfig::read(&mut reader, website_hostname.is_some()),
-            storage: StorageConfig::read(&mut reader),
+            database: None,
+            storage: None,
             website_hostname,
-        }
+        };
+        (config.database, config.storage) = read_stores(&mut reader, config.is_production());
+        config
     }
 
     /// `PHOTOS_BASE_URL`: where browsers load the photos from, if not from this site.
@@ -144,183 +147,52 @@ impl Config {
     /// Settings for a test: everything under `data_dir`, on a free port of this machine.
     #[must_use]
     pub fn for_test(data_dir: PathBuf) -> Self {
-        let mut config = Self::read(|_| None, &mut Vec::new());
+        let mut config = Self::read([], &mut Vec::new());
         config.data_dir = data_dir;
         config.port = 0;
         config
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use sqlx::postgres::PgSslMode;
-
-    use super::*;
-
-    fn read(variables: &[(&str, &str)]) -> Result<Config, Vec<String>> {
-        let mut errors = Vec::new();
-        let lookup = |name: &str| {
-            variables
-                .iter()
-                .find(|(n, _)| *n == name)
-                .map(|(_, value)| (*value).to_owned())
-        };
-        let config = Config::read(lookup, &mut errors);
-        if errors.is_empty() { Ok(config) } else { Err(errors) }
+/// Where restaurants, reviews and photos are stored. On App Service, a file and a folder must be allowed.
+fn read_stores(reader: &mut Reader<'_>, on_app_service: bool) -> (Option<DatabaseConfig>, Option<StorageConfig>) {
+    let secrets = reader.named(&["AZUREPOSTGRESQLCLIENTSECRET", "AZURESTORAGEBLOBCLIENTSECRET"]);
+    for variable in secrets {
+        reader.fault(format!(
+            "{variable} is set, but the site signs in with a managed identity and uses no client secret. In Service \
+             Connector, choose a managed identity, and unset {variable}."
+        ));
     }
+    let faults = reader.errors.len();
+    let database = DatabaseConfig::read(reader, on_app_service);
+    let lacks_database = database.is_none() && reader.errors.len() == faults;
+    let faults = reader.errors.len();
+    let storage = StorageConfig::read(reader);
+    let lacks_storage = storage.is_none() && reader.errors.len() == faults;
 
-    #[test]
-    fn without_settings_the_site_runs_locally() {
-        let config = read(&[]).unwrap();
-        assert_eq!(config.host.to_string(), "127.0.0.1");
-        assert_eq!(config.port, 8000);
-        assert_eq!(config.data_dir, PathBuf::from("data"));
-        assert_eq!(config.max_upload_bytes, 10 * 1024 * 1024);
-        assert_eq!(config.shutdown_grace, Duration::from_secs(10));
-        assert!(!config.is_production());
-    }
-
-    #[test]
-    fn app_service_listens_everywhere_unless_told_otherwise() {
-        let hostname = ("WEBSITE_HOSTNAME", "contoso.azurewebsites.net");
-        assert_eq!(read(&[hostname]).unwrap().host.to_string(), "0.0.0.0");
-        assert_eq!(read(&[hostname, ("HOST", "::1")]).unwrap().host.to_string(), "::1");
-        assert!(read(&[hostname]).unwrap().is_production());
-    }
-
-    #[test]
-    fn an_empty_value_counts_as_not_set() {
-        assert_eq!(read(&[("PORT", "")]).unwrap().port, 8000);
-    }
-
-    #[test]
-    fn every_wrong_setting_is_named_with_its_value_and_the_valid_ones() {
-        let errors = read(&[
-            ("HOST", "localhost:1"),
-            ("PORT", "eighty"),
-            ("MAX_UPLOAD_BYTES", "10"),
-            ("PAGE_CACHE_BYTES", "8 MB"),
-            ("SHUTDOWN_GRACE_SECONDS", "-1"),
-            ("RUST_LOG", "site=loud"),
-            ("DBHOST", "server"),
-            ("DBSSLMODE", "sometimes"),
-            ("STORAGE_ACCOUNT_NAME", "http://127.0.0.1:10000/devstoreaccount1"),
-            ("STORAGE_CONTAINER_NAME", "Photos"),
-            ("PHOTOS_BASE_URL", "photos"),
-        ])
-        .unwrap_err();
-        assert_eq!(errors.len(), 12, "{errors:#?}");
-        assert_eq!(
-            errors[1],
-            "PORT is \"eighty\", but it must be a port number from 0 to 65535."
-        );
-        assert!(errors[2].starts_with("MAX_UPLOAD_BYTES is \"10\", but it must be a number of bytes"));
-        assert!(errors[6].starts_with("DBHOST is set, but DBNAME is not."));
-    }
-
-    #[test]
-    fn the_site_signs_in_with_a_token_unless_there_is_a_password() {
-        let settings = [
-            ("DBHOST", "contoso-db"),
-            ("DBNAME", "restaurant"),
-            ("DBUSER", "web-identity"),
-        ];
-        let database = read(&settings).unwrap().database.unwrap();
-        assert_eq!((database.host.as_str(), database.port), ("contoso-db", 5432));
-        assert_eq!(
-            (database.name.as_str(), database.user.as_str()),
-            ("restaurant", "web-identity")
-        );
-        assert_eq!(database.password, None);
-        assert!(matches!(database.ssl_mode, PgSslMode::VerifyFull));
-
-        let hostname = ("WEBSITE_HOSTNAME", "contoso.azurewebsites.net");
-        let in_azure = read(&[&settings[..], &[hostname]].concat()).unwrap().database.unwrap();
-        assert_eq!(in_azure.host, "contoso-db.postgres.database.azure.com");
-
-        let unverified = ("DBSSLMODE", "require");
-        let errors = read(&[&settings[..], &[unverified]].concat()).unwrap_err();
-        assert!(errors[0].contains("an Entra token is sent to it"), "{errors:?}");
-        let local = read(&[&settings[..], &[unverified, ("DBPASS", "local only")]].concat()).unwrap();
-        assert!(!format!("{local:?}").contains("local only"));
-    }
-
-    #[test]
-    fn an_account_is_a_name_or_a_url() {
-        let account = |value| read(&[("STORAGE_ACCOUNT_NAME", value)]).map(|config| config.storage.unwrap());
-        let by_name = account("contoso").unwrap();
-        assert_eq!(by_name.account_url.as_str(), "https://contoso.blob.core.windows.net/");
-        assert_eq!(by_name.container, "photos");
-        let azurite = account("https://127.0.0.1:10000/devstoreaccount1/").unwrap();
-        assert_eq!(azurite.account_url.as_str(), "https://127.0.0.1:10000/devstoreaccount1");
-        for wrong in [
-            "Contoso",
-            "ab",
-            "http://contoso.blob.core.windows.net",
-            "https://",
-            "https://a/?sig=1",
+    let allowed = reader.parse("ALLOW_LOCAL_DATA", "1 (yes) or 0 (no)", 0, |flag: &u8| *flag <= 1);
+    if on_app_service && allowed == 0 {
+        for (is_lacking, what, place, settings) in [
+            (
+                lacks_database,
+                "restaurants and reviews",
+                "an SQLite file",
+                "DBHOST, DBNAME and DBUSER",
+            ),
+            (lacks_storage, "photos", "a folder", "STORAGE_ACCOUNT_NAME"),
         ] {
-            assert!(account(wrong).is_err(), "{wrong}");
+            if is_lacking {
+                reader.fault(format!(
+                    "WEBSITE_HOSTNAME is set, so this is App Service, but without {settings} the site would \
+                     keep {what} in {place}. App Service deletes files outside /home when an instance is replaced, and \
+                     /home is network storage, on which SQLite files get damaged. Set {settings}, or set \
+                     ALLOW_LOCAL_DATA=1 if the data may be lost."
+                ));
+            }
         }
     }
-
-    #[test]
-    fn service_connectors_names_are_understood_and_a_conflict_is_named() {
-        let config = read(&[
-            ("AZURE_POSTGRESQL_HOST", "contoso-db.postgres.database.azure.com"),
-            ("AZURE_POSTGRESQL_NAME", "restaurant"),
-            ("AZURE_POSTGRESQL_USER", "aad_web"),
-            ("AZURE_POSTGRESQL_CLIENTID", "5a5a"),
-            (
-                "AZURE_STORAGEBLOB_RESOURCEENDPOINT",
-                "https://contoso.blob.core.windows.net/",
-            ),
-            ("STORAGE_ACCOUNT_NAME", "contoso"),
-        ])
-        .unwrap();
-        let database = config.database.unwrap();
-        assert_eq!(database.user, "aad_web");
-        let string =
-            "dbname=restaurant host=contoso-db.postgres.database.azure.com port=5433 sslmode=require user='aad_web'";
-        let by_string = read(&[("AZURE_POSTGRESQL_CONNECTIONSTRING", string)])
-            .unwrap()
-            .database
-            .unwrap();
-        assert_eq!(
-            (by_string.host, by_string.name, by_string.user),
-            (database.host, database.name, database.user)
-        );
-        assert_eq!(by_string.port, 5433);
-        assert!(matches!(by_string.ssl_mode, PgSslMode::VerifyFull));
-        assert_eq!(database.client_id.as_deref(), Some("5a5a"));
-        assert_eq!(
-            config.storage.unwrap().account_url.as_str(),
-            "https://contoso.blob.core.windows.net/"
-        );
-
-        let errors = read(&[
-            ("DBHOST", "a"),
-            ("AZURE_POSTGRESQL_HOST", "b"),
-            ("DBNAME", "n"),
-            ("DBUSER", "u"),
-            ("AZURE_CLIENT_ID", "1"),
-            ("AZURE_STORAGEBLOB_CLIENTID", "2"),
-            ("STORAGE_ACCOUNT_NAME", "contoso"),
-        ])
-        .unwrap_err();
-        assert_eq!(errors.len(), 2, "{errors:?}");
-        assert!(errors[0].starts_with("DBHOST and AZURE_POSTGRESQL_HOST are both set"));
-        assert!(errors[1].starts_with("AZURE_CLIENT_ID and AZURE_STORAGEBLOB_CLIENTID are both set"));
-    }
-
-    #[test]
-    fn a_setting_that_needs_another_one_names_it() {
-        let errors = read(&[
-            ("DBNAME", "restaurant"),
-            ("PHOTOS_BASE_URL", "https://cdn.example/photos"),
-        ])
-        .unwrap_err();
-        assert!(errors[0].starts_with("DBNAME is set, but DBHOST is not."));
-        assert!(errors[1].starts_with("PHOTOS_BASE_URL is set, but STORAGE_ACCOUNT_NAME is not"));
-    }
+    (database, storage)
 }
+
+#[cfg(test)]
+mod tests;
