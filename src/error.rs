@@ -65,7 +65,7 @@ impl From<StoreError> for AppError {
             | StoreError::NotMigrated(_)
             | StoreError::NoToken(_)
             | StoreError::MissingGrant { .. } => Self::Unavailable(error.into()),
-            StoreError::Failed(_) | StoreError::Migration(_) => Self::Internal(error.into()),
+            StoreError::Failed(_) | StoreError::Migration(_) | StoreError::Damaged(_) => Self::Internal(error.into()),
         }
     }
 }

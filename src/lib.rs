@@ -2,7 +2,7 @@
 //!
 //! Read it in this order:
 //!
-//! 1. [`config`]: the site's settings, their meanings and their defaults.
+//! 1. [`config`]: the site's settings, their meanings and their defaults; [`dotenv`]: the file that may have them.
 //! 2. [`routes`]: every URL of the site, and the layers around them.
 //! 3. [`pages`]: one file for each page, with the handler beside its template.
 //! 4. [`model`]: restaurants and reviews, and how a form becomes one of them.
@@ -11,16 +11,19 @@
 //! 6. [`cache`]: rendered pages, cached until their content changes.
 //! 7. [`azure`]: signing in without a password; [`tls`]: the cryptography for it.
 //! 8. [`web`], [`assets`] and [`error`]: what pages share.
-//! 9. [`app`], [`open`] and [`server`]: opening all of it, listening, stopping.
+//! 9. [`app`], [`open`] and [`server`]: opening all of it, listening, stopping; [`check`] and [`backup`]: commands for
+//!    operators.
 //!
 //! No module imports a module that imports it back, directly or through others.
 
 pub mod app;
 pub mod assets;
 pub mod azure;
+pub mod backup;
 pub mod cache;
 pub mod check;
 pub mod config;
+pub mod dotenv;
 pub mod error;
 pub mod error_chain;
 pub mod folding;

@@ -1,10 +1,11 @@
 //! The command `restaurant-review`.
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use restaurant_review::config::Config;
-use restaurant_review::{check, healthcheck, logging, seed, server, tls};
+use restaurant_review::{backup, check, dotenv, healthcheck, logging, seed, server, tls};
 
 /// A restaurant review site for Azure App Service.
 ///
@@ -20,10 +21,12 @@ struct Arguments {
 enum Command {
     /// Serve the site (the default).
     Serve,
-    /// Check the configuration, and whether the site can reach everything it needs.
+    /// Check the configuration, and whether the site may do everything it needs.
     Check,
     /// Check that the site on this machine is up, for the health check of a container.
     Healthcheck,
+    /// Copy the SQLite file, also while the site is running.
+    Backup(backup::Options),
     /// Fill the store with demo data.
     Seed(seed::Options),
 }
@@ -31,7 +34,7 @@ enum Command {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     tls::choose_provider();
-    let config = match read_dotenv().and_then(|()| Config::from_env().map_err(|error| error.to_string())) {
+    let config = match read_settings() {
         Ok(config) => config,
         Err(message) => {
             eprintln!("{message}");
@@ -48,6 +51,13 @@ fn main() -> ExitCode {
     result
 }
 
+fn read_settings() -> Result<Config, String> {
+    for warning in dotenv::load(Path::new(".env"))? {
+        eprintln!("{warning}");
+    }
+    Config::from_env().map_err(|error| error.to_string())
+}
+
 async fn run(command: Command, config: Config) -> ExitCode {
     let result = match command {
         Command::Serve => {
@@ -56,6 +66,7 @@ async fn run(command: Command, config: Config) -> ExitCode {
         }
         Command::Check => check::run(&config).await,
         Command::Healthcheck => healthcheck::run(&config).await,
+        Command::Backup(options) => backup::run(&config, &options).await,
         Command::Seed(options) => seed::run(config, &options).await,
     };
     match result {
@@ -64,22 +75,5 @@ async fn run(command: Command, config: Config) -> ExitCode {
             eprintln!("{error}");
             ExitCode::FAILURE
         }
-    }
-}
-
-/// Adds the settings in the current folder's `.env` file, if there is one, to the environment. Variables that are set
-/// already keep their values. This must be called before any thread starts.
-fn read_dotenv() -> Result<(), String> {
-    match dotenvy::from_path(".env") {
-        Ok(()) => Ok(()),
-        Err(error) if error.not_found() => Ok(()),
-        Err(dotenvy::Error::LineParse(_, _)) => {
-            // The line may contain a secret, so the message does not quote it.
-            Err(
-                ".env has a line that cannot be read. Write each line as NAME=value, and quote a value with spaces."
-                    .into(),
-            )
-        }
-        Err(error) => Err(format!(".env cannot be read: {error}.")),
     }
 }

@@ -4,16 +4,16 @@
 //! Storage are not contacted yet; the server starts before they are available.
 
 use std::error::Error;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use azure_core::http::ClientOptions;
 
 use crate::app::App;
 use crate::azure::{POSTGRES_SCOPE, RefreshedToken, credential};
-use crate::config::{Config, DatabaseConfig};
+use crate::config::{Config, DatabaseConfig, shown};
 use crate::error_chain::chain;
 use crate::photos::{BlobPhotos, DirectoryPhotos, PhotoStore};
-use crate::store::{PostgresStore, SignIn, SqliteStore, Store};
+use crate::store::{PostgresStore, SignIn, SqliteStore, Store, StoreError};
 
 /// Why the site could not start, for the person who started it.
 #[derive(Debug, thiserror::Error)]
@@ -33,7 +33,7 @@ pub async fn open_store(config: &Config) -> Result<Box<dyn Store>, StartError> {
         let store = PostgresStore::open(database, sign_in(database)?).map_err(|error| StartError(chain(&error)))?;
         return Ok(Box::new(store));
     }
-    let file = config.data_dir.join("restaurants.sqlite3");
+    let file = sqlite_file(config);
     let opened = async {
         tokio::fs::create_dir_all(&config.data_dir)
             .await
@@ -42,8 +42,15 @@ pub async fn open_store(config: &Config) -> Result<Box<dyn Store>, StartError> {
     };
     match opened.await {
         Ok(store) => Ok(Box::new(store)),
+        Err(error @ StoreError::Damaged(_)) => Err(StartError(format!("{}: {error}.", file.display()))),
         Err(error) => Err(unusable(config, &file, &error)),
     }
+}
+
+/// The SQLite file of a site without PostgreSQL.
+#[must_use]
+pub fn sqlite_file(config: &Config) -> PathBuf {
+    config.data_dir.join("restaurants.sqlite3")
 }
 
 /// Signs in with the password from the settings, or with tokens.
@@ -66,18 +73,24 @@ pub async fn open_photos(config: &Config) -> Result<Box<dyn PhotoStore>, StartEr
             .map_err(|error| StartError(chain(&error)))?;
         return Ok(Box::new(photos));
     }
-    let folder = config.data_dir.join("photos");
+    let folder = photos_folder(config);
     match DirectoryPhotos::open(&folder).await {
         Ok(photos) => Ok(Box::new(photos)),
         Err(error) => Err(unusable(config, &folder, &error)),
     }
 }
 
+/// The folder of photos of a site without Blob Storage.
+#[must_use]
+pub fn photos_folder(config: &Config) -> PathBuf {
+    config.data_dir.join("photos")
+}
+
 fn unusable(config: &Config, path: &Path, error: &(dyn Error + 'static)) -> StartError {
     StartError(format!(
-        "DATA_DIR is \"{}\", but {} cannot be used: {}. Set it to a folder that this program may write to.",
-        config.data_dir.display(),
-        path.display(),
+        "DATA_DIR is {}, but {} cannot be used: {}. Set it to a folder that this program may write to.",
+        shown(&config.data_dir.to_string_lossy()),
+        shown(&path.to_string_lossy()),
         chain(error),
     ))
 }

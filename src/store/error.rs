@@ -24,14 +24,21 @@ pub enum StoreError {
     /// There is no token to sign in with.
     #[error("cannot sign in to the store: {0}")]
     NoToken(#[from] TokenError),
-    /// The role lacks a privilege; `grant` is the command that grants it.
-    #[error("the store's role lacks a privilege ({source}). As an administrator, run: {grant}")]
+    /// The role lacks a privilege; `grant` is the command, or the commands, that grant it.
+    #[error("the store's role lacks a privilege ({cause}). As an administrator, run: {grant}")]
     MissingGrant {
-        /// The SQL command.
+        /// The SQL commands.
         grant: String,
-        /// The error of the server.
-        source: sqlx::Error,
+        /// The error of the server, or what is not allowed.
+        cause: String,
     },
+    /// The SQLite file is damaged, or it is something else.
+    #[error(
+        "the file is damaged or is not an SQLite file ({0}). Stop the site, and move the file and those beside it that \
+         end with -wal and -shm to another folder. Then put a copy that `restaurant-review backup` made in its place. \
+         Without a copy, save what can be read: sqlite3 DAMAGED .recover | sqlite3 NEW"
+    )]
+    Damaged(String),
 }
 
 impl From<sqlx::Error> for StoreError {
@@ -43,6 +50,9 @@ impl From<sqlx::Error> for StoreError {
                 let is_postgres = database.try_downcast_ref::<PgDatabaseError>().is_some();
                 if is_postgres && postgres_lacks_tables(&code) {
                     return Self::NotMigrated(database.message().to_owned());
+                }
+                if !is_postgres && is_damage_in_sqlite(&code) {
+                    return Self::Damaged(database.message().to_owned());
                 }
                 let is_transient = if is_postgres {
                     is_transient_in_postgres(&code)
@@ -92,9 +102,17 @@ fn postgres_lacks_tables(code: &str) -> bool {
     ["42P01", "42703", "42883"].contains(&code)
 }
 
-/// Primary result codes, <https://sqlite.org/rescode.html>: BUSY, LOCKED, READONLY, IOERR, FULL, CANTOPEN,
-/// NOTADB.
+/// Primary result codes, <https://sqlite.org/rescode.html>: BUSY, LOCKED, READONLY, IOERR, FULL, CANTOPEN.
 fn is_transient_in_sqlite(code: &str) -> bool {
-    const TRANSIENT: [i32; 7] = [5, 6, 8, 10, 13, 14, 26];
-    code.parse::<i32>().is_ok_and(|code| TRANSIENT.contains(&(code & 0xff)))
+    has_primary_code(code, &[5, 6, 8, 10, 13, 14])
+}
+
+/// CORRUPT, NOTADB.
+fn is_damage_in_sqlite(code: &str) -> bool {
+    has_primary_code(code, &[11, 26])
+}
+
+/// Whether the extended result code belongs to one of these primary ones.
+fn has_primary_code(code: &str, primary: &[i32]) -> bool {
+    code.parse::<i32>().is_ok_and(|code| primary.contains(&(code & 0xff)))
 }

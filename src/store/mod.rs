@@ -16,7 +16,7 @@ use time::OffsetDateTime;
 
 pub use self::error::StoreError;
 pub use self::postgres::{PostgresStore, SignIn};
-pub use self::sqlite::SqliteStore;
+pub use self::sqlite::{SqliteStore, copy as copy_sqlite};
 use crate::model::{
     Direction, ListPage, ListQuery, NewRestaurant, NewReview, Restaurant, RestaurantId, ReviewCursor, ReviewPage,
     SubmissionId,
@@ -81,6 +81,10 @@ pub trait Store: Send + Sync {
     /// Migrates the tables to this program's version, unless another instance has done so. Retried at start until it
     /// succeeds; queries fail until then.
     async fn prepare(&self) -> Result<(), StoreError>;
+
+    /// Succeeds if the site may do all that it needs here. It takes longer than [`Self::ready`], and changes nothing.
+    /// [`StoreError::NotMigrated`] means that the next [`Self::prepare`] may create the tables.
+    async fn check(&self) -> Result<(), StoreError>;
 
     /// A problem that does not prevent work yet but will, as `/readyz` shows it.
     fn warning(&self) -> Option<&'static str> {

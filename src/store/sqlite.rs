@@ -8,9 +8,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sqlx::SqlitePool;
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions as _, Connection as _, SqlitePool};
 use time::macros::format_description;
 use time::{OffsetDateTime, UtcOffset};
 
@@ -68,6 +68,18 @@ impl SqliteStore {
         while store.fold_some().await? > 0 {}
         Ok(store)
     }
+}
+
+/// Copies a file that a site may be using to another one, which must be missing or empty. The copy has everything that was
+/// committed before.
+pub async fn copy(from: &Path, to: &Path) -> Result<(), StoreError> {
+    let options = SqliteConnectOptions::new().filename(from).busy_timeout(WAIT_LIMIT);
+    let mut connection = options.create_if_missing(false).connect().await?;
+    sqlx::query("vacuum into ?1")
+        .bind(to.to_string_lossy())
+        .execute(&mut connection)
+        .await?;
+    Ok(connection.close().await?)
 }
 
 #[async_trait]
@@ -129,6 +141,17 @@ impl Store for SqliteStore {
         }
         transaction.commit().await?;
         Ok(count)
+    }
+
+    /// Reads the whole file: damage may be anywhere in it.
+    async fn check(&self) -> Result<(), StoreError> {
+        let faults: Vec<String> = sqlx::query_scalar("pragma quick_check(1)")
+            .fetch_all(&self.readers)
+            .await?;
+        match faults.into_iter().find(|fault| fault != "ok") {
+            Some(fault) => Err(StoreError::Damaged(fault)),
+            None => self.ready().await,
+        }
     }
 
     async fn list(&self, query: &ListQuery) -> Result<ListPage, StoreError> {

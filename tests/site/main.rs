@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails at the first error")]
 
 mod azure;
+mod backup;
 mod crash;
 mod every_store;
 mod faults;

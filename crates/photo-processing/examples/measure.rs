@@ -21,7 +21,10 @@ fn main() {
 
 fn peak_kib() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").expect("Linux");
-    let line = status.lines().find(|line| line.starts_with("VmHWM:")).expect("a field of this file");
+    let line = status
+        .lines()
+        .find(|line| line.starts_with("VmHWM:"))
+        .expect("a field of this file");
     let number = line.split_whitespace().nth(1).expect("the line has a number");
     number.parse().expect("a number")
 }

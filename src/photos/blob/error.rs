@@ -28,6 +28,7 @@ pub struct BlobError(String);
 pub(super) struct ContainerAddress {
     account_url: Url,
     container: String,
+    client_id: Option<String>,
 }
 
 impl fmt::Display for ContainerAddress {
@@ -42,6 +43,7 @@ impl ContainerAddress {
         Self {
             account_url: config.account_url.clone(),
             container: config.container.clone(),
+            client_id: config.client_id.clone(),
         }
     }
 
@@ -112,10 +114,11 @@ impl ContainerAddress {
         let answered = format!("{status} {}{}", without_secrets(&code), request.unwrap_or_default());
 
         let (account, container) = (self.account(), &self.container);
+        let identity = self.client_id.as_deref().unwrap_or("<client id of the identity>");
         let advice = match code.as_str() {
             "AuthorizationPermissionMismatch" | "InsufficientAccountPermissions" => format!(
                 "its identity lacks a role. Grant it: az role assignment create --role \"Storage Blob Data \
-                 Contributor\" --assignee <client id of the identity> --scope $(az storage account show {account} \
+                 Contributor\" --assignee {identity} --scope $(az storage account show {account} \
                  --query id --output tsv). A new role can take ten minutes to work"
             ),
             "ContainerNotFound" => format!(

@@ -7,6 +7,7 @@ mod details;
 mod folding;
 mod list;
 mod pool;
+mod privileges;
 mod search;
 
 use std::time::Duration;
@@ -23,6 +24,7 @@ use self::changes::Listener;
 use self::connect::Connector;
 pub use self::connect::SignIn;
 use self::pool::Pool;
+use self::privileges::{Privileges, quoted};
 use super::rows::{list_page, review_page};
 use super::{AddedReview, Changes, ImportedRestaurant, Store, StoreError, added_review};
 use crate::config::DatabaseConfig;
@@ -71,39 +73,40 @@ impl PostgresStore {
         match error {
             StoreError::Unavailable(source) if is_missing_privilege(&source) => StoreError::MissingGrant {
                 grant: format!("GRANT CONNECT ON DATABASE {} TO {}", self.database_name, self.role),
-                source,
+                cause: source.to_string(),
             },
             other => other,
         }
     }
 
-    /// Adds the missing grant to the error of a migration that failed because a privilege is missing.
-    async fn name_schema_grant(&self, error: StoreError, connection: &mut PgConnection) -> StoreError {
+    /// Adds the missing grants to the error of a migration that failed because a privilege is missing.
+    async fn name_grants(&self, error: StoreError, connection: &mut PgConnection) -> StoreError {
         let source = match error {
             StoreError::Unavailable(source) if is_missing_privilege(&source) => source,
             other => return other,
         };
-        let found = sqlx::query!(
-            "select coalesce(current_schema()::text, 'public') as \"schema!\",
-                    coalesce(has_schema_privilege(current_schema()::text, 'CREATE'), false) as \"may_create!\""
-        )
-        .fetch_one(connection)
-        .await;
-        let (schema, may_create) = found.map_or_else(
-            |_| ("public".to_owned(), false),
-            |found| (found.schema, found.may_create),
-        );
-        let (schema, role) = (quoted(&schema), &self.role);
-        StoreError::MissingGrant {
-            grant: if may_create {
-                // The tables exist, but belong to another role.
-                format!("GRANT ALL ON ALL TABLES IN SCHEMA {schema} TO {role}")
-            } else {
-                format!("GRANT USAGE, CREATE ON SCHEMA {schema} TO {role}")
-            },
-            source,
+        let Ok(privileges) = Privileges::read(connection).await else {
+            return StoreError::Unavailable(source);
+        };
+        let mut grants = privileges.missing_grants(&self.role);
+        if grants.is_empty() {
+            grants = privileges.missing_grants_to_migrate(&self.role);
         }
+        missing(&grants, &source.to_string())
+            .err()
+            .unwrap_or(StoreError::Unavailable(source))
     }
+}
+
+/// An error if grants are missing.
+fn missing(grants: &[String], cause: &str) -> Result<(), StoreError> {
+    if grants.is_empty() {
+        return Ok(());
+    }
+    Err(StoreError::MissingGrant {
+        grant: grants.join("; "),
+        cause: cause.to_owned(),
+    })
 }
 
 #[async_trait]
@@ -114,6 +117,23 @@ impl Store for PostgresStore {
 
     async fn ready(&self) -> Result<(), StoreError> {
         check_version(&mut *self.pool.get_pinged().await?).await
+    }
+
+    async fn check(&self) -> Result<(), StoreError> {
+        let connection = self.pool.connector().connect().await;
+        let mut connection = connection.map_err(|error| self.name_connect_grant(error))?;
+        let privileges = Privileges::read(&mut connection).await?;
+        missing(
+            &privileges.missing_grants(&self.role),
+            "it cannot do all that the site does",
+        )?;
+        let checked = check_version(&mut connection).await;
+        if matches!(checked, Err(StoreError::NotMigrated(_))) {
+            let grants = privileges.missing_grants_to_migrate(&self.role);
+            missing(&grants, "it cannot create or change the tables")?;
+        }
+        connection.close().await?;
+        checked
     }
 
     fn warning(&self) -> Option<&'static str> {
@@ -135,7 +155,7 @@ impl Store for PostgresStore {
             // sqlx takes a lock in the database: one instance migrates, and the others wait.
             // (`run` does the same for an `Acquire`, which does not compile in an async trait.)
             if let Err(error) = MIGRATIONS.run_direct(None, &mut connection, false).await {
-                return Err(self.name_schema_grant(error.into(), &mut connection).await);
+                return Err(self.name_grants(error.into(), &mut connection).await);
             }
             tracing::info!("the store is migrated");
         }
@@ -355,9 +375,4 @@ async fn add_reviews(
 fn is_missing_privilege(error: &sqlx::Error) -> bool {
     let code = error.as_database_error().and_then(DatabaseError::code);
     matches!(code.as_deref(), Some("42501" | "3F000"))
-}
-
-/// A name, quoted for SQL.
-fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
 }

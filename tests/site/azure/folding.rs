@@ -27,7 +27,10 @@ async fn tables_of_the_first_version_are_migrated() {
 
     let store = store(&database.config);
     store.prepare().await.unwrap();
-    assert!(found(&store, "crepe 7").await.contains("Crêpe O’Brien 7"), "as before, at once");
+    assert!(
+        found(&store, "crepe 7").await.contains("Crêpe O’Brien 7"),
+        "as before, at once"
+    );
     assert!(found(&store, "obrien 7").await.is_empty());
     fold_all(&store).await;
     assert!(found(&store, "obrien 7").await.contains("Crêpe O’Brien 7"));

@@ -3,6 +3,7 @@
 
 mod blobs;
 mod cache;
+mod check;
 mod folding;
 mod managed_identity;
 mod passwordless;

@@ -25,7 +25,7 @@ async fn the_site_works_without_a_password() {
         "{text}"
     );
     assert!(
-        text.contains("store          reachable: PostgreSQL") && text.contains("photos         reachable: "),
+        text.contains("store          ready: PostgreSQL") && text.contains("photos         ready: "),
         "{text}"
     );
 
@@ -394,7 +394,7 @@ async fn each_wrong_setting_is_named() {
         assert_eq!(site.get("/healthz").await.status(), StatusCode::OK, "{name}");
         assert_eq!(site.get("/robots933456.txt").await.status(), StatusCode::OK, "{name}");
         let (ok, text) = check(&wrong).await;
-        assert!(!ok && text.contains("store          not reachable"), "{name}: {text}");
+        assert!(!ok && text.contains("store          not ready"), "{name}: {text}");
         for text in [site.log(), text] {
             assert!(
                 text.to_lowercase().contains(named),
