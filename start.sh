@@ -1,8 +1,9 @@
 #!/bin/sh
 # The startup file for App Service: runs the site that is in the same folder.
 #
-# Set the startup command to `exec ./start.sh`. App Service runs the command in a shell, which does not forward
-# SIGTERM. With `exec` in both places the site replaces that shell, receives SIGTERM itself, and stops cleanly.
+# Set the startup command to `exec sh ./start.sh`. App Service runs the command in a shell, which does not forward
+# SIGTERM. With `exec` in both places the site replaces that shell, receives SIGTERM itself, and stops cleanly. With
+# `sh` this file needs no execute permission, which a zip made on Windows does not keep.
 set -eu
 
 # App Service may also find this file through PATH; $0 then has no folder.

@@ -124,7 +124,7 @@ fi
 # The plans F1 and D1 do not offer Always On.
 always_on=true
 [[ $PLAN_SKU != F1 && $PLAN_SKU != D1 ]] || always_on=false
-run az webapp config set "${in_group[@]}" --name "$APP_NAME" --startup-file "exec ./start.sh" \
+run az webapp config set "${in_group[@]}" --name "$APP_NAME" --startup-file "exec sh ./start.sh" \
   --always-on "$always_on" --ftps-state Disabled --min-tls-version 1.2 --http20-enabled true \
   --generic-configurations '{"healthCheckPath": "/readyz"}'
 run az webapp log config "${in_group[@]}" --name "$APP_NAME" --docker-container-logging filesystem

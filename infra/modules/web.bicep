@@ -33,7 +33,7 @@ resource site 'Microsoft.Web/sites@2024-04-01' = {
     httpsOnly: true
     siteConfig: {
       linuxFxVersion: 'PYTHON|3.13' // chosen for its Linux and its port, 8000; see docs/tutorial.md
-      appCommandLine: 'exec ./start.sh'
+      appCommandLine: 'exec sh ./start.sh'
       alwaysOn: !contains(['F1', 'D1'], sku)
       healthCheckPath: '/readyz'
       ftpsState: 'Disabled'

@@ -207,7 +207,7 @@ def test_the_site_is_reached_by_https_and_started_by_its_startup_file():
     assert config["minTlsVersion"] == "1.2"
     assert config["ftpsState"] == "Disabled"
     assert config["healthCheckPath"] == "/readyz"
-    assert config["appCommandLine"] == "exec ./start.sh"
+    assert config["appCommandLine"] == "exec sh ./start.sh"
     assert config["linuxFxVersion"] == "PYTHON|3.13"
     policies = [r["config"] for _, _, r in resources() if r["type"].endswith("basicPublishingCredentialsPolicies")]
     assert [(p["name"], p["properties"]) for p in policies] == [("ftp", {"allow": False}), ("scm", {"allow": False})]

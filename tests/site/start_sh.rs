@@ -43,6 +43,8 @@ fn startup(command: &str, folder: &Path, path: &str) -> Command {
     shell
 }
 
+/// The startup command that the documentation, the scripts and Local Azure set.
+const COMMAND: &str = "exec sh ./start.sh";
 const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
 /// Asserts that the site answers, and that it stops cleanly when the process that was started gets SIGTERM.
@@ -58,8 +60,10 @@ async fn assert_serves_and_stops(command: Command) {
 #[tokio::test]
 async fn the_deployed_site_gets_the_signals() {
     let folder = deployed(0o755, 0o755);
-    assert_serves_and_stops(startup("exec ./start.sh", folder.path(), PATH)).await;
-    assert_serves_and_stops(startup("exec start.sh", folder.path(), PATH)).await;
+    assert_serves_and_stops(startup(COMMAND, folder.path(), PATH)).await;
+    for direct in ["exec ./start.sh", "exec start.sh"] {
+        assert_serves_and_stops(startup(direct, folder.path(), PATH)).await;
+    }
     // From another folder, and through a folder with a space in its name.
     let blank = folder.path().join("a b");
     std::fs::create_dir(&blank).unwrap();
@@ -72,7 +76,7 @@ async fn the_deployed_site_gets_the_signals() {
 #[tokio::test]
 async fn the_memory_of_photos_is_freed() {
     let folder = deployed(0o755, 0o755);
-    let site = Process::from(startup("exec ./start.sh", folder.path(), PATH)).await;
+    let site = Process::from(startup(COMMAND, folder.path(), PATH)).await;
     let client = reqwest::Client::new();
     let form = [("restaurant_name", "A"), ("street_address", "B"), ("description", "C")];
     let added = client
@@ -105,7 +109,7 @@ async fn the_memory_of_photos_is_freed() {
 #[tokio::test]
 async fn lost_execute_permission_is_restored() {
     let folder = deployed(0o644, 0o644);
-    assert_serves_and_stops(startup("exec sh start.sh", folder.path(), PATH)).await;
+    assert_serves_and_stops(startup(COMMAND, folder.path(), PATH)).await;
     let mode = std::fs::metadata(folder.path().join("restaurant-review"))
         .unwrap()
         .permissions()
@@ -132,7 +136,7 @@ async fn a_read_only_package_without_execute_permission_is_run_from_a_copy() {
         "chmod",
         &format!("case $2 in ./*|{app}/*) exit 1;; esac\nexec /bin/chmod \"$@\""),
     );
-    assert_serves_and_stops(startup("exec sh start.sh", folder.path(), &path)).await;
+    assert_serves_and_stops(startup(COMMAND, folder.path(), &path)).await;
     let mode = std::fs::metadata(folder.path().join("restaurant-review"))
         .unwrap()
         .permissions()
@@ -149,7 +153,26 @@ async fn a_checkout_is_built_first() {
     let build =
         "[ \"$*\" = \"build --release --locked --no-default-features\" ] && cp built target/release/restaurant-review";
     let path = stand_in(folder.path(), "cargo", build);
-    assert_serves_and_stops(startup("exec ./start.sh", folder.path(), &path)).await;
+    assert_serves_and_stops(startup(COMMAND, folder.path(), &path)).await;
+}
+
+/// Without `sh`, a package that lost its execute permissions does not start.
+#[test]
+fn every_place_sets_the_same_startup_command() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for file in [
+        "README.md",
+        "crates/local-azure/src/testing/resources.rs",
+        "crates/local-azure/src/tutorial.rs",
+        "crates/local-azure/src/up/apps.rs",
+        "docs/tutorial.md",
+        "infra/deploy.sh",
+        "infra/modules/web.bicep",
+        "start.sh",
+    ] {
+        let text = std::fs::read_to_string(root.join(file)).unwrap();
+        assert!(text.contains(COMMAND) && !text.contains("exec ./start.sh"), "{file}");
+    }
 }
 
 #[test]

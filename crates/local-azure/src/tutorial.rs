@@ -83,7 +83,7 @@ fn app(state: &mut State, identity: &ManagedIdentity, is_site: bool) -> WebApp {
     state.put(&plan);
     let mut app = WebApp::new(state.resource_id(GROUP, WebApp::KIND, APP), &plan);
     app.identity.user.push(identity.resource_id.clone());
-    "exec ./start.sh".clone_into(&mut app.startup_command);
+    "exec sh ./start.sh".clone_into(&mut app.startup_command);
     let mut set = |name: &str, value: &str| drop(app.settings.insert(name.to_owned(), value.to_owned()));
     for (name, value) in [
         ("AZURE_CLIENT_ID", identity.client_id.to_string().as_str()),

@@ -82,7 +82,7 @@ pub(super) mod tests {
         let state = State::default();
         let plan = Plan::new(state.resource_id("rg", Plan::KIND, "plan"), "eastus");
         let mut app = WebApp::new(state.resource_id("rg", WebApp::KIND, "contoso"), &plan);
-        app.startup_command = "exec ./start.sh".to_owned();
+        app.startup_command = "exec sh ./start.sh".to_owned();
         let settings = settings.iter();
         app.settings = settings
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))

@@ -160,7 +160,7 @@ async fn run(app: &Arc<App>, instance: &Instance) -> Result<Outcome> {
         }
         EndReason::Exited(status) => {
             let mut why = format!("The app {}", describe(status));
-            if let Some(cause) = diagnosis::explain(&command, &instance.folder) {
+            if let Some(cause) = diagnosis::explain(&command, &instance.folder, status) {
                 why = format!("{cause} {why}");
             }
             Outcome::Failed(with_last_lines(&why, &mut output))

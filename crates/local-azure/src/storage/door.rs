@@ -76,7 +76,9 @@ impl Door {
     async fn answer(&self, mut request: Request) -> Response {
         let method = request.method().clone();
         let path = request.uri().path().to_owned();
-        let version = version(request.headers()).to_owned();
+        // A malformed version is not repeated in the answer.
+        let version = Some(version(request.headers())).filter(|version| is_date(version));
+        let version = version.unwrap_or_default().to_owned();
         let answer = match self.admit(&mut request).await {
             Ok(caller) => self.forward(request, &caller, &version).await,
             Err(error) => {
@@ -262,7 +264,8 @@ fn version(headers: &HeaderMap) -> &str {
 /// Whether the text is a date such as `2025-11-05`, as every protocol version is.
 fn is_date(text: &str) -> bool {
     let format = format_description!("[year]-[month]-[day]");
-    time::Date::parse(text, format).is_ok()
+    // A year may have a sign in that format.
+    text.starts_with(|c: char| c.is_ascii_digit()) && time::Date::parse(text, format).is_ok()
 }
 
 /// Signs a permitted request with the account's key.

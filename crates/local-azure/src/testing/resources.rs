@@ -39,7 +39,7 @@ pub(super) fn fill(state: &mut State) -> ManagedIdentity {
     app.identity.user.push(identity.resource_id.clone());
     let client_id = identity.client_id.to_string();
     app.settings.insert("AZURE_CLIENT_ID".to_owned(), client_id);
-    "exec ./start.sh".clone_into(&mut app.startup_command);
+    "exec sh ./start.sh".clone_into(&mut app.startup_command);
     state.put(&app);
     identity
 }

@@ -79,7 +79,7 @@ async fn create(azure: &Azure, control_plane: &ControlPlane, name: &str, identit
     };
     let id = in_group(&state, WebApp::KIND, name)?;
     let created = control_plane.send(Method::PUT, id.as_str(), WEB, Some(&body)).await?;
-    set_startup_command(control_plane, &id, "exec ./start.sh").await?;
+    set_startup_command(control_plane, &id, "exec sh ./start.sh").await?;
     if let Some((_, client_id)) = user_assigned {
         let setting = format!("AZURE_CLIENT_ID={client_id}");
         change_settings(azure, control_plane, name, &[setting], &[]).await?;

@@ -327,7 +327,7 @@ async fn apps_reach_only_what_is_theirs() {
     let welcome = up.get_from("fabrikam", "/").await;
     assert!(welcome.text().await.unwrap().contains("waiting for your content"));
     let text = up.say(&["app", "startup", "fabrikam"]).await;
-    assert_eq!(text.trim(), "exec ./start.sh");
+    assert_eq!(text.trim(), "exec sh ./start.sh");
 }
 
 /// `deploy --watch` deploys again after each change.

@@ -1,5 +1,5 @@
 #!/bin/sh
-# The startup command for App Service: exec ./start.sh
+# The startup command for App Service: exec sh ./start.sh
 set -eu
 cd "$(dirname "$0")"
 python -m pip install --quiet --requirement requirements.txt

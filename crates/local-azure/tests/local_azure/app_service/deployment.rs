@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use local_azure::app_service::{DeploymentStatus, Package};
@@ -212,6 +213,71 @@ async fn a_deployed_app_can_be_started_later() {
     site.service().start_app(APP).await.unwrap();
     site.service().wait_ready(APP).await.unwrap();
     assert_eq!(site.text("/version").await, "1");
+}
+
+/// A zip made on Windows does not keep the execute permissions.
+#[tokio::test]
+async fn a_package_without_execute_permissions_starts_by_the_shell() {
+    let site = Site::new(&[]);
+    let source = site.source("1");
+    let start = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../start.sh");
+    fs::copy(start, source.join("start.sh")).unwrap();
+    let program = format!(
+        "#!/bin/sh\n[ \"$1\" = --version ] && exit 0\nexec {} app.py\n",
+        PYTHON.as_str()
+    );
+    write(&source.join("restaurant-review"), &program, 0o755);
+    let package = pack(&source, &site.folder.path().join("app.zip"), |_| 0o644);
+    site.change(|app| app.startup_command = "exec ./start.sh".to_owned());
+    site.service().deploy(APP, &package, origin()).await.unwrap_err();
+    let log = site.log();
+    assert!(
+        log.contains("start.sh has no execute permission") && log.contains("exec sh ./start.sh"),
+        "{log}"
+    );
+    site.change(|app| app.startup_command = "exec sh ./start.sh".to_owned());
+    site.service().deploy(APP, &package, origin()).await.unwrap();
+    assert_eq!(site.text("/version").await, "1");
+    assert!(
+        site.home()
+            .join("site/wwwroot/restaurant-review")
+            .metadata()
+            .unwrap()
+            .permissions()
+            .mode()
+            & 0o100
+            != 0
+    );
+}
+
+/// Both the program that the startup command runs and one that the startup file runs are examined.
+#[tokio::test]
+async fn a_program_for_another_processor_is_named() {
+    let site = Site::new(&[]).up().await;
+    let (number, name) = if cfg!(target_arch = "aarch64") {
+        (62, "x86_64")
+    } else {
+        (183, "aarch64")
+    };
+    let own = fs::read(std::env::current_exe().unwrap()).unwrap();
+    let mut foreign = own[..4096].to_vec();
+    foreign[18] = number;
+    for (version, command, start) in [
+        ("2", "exec ./hello", None),
+        ("3", "exec sh ./start.sh", Some("#!/bin/sh\nexec ./hello\n")),
+    ] {
+        let source = site.source(version);
+        fs::write(source.join("hello"), &foreign).unwrap();
+        fs::set_permissions(source.join("hello"), fs::Permissions::from_mode(0o755)).unwrap();
+        if let Some(start) = start {
+            write(&source.join("start.sh"), start, 0o755);
+        }
+        site.change(|app| app.startup_command = command.to_owned());
+        let failed = site.service().deploy(APP, &Package::Folder(source), origin()).await;
+        let why = failed.unwrap_err().to_string();
+        let expected = format!("hello is a program for Linux on {name}, not for this processor");
+        assert!(why.contains(&expected), "{version}: {why}");
+    }
 }
 
 #[tokio::test]

@@ -170,7 +170,7 @@ fn web_app(state: &mut State, name: &str, settings: &[(&str, &str)]) -> WebApp {
         .chain([&("PYTHON", PYTHON.as_str())])
         .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
         .collect();
-    "exec ./start.sh".clone_into(&mut app.startup_command);
+    "exec sh ./start.sh".clone_into(&mut app.startup_command);
     app
 }
 
