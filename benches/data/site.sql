@@ -77,11 +77,15 @@ from (
     from generate_series(1, :reviews::bigint) id
 ) review;
 
+-- The site fills the columns for the search when it runs the next time.
 insert into restaurants (
-    id, name, street_address, description, created_at, rating_1, rating_2, rating_3, rating_4, rating_5
+    id, name_folded, search_words, name, street_address, description, created_at,
+    rating_1, rating_2, rating_3, rating_4, rating_5
 )
 select
     id,
+    '',
+    '',
     pg_temp.one_of(array[
         'Contoso', 'Fabrikam', 'Adventure Works', 'Northwind', 'Tailspin', 'Woodgrove', 'Proseware', 'Litware', 'Lamna',
         'Bellows', 'Relecloud', 'VanArsdel', 'Wingtip', 'Trey', 'Margie''s', 'Alpine', 'Coho', 'Munson''s', 'Élan',

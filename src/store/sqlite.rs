@@ -108,7 +108,7 @@ impl Store for SqliteStore {
     }
 
     async fn fold_some(&self) -> Result<usize, StoreError> {
-        // Usually there is nothing to do, and nothing to wait for the lock of a writer for.
+        // Usually there are none, and no reason to wait for other writers.
         let any: bool = sqlx::query_scalar("select exists (select 1 from restaurants where folding < ?1)")
             .bind(FOLDING)
             .fetch_one(&self.readers)

@@ -7,6 +7,14 @@ use crate::model::{FOLDING, NewRestaurant, SearchText, sort_key};
 
 /// Folds some of them. Returns their number.
 pub(super) async fn fold_some(connection: &mut PgConnection) -> sqlx::Result<usize> {
+    // Usually there are none.
+    let any = sqlx::query_scalar!(
+        "select exists (select from restaurants where folding < $1) as \"any!\"",
+        FOLDING
+    );
+    if !any.fetch_one(&mut *connection).await? {
+        return Ok(0);
+    }
     let mut transaction = connection.begin().await?;
     // The rows are locked until they are folded, so that no text changes in between. Another instance does not wait for
     // them, but folds others.
@@ -27,19 +35,17 @@ pub(super) async fn fold_some(connection: &mut PgConnection) -> sqlx::Result<usi
             description: row.description,
         })));
     }
-    if !ids.is_empty() {
-        sqlx::query!(
-            "update restaurants set name_folded = folded.name, search_words = folded.words::tsvector, folding = $1
+    sqlx::query!(
+        "update restaurants set name_folded = folded.name, search_words = folded.words::tsvector, folding = $1
              from unnest($2::bigint[], $3::text[], $4::text[]) folded (id, name, words)
              where restaurants.id = folded.id",
-            FOLDING,
-            &ids,
-            &names,
-            &words
-        )
-        .execute(&mut *transaction)
-        .await?;
-    }
+        FOLDING,
+        &ids,
+        &names,
+        &words
+    )
+    .execute(&mut *transaction)
+    .await?;
     transaction.commit().await?;
     Ok(ids.len())
 }
