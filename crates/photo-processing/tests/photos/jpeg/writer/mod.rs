@@ -1,5 +1,5 @@
 //! A JPEG encoder for tests. It writes all that the standard (ITU-T T.81) allows in 8-bit Huffman-coded files, far more
-//! than encoders that anyone uses.
+//! than common encoders do.
 
 mod blocks;
 mod huffman;
