@@ -18,6 +18,14 @@ pub enum PhotoError {
     /// It has too many pixels to decode.
     #[error("This image has too many pixels. Choose one with at most 67 megapixels.")]
     TooManyPixels,
+    /// One side is too long.
+    #[error("This image is too long. Choose one with at most 65,535 pixels on its longer side.")]
+    SideTooLong,
+    /// It is a WebP with more megapixels than the decoder of its kind has memory for.
+    #[error(
+        "This WebP has too many pixels. Choose one with at most {0} megapixels, or save it as JPEG and choose that."
+    )]
+    WebpTooManyPixels(u32),
     /// Too many photos are being processed.
     #[error("Too many photos are being processed just now. Wait a moment, then try again.")]
     Busy,

@@ -4,13 +4,19 @@
 //! Only the pixels of the sent file are kept. Hidden data (a GPS position, a script after the picture) cannot reach a
 //! visitor. docs/photos.md lists what is taken, how it is shown, and what it costs.
 
+mod alpha;
+mod colour;
 mod decoded;
 mod error;
 mod format;
 mod jpeg;
-mod other;
+mod png;
+mod png_colour;
 mod processor;
+mod reduction;
 mod scale;
+mod transfer;
+mod webp;
 
 use bytes::Bytes;
 use image::codecs::jpeg::JpegEncoder;
@@ -31,6 +37,8 @@ pub const THUMBNAIL_SIDE: u32 = 320;
 /// The maximum number of pixels that are decoded: more than phones send (9248 × 6936), but far fewer than a
 /// decompression bomb has.
 const MAX_PIXELS: u64 = 1 << 26;
+/// The maximum length of a side, in pixels: that of a JPEG.
+const MAX_SIDE: u32 = 65_535;
 /// JPEG quality of the photo (1 to 100).
 pub const PHOTO_QUALITY: u8 = 85;
 /// JPEG quality of the thumbnail.
@@ -59,12 +67,13 @@ pub fn decoded(sent: &[u8]) -> Result<RgbImage, PhotoError> {
 fn decode(sent: &[u8]) -> Result<Decoded, PhotoError> {
     match supported_format(sent)? {
         Format::Jpeg => jpeg::decode(sent),
-        format => other::decode(sent, format.into()),
+        Format::Png => png::decode(sent),
+        Format::WebP => webp::decode(sent),
     }
 }
 
 fn upright(decoded: Decoded) -> RgbImage {
-    let picture = other::in_srgb(decoded.samples, decoded.profile.as_ref());
+    let picture = colour::in_srgb(decoded.samples, decoded.profile.as_ref());
     let mut picture = DynamicImage::ImageRgb8(picture);
     picture.apply_orientation(decoded.orientation);
     picture.into_rgb8()

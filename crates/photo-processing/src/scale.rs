@@ -1,9 +1,9 @@
 //! Scales pictures down.
 
 use fast_image_resize::images::{TypedImage, TypedImageRef};
-use fast_image_resize::pixels::U8x3;
-use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
-use image::RgbImage;
+use fast_image_resize::pixels::{InnerPixel, U8x3};
+use fast_image_resize::{FilterType, PixelTrait, ResizeAlg, ResizeOptions, Resizer};
+use image::{ImageBuffer, Pixel, RgbImage};
 
 /// How many rows are scaled at once. This bounds the buffer between the two passes of the scaling.
 const BAND: u32 = 64;
@@ -25,21 +25,30 @@ pub(crate) fn fit(width: u32, height: u32, side: u32) -> (u32, u32) {
 #[must_use]
 pub fn resize_to_fit(picture: RgbImage, side: u32) -> RgbImage {
     let (width, height) = fit(picture.width(), picture.height(), side);
+    resize::<_, U8x3>(picture, width, height)
+}
+
+/// The picture, scaled down to this size. `F` is what the scaling calls `P`.
+pub(crate) fn resize<P, F>(picture: ImageBuffer<P, Vec<u8>>, width: u32, height: u32) -> ImageBuffer<P, Vec<u8>>
+where
+    P: Pixel<Subpixel = u8>,
+    F: InnerPixel + PixelTrait,
+{
     if (width, height) == picture.dimensions() {
         return picture;
     }
-    let source = TypedImageRef::<U8x3>::from_buffer(picture.width(), picture.height(), &picture)
+    let source = TypedImageRef::<F>::from_buffer(picture.width(), picture.height(), &picture)
         .expect("the buffer is the picture's");
     // Where this row begins in the uploaded picture. The row after the last begins exactly at its bottom.
     let edge = |row: u32| f64::from(row) * f64::from(picture.height()) / f64::from(height);
-    let mut scaled = RgbImage::new(width, height);
+    let mut scaled = ImageBuffer::new(width, height);
     let mut resizer = Resizer::new();
     let mut top = 0;
-    for band in scaled.chunks_mut((BAND * width * 3) as usize) {
+    for band in scaled.chunks_mut((BAND * width) as usize * usize::from(P::CHANNEL_COUNT)) {
         let rows = BAND.min(height - top);
         // The filter also reads the rows around the band, so that no seam shows.
         let options = options().crop(0.0, edge(top), f64::from(picture.width()), edge(top + rows) - edge(top));
-        let mut band = TypedImage::<U8x3>::from_buffer(width, rows, band).expect("the buffer is the band's");
+        let mut band = TypedImage::<F>::from_buffer(width, rows, band).expect("the buffer is the band's");
         resizer
             .resize_typed(&source, &mut band, &options)
             .expect("the band lies within the picture");
@@ -48,7 +57,9 @@ pub fn resize_to_fit(picture: RgbImage, side: u32) -> RgbImage {
     scaled
 }
 
-/// The filter keeps fine detail without visible ringing.
+/// The filter keeps fine detail without visible ringing. A fourth sample is no opacity: pictures are on white by now.
 fn options() -> ResizeOptions {
-    ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::CatmullRom))
+    ResizeOptions::new()
+        .resize_alg(ResizeAlg::Convolution(FilterType::CatmullRom))
+        .use_alpha(false)
 }

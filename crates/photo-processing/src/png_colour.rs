@@ -1,0 +1,87 @@
+//! The colour space of a PNG. The best of the chunks that may say it counts, as in browsers: cICP, then iCCP, then sRGB,
+//! then gAMA with or without cHRM.
+
+use moxcms::{
+    Chromaticity, CicpProfile, ColorPrimaries, ColorProfile, DataColorSpace, MatrixCoefficients, ToneReprCurve,
+    TransferCharacteristics, XyY,
+};
+use png::{CodingIndependentCodePoints, ColorType, Info, ScaledFloat, SourceChromaticities};
+
+use crate::colour::{grey_to_rgb, with_curve};
+use crate::transfer;
+
+/// The profile of the picture's pixels once they are RGB: sRGB if there is none.
+pub(crate) fn colour_profile(info: &Info) -> Option<ColorProfile> {
+    let coded = info.coding_independent_code_points.as_ref().and_then(from_cicp);
+    let embedded = || from_icc(info);
+    let measured = || match (info.srgb, info.gama_chunk) {
+        // Browsers do not use chromaticities alone either.
+        (None, Some(gamma)) => from_gamma(gamma, info.chrm_chunk),
+        _ => None,
+    };
+    coded.or_else(embedded).or_else(measured)
+}
+
+fn from_cicp(code_points: &CodingIndependentCodePoints) -> Option<ColorProfile> {
+    if !code_points.is_video_full_range_image {
+        return None;
+    }
+    let curve = transfer::curve(code_points.transfer_function)?;
+    let profile = ColorProfile::new_from_cicp(CicpProfile {
+        color_primaries: code_points.color_primaries.try_into().ok()?,
+        transfer_characteristics: TransferCharacteristics::Linear,
+        matrix_coefficients: MatrixCoefficients::Identity,
+        full_range: true,
+    });
+    // The code points are not noted if the primaries are not defined.
+    profile
+        .cicp
+        .is_some()
+        .then(|| with_curve(profile, &curve))
+        .filter(has_matrix)
+}
+
+/// The embedded profile, unless it is damaged or for another kind of picture.
+fn from_icc(info: &Info) -> Option<ColorProfile> {
+    let profile = ColorProfile::new_from_slice(info.icc_profile.as_ref()?).ok()?;
+    match info.color_type {
+        ColorType::Grayscale | ColorType::GrayscaleAlpha => grey_to_rgb(&profile),
+        _ => (profile.color_space == DataColorSpace::Rgb).then_some(profile),
+    }
+}
+
+fn from_gamma(gamma: ScaledFloat, chromaticities: Option<SourceChromaticities>) -> Option<ColorProfile> {
+    // This is how tools that know no sRGB chunk write sRGB.
+    if gamma.into_scaled() == 45_455 && chromaticities.is_none() {
+        return None;
+    }
+    let curve = ToneReprCurve::Parametric(vec![1.0 / gamma.into_value()]);
+    let mut profile = with_curve(ColorProfile::new_srgb(), &curve);
+    if let Some(SourceChromaticities {
+        white,
+        red,
+        green,
+        blue,
+    }) = chromaticities
+    {
+        let point = |(x, y): (ScaledFloat, ScaledFloat)| Chromaticity::new(x.into_value(), y.into_value());
+        let white = point(white);
+        let white = XyY {
+            x: white.x.into(),
+            y: white.y.into(),
+            yb: 1.0,
+        };
+        let primaries = ColorPrimaries {
+            red: point(red),
+            green: point(green),
+            blue: point(blue),
+        };
+        profile.update_rgb_colorimetry(white, primaries);
+    }
+    Some(profile).filter(has_matrix)
+}
+
+/// Primaries that span no triangle have no matrix.
+fn has_matrix(profile: &ColorProfile) -> bool {
+    profile.colorant_matrix().determinant().is_some_and(f64::is_normal)
+}
