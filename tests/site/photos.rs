@@ -256,28 +256,6 @@ async fn a_bomb_takes_no_memory() {
     assert!(grown < 64 * 1024, "{grown} KiB");
 }
 
-#[tokio::test]
-async fn many_photos_at_once_take_the_memory_of_one() {
-    if !is_alone("many_photos_at_once_take_the_memory_of_one").await {
-        return;
-    }
-    let processor = PhotoProcessor::default();
-    let sent = encoded(&DynamicImage::new_rgb8(6000, 4000), ImageFormat::Jpeg);
-    // Resets the peak, which includes the test's own picture (proc(5)).
-    std::fs::write("/proc/self/clear_refs", "5").unwrap();
-    let before = peak_memory_kib();
-    for _ in 0..3 {
-        // Only two, so that neither waits too long for its turn on a slow machine.
-        let photos = (0..2).map(|_| processor.process(sent.clone()));
-        for photo in futures_util::future::join_all(photos).await {
-            photo.unwrap();
-        }
-    }
-    let grown = peak_memory_kib() - before;
-    // One photo has 69 MiB of pixels.
-    assert!((60 * 1024..120 * 1024).contains(&grown), "{grown} KiB");
-}
-
 /// Whether this process runs only this test, which measures the memory of the process. If not, runs the test in such a
 /// process.
 async fn is_alone(test: &str) -> bool {
