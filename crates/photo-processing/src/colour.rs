@@ -71,16 +71,59 @@ fn cmyk_in_srgb(mut picture: RgbaImage, profile: Option<&ColorProfile>) -> RgbIm
         let mut converted = RgbImage::new(picture.width(), picture.height());
         // In a profile, 255 is full ink.
         picture.iter_mut().for_each(|sample| *sample = 255 - *sample);
-        if transform.transform(&picture, &mut converted).is_ok() {
+        let mut darkest = [0; 3];
+        let transformed = [
+            transform.transform(&[255; 4], &mut darkest),
+            transform.transform(&picture, &mut converted),
+        ];
+        if transformed.iter().all(Result::is_ok) {
+            compensate_black(&mut converted, darkest);
             return converted;
         }
         picture.iter_mut().for_each(|sample| *sample = 255 - *sample);
     }
-    let light = |ink: u8, black: u8| multiplied(ink, black);
     RgbImage::from_fn(picture.width(), picture.height(), |x, y| {
         let [cyan, magenta, yellow, black] = picture.get_pixel(x, y).0;
-        Rgb([light(cyan, black), light(magenta, black), light(yellow, black)])
+        Rgb([cyan, magenta, yellow].map(|ink| multiplied(ink, black)))
     })
+}
+
+/// Makes the darkest colour of a print black, as it is on a screen: `LittleCMS` does so for the perceptual intent.
+fn compensate_black(picture: &mut RgbImage, darkest: [u8; 3]) {
+    let [red, green, blue] = darkest.map(light);
+    let luminance = 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+    let compensated: Vec<u8> = (0..=255)
+        .map(|sample| sample_of((light(sample) - luminance) / (1.0 - luminance)))
+        .collect();
+    picture
+        .iter_mut()
+        .for_each(|sample| *sample = compensated[usize::from(*sample)]);
+}
+
+/// The light of a sample in sRGB, as a part of white.
+fn light(sample: u8) -> f32 {
+    let part = f32::from(sample) / 255.0;
+    if part <= 0.04045 {
+        part / 12.92
+    } else {
+        ((part + 0.055) / 1.055).powf(2.4)
+    }
+}
+
+/// The sample that gives this light in sRGB.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "the part is from 0 to 1"
+)]
+fn sample_of(light: f32) -> u8 {
+    let light = light.clamp(0.0, 1.0);
+    let part = if light <= 0.003_130_8 {
+        light * 12.92
+    } else {
+        1.055 * light.powf(1.0 / 2.4) - 0.055
+    };
+    (part * 255.0).round() as u8
 }
 
 /// The product of two parts of 255, rounded.
