@@ -8,26 +8,26 @@ mod transparency;
 
 use moxcms::{ColorProfile, DataColorSpace};
 
+use crate::PhotoError;
 use crate::decoded::{Decoded, Samples};
-use crate::{MAX_PIXELS, PhotoError};
 use container::{Coded, Container};
 
-/// The maximum of megapixels of a lossless or transparent picture. It needs 4 or 5 bytes per pixel; the three planes of
-/// another one need 1.5.
-const MEGAPIXELS: u32 = 20;
+/// The maximum of megapixels of an opaque lossy picture. Its three planes need 1.5 bytes per pixel.
+const LOSSY_MEGAPIXELS: u32 = 50;
+/// The maximum of megapixels of another picture. It needs 4 or 5 bytes per pixel.
+const OTHER_MEGAPIXELS: u32 = 20;
 
 /// Decodes a WebP file. Of an animation, this is the first frame.
 pub(crate) fn decode(bytes: &[u8]) -> Result<Decoded, PhotoError> {
     let container = Container::read(bytes).ok_or(PhotoError::Damaged)?;
     let frame = &container.frame;
     let is_opaque = frame.transparency.is_none();
-    let pixels = u64::from(container.width) * u64::from(container.height);
-    if pixels > MAX_PIXELS {
-        return Err(PhotoError::TooManyPixels);
-    }
-    let is_small = matches!(frame.coded, Coded::Lossy(_)) && is_opaque;
-    if !is_small && pixels > u64::from(MEGAPIXELS) * 1_000_000 {
-        return Err(PhotoError::WebpTooManyPixels(MEGAPIXELS));
+    let limit = match frame.coded {
+        Coded::Lossy(_) if is_opaque => LOSSY_MEGAPIXELS,
+        _ => OTHER_MEGAPIXELS,
+    };
+    if u64::from(container.width) * u64::from(container.height) > u64::from(limit) * 1_000_000 {
+        return Err(PhotoError::WebpTooManyPixels(limit));
     }
     let profile = container
         .profile

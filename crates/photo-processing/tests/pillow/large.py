@@ -44,10 +44,9 @@ def main(folder):
         photo.save(folder / f"sequential-{size}.jpg", quality=40)
         if width != 9248:
             photo.save(folder / f"progressive-444-{size}.jpg", quality=25, subsampling=0, progressive=True)
-        else:
-            photo.save(folder / f"lossy-{size}.webp", quality=10, method=0)
         if width == 8064:
             photo.convert("CMYK").save(folder / f"progressive-cmyk-{size}.jpg", quality=20, progressive=True)
+            photo.save(folder / f"lossy-{size}.webp", quality=10, method=0)
         del photo
     png(folder / "rgb.png", 9248, 6936, 2, bytes([200, 100, 50]))
     png(folder / "rgba.png", 8192, 8192, 6, bytes([200, 100, 50, 230]))
