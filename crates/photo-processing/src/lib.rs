@@ -10,6 +10,7 @@ mod decoded;
 mod error;
 mod format;
 mod jpeg;
+mod limits;
 mod png;
 mod png_colour;
 mod processor;
@@ -23,26 +24,13 @@ use image::codecs::jpeg::JpegEncoder;
 use image::{DynamicImage, RgbImage};
 
 pub use crate::error::PhotoError;
+pub use crate::limits::{PHOTO_QUALITY, PHOTO_SIDE, THUMBNAIL_QUALITY, THUMBNAIL_SIDE};
 pub use crate::processor::PhotoProcessor;
 pub use crate::scale::resize_to_fit;
 
 use crate::decoded::Decoded;
 use crate::format::{Format, supported_format};
-
-/// The longest side of a stored photo, in pixels.
-pub const PHOTO_SIDE: u32 = 2048;
-/// The longest side of a thumbnail, in pixels: 160 CSS pixels on a screen of double density.
-pub const THUMBNAIL_SIDE: u32 = 320;
-
-/// The maximum number of pixels that are decoded: more than phones send (9248 × 6936), but far fewer than a
-/// decompression bomb has.
-const MAX_PIXELS: u64 = 1 << 26;
-/// The maximum length of a side, in pixels: that of a JPEG.
-const MAX_SIDE: u32 = 65_535;
-/// JPEG quality of the photo (1 to 100).
-pub const PHOTO_QUALITY: u8 = 85;
-/// JPEG quality of the thumbnail.
-pub const THUMBNAIL_QUALITY: u8 = 80;
+use crate::limits::{MAX_PIXELS, MAX_SIDE};
 
 /// A photo ready to be stored.
 #[derive(Debug, Clone)]
