@@ -2,8 +2,8 @@
 //! then gAMA with or without cHRM.
 
 use moxcms::{
-    Chromaticity, CicpProfile, ColorPrimaries, ColorProfile, DataColorSpace, MatrixCoefficients, ToneReprCurve,
-    TransferCharacteristics, XyY,
+    Chromaticity, CicpColorPrimaries, CicpProfile, ColorPrimaries, ColorProfile, DataColorSpace, MatrixCoefficients,
+    ToneReprCurve, TransferCharacteristics, XyY,
 };
 use png::{CodingIndependentCodePoints, ColorType, Info, ScaledFloat, SourceChromaticities};
 
@@ -27,18 +27,14 @@ fn from_cicp(code_points: &CodingIndependentCodePoints) -> Option<ColorProfile> 
         return None;
     }
     let curve = transfer::curve(code_points.transfer_function)?;
+    let color_primaries: CicpColorPrimaries = code_points.color_primaries.try_into().ok()?;
     let profile = ColorProfile::new_from_cicp(CicpProfile {
-        color_primaries: code_points.color_primaries.try_into().ok()?,
+        color_primaries,
         transfer_characteristics: TransferCharacteristics::Linear,
         matrix_coefficients: MatrixCoefficients::Identity,
         full_range: true,
     });
-    // The code points are not noted if the primaries are not defined.
-    profile
-        .cicp
-        .is_some()
-        .then(|| with_curve(profile, &curve))
-        .filter(has_matrix)
+    span_colours(color_primaries.try_into().ok()?).then(|| with_curve(profile, &curve))
 }
 
 /// The embedded profile, unless it is damaged or for another kind of picture.
@@ -65,23 +61,29 @@ fn from_gamma(gamma: ScaledFloat, chromaticities: Option<SourceChromaticities>) 
     }) = chromaticities
     {
         let point = |(x, y): (ScaledFloat, ScaledFloat)| Chromaticity::new(x.into_value(), y.into_value());
-        let white = point(white);
+        let (white, primaries) = (
+            point(white),
+            ColorPrimaries {
+                red: point(red),
+                green: point(green),
+                blue: point(blue),
+            },
+        );
+        if white.y <= 0.0 || !span_colours(primaries) {
+            return None;
+        }
         let white = XyY {
             x: white.x.into(),
             y: white.y.into(),
             yb: 1.0,
         };
-        let primaries = ColorPrimaries {
-            red: point(red),
-            green: point(green),
-            blue: point(blue),
-        };
         profile.update_rgb_colorimetry(white, primaries);
     }
-    Some(profile).filter(has_matrix)
+    Some(profile)
 }
 
-/// Primaries that span no triangle have no matrix.
-fn has_matrix(profile: &ColorProfile) -> bool {
-    profile.colorant_matrix().determinant().is_some_and(f64::is_normal)
+/// Whether all colours can be made of these: they are visible, and not on one line.
+fn span_colours(ColorPrimaries { red, green, blue }: ColorPrimaries) -> bool {
+    let area = (red.x - blue.x) * (green.y - blue.y) - (green.x - blue.x) * (red.y - blue.y);
+    [red, green, blue].iter().all(|primary| primary.y > 0.0) && area.abs() > 1e-4
 }

@@ -78,7 +78,10 @@ impl<const N: usize> Reduction<N> {
         F: InnerPixel + PixelTrait,
     {
         let (width, height) = fit(self.width, self.height, PHOTO_SIDE);
-        resize::<P, F>(self.means(), width, height)
+        // The squares at the right and at the bottom may be incomplete.
+        let part = |side: u32| f64::from(side) / f64::from(self.factor);
+        let parts = (part(self.width), part(self.height));
+        resize::<P, F>(self.means(), parts, width, height)
     }
 
     fn means<P: Pixel<Subpixel = u8>>(self) -> ImageBuffer<P, Vec<u8>> {
@@ -88,7 +91,6 @@ impl<const N: usize> Reduction<N> {
             Sums::Squares(sums) => {
                 let mut samples = Vec::with_capacity(sums.len() * N);
                 for (y, row) in (0..).zip(sums.chunks_exact(columns as usize)) {
-                    // The squares at the right and at the bottom may be incomplete.
                     let height = self.factor.min(self.height - y * self.factor);
                     for (x, square) in (0..).zip(row) {
                         let pixels = height * self.factor.min(self.width - x * self.factor);

@@ -25,11 +25,17 @@ pub(crate) fn fit(width: u32, height: u32, side: u32) -> (u32, u32) {
 #[must_use]
 pub fn resize_to_fit(picture: RgbImage, side: u32) -> RgbImage {
     let (width, height) = fit(picture.width(), picture.height(), side);
-    resize::<_, U8x3>(picture, width, height)
+    let all = (f64::from(picture.width()), f64::from(picture.height()));
+    resize::<_, U8x3>(picture, all, width, height)
 }
 
-/// The picture, scaled down to this size. `F` is what the scaling calls `P`.
-pub(crate) fn resize<P, F>(picture: ImageBuffer<P, Vec<u8>>, width: u32, height: u32) -> ImageBuffer<P, Vec<u8>>
+/// The part of this size of the picture, from its left upper corner, scaled down. `F` is what the scaling calls `P`.
+pub(crate) fn resize<P, F>(
+    picture: ImageBuffer<P, Vec<u8>>,
+    part: (f64, f64),
+    width: u32,
+    height: u32,
+) -> ImageBuffer<P, Vec<u8>>
 where
     P: Pixel<Subpixel = u8>,
     F: InnerPixel + PixelTrait,
@@ -40,14 +46,14 @@ where
     let source = TypedImageRef::<F>::from_buffer(picture.width(), picture.height(), &picture)
         .expect("the buffer is the picture's");
     // Where this row begins in the uploaded picture. The row after the last begins exactly at its bottom.
-    let edge = |row: u32| f64::from(row) * f64::from(picture.height()) / f64::from(height);
+    let edge = |row: u32| f64::from(row) * part.1 / f64::from(height);
     let mut scaled = ImageBuffer::new(width, height);
     let mut resizer = Resizer::new();
     let mut top = 0;
     for band in scaled.chunks_mut((BAND * width) as usize * usize::from(P::CHANNEL_COUNT)) {
         let rows = BAND.min(height - top);
         // The filter also reads the rows around the band, so that no seam shows.
-        let options = options().crop(0.0, edge(top), f64::from(picture.width()), edge(top + rows) - edge(top));
+        let options = options().crop(0.0, edge(top), part.0, edge(top + rows) - edge(top));
         let mut band = TypedImage::<F>::from_buffer(width, rows, band).expect("the buffer is the band's");
         resizer
             .resize_typed(&source, &mut band, &options)

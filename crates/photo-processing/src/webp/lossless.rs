@@ -34,7 +34,8 @@ pub(super) fn decode(container: &Container, coded: &[u8], profile: Option<&Color
         picture = whole;
     }
     let (width, height) = fit(container.width, container.height, PHOTO_SIDE);
-    let picture = resize::<_, U8x4>(picture, width, height);
+    let all = (f64::from(container.width), f64::from(container.height));
+    let picture = resize::<_, U8x4>(picture, all, width, height);
     Some(DynamicImage::ImageRgba8(picture).into_rgb8())
 }
 

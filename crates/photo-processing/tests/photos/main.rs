@@ -4,4 +4,7 @@
 
 mod jpeg;
 mod pillow;
+mod png;
+mod samples;
 mod scaling;
+mod webp;

@@ -1,5 +1,6 @@
 //! Pictures as Pillow decodes them: the reference for our decoders and for colours.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -37,6 +38,28 @@ pub fn decode<'a>(how: How, files: impl IntoIterator<Item = &'a [u8]>) -> Vec<Re
         How::Rgb => "rgb",
         How::Shown => "shown",
     };
+    run("reference.py", &[how.as_ref(), folder.path().as_os_str()]);
+    (0..count)
+        .map(|number| answer(&fs::read(folder.path().join(format!("{number}.decoded"))).unwrap()))
+        .collect()
+}
+
+/// The pictures that `samples.py` writes, by name.
+pub fn samples() -> Vec<(String, Vec<u8>)> {
+    let folder = tempfile::tempdir().unwrap();
+    run("samples.py", &[folder.path().as_os_str()]);
+    let entries = fs::read_dir(folder.path()).unwrap().map(Result::unwrap);
+    entries
+        .map(|entry| {
+            (
+                entry.file_name().into_string().unwrap(),
+                fs::read(entry.path()).unwrap(),
+            )
+        })
+        .collect()
+}
+
+fn run(script: &str, arguments: &[&OsStr]) {
     let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/pillow");
     let python = scripts.join(".venv/bin/python");
     assert!(
@@ -45,14 +68,11 @@ pub fn decode<'a>(how: How, files: impl IntoIterator<Item = &'a [u8]>) -> Vec<Re
         python.display()
     );
     let status = Command::new(python)
-        .arg(scripts.join("reference.py"))
-        .args([how.as_ref(), folder.path().as_os_str()])
+        .arg(scripts.join(script))
+        .args(arguments)
         .status()
         .unwrap();
-    assert!(status.success(), "reference.py: {status}");
-    (0..count)
-        .map(|number| answer(&fs::read(folder.path().join(format!("{number}.decoded"))).unwrap()))
-        .collect()
+    assert!(status.success(), "{script}: {status}");
 }
 
 fn answer(bytes: &[u8]) -> Result<Picture, String> {
