@@ -10,7 +10,6 @@
 
 use std::sync::LazyLock;
 
-use image::ImageFormat;
 use serde::Deserialize;
 
 use crate::PhotoError;
@@ -25,16 +24,6 @@ pub(crate) enum Format {
     Png,
     Jpeg,
     WebP,
-}
-
-impl From<Format> for ImageFormat {
-    fn from(format: Format) -> Self {
-        match format {
-            Format::Png => Self::Png,
-            Format::Jpeg => Self::Jpeg,
-            Format::WebP => Self::WebP,
-        }
-    }
 }
 
 /// An entry of `static/photo-formats.json`.
