@@ -79,14 +79,9 @@ impl Process {
         self.status("VmRSS:")
     }
 
-    /// The most memory that the process has used since its peak was forgotten.
+    /// The most memory that the process has used.
     pub fn peak_kib(&self) -> u64 {
         self.status("VmHWM:")
-    }
-
-    /// Forgets the most memory that the process has used (proc(5)).
-    pub fn forget_peak(&self) {
-        std::fs::write(format!("/proc/{}/clear_refs", self.child.id().unwrap()), "5").unwrap();
     }
 
     fn status(&self, name: &str) -> u64 {

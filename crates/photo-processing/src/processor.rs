@@ -1,30 +1,45 @@
 //! Processes photos beside other work, within limits of time and memory.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, mpsc};
+use std::thread;
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use crate::format::supported_format;
-use crate::{PhotoError, ProcessedPhoto, decode, finish};
+use crate::{PhotoError, ProcessedPhoto, process};
 
 /// How long an upload waits for its turn before the visitor is asked to try again.
-const TURN_LIMIT: Duration = Duration::from_secs(20);
+const TURN_LIMIT: Duration = Duration::from_mins(1);
 
-/// Processes photos outside the async threads, so that uploads do not block pages: as many at once as there are
-/// processors, but only one of them is decoded at a time, to save memory.
+/// Processes photos one after another, to save memory, and on a thread of its own: pages do not wait for it, and the
+/// memory that it frees serves the next photo. (glibc keeps what a thread frees for that thread.)
 #[derive(Debug, Clone)]
 pub struct PhotoProcessor {
-    turns: Arc<Semaphore>,
-    alone: Arc<Mutex<()>>,
+    turn: Arc<Semaphore>,
+    jobs: mpsc::Sender<Job>,
+}
+
+/// A photo to process.
+#[derive(Debug)]
+struct Job {
+    sent: Vec<u8>,
+    processed: oneshot::Sender<Result<ProcessedPhoto, PhotoError>>,
+    /// It ends with the work. The request may have been dropped earlier.
+    _turn: OwnedSemaphorePermit,
 }
 
 impl Default for PhotoProcessor {
     fn default() -> Self {
-        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        let (jobs, received) = mpsc::channel();
+        thread::Builder::new()
+            .name("photos".to_owned())
+            .spawn(move || received.into_iter().for_each(run))
+            .expect("a thread can be started");
         Self {
-            turns: Arc::new(Semaphore::new(processors)),
-            alone: Arc::default(),
+            turn: Arc::new(Semaphore::new(1)),
+            jobs,
         }
     }
 }
@@ -34,25 +49,28 @@ impl PhotoProcessor {
     pub async fn process(&self, sent: Vec<u8>) -> Result<ProcessedPhoto, PhotoError> {
         // A file that is not an image needs no turn.
         supported_format(&sent)?;
-        let turn = tokio::time::timeout(TURN_LIMIT, Arc::clone(&self.turns).acquire_owned())
+        let turn = tokio::time::timeout(TURN_LIMIT, Arc::clone(&self.turn).acquire_owned())
             .await
             .map_err(|_| PhotoError::Busy)?
             .expect("the semaphore is never closed");
-        let alone = Arc::clone(&self.alone);
-        let task = tokio::task::spawn_blocking(move || {
-            // The turn ends with the work. The request may have been dropped earlier.
-            let _turn = turn;
-            let decoded = {
-                // The lock is poisoned if a decoder panicked. It guards no data.
-                let _alone = alone.lock().unwrap_or_else(PoisonError::into_inner);
-                decode(&sent)?
-            };
-            drop(sent);
-            Ok(finish(decoded))
-        });
-        task.await.unwrap_or_else(|panic| {
-            tracing::error!(%panic, "a decoder panicked");
-            Err(PhotoError::Damaged)
-        })
+        let (processed, result) = oneshot::channel();
+        let job = Job {
+            sent,
+            processed,
+            _turn: turn,
+        };
+        self.jobs
+            .send(job)
+            .expect("the thread runs as long as there is a sender");
+        result.await.expect("the thread answers each job")
     }
+}
+
+fn run(job: Job) {
+    let result = catch_unwind(AssertUnwindSafe(|| process(&job.sent))).unwrap_or_else(|_| {
+        tracing::error!("a decoder panicked");
+        Err(PhotoError::Damaged)
+    });
+    // The request may have been dropped.
+    let _ = job.processed.send(result);
 }
