@@ -188,10 +188,10 @@ npm_packages() {
 quick() {
   part "format" cargo fmt --check
   part "build with lints" compile_with_lints
-  # Skips the tests that need PostgreSQL, Azurite or an identity endpoint.
+  # Skips the tests that need PostgreSQL, Azurite, an identity endpoint or Pillow.
   part "unit tests" cargo test --workspace --lib --bins -- --skip testing::tests
   part "HTTP tests on the embedded defaults" \
-    cargo test --workspace --test site -- --skip azure:: --skip postgresql:: --skip in_blob_storage
+    cargo test --workspace --test site -- --skip azure:: --skip postgresql:: --skip in_blob_storage --skip photo_memory
 }
 
 # Packages are downloaded while the code is compiled.
