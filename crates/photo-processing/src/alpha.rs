@@ -43,6 +43,6 @@ impl OnWhite {
 }
 
 /// A colour of this opacity, on white.
-pub(crate) fn on_white<const N: usize>(colour: [u8; N], alpha: u8) -> [u8; N] {
+fn on_white(colour: [u8; 3], alpha: u8) -> [u8; 3] {
     colour.map(|sample| 255 - multiplied(255 - sample, alpha))
 }

@@ -12,7 +12,7 @@ use crate::decoded::Samples;
 use crate::scale::fit;
 
 /// The samples of one component, by row.
-pub(super) struct PlaneSamples(pub(super) Vec<u8>);
+pub(super) struct PlaneSamples(Vec<u8>);
 
 impl PlaneSamples {
     pub(super) fn new(plane: &Plane) -> Self {
@@ -52,7 +52,7 @@ impl PlaneSamples {
 }
 
 /// How the components make colours.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 pub(super) enum Colours {
     /// Grey; red, green and blue; or the four inks of print.
     Plain,
