@@ -32,9 +32,14 @@ export async function startSite(settings = {}) {
   if (process.env.SITE_URL) {
     return { base: process.env.SITE_URL, folder, log: [], seed, stop: async () => rmSync(folder, { recursive: true }) };
   }
-  const child = spawn(command, [], { cwd: folder, env, stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(command, [], { cwd: folder, env, stdio: ["ignore", "pipe", "pipe"] });
   const exited = new Promise((resolve) => child.once("exit", resolve));
+  // A test that fails does not stop its site. The site ends with the tests, and holds none of their outputs open.
+  const end = () => child.kill("SIGKILL");
+  process.once("exit", end);
+  child.once("exit", () => process.off("exit", end));
   const log = [];
+  createInterface({ input: child.stderr }).on("line", (line) => log.push(line));
   const base = await new Promise((resolve, reject) => {
     child.once("error", reject);
     child.once("exit", () => reject(new Error(`the site exited:\n${log.join("\n")}`)));
