@@ -1,7 +1,8 @@
 //! The control socket in the state folder, through which the other commands reach `up`. Only the folder's owner can use
 //! it.
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -34,7 +35,9 @@ pub async fn serve<H: CommandHandler>(state: &Path, handler: H) -> Result<()> {
     let listener = OpenFolder::open(state).and_then(|folder| {
         let socket = folder.path(SOCKET);
         let _ = fs::remove_file(&socket);
-        UnixListener::bind(&socket)
+        let listener = UnixListener::bind(&socket)?;
+        fs::set_permissions(&socket, Permissions::from_mode(0o600))?;
+        Ok(listener)
     });
     let listener = listener.map_err(file)?;
     let routes = Router::new().route("/", post(answer::<H>)).with_state(handler);

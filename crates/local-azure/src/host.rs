@@ -5,8 +5,9 @@ use std::net::Ipv6Addr;
 /// Returns the host name or IP address without the port. An IPv6 address is returned without its brackets.
 pub(crate) fn without_port(host: &str) -> &str {
     let is_address = |text: &str| text.parse::<Ipv6Addr>().is_ok();
-    if let Some((address, _)) = host.strip_prefix('[').and_then(|rest| rest.split_once(']'))
+    if let Some((address, port)) = host.strip_prefix('[').and_then(|rest| rest.split_once(']'))
         && is_address(address)
+        && (port.is_empty() || port.starts_with(':'))
     {
         return address;
     }
@@ -33,6 +34,7 @@ mod tests {
             ("[::1]", "::1"),
             ("[::1]:7446", "::1"),
             ("[fe80::1:2]:80", "fe80::1:2"),
+            ("[::1].example", "[::1].example"),
             // Brackets belong to IPv6 addresses only.
             ("[account.blob.localhost]:1", "[account.blob.localhost]"),
         ] {

@@ -2,8 +2,7 @@
 //! <https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-use-vm-token>
 //!
 //! Every program on the machine may request tokens. Requests without the header `Metadata: true` are rejected, because
-//! an attacker may be able to make a program fetch a URL. Requests with `X-Forwarded-For` are rejected, because they
-//! come through a proxy:
+//! an attacker may be able to make a program fetch a URL:
 //! <https://learn.microsoft.com/azure/virtual-machines/instance-metadata-service#security-and-authentication>
 
 use std::sync::Arc;
@@ -67,9 +66,6 @@ fn check(
     if headers.get("metadata").is_none_or(|value| value != "true") {
         let description = "Required metadata header not specified";
         return Err(("bad_request_102", description.to_owned()));
-    }
-    if headers.contains_key("x-forwarded-for") {
-        return Err(invalid("X-Forwarded-For header is not allowed"));
     }
     let version = selector::value(query, "api-version").ok_or_else(|| invalid("api-version was not specified"))?;
     if !is_version(version) {

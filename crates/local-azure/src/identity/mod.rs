@@ -5,6 +5,7 @@
 
 mod app_service;
 mod cache;
+mod direct;
 mod imds;
 mod selector;
 mod shared;
@@ -117,6 +118,7 @@ fn router(shared: Arc<Shared>) -> Router {
         .route("/metadata/identity/oauth2/token", get(imds::token))
         // MSAL for Node.js appends a slash to the path if the host comes from `AZURE_POD_IDENTITY_AUTHORITY_HOST`.
         .route("/metadata/identity/oauth2/token/", get(imds::token))
+        .layer(middleware::from_fn(direct::only_direct))
         .layer(middleware::from_fn_with_state(shared.clone(), count))
         .with_state(shared)
 }

@@ -65,6 +65,12 @@ pub(super) fn postgres_socket(address: Ipv4Addr) -> String {
     format!("postgres-{address}.sock")
 }
 
+/// The addresses of the managed identity endpoints.
+#[must_use]
+pub fn identity_addresses() -> [Ipv4Addr; 2] {
+    [IMDS, *IDENTITY.ip()]
+}
+
 /// Whether the forwarder listens on the address, and not an app.
 #[must_use]
 pub fn is_forwarded(address: &SocketAddr) -> bool {

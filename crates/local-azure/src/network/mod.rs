@@ -22,7 +22,9 @@ mod public_address;
 mod requirements;
 mod services;
 
-pub use self::addresses::{IDENTITY_ENDPOINT, INSTANCE, LOCALSTACK_HOST, PUBLIC_ADDRESS, is_forwarded};
+pub use self::addresses::{
+    IDENTITY_ENDPOINT, INSTANCE, LOCALSTACK_HOST, PUBLIC_ADDRESS, identity_addresses, is_forwarded,
+};
 pub use self::files::NetworkFiles;
 pub use self::inside::{Inside, View};
 pub use self::requirements::check;

@@ -156,7 +156,9 @@ impl Up {
         local_azure::tls::choose_provider();
         let output = home.path().join("output");
         let written = File::create(&output).unwrap();
-        let mut command = Command::new(PROGRAM);
+        // Whatever the umask, it grants nothing to other users.
+        let mut command = Command::new("sh");
+        command.args(["-c", "umask 000; exec \"$0\" \"$@\"", PROGRAM]);
         command.arg("--state").arg(home.path().join("state")).arg("up");
         match &how.package {
             Package::Given(path) => command.arg("--package").arg(path).current_dir(home.path()),

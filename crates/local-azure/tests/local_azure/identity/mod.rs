@@ -2,6 +2,7 @@
 
 mod app_service;
 mod clients;
+mod direct;
 mod entra;
 mod faults;
 mod imds;
