@@ -34,6 +34,7 @@ needs=("cc gcc a C compiler for SQLite")
   "python3 python3 the checks of the deployment, and Azure's clients in Python"
   "/usr/*bin/ip iproute2 the networks of apps on Local Azure"
   "$CHROMIUM chromium the browser tests"
+  "/lib/systemd/systemd systemd the unit for virtual machines"
   "psql postgresql-client a client that signs in with a token"
 )
 [[ $mode != change && $mode != all ]] || needs+=(
@@ -118,6 +119,11 @@ part() {
   flock "$times" cat "$log.shown"
   rm "$log.shown"
   return "$outcome"
+}
+
+# limited COMMAND…: a test that hangs fails, and its output is shown.
+limited() {
+  timeout --foreground --kill-after=1m 40m "$@"
 }
 
 # side_by_side LANE…: runs these functions at the same time, and waits for all of them. A lane stops at its first part
@@ -206,13 +212,13 @@ fetch() {
 }
 
 rust_tests() {
-  part "tests of the site" cargo test --no-fail-fast --package restaurant-review --package photo-processing --package default-azure-credential
-  part "tests of Local Azure" cargo test --no-fail-fast --package local-azure
+  part "tests of the site" limited cargo test --no-fail-fast --package restaurant-review --package photo-processing --package default-azure-credential
+  part "tests of Local Azure" limited cargo test --no-fail-fast --package local-azure
 }
 other_tests() {
   part "vendored files match their packages" npm run --silent check --prefix assets
-  part "browser tests" npm run --silent test --prefix tests/browser
-  part "deployment" tests/deploy/run.sh -m "not release"
+  part "browser tests" limited npm run --silent test --prefix tests/browser
+  part "deployment" limited tests/deploy/run.sh -m "not release"
 }
 
 # Licences, sources and banned crates, as deny.toml says. Its advisories come from a repository that not every machine
