@@ -34,7 +34,6 @@ mod tests {
             ("[::1]", "::1"),
             ("[::1]:7446", "::1"),
             ("[fe80::1:2]:80", "fe80::1:2"),
-            ("[::1].example", "[::1].example"),
             // Brackets belong to IPv6 addresses only.
             ("[account.blob.localhost]:1", "[account.blob.localhost]"),
         ] {
