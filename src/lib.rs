@@ -11,8 +11,8 @@
 //! 6. [`cache`]: rendered pages, cached until their content changes.
 //! 7. [`azure`]: signing in without a password; [`tls`]: the cryptography for it.
 //! 8. [`web`], [`assets`] and [`error`]: what pages share.
-//! 9. [`app`], [`open`] and [`server`]: opening all of it, listening, stopping; [`check`] and [`backup`]: commands for
-//!    operators.
+//! 9. [`app`], [`open`] and [`server`]: opening all of it, listening, stopping; [`connections`]: the limits of clients;
+//!    [`check`] and [`backup`]: commands for operators.
 //!
 //! No module imports a module that imports it back, directly or through others.
 
@@ -23,6 +23,7 @@ pub mod backup;
 pub mod cache;
 pub mod check;
 pub mod config;
+pub mod connections;
 pub mod dotenv;
 pub mod error;
 pub mod error_chain;

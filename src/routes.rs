@@ -24,6 +24,7 @@ use crate::app::App;
 use crate::assets;
 use crate::cache;
 use crate::config::Config;
+use crate::connections::Malformed;
 use crate::error::AppError;
 use crate::pages::error::error_pages;
 use crate::pages::{add_restaurant, add_review, details, health, list, photo};
@@ -98,6 +99,7 @@ fn apply_layers(routes: Router, app: App) -> Router {
         // The layers below may answer with a bare status, which gets its page here.
         .layer(from_fn_with_state(app, error_pages))
         .layer(CatchPanicLayer::new())
+        .layer(map_request(well_formed))
         // A POST from a browser must come from a page of this site.
         .layer(CsrfLayer::new())
         .layer(RequestBodyLimitLayer::new(body_max))
@@ -116,6 +118,14 @@ fn body_limit(config: &Config) -> usize {
 async fn without_clients_request_id(mut request: Request) -> Request {
     request.headers_mut().remove(REQUEST_ID);
     request
+}
+
+/// Refuses the request that stands for one whose head was not clear.
+async fn well_formed(request: Request) -> Result<Request, AppError> {
+    match request.extensions().get::<Malformed>() {
+        Some(Malformed(advice)) => Err(AppError::BadRequest((*advice).to_owned())),
+        None => Ok(request),
+    }
 }
 
 fn request_span<B>(request: &axum::http::Request<B>) -> Span {

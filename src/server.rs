@@ -1,6 +1,6 @@
 //! Listens for requests, and shuts down gracefully.
 
-use std::future::{Future, IntoFuture};
+use std::future::Future;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 use crate::app::App;
 use crate::cache;
 use crate::config::Config;
+use crate::connections::{self, Limits};
 use crate::error_chain::chain;
 use crate::folding;
 use crate::open::{StartError, open};
@@ -23,6 +24,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 
 /// Serves until the process is told to stop (SIGTERM, or Ctrl-C).
 pub async fn serve(config: Config) -> Result<(), StartError> {
+    connections::allow_many_descriptors();
     let address = (config.host, config.port);
     let app = open(config).await?;
     let listener = TcpListener::bind(address).await.map_err(|error| {
@@ -32,9 +34,8 @@ pub async fn serve(config: Config) -> Result<(), StartError> {
         ))
     })?;
     announce(&app, &listener).map_err(|error| StartError(error.to_string()))?;
-    serve_on(listener, app, stop_signal())
-        .await
-        .map_err(|error| StartError(error.to_string()))
+    serve_on(listener, app, stop_signal()).await;
+    Ok(())
 }
 
 /// Logs what the site uses and where it listens.
@@ -55,41 +56,30 @@ fn announce(app: &App, listener: &TcpListener) -> io::Result<()> {
 
 /// Serves on a listener until `stop` completes. Then drains the requests in flight for at most
 /// `SHUTDOWN_GRACE_SECONDS`.
-pub async fn serve_on(
-    listener: TcpListener,
-    app: App,
-    stop: impl Future<Output = ()> + Send + 'static,
-) -> io::Result<()> {
+pub async fn serve_on(listener: TcpListener, app: App, stop: impl Future<Output = ()>) {
     let background = tokio::spawn(run_in_background(app.clone()));
     let (stopping, stopped) = oneshot::channel();
-    let server = axum::serve(listener, router(app.clone())).with_graceful_shutdown(async move {
+    let server = connections::serve(listener, router(app.clone()), Limits::of_process(), async move {
         stop.await;
         tracing::info!("stopping: draining the requests in flight");
         let _ = stopping.send(());
     });
     let grace = async {
-        // An error means that the server ended by itself, and there is nothing to wait for.
-        if stopped.await.is_ok() {
-            tokio::time::sleep(app.config.shutdown_grace).await;
-        }
+        let _ = stopped.await;
+        tokio::time::sleep(app.config.shutdown_grace).await;
     };
     tokio::select! {
-        result = async {
-            server.into_future().await?;
+        () = async {
+            server.await;
             // A change outlives its request if the visitor closes the page.
             app.saves.close();
             app.saves.wait().await;
-            Ok::<(), io::Error>(())
-        } => {
-            result?;
-            tracing::info!("stopped");
-        }
+        } => tracing::info!("stopped"),
         () = grace => {
             tracing::warn!("stopped after {} seconds with requests in flight", app.config.shutdown_grace.as_secs());
         }
     }
     background.abort();
-    Ok(())
 }
 
 /// Prepares the store, as soon as it can be reached; then removes unclaimed photos, folds the texts that other programs

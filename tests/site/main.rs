@@ -4,6 +4,7 @@
 
 mod azure;
 mod backup;
+mod connections;
 mod crash;
 mod every_store;
 mod faults;

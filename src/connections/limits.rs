@@ -1,0 +1,36 @@
+//! What a client may take.
+
+use std::time::Duration;
+
+use super::descriptors;
+
+/// How many connections there may be, and how long each may wait.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Connections at the same time.
+    pub connections: usize,
+    /// The time until the head of a request is complete, from its first byte on; for the first request, from the start
+    /// of the connection on.
+    pub head: Duration,
+    /// The time between two requests of a connection.
+    pub idle: Duration,
+    /// The time in which a client must take at least some of what is sent to it.
+    pub stalled: Duration,
+    /// The time for which the rest of a request that was refused is read and dropped. Without this, the client's system
+    /// may drop the answer: a connection that is closed while data arrives is reset.
+    pub linger: Duration,
+}
+
+impl Limits {
+    /// The limits of the site, within those of this process.
+    #[must_use]
+    pub fn of_process() -> Self {
+        Self {
+            connections: descriptors::connections(),
+            head: Duration::from_secs(10),
+            idle: Duration::from_secs(75),
+            stalled: Duration::from_secs(30),
+            linger: Duration::from_secs(2),
+        }
+    }
+}

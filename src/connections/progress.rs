@@ -1,0 +1,152 @@
+//! What a connection waits for, and until when.
+
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::task::{Poll, ready};
+
+use tokio::time::{Instant, sleep_until};
+
+use super::head::Malformed;
+use super::limits::Limits;
+
+/// The state that the parts of one connection share. All of them run in the task of the connection.
+#[derive(Clone)]
+pub(super) struct Progress(Arc<(Limits, Mutex<State>)>);
+
+struct State {
+    /// What the site waits for while no request is in flight, and since when.
+    wait: Wait,
+    since: Instant,
+    /// Whether a request is in flight. Other limits apply to it, see [`crate::routes`].
+    serving: bool,
+    /// Since when the client has taken none of what is sent to it.
+    stalled: Option<Instant>,
+    /// Why the request that hyper reads next was refused.
+    malformed: Option<Malformed>,
+}
+
+/// What the site waits for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wait {
+    /// The head of a request.
+    Head,
+    /// Another request, after the first one.
+    Request,
+    /// The end of a request that was refused.
+    End,
+}
+
+impl Progress {
+    pub(super) fn new(limits: Limits) -> Self {
+        let state = State {
+            wait: Wait::Head,
+            since: Instant::now(),
+            serving: false,
+            stalled: None,
+            malformed: None,
+        };
+        Self(Arc::new((limits, Mutex::new(state))))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.1.lock().expect("no code panics while it holds the lock")
+    }
+
+    /// Some of a head has arrived.
+    pub(super) fn head_began(&self) {
+        let mut state = self.state();
+        if state.wait == Wait::Request {
+            state.wait = Wait::Head;
+            state.since = Instant::now();
+        }
+    }
+
+    /// A head is complete.
+    pub(super) fn head_ended(&self) {
+        self.state().wait = Wait::Request;
+    }
+
+    /// The head that hyper reads next stands for one that was refused.
+    pub(super) fn refused(&self, malformed: Malformed) {
+        self.state().malformed = Some(malformed);
+    }
+
+    /// Everything was sent, and the rest of what the client sends is dropped.
+    pub(super) fn lingers(&self) {
+        let mut state = self.state();
+        state.wait = Wait::End;
+        state.since = Instant::now();
+    }
+
+    /// The client has taken some data, or could not take any.
+    pub(super) fn wrote(&self, some: bool) {
+        let mut state = self.state();
+        state.stalled = (!some).then(|| state.stalled.unwrap_or_else(Instant::now));
+    }
+
+    /// Marks a request as in flight until the result is dropped.
+    pub(super) fn start_serving(&self) -> Serving {
+        let mut state = self.state();
+        state.serving = true;
+        Serving {
+            progress: self.clone(),
+            malformed: state.malformed,
+        }
+    }
+
+    /// When the connection must be closed, unless it makes progress.
+    fn deadline(&self) -> Option<Instant> {
+        let limits = &self.0.0;
+        let state = self.state();
+        let patience = match state.wait {
+            Wait::Head => limits.head,
+            Wait::Request => limits.idle,
+            Wait::End => limits.linger,
+        };
+        let client = (!state.serving).then_some(state.since + patience);
+        let taken = state.stalled.map(|since| since + limits.stalled);
+        client.into_iter().chain(taken).min()
+    }
+
+    /// Runs the connection until it ends; `None` if it exceeds a limit.
+    pub(super) async fn limit<C: Future>(&self, connection: C) -> Option<C::Output> {
+        let mut connection = pin!(connection);
+        let mut alarm = pin!(sleep_until(self.deadline().unwrap_or_else(Instant::now)));
+        poll_fn(|context| {
+            if let Poll::Ready(output) = connection.as_mut().poll(context) {
+                return Poll::Ready(Some(output));
+            }
+            let Some(deadline) = self.deadline() else {
+                return Poll::Pending;
+            };
+            // A later deadline is set only when the alarm rings: a busy connection would set it for every request.
+            if deadline < alarm.deadline() {
+                alarm.as_mut().reset(deadline);
+            }
+            loop {
+                ready!(alarm.as_mut().poll(context));
+                if deadline <= Instant::now() {
+                    return Poll::Ready(None);
+                }
+                alarm.as_mut().reset(deadline);
+            }
+        })
+        .await
+    }
+}
+
+/// A request in flight.
+pub(super) struct Serving {
+    progress: Progress,
+    /// Why the request was refused, if it was.
+    pub(super) malformed: Option<Malformed>,
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        let mut state = self.progress.state();
+        state.serving = false;
+        state.since = Instant::now();
+    }
+}
