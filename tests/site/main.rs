@@ -11,6 +11,7 @@ mod faults;
 mod forms;
 mod harness;
 mod hostile;
+mod http;
 mod imports;
 mod pages;
 mod photo_memory;
