@@ -1,5 +1,9 @@
 //! Log lines: as text on a development machine, as JSON on App Service, whose log stream and queries read JSON.
 
+use std::borrow::Cow;
+use std::fmt::Write as _;
+use std::io;
+
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, fmt};
@@ -9,10 +13,15 @@ use crate::config::Config;
 /// Starts logging to standard output.
 pub fn init(config: &Config) {
     let lines = if config.is_production() {
-        fmt::layer().json().flatten_event(true).boxed()
+        fmt::layer()
+            .json()
+            .flatten_event(true)
+            .with_writer(|| Escaping(io::stdout()))
+            .boxed()
     } else {
         fmt::layer()
             .with_target(false)
+            .with_writer(|| Escaping(io::stdout()))
             .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stdout()))
             .boxed()
     };
@@ -23,4 +32,125 @@ pub fn init(config: &Config) {
         .with_target("memory_serve", tracing::Level::WARN);
     // The filter belongs to the whole subscriber. A filter on one layer would be consulted each time a span is entered.
     tracing_subscriber::registry().with(filter).with(lines).init();
+}
+
+/// Writes lines without the characters that could disguise them: those that some programs take for the end of a line,
+/// those that control a terminal, and those that turn the direction of the text around.
+struct Escaping<W>(W);
+
+impl<W: io::Write> io::Write for Escaping<W> {
+    /// Writes a line. The formats of `tracing_subscriber` hand over one at a time.
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        match std::str::from_utf8(line) {
+            Ok(text) => self.0.write_all(escaped(text).as_bytes())?,
+            Err(_) => self.0.write_all(line)?,
+        }
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+/// The line with such characters escaped as in JSON, in which they are always part of a string.
+fn escaped(line: &str) -> Cow<'_, str> {
+    if !line.contains(is_disguise) {
+        return Cow::Borrowed(line);
+    }
+    let mut escaped = String::with_capacity(line.len() + 16);
+    for c in line.chars() {
+        if is_disguise(c) {
+            let _ = write!(escaped, "\\u{:04x}", u32::from(c));
+        } else {
+            escaped.push(c);
+        }
+    }
+    Cow::Owned(escaped)
+}
+
+/// Whether the formats leave this character as it is, although it may change how the line looks.
+fn is_disguise(c: char) -> bool {
+    matches!(
+        c,
+        '\u{7f}'..='\u{9f}'
+            | '\u{61c}'
+            | '\u{200e}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2066}'..='\u{2069}'
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use tracing_subscriber::Registry;
+
+    use super::*;
+
+    /// Keeps what is written.
+    #[derive(Clone, Default)]
+    struct Kept(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Kept {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// The log of an event with this text as its message, as its fields, and as a field of its span.
+    fn log(text: &str, layer: impl FnOnce(Kept) -> Box<dyn Layer<Registry> + Send + Sync>) -> String {
+        let kept = Kept::default();
+        let subscriber = tracing_subscriber::registry().with(layer(kept.clone()));
+        tracing::subscriber::with_default(subscriber, || {
+            let _span = tracing::info_span!("request", path = text).entered();
+            tracing::error!(cause = text, other = %text, debugged = ?text, "{text}");
+        });
+        let bytes = kept.0.lock().unwrap().clone();
+        String::from_utf8(bytes).unwrap()
+    }
+
+    #[test]
+    fn no_character_disguises_a_line() {
+        let characters = ('\u{7f}'..='\u{9f}')
+            .chain(['\u{61c}', '\u{200e}', '\u{200f}'])
+            .chain('\u{2028}'..='\u{202e}')
+            .chain('\u{2066}'..='\u{2069}');
+        for c in characters {
+            let text = format!("before{c}after");
+            let json = log(&text, |kept| {
+                let json = fmt::layer().json().flatten_event(true);
+                json.with_writer(move || Escaping(kept.clone())).boxed()
+            });
+            let plain = log(&text, |kept| {
+                let plain = fmt::layer().with_ansi(false);
+                plain.with_writer(move || Escaping(kept.clone())).boxed()
+            });
+            for line in [&json, &plain] {
+                assert!(!line.contains(c), "{c:?} in {line}");
+                assert_eq!(line.lines().count(), 1, "{c:?} in {line}");
+            }
+            // Whoever reads the JSON still gets what was sent.
+            let event: serde_json::Value = serde_json::from_str(&json).unwrap();
+            for value in [
+                &event["message"],
+                &event["cause"],
+                &event["other"],
+                &event["span"]["path"],
+            ] {
+                assert_eq!(value, &text);
+            }
+        }
+    }
+
+    #[test]
+    fn other_characters_stay_as_they_are() {
+        let line = "Zoë's 東京 café \u{1b}[2m12:00\u{1b}[0m – \u{a0}\u{200d}\n";
+        assert!(matches!(escaped(line), Cow::Borrowed(text) if text == line));
+    }
 }
