@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use crate::config::Config;
 use crate::error_chain::chain;
 use crate::open::{StartError, photos_folder, sqlite_file};
+use crate::private_files;
 use crate::store::copy_sqlite;
 
 /// Where the copy goes.
@@ -37,7 +38,7 @@ pub async fn run(config: &Config, options: &Options) -> Result<(), StartError> {
         )));
     }
     // Claims the name, so that two backups at the same time cannot write the same file.
-    if let Err(error) = File::create_new(&options.file) {
+    if let Err(error) = private_files::options().create_new(true).open(&options.file) {
         return Err(StartError(match error.kind() {
             ErrorKind::AlreadyExists => {
                 format!("{target} exists already, and is not overwritten. Choose another name.")

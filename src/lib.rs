@@ -10,7 +10,7 @@
 //!    photos without a review are removed; [`folding`]: how restaurants that other programs write become searchable.
 //! 6. [`cache`]: rendered pages, cached until their content changes.
 //! 7. [`azure`]: signing in without a password; [`tls`]: the cryptography for it.
-//! 8. [`web`], [`assets`] and [`error`]: what pages share.
+//! 8. [`web`], [`assets`] and [`error`]: what pages share; [`private_files`]: what both stores write.
 //! 9. [`app`], [`open`] and [`server`]: opening all of it, listening, stopping; [`connections`]: the limits of clients;
 //!    [`check`] and [`backup`]: commands for operators.
 //!
@@ -35,6 +35,7 @@ pub mod open;
 pub mod pages;
 pub mod photo_cleanup;
 pub mod photos;
+pub mod private_files;
 pub mod routes;
 pub mod seed;
 pub mod server;

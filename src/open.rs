@@ -4,6 +4,7 @@
 //! Storage are not contacted yet; the server starts before they are available.
 
 use std::error::Error;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use azure_core::http::ClientOptions;
@@ -13,6 +14,7 @@ use crate::azure::{POSTGRES_SCOPE, RefreshedToken, credential};
 use crate::config::{Config, DatabaseConfig, shown};
 use crate::error_chain::chain;
 use crate::photos::{BlobPhotos, DirectoryPhotos, PhotoStore};
+use crate::private_files;
 use crate::store::{PostgresStore, SignIn, SqliteStore, Store, StoreError};
 
 /// Why the site could not start, for the person who started it.
@@ -35,9 +37,7 @@ pub async fn open_store(config: &Config) -> Result<Box<dyn Store>, StartError> {
     }
     let file = sqlite_file(config);
     let opened = async {
-        tokio::fs::create_dir_all(&config.data_dir)
-            .await
-            .map_err(sqlx::Error::Io)?;
+        create_private(&config.data_dir, &file).map_err(sqlx::Error::Io)?;
         SqliteStore::open(&file).await
     };
     match opened.await {
@@ -45,6 +45,18 @@ pub async fn open_store(config: &Config) -> Result<Box<dyn Store>, StartError> {
         Err(error @ StoreError::Damaged(_)) => Err(StartError(format!("{}: {error}.", file.display()))),
         Err(error) => Err(unusable(config, &file, &error)),
     }
+}
+
+/// Creates the folder and an empty file, unless they exist. SQLite gives the files beside it (`-wal`, `-shm`) its mode.
+fn create_private(folder: &Path, file: &Path) -> io::Result<()> {
+    private_files::create_folder(folder)?;
+    private_files::options().create(true).truncate(false).open(file)?;
+    for suffix in ["", "-wal", "-shm", "-journal"] {
+        let mut name = file.as_os_str().to_owned();
+        name.push(suffix);
+        private_files::restrict(Path::new(&name))?;
+    }
+    Ok(())
 }
 
 /// The SQLite file of a site without PostgreSQL.

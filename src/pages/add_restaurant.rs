@@ -49,7 +49,7 @@ pub async fn post(
         ..CreateTemplate::default()
     };
     match add(&app, &mut form).await {
-        Ok(id) => Ok((Notice::RestaurantAdded, Redirect::to(&id.url())).into_response()),
+        Ok(id) => Ok((Notice::RestaurantAdded.left(&app.config), Redirect::to(&id.url())).into_response()),
         Err(status) => {
             form.chrome = Chrome::of_error(&app.config, &request_id, status);
             Ok((status, Page(form)).into_response())

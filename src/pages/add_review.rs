@@ -64,11 +64,14 @@ pub async fn post(
     let saving = app.saves.spawn(save(app.clone(), id, new, photo, submission));
     match saving.await.map_err(|error| AppError::Internal(error.into()))? {
         Ok(AddedReview::NoRestaurant) => Err(AppError::NotFound),
-        Ok(AddedReview::Added | AddedReview::Repeated) if by_script => {
-            Ok((StatusCode::CREATED, Notice::ReviewAdded, [(LOCATION, id.url())]).into_response())
-        }
+        Ok(AddedReview::Added | AddedReview::Repeated) if by_script => Ok((
+            StatusCode::CREATED,
+            Notice::ReviewAdded.left(&app.config),
+            [(LOCATION, id.url())],
+        )
+            .into_response()),
         Ok(AddedReview::Added | AddedReview::Repeated) => {
-            Ok((Notice::ReviewAdded, Redirect::to(&id.url())).into_response())
+            Ok((Notice::ReviewAdded.left(&app.config), Redirect::to(&id.url())).into_response())
         }
         Err(NotSaved::Store(error)) => {
             error.log();

@@ -102,7 +102,7 @@ pub async fn get(
 ) -> Result<Response, AppError> {
     let from = parse(query.as_deref().unwrap_or_default());
     let (restaurant, page) = app.store.details(id, from).await?.ok_or(AppError::NotFound)?;
-    let (chrome, notice_shown) = Chrome::of(&cookies);
+    let (chrome, notice_shown) = Chrome::of(&app.config, &cookies);
     let template = DetailsTemplate {
         chrome,
         photo_urls: app.photo_urls.clone(),

@@ -25,7 +25,7 @@ struct ListTemplate {
 pub async fn get(State(app): State<App>, RawQuery(query): RawQuery, cookies: CookieJar) -> Result<Response, AppError> {
     let query = parse(query.as_deref().unwrap_or_default());
     let page = app.store.list(&query).await?;
-    let (chrome, notice_shown) = Chrome::of(&cookies);
+    let (chrome, notice_shown) = Chrome::of(&app.config, &cookies);
     let template = ListTemplate {
         chrome,
         photo_urls: app.photo_urls.clone(),

@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 use axum::body::Body;
-use tokio::fs::{self, File};
+use tokio::fs::{self, File, OpenOptions};
 use tokio::io::AsyncWriteExt;
 use tokio_util::io::ReaderStream;
 
 use super::{PhotoName, PhotoStore, PhotoStoreError, ProcessedPhoto, StoredPhoto};
+use crate::private_files;
 
 /// A folder of photos.
 pub struct DirectoryPhotos {
@@ -19,7 +20,12 @@ pub struct DirectoryPhotos {
 impl DirectoryPhotos {
     /// Uses this folder, and creates it if it is missing.
     pub async fn open(folder: &Path) -> io::Result<Self> {
-        fs::create_dir_all(folder).await?;
+        if private_files::create_folder(folder)? {
+            let mut files = fs::read_dir(folder).await?;
+            while let Some(file) = files.next_entry().await? {
+                private_files::restrict(&file.path())?;
+            }
+        }
         Ok(Self {
             folder: folder.to_owned(),
         })
@@ -37,7 +43,7 @@ impl DirectoryPhotos {
     /// Writes a file that appears under its name complete or not at all, even after a crash.
     async fn write(&self, name: &PhotoName, bytes: &[u8]) -> io::Result<()> {
         let part = self.part_path(name);
-        let mut file = File::create(&part).await?;
+        let mut file = create(&part).await?;
         file.write_all(bytes).await?;
         file.sync_all().await?;
         drop(file);
@@ -65,7 +71,7 @@ impl PhotoStore for DirectoryPhotos {
 
     async fn ready(&self) -> Result<(), PhotoStoreError> {
         let probe = self.folder.join(".ready");
-        fs::write(&probe, b"").await?;
+        create(&probe).await?;
         fs::remove_file(&probe).await.or_else(ignore_missing)?;
         Ok(())
     }
@@ -96,6 +102,12 @@ impl PhotoStore for DirectoryPhotos {
         }
         Ok(())
     }
+}
+
+/// Creates a file that other users cannot read, or empties it.
+async fn create(path: &Path) -> io::Result<File> {
+    let options: OpenOptions = private_files::options().create(true).truncate(true).clone().into();
+    options.open(path).await
 }
 
 fn ignore_missing(error: io::Error) -> io::Result<()> {

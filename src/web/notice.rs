@@ -4,16 +4,22 @@
 //! put on the page. A second cookie makes pages come straight from the store for a moment after a change: another
 //! instance may answer next, and may not know about the change yet.
 
-use std::convert::Infallible;
 use std::time::Duration;
 
 use axum::http::HeaderMap;
-use axum::response::{IntoResponseParts, ResponseParts};
 use axum_extra::extract::CookieJar;
 use axum_extra::extract::cookie::{Cookie, SameSite};
 
-const NOTICE: &str = "notice";
-const FRESH: &str = "fresh";
+use crate::config::Config;
+
+const NOTICE: Name = Name {
+    plain: "notice",
+    secure: "__Host-notice",
+};
+const FRESH: Name = Name {
+    plain: "fresh",
+    secure: "__Host-fresh",
+};
 
 /// How long a notice waits for its page.
 const NOTICE_FOR: Duration = Duration::from_mins(1);
@@ -50,38 +56,55 @@ impl Notice {
 
     /// The notice in the cookies of a request.
     #[must_use]
-    pub fn from_cookies(cookies: &CookieJar) -> Option<Self> {
-        let code = cookies.get(NOTICE)?.value();
+    pub fn from_cookies(config: &Config, cookies: &CookieJar) -> Option<Self> {
+        let code = cookies.get(NOTICE.of(config))?.value();
         Self::ALL.into_iter().find(|notice| notice.code() == code)
     }
 
     /// Whether the page for this request must come straight from the store: there is a notice to show, or the visitor
-    /// has just changed something.
+    /// has just changed something. Here both names of a cookie count: the page is the same, whoever has set it.
     #[must_use]
     pub fn wants_fresh_page(headers: &HeaderMap) -> bool {
         let cookies = CookieJar::from_headers(headers);
-        cookies.get(NOTICE).is_some() || cookies.get(FRESH).is_some()
+        [NOTICE, FRESH]
+            .iter()
+            .any(|name| cookies.get(name.plain).is_some() || cookies.get(name.secure).is_some())
+    }
+
+    /// The part of a response that leaves this notice for the next page.
+    pub fn left(self, config: &Config) -> CookieJar {
+        CookieJar::new()
+            .add(cookie(config, NOTICE, self.code(), NOTICE_FOR))
+            .add(cookie(config, FRESH, "1", FRESH_FOR))
     }
 
     /// The part of a response that removes the notice once it has been shown.
-    pub fn shown() -> CookieJar {
-        CookieJar::new().add(cookie(NOTICE, "", Duration::ZERO))
+    pub fn shown(config: &Config) -> CookieJar {
+        CookieJar::new().add(cookie(config, NOTICE, "", Duration::ZERO))
     }
 }
 
-impl IntoResponseParts for Notice {
-    type Error = Infallible;
+/// The name of a cookie. With the prefix `__Host-`, browsers accept it only from this host and over HTTPS, which a
+/// development machine does not have.
+#[derive(Clone, Copy)]
+struct Name {
+    plain: &'static str,
+    secure: &'static str,
+}
 
-    fn into_response_parts(self, response: ResponseParts) -> Result<ResponseParts, Infallible> {
-        CookieJar::new()
-            .add(cookie(NOTICE, self.code(), NOTICE_FOR))
-            .add(cookie(FRESH, "1", FRESH_FOR))
-            .into_response_parts(response)
+impl Name {
+    fn of(self, config: &Config) -> &'static str {
+        if config.is_production() {
+            self.secure
+        } else {
+            self.plain
+        }
     }
 }
 
-fn cookie(name: &'static str, value: &'static str, max_age: Duration) -> Cookie<'static> {
-    Cookie::build((name, value))
+fn cookie(config: &Config, name: Name, value: &'static str, max_age: Duration) -> Cookie<'static> {
+    Cookie::build((name.of(config), value))
+        .secure(config.is_production())
         .path("/")
         .max_age(max_age.try_into().expect("a short time"))
         .http_only(true)
@@ -91,18 +114,62 @@ fn cookie(name: &'static str, value: &'static str, max_age: Duration) -> Cookie<
 
 #[cfg(test)]
 mod tests {
-    use axum::http::header::COOKIE;
+    use axum::http::header::{COOKIE, SET_COOKIE};
+    use axum::response::IntoResponse as _;
 
     use super::*;
 
+    fn config(is_production: bool) -> Config {
+        let mut config = Config::for_test("unused".into());
+        config.website_hostname = is_production.then(|| "example.azurewebsites.net".to_owned());
+        config
+    }
+
+    fn headers(cookie: &str) -> HeaderMap {
+        HeaderMap::from_iter([(COOKIE, cookie.parse().unwrap())])
+    }
+
     #[test]
     fn only_known_codes_are_notices() {
-        let read = |cookie: &str| {
-            let headers = HeaderMap::from_iter([(COOKIE, cookie.parse().unwrap())]);
-            Notice::from_cookies(&CookieJar::from_headers(&headers))
+        let read = |is_production, cookie: &str| {
+            Notice::from_cookies(&config(is_production), &CookieJar::from_headers(&headers(cookie)))
         };
-        assert_eq!(read("a=b; notice=review-added"), Some(Notice::ReviewAdded));
-        assert_eq!(read("notice=<script>"), None);
-        assert_eq!(read("other-notice=review-added"), None);
+        for (is_production, name) in [(false, "notice"), (true, "__Host-notice")] {
+            let known = format!("a=b; {name}=review-added");
+            assert_eq!(read(is_production, &known), Some(Notice::ReviewAdded));
+            assert_eq!(read(!is_production, &known), None, "the name of the other one");
+            assert_eq!(read(is_production, &format!("{name}=<script>")), None);
+            assert_eq!(read(is_production, &format!("other-{name}=review-added")), None);
+        }
+    }
+
+    #[test]
+    fn cookies_are_secure_in_production() {
+        for is_production in [false, true] {
+            let config = config(is_production);
+            let responses = [
+                Notice::RestaurantAdded.left(&config).into_response(),
+                Notice::shown(&config).into_response(),
+            ];
+            let cookies: Vec<&str> = responses
+                .iter()
+                .flat_map(|response| response.headers().get_all(SET_COOKIE))
+                .map(|cookie| cookie.to_str().unwrap())
+                .collect();
+            assert_eq!(cookies.len(), 3);
+            for cookie in cookies {
+                let mut attributes = cookie.split("; ");
+                let pair = attributes.next().unwrap();
+                assert_eq!(pair.starts_with("__Host-"), is_production, "{cookie}");
+                assert!(Notice::wants_fresh_page(&headers(pair)), "{cookie}");
+                let attributes: Vec<&str> = attributes.collect();
+                assert_eq!(attributes.contains(&"Secure"), is_production, "{cookie}");
+                assert!(
+                    attributes.contains(&"Path=/") && attributes.contains(&"HttpOnly"),
+                    "{cookie}"
+                );
+                assert!(!cookie.contains("Domain"), "{cookie}");
+            }
+        }
     }
 }

@@ -35,13 +35,13 @@ pub struct ErrorHelp {
 impl Chrome {
     /// The chrome for a request with these cookies, and the part of the response that removes its notice.
     #[must_use]
-    pub fn of(cookies: &CookieJar) -> (Self, Option<CookieJar>) {
-        let notice = Notice::from_cookies(cookies);
+    pub fn of(config: &Config, cookies: &CookieJar) -> (Self, Option<CookieJar>) {
+        let notice = Notice::from_cookies(config, cookies);
         let chrome = Self {
             notice,
             error_help: None,
         };
-        (chrome, notice.map(|_| Notice::shown()))
+        (chrome, notice.map(|_| Notice::shown(config)))
     }
 
     /// The chrome of a page that reports an error. The hints are for the site's own errors outside production.

@@ -17,6 +17,7 @@ mod pages;
 mod photo_memory;
 mod photos;
 mod plain_sql;
+mod private_files;
 mod process;
 mod redirect;
 mod rig;
