@@ -10,6 +10,7 @@ use super::folding::{Part, parts};
 pub struct Search {
     text: String,
     terms: Vec<Term>,
+    is_shortened: bool,
 }
 
 /// A part of a search, folded.
@@ -25,6 +26,9 @@ impl Search {
     /// The longest search text, in characters. Longer texts are cut off.
     const TEXT_MAX: usize = 100;
 
+    /// The most words that are searched for. Each costs the database another look at its index.
+    pub const WORDS_MAX: usize = 8;
+
     /// Parses the text of the search field.
     #[must_use]
     pub fn parse(text: &str) -> Self {
@@ -34,13 +38,17 @@ impl Search {
             .filter(|c| !c.is_control())
             .take(Self::TEXT_MAX)
             .collect();
-        let terms = parts(&text).into_iter().map(|part| match part {
+        let mut parts = parts(&text);
+        let is_shortened = parts.len() > Self::WORDS_MAX;
+        parts.truncate(Self::WORDS_MAX);
+        let terms = parts.into_iter().map(|part| match part {
             Part::Word(word) => Term::Beginning(word.replace('\'', "")),
             Part::Characters(characters) => Term::Adjacent(characters),
         });
         Self {
             terms: terms.collect(),
             text,
+            is_shortened,
         }
     }
 
@@ -48,6 +56,12 @@ impl Search {
     #[must_use]
     pub fn text(&self) -> &str {
         &self.text
+    }
+
+    /// Whether more words were typed than are searched for: only the first [`Search::WORDS_MAX`] count.
+    #[must_use]
+    pub fn is_shortened(&self) -> bool {
+        self.is_shortened
     }
 
     /// What to look for. `None` if nothing was typed, which shows every restaurant. Empty if only punctuation was
@@ -157,6 +171,22 @@ mod tests {
     fn control_characters_are_removed_and_the_length_is_limited() {
         assert_eq!(Search::parse("a\0b").text(), "ab");
         assert_eq!(Search::parse(&"é".repeat(1000)).text().chars().count(), 100);
+    }
+
+    #[test]
+    fn only_the_first_words_count() {
+        for count in 0..=Search::WORDS_MAX + 3 {
+            let words: Vec<String> = (0..count).map(|word| format!("w{word}")).collect();
+            let search = Search::parse(&words.join(" "));
+            let expected: Vec<Term> = words.iter().take(8).map(|word| beginning(word)).collect();
+            assert_eq!(search.terms().unwrap_or_default(), expected);
+            assert_eq!(search.is_shortened(), count > 8, "{count}");
+            assert_eq!(search.text(), words.join(" "), "what was typed is shown again");
+        }
+        // Punctuation is no word, and adjacent characters are one.
+        assert!(!Search::parse("a & b, c - d; e / f: g \"h\" !").is_shortened());
+        assert!(!Search::parse("東京a京都b大阪c奈良d").is_shortened());
+        assert!(Search::parse("東京a京都b大阪c奈良d神戸").is_shortened());
     }
 
     #[test]

@@ -89,6 +89,21 @@ async fn a_notice_is_shown_once() {
 }
 
 #[tokio::test]
+async fn a_search_says_which_words_it_used() {
+    let site = Site::start().await;
+    site.add_restaurant("One two three four five six seven eight").await;
+    for (extra, said) in [
+        ("", "Restaurants that match <strong>"),
+        ("+nine", "Restaurants that match the first 8 words of <strong>"),
+    ] {
+        let page = site
+            .page(&format!("/?q=one+two+three+four+five+six+seven+eight{extra}"))
+            .await;
+        assert!(page.contains(said) && page.contains("/1/"), "{page}");
+    }
+}
+
+#[tokio::test]
 async fn search_finds_beginnings_of_words_in_all_three_texts() {
     assert_search_finds(Site::start().await).await;
 }

@@ -20,6 +20,7 @@ on_every_store! {
         async
             every_spelling_is_found
             other_words_are_not_found
+            only_the_first_words_count
             names_are_sorted_by_their_letters,
         blocking
             every_name_is_found_by_itself
@@ -213,6 +214,19 @@ const NOT_FOUND: &[(&str, &str)] = &[
     ("दिल", "दल"),
     ("Ł", "t"),
 ];
+
+async fn only_the_first_words_count(kind: Kind) {
+    let (_guard, store) = fresh(kind).await;
+    import(&*store, ["One two three four five six seven eight nine"]).await;
+    for (search, is_found) in [
+        ("one two three four five six seven eight", true),
+        ("one two three four five six seven ten", false),
+        ("one two three four five six seven eight ten", true),
+        ("ten one two three four five six seven eight", false),
+    ] {
+        assert_eq!(!found(&*store, search).await.is_empty(), is_found, "{search}");
+    }
+}
 
 /// Adds restaurants with these names.
 pub async fn import(store: &dyn Store, names: impl IntoIterator<Item = impl Into<String>>) {
