@@ -121,6 +121,6 @@ def test_sqlmap_finds_nothing(site, path, fields, tmp_path):
 
 
 def test_a_vulnerable_site_is_found_out(vulnerable, tmp_path):
-    found, _ = wapiti(vulnerable, "xss,sql", tmp_path)
-    assert {"Reflected Cross Site Scripting", "SQL Injection"} <= set(found), found
+    found, _ = wapiti(vulnerable, "xss", tmp_path)
+    assert "Reflected Cross Site Scripting" in found, found
     assert "is vulnerable" in sqlmap(vulnerable + "/?q=1", None, tmp_path / "sqlmap")
