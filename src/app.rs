@@ -29,7 +29,7 @@ pub struct Parts {
     pub photo_urls: PhotoUrls,
     /// Turns sent files into photos.
     pub photo_processor: PhotoProcessor,
-    /// Limits how many forms with photos are in memory at once.
+    /// Receives forms, within limits for all of them together.
     pub uploads: Uploads,
     /// Reviews that are being saved. Each continues even if its request is dropped, and a shutdown waits for them until
     /// the grace period ends.
@@ -43,7 +43,7 @@ impl App {
         Self(Arc::new(Parts {
             page_cache: Arc::new(PageCache::new(config.page_cache_bytes)),
             photo_urls: PhotoUrls::of(&config),
-            uploads: Uploads::new(config.max_upload_bytes),
+            uploads: Uploads::new(&config),
             config,
             store: store.into(),
             photos: photos.into(),

@@ -2,6 +2,7 @@
 
 mod connection_string;
 mod database;
+mod limits;
 mod reader;
 mod redact;
 mod storage;
@@ -13,6 +14,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use self::database::DatabaseConfig;
+pub use self::limits::{Limits, Pace};
 pub use self::reader::Secret;
 use self::reader::{Reader, Variables};
 pub use self::redact::shown;
@@ -40,6 +42,8 @@ pub struct Config {
     pub database: Option<DatabaseConfig>,
     /// Blob Storage, when `STORAGE_ACCOUNT_NAME` is set; otherwise a folder in `DATA_DIR`.
     pub storage: Option<StorageConfig>,
+    /// How much of the site clients may use.
+    pub limits: Limits,
     /// `RUST_LOG`: which log lines are written, such as `debug` or `info,sqlx=debug`. Default `info`.
     pub log_filter: tracing_subscriber::filter::Targets,
 }
@@ -91,6 +95,12 @@ impl Config {
         let website_hostname = variables.get("WEBSITE_HOSTNAME").cloned();
         let everywhere = IpAddr::from([0, 0, 0, 0]);
         let here = IpAddr::from([127, 0, 0, 1]);
+        let max_upload_bytes = reader.parse(
+            "MAX_UPLOAD_BYTES",
+            "a number of bytes from 65536 (64 KiB) to 104857600 (100 MiB)",
+            10 << 20,
+            |bytes| Self::UPLOAD_RANGE.contains(bytes),
+        );
         let mut config = Self {
             host: reader.parse(
                 "HOST",
@@ -100,12 +110,8 @@ impl Config {
             ),
             port: reader.parse("PORT", "a port number from 0 to 65535", 8000, |_| true),
             data_dir: reader.parse("DATA_DIR", "a folder", PathBuf::from("data"), |_| true),
-            max_upload_bytes: reader.parse(
-                "MAX_UPLOAD_BYTES",
-                "a number of bytes from 65536 (64 KiB) to 104857600 (100 MiB)",
-                10 << 20,
-                |bytes| Self::UPLOAD_RANGE.contains(bytes),
-            ),
+            max_upload_bytes,
+            limits: Limits::new(max_upload_bytes),
             page_cache_bytes: reader.parse(
                 "PAGE_CACHE_BYTES",
                 "a number of bytes from 0 (no pages are cached) to 1073741824 (1 GiB)",

@@ -10,7 +10,7 @@ use tower_http::request_id::RequestId;
 use crate::app::App;
 use crate::error::AppError;
 use crate::model::{FieldErrors, RestaurantForm, RestaurantId, SubmissionId};
-use crate::web::{Chrome, FormBody, Notice, Page};
+use crate::web::{Chrome, FormBody, FormFields, Notice, Page};
 
 #[derive(Template, Default)]
 #[template(path = "create.html")]
@@ -20,8 +20,13 @@ struct CreateTemplate {
     typed: RestaurantForm,
     errors: FieldErrors,
     /// The message above the form.
-    problem: Option<&'static str>,
+    problem: Option<String>,
 }
+
+const FIELDS: FormFields = FormFields {
+    texts: &[SubmissionId::FIELD, "restaurant_name", "street_address", "description"],
+    photo: None,
+};
 
 /// Shows the empty form.
 pub async fn get() -> Response {
@@ -38,7 +43,7 @@ pub async fn post(
     Extension(request_id): Extension<RequestId>,
     request: Request,
 ) -> Result<Response, AppError> {
-    let mut body = FormBody::read(&app.uploads, request, "").await?;
+    let mut body = FormBody::read(&app.uploads, request, &FIELDS).await?;
     let mut form = CreateTemplate {
         form_id: body.take(SubmissionId::FIELD),
         typed: RestaurantForm {
@@ -48,7 +53,14 @@ pub async fn post(
         },
         ..CreateTemplate::default()
     };
-    match add(&app, &mut form).await {
+    let added = match body.incomplete {
+        None => add(&app, &mut form).await,
+        Some(incomplete) => {
+            form.problem = Some(format!("Restaurant not added: {}", incomplete.problem()));
+            Err(AppError::from(incomplete).status())
+        }
+    };
+    match added {
         Ok(id) => Ok((Notice::RestaurantAdded.left(&app.config), Redirect::to(&id.url())).into_response()),
         Err(status) => {
             form.chrome = Chrome::of_error(&app.config, &request_id, status);
@@ -61,11 +73,12 @@ pub async fn post(
 async fn add(app: &App, form: &mut CreateTemplate) -> Result<RestaurantId, StatusCode> {
     let new = form.typed.validate().map_err(|errors| {
         form.errors = errors;
-        form.problem = Some(if form.typed.is_incomplete() {
+        let problem = if form.typed.is_incomplete() {
             "Restaurant not added. Include at least a restaurant name and description."
         } else {
             "Restaurant not added. Correct the marked fields and send again."
-        });
+        };
+        form.problem = Some(problem.to_owned());
         StatusCode::UNPROCESSABLE_ENTITY
     })?;
     let contents = [
@@ -80,7 +93,8 @@ async fn add(app: &App, form: &mut CreateTemplate) -> Result<RestaurantId, Statu
     added.map_err(|error| {
         let error = AppError::from(error);
         error.log();
-        form.problem = Some("Restaurant not added: the site could not save it just now. Send it again in a moment.");
+        let problem = "Restaurant not added: the site could not save it just now. Send it again in a moment.";
+        form.problem = Some(problem.to_owned());
         error.status()
     })
 }

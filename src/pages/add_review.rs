@@ -15,7 +15,7 @@ use crate::pages::details::{DetailsTemplate, ReviewFormView};
 use crate::photo_cleanup::remove_if_unclaimed;
 use crate::photos::{PhotoError, PhotoName, ProcessedPhoto};
 use crate::store::AddedReview;
-use crate::web::{Chrome, FormBody, Notice, Page, PathParameter, SentPhoto};
+use crate::web::{Chrome, FormBody, FormFields, Notice, Page, PathParameter, SentPhoto};
 
 /// The form alone, for when the restaurant cannot be read.
 #[derive(Template)]
@@ -24,6 +24,11 @@ struct ReviewAgainTemplate {
     chrome: Chrome,
     form: ReviewFormView,
 }
+
+const FIELDS: FormFields = FormFields {
+    texts: &[SubmissionId::FIELD, "user_name", "rating", "review_text"],
+    photo: Some("reviewImage"),
+};
 
 /// Adds the review and redirects to the restaurant, or shows the form again with its errors.
 pub async fn post(
@@ -34,7 +39,7 @@ pub async fn post(
 ) -> Result<Response, AppError> {
     // The page's script sends the form itself, to show the progress of the upload. It gets an address, not a redirect.
     let by_script = request.headers().contains_key("x-requested-with");
-    let mut body = FormBody::read(&app.uploads, request, "reviewImage").await?;
+    let mut body = FormBody::read(&app.uploads, request, &FIELDS).await?;
     let mut form = ReviewFormView {
         form_id: body.take(SubmissionId::FIELD),
         typed: ReviewForm {
@@ -46,6 +51,10 @@ pub async fn post(
         ..ReviewFormView::empty(&app, id)
     };
 
+    if let Some(incomplete) = body.incomplete {
+        form.problem = Some(format!("Review not added: {}", incomplete.problem()));
+        return with_restaurant(&app, &request_id, AppError::from(incomplete).status(), form).await;
+    }
     let (new, photo) = match check(&app, &mut form, body.photo.take()).await {
         Ok(checked) => checked,
         Err(status) => return with_restaurant(&app, &request_id, status, form).await,
@@ -75,16 +84,16 @@ pub async fn post(
         }
         Err(NotSaved::Store(error)) => {
             error.log();
-            form.problem = Some("Review not added: the site could not save it just now. Send it again in a moment.");
+            let problem = "Review not added: the site could not save it just now. Send it again in a moment.";
+            form.problem = Some(problem.to_owned());
             // Without the restaurant: to read it, the visitor would have to wait for the failing store again.
             Ok(alone(&app, &request_id, error.status(), form))
         }
         Err(NotSaved::Photo(error)) => {
             error.log();
-            form.problem = Some(
-                "Review not added: its photo could not be stored just now. Send it again in a moment, or without the \
-                 photo.",
-            );
+            let problem = "Review not added: its photo could not be stored just now. Send it again in a moment, or \
+                           without the photo.";
+            form.problem = Some(problem.to_owned());
             with_restaurant(&app, &request_id, error.status(), form).await
         }
     }
@@ -113,9 +122,13 @@ async fn check(
             problem = "Image too big, try again.";
             form.errors.add("reviewImage", form.too_big());
         }
+        Some(SentPhoto::NoRoom) => {
+            status = StatusCode::TOO_MANY_REQUESTS;
+            form.errors.add("reviewImage", PhotoError::Busy.to_string());
+        }
         Some(SentPhoto::Empty) => form.errors.add("reviewImage", ReviewFormView::EMPTY_PHOTO),
         // A photo is processed only if the other fields are valid: otherwise the form must be sent again anyway.
-        Some(SentPhoto::Bytes(bytes)) if new.is_some() => match app.photo_processor.process(bytes).await {
+        Some(SentPhoto::Bytes(bytes, _held)) if new.is_some() => match app.photo_processor.process(bytes).await {
             Ok(photo) => processed = Some(photo),
             Err(error) => {
                 if error == PhotoError::Busy {
@@ -124,7 +137,7 @@ async fn check(
                 form.errors.add("reviewImage", error.to_string());
             }
         },
-        Some(SentPhoto::Bytes(_)) | None => {}
+        Some(SentPhoto::Bytes(..) | SentPhoto::Cut) | None => {}
     }
     if form.typed.is_incomplete() {
         problem = "Review not added. Include at least a name and rating for review.";
@@ -132,7 +145,7 @@ async fn check(
     match new {
         Some(new) if form.errors.is_empty() => Ok((new, processed)),
         _ => {
-            form.problem = Some(problem);
+            form.problem = Some(problem.to_owned());
             Err(status)
         }
     }

@@ -32,7 +32,7 @@ pub(super) struct ReviewFormView {
     pub(super) typed: ReviewForm,
     pub(super) errors: FieldErrors,
     /// The message above the form.
-    pub(super) problem: Option<&'static str>,
+    pub(super) problem: Option<String>,
     /// Whether the form came with a photo. A browser does not fill in the photo field again.
     pub(super) photo_was_sent: bool,
     pub(super) max_upload_bytes: usize,

@@ -1,168 +1,265 @@
 //! Reads a form that a browser or a script has sent. Every address that receives a form accepts both
 //! `application/x-www-form-urlencoded` and `multipart/form-data`.
+//!
+//! A client decides how much it sends, in how many parts and how fast, so each of these has a limit. A form beyond a
+//! limit still comes back with every text that arrived.
 
 use std::collections::HashMap;
-use std::sync::Arc;
-use std::time::Duration;
+use std::future::poll_fn;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Poll;
 
-use axum::body::to_bytes;
-use axum::extract::multipart::Field;
-use axum::extract::{FromRequest, Multipart, Request};
+use axum::body::Bytes;
+use axum::extract::Request;
 use axum::http::header::CONTENT_TYPE;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use multer::{Field, Multipart};
 
+use super::incomplete::Incomplete;
+use super::received::{PIECE, Received};
+use super::upload_memory::{Held, UploadMemory};
+use crate::config::{Config, Pace};
 use crate::error::AppError;
 
-/// The maximum number of bytes of text in a form. The longest valid form has about 10 kB when every character is
-/// percent-encoded.
-const TEXT_MAX: usize = 256 * 1024;
-/// How many multipart forms, which may have a photo of up to `MAX_UPLOAD_BYTES`, are in memory at the same time.
-const UPLOADS_AT_ONCE: usize = 16;
-/// How long a form waits for its turn.
-const TURN_LIMIT: Duration = Duration::from_secs(20);
+/// The maximum number of bytes of text in a form, with the headers of its parts. The longest valid form has about 10 kB
+/// when every character is percent-encoded.
+const TEXT_MAX: usize = 128 << 10;
+/// The text that every form may have. More of it takes a part of the memory for photos.
+const TEXT_FREE: usize = 16 << 10;
+/// The maximum number of fields. The site's forms have at most five.
+const FIELDS_MAX: usize = 20;
+/// The maximum number of bytes before a part of a multipart form and in its headers, to the nearest piece.
+const HEADERS_MAX: usize = PIECE;
 
-/// Limits the memory that uploaded photos use.
+/// Receives forms, within limits for all forms together.
 pub struct Uploads {
-    turns: Arc<Semaphore>,
+    memory: UploadMemory,
     photo_max: usize,
+    pace: Pace,
 }
 
-impl Uploads {
-    /// Allows photos of at most this many bytes.
-    #[must_use]
-    pub fn new(photo_max: usize) -> Self {
-        Self {
-            turns: Arc::new(Semaphore::new(UPLOADS_AT_ONCE)),
-            photo_max,
-        }
-    }
-
-    async fn turn(&self) -> Result<OwnedSemaphorePermit, AppError> {
-        let turn = Arc::clone(&self.turns).acquire_owned();
-        let turn = tokio::time::timeout(TURN_LIMIT, turn).await;
-        let turn = turn.map_err(|_| AppError::TooManyRequests)?;
-        Ok(turn.expect("the semaphore is never closed"))
-    }
+/// The fields of a form. All others are skipped.
+pub struct FormFields {
+    /// The text fields.
+    pub texts: &'static [&'static str],
+    /// The field of the photo, if there is one.
+    pub photo: Option<&'static str>,
 }
 
 /// A form as it was sent: its text fields, and its photo.
 #[derive(Debug, Default)]
 pub struct FormBody {
-    fields: HashMap<String, String>,
+    texts: HashMap<&'static str, String>,
     /// The file in the photo field.
     pub photo: Option<SentPhoto>,
-    /// Held while the photo is in memory.
-    _turn: Option<OwnedSemaphorePermit>,
+    /// Why the form was not read to its end. The fields are those that had arrived.
+    pub incomplete: Option<Incomplete>,
+    /// The memory that the texts have taken.
+    held: Held,
 }
 
 /// A file that was sent with a form.
 #[derive(Debug)]
 pub enum SentPhoto {
-    /// Its bytes.
-    Bytes(Vec<u8>),
+    /// Its bytes, and the memory that they have taken.
+    Bytes(Vec<u8>, Held),
     /// It has no bytes.
     Empty,
     /// It has more bytes than allowed; they were dropped.
     TooBig,
+    /// There was no memory for it; its bytes were dropped.
+    NoRoom,
+    /// It did not arrive complete.
+    Cut,
+}
+
+impl Uploads {
+    /// Applies the limits of this configuration.
+    #[must_use]
+    pub fn new(config: &Config) -> Self {
+        let limits = &config.limits;
+        Self {
+            memory: UploadMemory::new(limits.upload_memory, limits.upload_patience),
+            photo_max: config.max_upload_bytes,
+            pace: limits.upload_pace,
+        }
+    }
 }
 
 impl FormBody {
-    /// Reads a form. `photo_field` names the field whose file is kept; other files are skipped.
+    /// Reads a form.
     ///
     /// A photo beyond `MAX_UPLOAD_BYTES` is read to its end and dropped, so that the visitor gets the form back with
-    /// everything typed: browsers show "connection reset" for a form that is refused while it is being sent. The
-    /// limit of the whole body, in [`crate::routes`], bounds how much is read.
-    pub async fn read(uploads: &Uploads, request: Request, photo_field: &str) -> Result<Self, AppError> {
+    /// everything typed.
+    pub async fn read(uploads: &Uploads, request: Request, fields: &FormFields) -> Result<Self, AppError> {
         let content_type = request
             .headers()
             .get(CONTENT_TYPE)
             .and_then(|value| value.to_str().ok())
-            .unwrap_or_default();
+            .unwrap_or_default()
+            .to_owned();
+        let mut received = Received::new(request.into_body(), uploads.pace);
+        let mut form = Self::default();
         let essence = content_type.split(';').next().unwrap_or_default();
-        match essence.trim().to_ascii_lowercase().as_str() {
-            "application/x-www-form-urlencoded" => Self::read_urlencoded(request).await,
+        let read = match essence.trim().to_ascii_lowercase().as_str() {
+            "application/x-www-form-urlencoded" => form.read_urlencoded(uploads, &mut received, fields).await,
             "multipart/form-data" => {
-                let turn = uploads.turn().await?;
-                let multipart = Multipart::from_request(request, &()).await.map_err(|_| {
+                let boundary = multer::parse_boundary(&content_type).map_err(|_| {
                     AppError::BadRequest("The form is not complete: its multipart boundary is missing.".into())
                 })?;
-                let form = Self::read_multipart(multipart, photo_field, uploads.photo_max).await?;
-                Ok(Self {
-                    _turn: Some(turn),
-                    ..form
-                })
+                form.read_multipart(uploads, &mut received, boundary, fields).await
             }
-            _ => Err(AppError::UnsupportedMediaType),
+            _ => return Err(AppError::UnsupportedMediaType),
+        };
+        if let Err(incomplete) = read {
+            if incomplete != Incomplete::TooSlow {
+                received.drain().await;
+            }
+            if form.texts.values().all(String::is_empty) {
+                // Nothing was typed that the visitor could get back.
+                return Err(incomplete.into());
+            }
+            form.incomplete = Some(incomplete);
         }
+        Ok(form)
     }
 
-    async fn read_urlencoded(request: Request) -> Result<Self, AppError> {
-        let body = to_bytes(request.into_body(), TEXT_MAX)
-            .await
-            .map_err(|error| body_error(&error))?;
-        let mut form = Self::default();
-        for (name, value) in form_urlencoded::parse(&body) {
+    async fn read_urlencoded(
+        &mut self,
+        uploads: &Uploads,
+        received: &mut Received,
+        fields: &FormFields,
+    ) -> Result<(), Incomplete> {
+        let mut body = Vec::new();
+        let mut result = loop {
+            match received.next().await {
+                Ok(None) => break Ok(()),
+                Ok(Some(piece)) => match self.count_text(uploads, body.len() + piece.len()) {
+                    Ok(()) => body.extend_from_slice(&piece),
+                    error => break error,
+                },
+                Err(error) => break Err(Incomplete::because_of(&*error)),
+            }
+        };
+        if result.is_err() {
+            // The last field may be cut.
+            body.truncate(body.iter().rposition(|byte| *byte == b'&').unwrap_or(0));
+        }
+        for (index, (name, value)) in form_urlencoded::parse(&body).enumerate() {
+            if index == FIELDS_MAX {
+                result = Err(Incomplete::TooManyFields);
+                break;
+            }
             // The decoder replaces bytes that are not UTF-8 with U+FFFD, which the field's check reports.
-            form.fields.insert(name.into_owned(), value.into_owned());
+            self.add_text(fields, &name, || value.into_owned());
         }
-        Ok(form)
+        result
     }
 
-    async fn read_multipart(mut multipart: Multipart, photo_field: &str, photo_max: usize) -> Result<Self, AppError> {
-        let mut form = Self::default();
-        let mut text_left = TEXT_MAX;
-        while let Some(field) = multipart.next_field().await.map_err(|error| body_error(&error))? {
-            let name = field.name().unwrap_or_default().to_owned();
-            let file_name = field.file_name().map(str::to_owned);
-            if file_name.is_some() || name == photo_field {
-                let photo = match read_field(field, photo_max).await? {
-                    // A browser sends an empty file without a name if none was chosen.
-                    Some(bytes) if bytes.is_empty() && file_name.is_none_or(|name| name.is_empty()) => continue,
-                    Some(bytes) if bytes.is_empty() => SentPhoto::Empty,
-                    Some(bytes) => SentPhoto::Bytes(bytes),
-                    None => SentPhoto::TooBig,
-                };
-                if name == photo_field {
-                    form.photo = Some(photo);
+    async fn read_multipart(
+        &mut self,
+        uploads: &Uploads,
+        received: &mut Received,
+        boundary: String,
+        fields: &FormFields,
+    ) -> Result<(), Incomplete> {
+        let fed = AtomicUsize::new(0);
+        let mut multipart = Multipart::new(received.pieces(&fed), boundary);
+        let mut text_length = 0;
+        let mut parts = 0;
+        while let Some(mut part) = next_part(&mut multipart, &fed).await? {
+            parts += 1;
+            if parts > FIELDS_MAX {
+                return Err(Incomplete::TooManyFields);
+            }
+            for (name, value) in part.headers() {
+                text_length += name.as_str().len() + value.len();
+            }
+            self.count_text(uploads, text_length)?;
+            let name = part.name().unwrap_or_default().to_owned();
+            let is_file = part.file_name().is_some();
+            if fields.photo == Some(&*name) {
+                self.read_photo(uploads, part).await?;
+            } else if !is_file && fields.texts.contains(&&*name) {
+                let mut text = Vec::new();
+                while let Some(chunk) = next_chunk(&mut part).await? {
+                    text_length += chunk.len();
+                    self.count_text(uploads, text_length)?;
+                    text.extend_from_slice(&chunk);
                 }
+                self.add_text(fields, &name, || String::from_utf8_lossy(&text).into_owned());
             } else {
-                let text = read_field(field, text_left).await?.ok_or(AppError::PayloadTooLarge)?;
-                text_left -= text.len();
-                form.fields.insert(name, String::from_utf8_lossy(&text).into_owned());
+                while next_chunk(&mut part).await?.is_some() {}
             }
         }
-        Ok(form)
+        Ok(())
+    }
+
+    async fn read_photo(&mut self, uploads: &Uploads, mut part: Field<'_>) -> Result<(), Incomplete> {
+        let has_name = part.file_name().is_some_and(|name| !name.is_empty());
+        let earlier = self.photo.replace(SentPhoto::Cut);
+        let mut bytes = Vec::new();
+        let mut held = Held::default();
+        let mut dropped = None;
+        while let Some(chunk) = next_chunk(&mut part).await? {
+            if dropped.is_some() {
+                continue;
+            }
+            let length = bytes.len() + chunk.len();
+            if length > uploads.photo_max {
+                dropped = Some(SentPhoto::TooBig);
+            } else if !uploads.memory.cover(&mut held, length).await {
+                dropped = Some(SentPhoto::NoRoom);
+            }
+            if dropped.is_none() {
+                bytes.extend_from_slice(&chunk);
+            } else {
+                (bytes, held) = (Vec::new(), Held::default());
+            }
+        }
+        self.photo = match dropped {
+            Some(dropped) => Some(dropped),
+            None if !bytes.is_empty() => Some(SentPhoto::Bytes(bytes, held)),
+            None if has_name => Some(SentPhoto::Empty),
+            // A browser sends an empty file without a name if none was chosen.
+            None => earlier,
+        };
+        Ok(())
+    }
+
+    /// Counts the text of this form, which has this many bytes so far.
+    fn count_text(&mut self, uploads: &Uploads, length: usize) -> Result<(), Incomplete> {
+        if length > TEXT_MAX {
+            return Err(Incomplete::TooLong);
+        }
+        if length > TEXT_FREE && !uploads.memory.cover_now(&mut self.held, length - TEXT_FREE) {
+            return Err(Incomplete::NoRoom);
+        }
+        Ok(())
+    }
+
+    /// Keeps the text if the form has a field of that name. The last field of a name wins, as in the sample.
+    fn add_text(&mut self, fields: &FormFields, name: &str, text: impl FnOnce() -> String) {
+        if let Some(name) = fields.texts.iter().find(|known| **known == name) {
+            self.texts.insert(name, text());
+        }
     }
 
     /// The text of this field; empty if it was not sent.
     pub fn take(&mut self, field: &str) -> String {
-        self.fields.remove(field).unwrap_or_default()
+        self.texts.remove(field).unwrap_or_default()
     }
 }
 
-/// Reads a field to its end and returns its bytes, or `None` if they are more than `max`.
-async fn read_field(mut field: Field<'_>, max: usize) -> Result<Option<Vec<u8>>, AppError> {
-    let mut bytes = Some(Vec::new());
-    while let Some(chunk) = field.chunk().await.map_err(|error| body_error(&error))? {
-        bytes = bytes.filter(|bytes| bytes.len() + chunk.len() <= max);
-        if let Some(bytes) = &mut bytes {
-            bytes.extend_from_slice(&chunk);
-        }
-    }
-    Ok(bytes)
+/// The next part of a multipart form. Its headers, or what precedes them, may be endless, and multer would buffer them.
+async fn next_part<'r>(multipart: &mut Multipart<'r>, fed: &AtomicUsize) -> Result<Option<Field<'r>>, Incomplete> {
+    let start = fed.load(Ordering::Relaxed);
+    poll_fn(|context| match multipart.poll_next_field(context) {
+        Poll::Pending if fed.load(Ordering::Relaxed) - start > HEADERS_MAX => Poll::Ready(Err(Incomplete::TooLong)),
+        part => part.map_err(|error| Incomplete::because_of(&error)),
+    })
+    .await
 }
 
-/// Distinguishes a body that is too long or too slow from one that is malformed or incomplete.
-fn body_error(error: &(dyn std::error::Error + 'static)) -> AppError {
-    let mut cause = Some(error);
-    while let Some(error) = cause {
-        if error.is::<http_body_util::LengthLimitError>() {
-            return AppError::PayloadTooLarge;
-        }
-        if error.is::<tower_http::timeout::TimeoutError>() {
-            return AppError::RequestTimeout;
-        }
-        cause = error.source();
-    }
-    AppError::BadRequest("The form did not arrive complete. Go back and send it again.".into())
+async fn next_chunk(part: &mut Field<'_>) -> Result<Option<Bytes>, Incomplete> {
+    part.chunk().await.map_err(|error| Incomplete::because_of(&error))
 }

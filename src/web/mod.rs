@@ -2,13 +2,16 @@
 
 mod conditional;
 mod form;
+mod incomplete;
 mod notice;
 mod page;
 mod path;
+mod received;
 mod security;
+mod upload_memory;
 
 pub use self::conditional::{accepts_gzip, has_etag};
-pub use self::form::{FormBody, SentPhoto, Uploads};
+pub use self::form::{FormBody, FormFields, SentPhoto, Uploads};
 pub use self::notice::{FRESH_FOR, Notice};
 pub use self::page::{Chrome, HTML, Page};
 pub use self::path::PathParameter;

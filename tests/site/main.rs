@@ -21,6 +21,7 @@ mod private_files;
 mod process;
 mod redirect;
 mod rig;
+mod slow_forms;
 mod start_sh;
 mod store;
 mod store_search;

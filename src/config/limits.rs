@@ -1,0 +1,45 @@
+//! How much of the site one client, and all clients together, may use.
+
+use std::time::Duration;
+
+/// How much of the site one client, and all clients together, may use. What is not a setting is a field all the same, so
+/// that tests can use short limits.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// How much memory the photos that are being received may use together, in bytes: by default, room for six of the
+    /// maximum size, or for sixteen as phones take them. A larger `MAX_UPLOAD_BYTES` gets room for two.
+    pub upload_memory: usize,
+    /// How long a photo waits for that memory.
+    pub upload_patience: Duration,
+    /// How slowly a form may arrive.
+    pub upload_pace: Pace,
+}
+
+/// A minimum rate: in each window of time, at least this many bytes must arrive, or the body must end.
+#[derive(Debug, Clone, Copy)]
+pub struct Pace {
+    /// The length of a window.
+    pub window: Duration,
+    /// The bytes that must arrive in it.
+    pub bytes: usize,
+}
+
+impl Pace {
+    /// About 1 KiB a second. Even GPRS, the slowest mobile network, sends twice as much, and a form without a photo
+    /// is complete before the first window ends. The window is long enough for a phone that loses its network for ten
+    /// seconds.
+    const SLOWEST_PHONE: Self = Self {
+        window: Duration::from_secs(15),
+        bytes: 16 << 10,
+    };
+}
+
+impl Limits {
+    pub(super) fn new(max_upload_bytes: usize) -> Self {
+        Self {
+            upload_memory: (64 << 20).max(2 * max_upload_bytes),
+            upload_patience: Duration::from_secs(20),
+            upload_pace: Pace::SLOWEST_PHONE,
+        }
+    }
+}
