@@ -9,7 +9,7 @@ use crate::cache::PageCache;
 use crate::config::Config;
 use crate::photos::{PhotoProcessor, PhotoStore, PhotoUrls};
 use crate::store::Store;
-use crate::web::Uploads;
+use crate::web::{Rates, Uploads};
 
 /// The running site: a handle that is cheap to clone.
 #[derive(Clone)]
@@ -31,6 +31,8 @@ pub struct Parts {
     pub photo_processor: PhotoProcessor,
     /// Receives forms, within limits for all of them together.
     pub uploads: Uploads,
+    /// The limits of each client.
+    pub rates: Rates,
     /// Reviews that are being saved. Each continues even if its request is dropped, and a shutdown waits for them until
     /// the grace period ends.
     pub saves: TaskTracker,
@@ -44,6 +46,7 @@ impl App {
             page_cache: Arc::new(PageCache::new(config.page_cache_bytes)),
             photo_urls: PhotoUrls::of(&config),
             uploads: Uploads::new(&config),
+            rates: Rates::new(&config.limits),
             config,
             store: store.into(),
             photos: photos.into(),

@@ -1,8 +1,10 @@
 //! The error type of all handlers.
 
 use std::error::Error;
+use std::time::Duration;
 
-use axum::http::StatusCode;
+use axum::http::header::RETRY_AFTER;
+use axum::http::{HeaderName, StatusCode};
 use axum::response::{IntoResponse, Response};
 
 use crate::error_chain::chain;
@@ -24,6 +26,8 @@ pub enum AppError {
     UnsupportedMediaType,
     /// The site is busy; a retry may succeed.
     TooManyRequests,
+    /// The client has sent too many requests. It may send the next one after this time.
+    RateLimited(Duration),
     /// Something the site depends on is unavailable; a retry may succeed.
     Unavailable(Box<dyn Error + Send + Sync>),
     /// An error in the site itself.
@@ -40,9 +44,18 @@ impl AppError {
             Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
+            Self::TooManyRequests | Self::RateLimited(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// The header that says when a client may try again, if this error knows.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<[(HeaderName, String); 1]> {
+        match self {
+            Self::RateLimited(wait) => Some([(RETRY_AFTER, (wait.as_secs() + 1).to_string())]),
+            _ => None,
         }
     }
 
@@ -84,7 +97,7 @@ impl IntoResponse for AppError {
     /// The status alone. [`crate::pages::error::error_pages`] adds the page.
     fn into_response(self) -> Response {
         self.log();
-        let mut response = self.status().into_response();
+        let mut response = (self.retry_after(), self.status()).into_response();
         if let Self::BadRequest(advice) = self {
             response.extensions_mut().insert(Advice(advice));
         }

@@ -7,7 +7,7 @@ use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::StatusCode;
 use axum::http::header::HeaderName;
-use axum::middleware::{from_fn_with_state, map_request, map_response_with_state};
+use axum::middleware::{from_fn_with_state, map_request, map_request_with_state, map_response_with_state};
 use axum::routing::{get, post};
 use tower::ServiceBuilder;
 use tower_http::CompressionLevel;
@@ -28,7 +28,7 @@ use crate::connections::Malformed;
 use crate::error::AppError;
 use crate::pages::error::error_pages;
 use crate::pages::{add_restaurant, add_review, details, health, list, photo};
-use crate::web::{SecurityHeaders, security_headers};
+use crate::web::{SecurityHeaders, identify_client, security_headers};
 
 /// How long a page may take.
 const PAGE_LIMIT: Duration = Duration::from_secs(30);
@@ -96,6 +96,7 @@ fn apply_layers(routes: Router, app: App) -> Router {
             SecurityHeaders::new(&app.config),
             security_headers,
         ))
+        .layer(map_request_with_state(app.config.is_production(), identify_client))
         // The layers below may answer with a bare status, which gets its page here.
         .layer(from_fn_with_state(app, error_pages))
         .layer(CatchPanicLayer::new())
@@ -186,13 +187,18 @@ mod tests {
 
     #[tokio::test]
     async fn every_error_gets_a_page() {
-        let cases: [(Handler, u16, &str); 8] = [
+        let cases: [(Handler, u16, &str); 9] = [
             (|| Err(AppError::BadRequest("Do this.".into())), 400, "Do this."),
             (|| Err(AppError::NotFound), 404, "Page not found"),
             (|| Err(AppError::RequestTimeout), 408, "That took too long"),
             (|| Err(AppError::PayloadTooLarge), 413, "Too much data"),
             (|| Err(AppError::UnsupportedMediaType), 415, "Not a form"),
             (|| Err(AppError::TooManyRequests), 429, "Too many requests"),
+            (
+                || Err(AppError::RateLimited(Duration::from_secs(59))),
+                429,
+                "Too many requests",
+            ),
             (
                 || Err(AppError::Internal(std::io::Error::other("a secret of ours").into())),
                 500,

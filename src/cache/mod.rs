@@ -26,7 +26,7 @@ use quick_cache::sync::{Cache, GuardResult};
 pub use self::follow::follow;
 use self::page::CachedPage;
 use crate::model::{RestaurantId, Search, Sort};
-use crate::web::{FRESH_FOR, Notice};
+use crate::web::{FRESH_FOR, Notice, query_pairs};
 
 /// How long pages are used after the store confirmed that it had reported every change.
 pub const LEASE: Duration = Duration::from_secs(3);
@@ -74,7 +74,7 @@ impl PageKey {
     /// The key of the page at this address; `None` if the page is not cached.
     fn of(uri: &Uri) -> Option<Self> {
         let mut sort = Sort::default();
-        for (name, value) in form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()) {
+        for (name, value) in query_pairs(uri.query().unwrap_or_default()) {
             match &*name {
                 "after" | "before" => return None,
                 "q" if !Search::parse(&value).text().is_empty() => return None,

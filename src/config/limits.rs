@@ -2,10 +2,18 @@
 
 use std::time::Duration;
 
+use super::reader::Reader;
+
 /// How much of the site one client, and all clients together, may use. What is not a setting is a field all the same, so
 /// that tests can use short limits.
 #[derive(Debug, Clone)]
 pub struct Limits {
+    /// `POSTS_PER_MINUTE`: how many forms a client may send. 0 is no limit, as for the next two. Default 30.
+    pub posts_per_minute: u32,
+    /// `UPLOADS_PER_MINUTE`: how many of them may have a photo. Default 10.
+    pub uploads_per_minute: u32,
+    /// `SEARCHES_PER_SECOND`: how often a client may search. Default 10.
+    pub searches_per_second: u32,
     /// How much memory the photos that are being received may use together, in bytes: by default, room for six of the
     /// maximum size, or for sixteen as phones take them. A larger `MAX_UPLOAD_BYTES` gets room for two.
     pub upload_memory: usize,
@@ -35,8 +43,15 @@ impl Pace {
 }
 
 impl Limits {
-    pub(super) fn new(max_upload_bytes: usize) -> Self {
+    pub(super) fn read(reader: &mut Reader<'_>, max_upload_bytes: usize) -> Self {
+        let mut rate = |name, default| {
+            let expected = "a whole number from 0 (no limit) to 100000";
+            reader.parse(name, expected, default, |rate: &u32| *rate <= 100_000)
+        };
         Self {
+            posts_per_minute: rate("POSTS_PER_MINUTE", 30),
+            uploads_per_minute: rate("UPLOADS_PER_MINUTE", 10),
+            searches_per_second: rate("SEARCHES_PER_SECOND", 10),
             upload_memory: (64 << 20).max(2 * max_upload_bytes),
             upload_patience: Duration::from_secs(20),
             upload_pace: Pace::SLOWEST_PHONE,

@@ -95,6 +95,14 @@ impl Config {
         let website_hostname = variables.get("WEBSITE_HOSTNAME").cloned();
         let everywhere = IpAddr::from([0, 0, 0, 0]);
         let here = IpAddr::from([127, 0, 0, 1]);
+        let host = reader.parse(
+            "HOST",
+            "an IP address to listen on, such as 127.0.0.1 or 0.0.0.0",
+            if website_hostname.is_some() { everywhere } else { here },
+            |_| true,
+        );
+        let port = reader.parse("PORT", "a port number from 0 to 65535", 8000, |_| true);
+        let data_dir = reader.parse("DATA_DIR", "a folder", PathBuf::from("data"), |_| true);
         let max_upload_bytes = reader.parse(
             "MAX_UPLOAD_BYTES",
             "a number of bytes from 65536 (64 KiB) to 104857600 (100 MiB)",
@@ -102,16 +110,11 @@ impl Config {
             |bytes| Self::UPLOAD_RANGE.contains(bytes),
         );
         let mut config = Self {
-            host: reader.parse(
-                "HOST",
-                "an IP address to listen on, such as 127.0.0.1 or 0.0.0.0",
-                if website_hostname.is_some() { everywhere } else { here },
-                |_| true,
-            ),
-            port: reader.parse("PORT", "a port number from 0 to 65535", 8000, |_| true),
-            data_dir: reader.parse("DATA_DIR", "a folder", PathBuf::from("data"), |_| true),
+            host,
+            port,
+            data_dir,
             max_upload_bytes,
-            limits: Limits::new(max_upload_bytes),
+            limits: Limits::read(&mut reader, max_upload_bytes),
             page_cache_bytes: reader.parse(
                 "PAGE_CACHE_BYTES",
                 "a number of bytes from 0 (no pages are cached) to 1073741824 (1 GiB)",

@@ -47,6 +47,9 @@ fn every_wrong_setting_is_named_with_its_value_and_the_valid_ones() {
         ("PORT", "eighty"),
         ("MAX_UPLOAD_BYTES", "10"),
         ("PAGE_CACHE_BYTES", "8 MB"),
+        ("POSTS_PER_MINUTE", "many"),
+        ("UPLOADS_PER_MINUTE", "-1"),
+        ("SEARCHES_PER_SECOND", "100001"),
         ("SHUTDOWN_GRACE_SECONDS", "-1"),
         ("RUST_LOG", "site=loud"),
         ("DBHOST", "server"),
@@ -56,13 +59,13 @@ fn every_wrong_setting_is_named_with_its_value_and_the_valid_ones() {
         ("PHOTOS_BASE_URL", "photos"),
     ])
     .unwrap_err();
-    assert_eq!(errors.len(), 12, "{errors:#?}");
+    assert_eq!(errors.len(), 15, "{errors:#?}");
     assert_eq!(
         errors[1],
         "PORT is \"eighty\", but it must be a port number from 0 to 65535."
     );
     assert!(errors[2].starts_with("MAX_UPLOAD_BYTES is \"10\", but it must be a number of bytes"));
-    assert!(errors[6].starts_with("DBHOST is set, but DBNAME is not."));
+    assert!(errors[9].starts_with("DBHOST is set, but DBNAME is not."));
 }
 
 #[test]
@@ -390,6 +393,9 @@ fn a_refused_setting_does_not_show_a_secret() {
         "PORT",
         "MAX_UPLOAD_BYTES",
         "PAGE_CACHE_BYTES",
+        "POSTS_PER_MINUTE",
+        "UPLOADS_PER_MINUTE",
+        "SEARCHES_PER_SECOND",
         "SHUTDOWN_GRACE_SECONDS",
         "ALLOW_LOCAL_DATA",
         "DBHOST",

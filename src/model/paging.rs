@@ -176,7 +176,7 @@ pub struct ListQuery {
 }
 
 /// One page of the list of restaurants.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct ListPage {
     /// Its rows, in order.
     pub restaurants: Vec<RestaurantSummary>,

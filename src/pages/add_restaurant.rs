@@ -10,7 +10,7 @@ use tower_http::request_id::RequestId;
 use crate::app::App;
 use crate::error::AppError;
 use crate::model::{FieldErrors, RestaurantForm, RestaurantId, SubmissionId};
-use crate::web::{Chrome, FormBody, FormFields, Notice, Page};
+use crate::web::{Chrome, Client, FormBody, FormFields, Notice, Page, TOO_MANY_FORMS};
 
 #[derive(Template, Default)]
 #[template(path = "create.html")]
@@ -43,6 +43,7 @@ pub async fn post(
     Extension(request_id): Extension<RequestId>,
     request: Request,
 ) -> Result<Response, AppError> {
+    let client = request.extensions().get::<Client>().copied();
     let mut body = FormBody::read(&app.uploads, request, &FIELDS).await?;
     let mut form = CreateTemplate {
         form_id: body.take(SubmissionId::FIELD),
@@ -53,6 +54,11 @@ pub async fn post(
         },
         ..CreateTemplate::default()
     };
+    if let Err(refused) = app.rates.count_post(client, false) {
+        form.problem = Some(format!("Restaurant not added: {TOO_MANY_FORMS}"));
+        form.chrome = Chrome::of_error(&app.config, &request_id, refused.status());
+        return Ok((refused.status(), refused.retry_after(), Page(form)).into_response());
+    }
     let added = match body.incomplete {
         None => add(&app, &mut form).await,
         Some(incomplete) => {

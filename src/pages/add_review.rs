@@ -15,7 +15,7 @@ use crate::pages::details::{DetailsTemplate, ReviewFormView};
 use crate::photo_cleanup::remove_if_unclaimed;
 use crate::photos::{PhotoError, PhotoName, ProcessedPhoto};
 use crate::store::AddedReview;
-use crate::web::{Chrome, FormBody, FormFields, Notice, Page, PathParameter, SentPhoto};
+use crate::web::{Chrome, Client, FormBody, FormFields, Notice, Page, PathParameter, SentPhoto, TOO_MANY_FORMS};
 
 /// The form alone, for when the restaurant cannot be read.
 #[derive(Template)]
@@ -39,6 +39,7 @@ pub async fn post(
 ) -> Result<Response, AppError> {
     // The page's script sends the form itself, to show the progress of the upload. It gets an address, not a redirect.
     let by_script = request.headers().contains_key("x-requested-with");
+    let client = request.extensions().get::<Client>().copied();
     let mut body = FormBody::read(&app.uploads, request, &FIELDS).await?;
     let mut form = ReviewFormView {
         form_id: body.take(SubmissionId::FIELD),
@@ -51,6 +52,11 @@ pub async fn post(
         ..ReviewFormView::empty(&app, id)
     };
 
+    if let Err(refused) = app.rates.count_post(client, form.photo_was_sent) {
+        form.problem = Some(format!("Review not added: {TOO_MANY_FORMS}"));
+        let page = with_restaurant(&app, &request_id, refused.status(), form).await?;
+        return Ok((refused.retry_after(), page).into_response());
+    }
     if let Some(incomplete) = body.incomplete {
         form.problem = Some(format!("Review not added: {}", incomplete.problem()));
         return with_restaurant(&app, &request_id, AppError::from(incomplete).status(), form).await;

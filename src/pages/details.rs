@@ -12,7 +12,7 @@ use crate::model::{
 };
 use crate::pages::filters;
 use crate::photos::PhotoUrls;
-use crate::web::{Chrome, Page, PathParameter};
+use crate::web::{Chrome, Page, PathParameter, query_pairs};
 
 /// The page of a restaurant.
 #[derive(Template)]
@@ -119,7 +119,7 @@ pub async fn redirect(PathParameter(id): PathParameter<RestaurantId>) -> Redirec
 }
 
 fn parse(query: &str) -> Option<(Direction, ReviewCursor)> {
-    form_urlencoded::parse(query.as_bytes()).find_map(|(name, value)| {
+    query_pairs(query).find_map(|(name, value)| {
         let direction = match &*name {
             "after" => Direction::After,
             "before" => Direction::Before,

@@ -39,7 +39,7 @@ pub async fn error_pages(
     let mut response = with_page(&app, &request_id, is_get, next.run(request).await);
     let status = response.status();
     if matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
-        response.headers_mut().insert(RETRY_AFTER, RETRY_SECONDS);
+        response.headers_mut().entry(RETRY_AFTER).or_insert(RETRY_SECONDS);
     }
     // A page reloads by itself. A form does not: only its sender may send it again.
     if is_get && status == StatusCode::SERVICE_UNAVAILABLE {
@@ -68,8 +68,10 @@ fn with_page(app: &App, request_id: &RequestId, is_get: bool, response: Response
         advice: own_advice.map_or_else(|| advice.to_owned(), |Advice(text)| text.clone()),
     };
     let mut headers = HeaderMap::new();
-    if let Some(methods) = response.headers().get(ALLOW) {
-        headers.insert(ALLOW, methods.clone());
+    for name in [ALLOW, RETRY_AFTER] {
+        if let Some(value) = response.headers().get(&name) {
+            headers.insert(name, value.clone());
+        }
     }
     (status, headers, Page(page)).into_response()
 }
@@ -107,7 +109,7 @@ fn wording(status: StatusCode, is_get: bool) -> (&'static str, &'static str) {
         ),
         StatusCode::TOO_MANY_REQUESTS => (
             "Too many requests",
-            "The site is busy. Wait a moment, then go back and try again.",
+            "The site is busy, or many requests came from your network at once. Wait a moment, then go back and try again.",
         ),
         StatusCode::SERVICE_UNAVAILABLE if is_get => (
             "Back in a moment",

@@ -1,16 +1,18 @@
 //! GET `/`: the list of restaurants, searched, sorted, paged.
 
 use askama::Template;
+use axum::Extension;
 use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse, Response};
 use axum_extra::extract::CookieJar;
+use tower_http::request_id::RequestId;
 
 use crate::app::App;
 use crate::error::AppError;
 use crate::model::{Direction, ListCursor, ListPage, ListQuery, Search, Sort};
 use crate::pages::filters;
 use crate::photos::PhotoUrls;
-use crate::web::{Chrome, Page};
+use crate::web::{Chrome, Client, Page, query_pairs};
 
 #[derive(Template)]
 #[template(path = "list.html")]
@@ -19,11 +21,31 @@ struct ListTemplate {
     photo_urls: PhotoUrls,
     query: ListQuery,
     page: ListPage,
+    /// Why the search was not made.
+    problem: Option<&'static str>,
 }
 
 /// Shows one page of the list.
-pub async fn get(State(app): State<App>, RawQuery(query): RawQuery, cookies: CookieJar) -> Result<Response, AppError> {
+pub async fn get(
+    State(app): State<App>,
+    client: Option<Extension<Client>>,
+    Extension(request_id): Extension<RequestId>,
+    RawQuery(query): RawQuery,
+    cookies: CookieJar,
+) -> Result<Response, AppError> {
     let query = parse(query.as_deref().unwrap_or_default());
+    if query.search.terms().is_some()
+        && let Err(refused) = app.rates.count_search(client.map(|Extension(client)| client))
+    {
+        let template = ListTemplate {
+            chrome: Chrome::of_error(&app.config, &request_id, refused.status()),
+            photo_urls: app.photo_urls.clone(),
+            query,
+            page: ListPage::default(),
+            problem: Some("Too many searches came from your network at once. Wait a few seconds, then search again."),
+        };
+        return Ok((refused.status(), refused.retry_after(), Page(template)).into_response());
+    }
     let page = app.store.list(&query).await?;
     let (chrome, notice_shown) = Chrome::of(&app.config, &cookies);
     let template = ListTemplate {
@@ -31,6 +53,7 @@ pub async fn get(State(app): State<App>, RawQuery(query): RawQuery, cookies: Coo
         photo_urls: app.photo_urls.clone(),
         query,
         page,
+        problem: None,
     };
     Ok((notice_shown, Page(template)).into_response())
 }
@@ -39,7 +62,7 @@ pub async fn get(State(app): State<App>, RawQuery(query): RawQuery, cookies: Coo
 fn parse(query: &str) -> ListQuery {
     let mut parsed = ListQuery::default();
     let mut from = None;
-    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+    for (name, value) in query_pairs(query) {
         match &*name {
             "q" => parsed.search = Search::parse(&value),
             "sort" => parsed.sort = Sort::parse(&value),

@@ -19,6 +19,7 @@ mod photos;
 mod plain_sql;
 mod private_files;
 mod process;
+mod rates;
 mod redirect;
 mod rig;
 mod slow_forms;

@@ -1,0 +1,124 @@
+//! Which client sent a request: the address that limits count.
+
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+
+use axum::extract::{ConnectInfo, Request, State};
+use axum::http::HeaderMap;
+
+/// The last address in it is the one that App Service's front end appended. A client can send the others.
+const FORWARDED_FOR: &str = "x-forwarded-for";
+
+/// A client, by its address. The addresses of an IPv6 network (/64) are one client: each of its devices may choose any
+/// of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Client(IpAddr);
+
+impl Client {
+    pub(super) fn new(address: IpAddr) -> Self {
+        Self(match address.to_canonical() {
+            IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64)).into(),
+            address @ IpAddr::V4(_) => address,
+        })
+    }
+
+    /// The client of a request with these headers, over a connection from this address. `None` if limits do not apply:
+    /// to this machine, and to a router without a server, as in tests.
+    fn find(on_app_service: bool, headers: &HeaderMap, peer: Option<SocketAddr>) -> Option<Self> {
+        let peer = peer?.ip().to_canonical();
+        if on_app_service {
+            // A request without the header is the platform's own.
+            return Some(Self::new(forwarded(headers).unwrap_or(peer)));
+        }
+        (!peer.is_loopback()).then(|| Self::new(peer))
+    }
+}
+
+/// Puts the [`Client`] of a request into its extensions, if limits apply to it.
+pub async fn identify_client(State(on_app_service): State<bool>, mut request: Request) -> Request {
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
+    let peer = peer.map(|ConnectInfo(address)| *address);
+    if let Some(client) = Client::find(on_app_service, request.headers(), peer) {
+        request.extensions_mut().insert(client);
+    }
+    request
+}
+
+/// The last address of the last header.
+fn forwarded(headers: &HeaderMap) -> Option<IpAddr> {
+    let last = headers.get_all(FORWARDED_FOR).iter().next_back()?;
+    let last = last.to_str().ok()?.rsplit(',').next()?.trim();
+    // With a port, an IPv6 address has brackets.
+    let bare = last.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    let address = bare.unwrap_or(last).parse().ok();
+    address.or_else(|| Some(last.parse::<SocketAddr>().ok()?.ip()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn find(on_app_service: bool, forwarded: &[&str], peer: &str) -> Option<String> {
+        let mut headers = HeaderMap::new();
+        for value in forwarded {
+            headers.append(FORWARDED_FOR, value.parse().unwrap());
+        }
+        let peer = SocketAddr::new(peer.parse().unwrap(), 40_000);
+        let client = Client::find(on_app_service, &headers, Some(peer));
+        client.map(|Client(address)| address.to_string())
+    }
+
+    #[test]
+    fn on_app_service_the_client_is_the_address_that_the_front_end_appended() {
+        let front_end = "169.254.1.1";
+        for (forwarded, client) in [
+            (&["203.0.113.7"][..], "203.0.113.7"),
+            (&["203.0.113.7:50123"], "203.0.113.7"),
+            (&[" 203.0.113.7:50123 "], "203.0.113.7"),
+            (&["198.51.100.1, 203.0.113.7:50123"], "203.0.113.7"),
+            (&["198.51.100.1:1,203.0.113.7"], "203.0.113.7"),
+            (&["127.0.0.1,::1,203.0.113.7"], "203.0.113.7"),
+            (&["not an address, 203.0.113.7"], "203.0.113.7"),
+            (&["198.51.100.1", "203.0.113.7:50123"], "203.0.113.7"),
+            (&["[2001:db8:1:2:3:4:5:6]:50123"], "2001:db8:1:2::"),
+            (&["[2001:db8:1:2:3:4:5:6]"], "2001:db8:1:2::"),
+            (&["2001:db8:1:2:ffff::1"], "2001:db8:1:2::"),
+            (&["[::ffff:203.0.113.7]:50123"], "203.0.113.7"),
+            (&["::ffff:203.0.113.7"], "203.0.113.7"),
+            (&["127.0.0.1"], "127.0.0.1"),
+            // The front end appends nothing of this kind.
+            (&[], front_end),
+            (&[""], front_end),
+            (&["203.0.113.7,"], front_end),
+            (&["203.0.113.7, unknown"], front_end),
+            (&["203.0.113.7:99999"], front_end),
+            (&["203.0.113.7", ""], front_end),
+            (&["203.0.113.7", "\u{e9}"], front_end),
+            (&["[203.0.113.7"], front_end),
+        ] {
+            assert_eq!(
+                find(true, forwarded, front_end).as_deref(),
+                Some(client),
+                "{forwarded:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn elsewhere_the_client_is_the_peer_and_this_machine_has_no_limits() {
+        for (peer, client) in [
+            ("203.0.113.7", Some("203.0.113.7")),
+            ("::ffff:203.0.113.7", Some("203.0.113.7")),
+            ("2001:db8:1:2:3:4:5:6", Some("2001:db8:1:2::")),
+            ("10.0.0.1", Some("10.0.0.1")),
+            ("127.0.0.1", None),
+            ("127.1.2.3", None),
+            ("::ffff:127.0.0.1", None),
+            ("::1", None),
+        ] {
+            for forwarded in [&[][..], &["127.0.0.1"], &["198.51.100.1"]] {
+                assert_eq!(find(false, forwarded, peer).as_deref(), client, "{peer} {forwarded:?}");
+            }
+        }
+        assert_eq!(Client::find(true, &HeaderMap::new(), None), None);
+    }
+}
