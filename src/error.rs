@@ -30,6 +30,8 @@ pub enum AppError {
     RateLimited(Duration),
     /// Something the site depends on is unavailable; a retry may succeed.
     Unavailable(Box<dyn Error + Send + Sync>),
+    /// The site's disk is full, or nearly so.
+    InsufficientStorage(Box<dyn Error + Send + Sync>),
     /// An error in the site itself.
     Internal(Box<dyn Error + Send + Sync>),
 }
@@ -46,6 +48,7 @@ impl AppError {
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::TooManyRequests | Self::RateLimited(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::InsufficientStorage(_) => StatusCode::INSUFFICIENT_STORAGE,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -59,12 +62,22 @@ impl AppError {
         }
     }
 
+    /// What to tell a visitor whose form was not saved because of this.
+    #[must_use]
+    pub fn not_saved(&self) -> &'static str {
+        match self {
+            Self::InsufficientStorage(_) => "the site has no room left. Send it again later.",
+            _ => "the site could not save it just now. Send it again in a moment.",
+        }
+    }
+
     /// Logs the cause, which visitors do not see.
     pub fn log(&self) {
         match self {
             Self::Unavailable(error) => {
                 tracing::error!(cause = chain(&**error), "something the site depends on is unavailable");
             }
+            Self::InsufficientStorage(error) => tracing::error!(cause = chain(&**error), "there is no room left"),
             Self::Internal(error) => tracing::error!(cause = chain(&**error), "the request failed"),
             _ => {}
         }
@@ -78,6 +91,7 @@ impl From<StoreError> for AppError {
             | StoreError::NotMigrated(_)
             | StoreError::NoToken(_)
             | StoreError::MissingGrant { .. } => Self::Unavailable(error.into()),
+            StoreError::Full(_) => Self::InsufficientStorage(error.into()),
             StoreError::Failed(_) | StoreError::Migration(_) | StoreError::Damaged(_) => Self::Internal(error.into()),
         }
     }
@@ -85,7 +99,10 @@ impl From<StoreError> for AppError {
 
 impl From<PhotoStoreError> for AppError {
     fn from(error: PhotoStoreError) -> Self {
-        Self::Unavailable(error.into())
+        match error {
+            PhotoStoreError::Full { .. } => Self::InsufficientStorage(error.into()),
+            PhotoStoreError::Unavailable(_) | PhotoStoreError::Blob(_) => Self::Unavailable(error.into()),
+        }
     }
 }
 

@@ -86,7 +86,7 @@ pub async fn open_photos(config: &Config) -> Result<Box<dyn PhotoStore>, StartEr
         return Ok(Box::new(photos));
     }
     let folder = photos_folder(config);
-    match DirectoryPhotos::open(&folder).await {
+    match DirectoryPhotos::open(&folder, config.limits.min_free_bytes).await {
         Ok(photos) => Ok(Box::new(photos)),
         Err(error) => Err(unusable(config, &folder, &error)),
     }

@@ -187,7 +187,7 @@ mod tests {
 
     #[tokio::test]
     async fn every_error_gets_a_page() {
-        let cases: [(Handler, u16, &str); 9] = [
+        let cases: [(Handler, u16, &str); 10] = [
             (|| Err(AppError::BadRequest("Do this.".into())), 400, "Do this."),
             (|| Err(AppError::NotFound), 404, "Page not found"),
             (|| Err(AppError::RequestTimeout), 408, "That took too long"),
@@ -208,6 +208,15 @@ mod tests {
                 || Err(AppError::Unavailable(std::io::Error::other("a secret of ours").into())),
                 503,
                 "Back in a moment",
+            ),
+            (
+                || {
+                    Err(AppError::InsufficientStorage(
+                        std::io::Error::other("a secret of ours").into(),
+                    ))
+                },
+                507,
+                "No room left",
             ),
         ];
         for (handler, wanted, title) in cases {

@@ -14,6 +14,10 @@ pub struct Limits {
     pub uploads_per_minute: u32,
     /// `SEARCHES_PER_SECOND`: how often a client may search. Default 10.
     pub searches_per_second: u32,
+    /// `MIN_FREE_BYTES`: photos in a folder are refused while its disk has less free space, so that a disk that fills up
+    /// still takes reviews. Default 200 MiB: room for 100,000 reviews without a photo, for the files beside SQLite's, and
+    /// for logs until someone makes room.
+    pub min_free_bytes: u64,
     /// How much memory the photos that are being received may use together, in bytes: by default, room for six of the
     /// maximum size, or for sixteen as phones take them. A larger `MAX_UPLOAD_BYTES` gets room for two.
     pub upload_memory: usize,
@@ -52,6 +56,12 @@ impl Limits {
             posts_per_minute: rate("POSTS_PER_MINUTE", 30),
             uploads_per_minute: rate("UPLOADS_PER_MINUTE", 10),
             searches_per_second: rate("SEARCHES_PER_SECOND", 10),
+            min_free_bytes: reader.parse(
+                "MIN_FREE_BYTES",
+                "a number of bytes, such as 209715200 (200 MiB), or 0 (photos are stored until the disk is full)",
+                200 << 20,
+                |_| true,
+            ),
             upload_memory: (64 << 20).max(2 * max_upload_bytes),
             upload_patience: Duration::from_secs(20),
             upload_pace: Pace::SLOWEST_PHONE,

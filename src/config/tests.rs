@@ -50,6 +50,7 @@ fn every_wrong_setting_is_named_with_its_value_and_the_valid_ones() {
         ("POSTS_PER_MINUTE", "many"),
         ("UPLOADS_PER_MINUTE", "-1"),
         ("SEARCHES_PER_SECOND", "100001"),
+        ("MIN_FREE_BYTES", "200 MB"),
         ("SHUTDOWN_GRACE_SECONDS", "-1"),
         ("RUST_LOG", "site=loud"),
         ("DBHOST", "server"),
@@ -59,13 +60,13 @@ fn every_wrong_setting_is_named_with_its_value_and_the_valid_ones() {
         ("PHOTOS_BASE_URL", "photos"),
     ])
     .unwrap_err();
-    assert_eq!(errors.len(), 15, "{errors:#?}");
+    assert_eq!(errors.len(), 16, "{errors:#?}");
     assert_eq!(
         errors[1],
         "PORT is \"eighty\", but it must be a port number from 0 to 65535."
     );
     assert!(errors[2].starts_with("MAX_UPLOAD_BYTES is \"10\", but it must be a number of bytes"));
-    assert!(errors[9].starts_with("DBHOST is set, but DBNAME is not."));
+    assert!(errors[10].starts_with("DBHOST is set, but DBNAME is not."));
 }
 
 #[test]
@@ -396,6 +397,7 @@ fn a_refused_setting_does_not_show_a_secret() {
         "POSTS_PER_MINUTE",
         "UPLOADS_PER_MINUTE",
         "SEARCHES_PER_SECOND",
+        "MIN_FREE_BYTES",
         "SHUTDOWN_GRACE_SECONDS",
         "ALLOW_LOCAL_DATA",
         "DBHOST",

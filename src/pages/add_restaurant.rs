@@ -99,8 +99,7 @@ async fn add(app: &App, form: &mut CreateTemplate) -> Result<RestaurantId, Statu
     added.map_err(|error| {
         let error = AppError::from(error);
         error.log();
-        let problem = "Restaurant not added: the site could not save it just now. Send it again in a moment.";
-        form.problem = Some(problem.to_owned());
+        form.problem = Some(format!("Restaurant not added: {}", error.not_saved()));
         error.status()
     })
 }

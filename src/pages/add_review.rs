@@ -90,15 +90,21 @@ pub async fn post(
         }
         Err(NotSaved::Store(error)) => {
             error.log();
-            let problem = "Review not added: the site could not save it just now. Send it again in a moment.";
-            form.problem = Some(problem.to_owned());
+            form.problem = Some(format!("Review not added: {}", error.not_saved()));
             // Without the restaurant: to read it, the visitor would have to wait for the failing store again.
             Ok(alone(&app, &request_id, error.status(), form))
         }
         Err(NotSaved::Photo(error)) => {
             error.log();
-            let problem = "Review not added: its photo could not be stored just now. Send it again in a moment, or \
-                           without the photo.";
+            let problem = match error {
+                AppError::InsufficientStorage(_) => {
+                    "Review not added: the site has no room for its photo. Send it again without the photo, or later."
+                }
+                _ => {
+                    "Review not added: its photo could not be stored just now. Send it again in a moment, or without \
+                     the photo."
+                }
+            };
             form.problem = Some(problem.to_owned());
             with_restaurant(&app, &request_id, error.status(), form).await
         }

@@ -120,6 +120,10 @@ fn wording(status: StatusCode, is_get: bool) -> (&'static str, &'static str) {
             "Part of this site is unavailable at the moment, so the form may not have been saved. Go back and send it \
              again.",
         ),
+        StatusCode::INSUFFICIENT_STORAGE => (
+            "No room left",
+            "The site's disk is full, so nothing was saved. Go back and try again later.",
+        ),
         status if status.is_server_error() => (
             "Something went wrong",
             "That was our fault, not yours. Try again. If it happens again, tell us the request id below.",

@@ -15,11 +15,12 @@ use crate::private_files;
 /// A folder of photos.
 pub struct DirectoryPhotos {
     folder: PathBuf,
+    min_free_bytes: u64,
 }
 
 impl DirectoryPhotos {
-    /// Uses this folder, and creates it if it is missing.
-    pub async fn open(folder: &Path) -> io::Result<Self> {
+    /// Uses this folder, and creates it if it is missing. Stores photos while its disk has this many free bytes.
+    pub async fn open(folder: &Path, min_free_bytes: u64) -> io::Result<Self> {
         if private_files::create_folder(folder)? {
             let mut files = fs::read_dir(folder).await?;
             while let Some(file) = files.next_entry().await? {
@@ -28,6 +29,7 @@ impl DirectoryPhotos {
         }
         Ok(Self {
             folder: folder.to_owned(),
+            min_free_bytes,
         })
     }
 
@@ -45,9 +47,25 @@ impl DirectoryPhotos {
         let part = self.part_path(name);
         let mut file = create(&part).await?;
         file.write_all(bytes).await?;
+        // Reports an error of the write, such as a full disk. `sync_all` would not.
+        file.flush().await?;
         file.sync_all().await?;
         drop(file);
         fs::rename(part, self.path(name)).await
+    }
+
+    /// The free space of the disk, in bytes.
+    async fn free_space(&self) -> io::Result<u64> {
+        let folder = self.folder.clone();
+        tokio::task::spawn_blocking(move || fs4::available_space(folder)).await?
+    }
+
+    fn full(&self, free: u64) -> PhotoStoreError {
+        PhotoStoreError::Full {
+            folder: self.folder.clone(),
+            free,
+            floor: self.min_free_bytes,
+        }
     }
 
     /// Makes the names in the folder permanent: without this, a power cut could undo a rename.
@@ -77,10 +95,24 @@ impl PhotoStore for DirectoryPhotos {
     }
 
     async fn put(&self, name: &PhotoName, photo: &ProcessedPhoto) -> Result<(), PhotoStoreError> {
-        self.write(&name.thumbnail(), &photo.thumbnail).await?;
-        self.write(name, &photo.photo).await?;
-        self.sync_folder().await?;
-        Ok(())
+        let free = self.free_space().await?;
+        if free < self.min_free_bytes {
+            return Err(self.full(free));
+        }
+        let written = async {
+            self.write(&name.thumbnail(), &photo.thumbnail).await?;
+            self.write(name, &photo.photo).await?;
+            self.sync_folder().await
+        };
+        let Err(error) = written.await else { return Ok(()) };
+        // What was written of it would keep a full disk full until the clean-up.
+        if let Err(error) = self.delete(name).await {
+            tracing::warn!(%error, "a photo that could not be stored remains until the clean-up");
+        }
+        Err(match error.kind() {
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => self.full(self.free_space().await?),
+            _ => error.into(),
+        })
     }
 
     async fn get(&self, name: &PhotoName) -> Result<Option<StoredPhoto>, PhotoStoreError> {

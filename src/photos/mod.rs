@@ -6,6 +6,7 @@ mod name;
 mod urls;
 
 use std::io;
+use std::path::PathBuf;
 
 use async_trait::async_trait;
 use axum::body::Body;
@@ -23,6 +24,20 @@ pub enum PhotoStoreError {
     /// The folder or its disk failed.
     #[error("the photo store is not available: {0}")]
     Unavailable(#[from] io::Error),
+    /// The disk of the folder is full, or nearly so.
+    #[error(
+        "the disk of the folder {} has no room for photos: {free} bytes are free, and MIN_FREE_BYTES is {floor}. Make \
+         room on it, or move DATA_DIR to a larger disk",
+        folder.display()
+    )]
+    Full {
+        /// The folder.
+        folder: PathBuf,
+        /// The free space of its disk, in bytes.
+        free: u64,
+        /// `MIN_FREE_BYTES`.
+        floor: u64,
+    },
     /// Blob Storage refused the request or could not be reached. The text names the missing role or command.
     #[error("the photo store is not available: {0}")]
     Blob(#[from] BlobError),

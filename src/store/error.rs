@@ -8,10 +8,13 @@ use crate::azure::TokenError;
 /// Why the store could not answer.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// It cannot be reached or cannot work now (no connection, disk full, locked, read-only). The same request may
+    /// It cannot be reached or cannot work now (no connection, locked, read-only). The same request may
     /// succeed later.
     #[error("the store is not available: {0}")]
     Unavailable(#[source] sqlx::Error),
+    /// Its disk is full.
+    #[error("the disk of the store is full: {0}")]
+    Full(#[source] sqlx::Error),
     /// It reported an unexpected error.
     #[error("the store failed: {0}")]
     Failed(#[source] sqlx::Error),
@@ -53,6 +56,9 @@ impl From<sqlx::Error> for StoreError {
                 }
                 if !is_postgres && is_damage_in_sqlite(&code) {
                     return Self::Damaged(database.message().to_owned());
+                }
+                if is_full(is_postgres, &code) {
+                    return Self::Full(error);
                 }
                 let is_transient = if is_postgres {
                     is_transient_in_postgres(&code)
@@ -102,9 +108,18 @@ fn postgres_lacks_tables(code: &str) -> bool {
     ["42P01", "42703", "42883"].contains(&code)
 }
 
-/// Primary result codes, <https://sqlite.org/rescode.html>: BUSY, LOCKED, READONLY, IOERR, FULL, CANTOPEN.
+/// Primary result codes, <https://sqlite.org/rescode.html>: BUSY, LOCKED, READONLY, IOERR, CANTOPEN.
 fn is_transient_in_sqlite(code: &str) -> bool {
-    has_primary_code(code, &[5, 6, 8, 10, 13, 14])
+    has_primary_code(code, &[5, 6, 8, 10, 14])
+}
+
+/// PostgreSQL's `disk_full`; SQLite's FULL, and its `IOERR_SHMSIZE`, when the file beside it (-shm) cannot grow.
+fn is_full(is_postgres: bool, code: &str) -> bool {
+    if is_postgres {
+        code == "53100"
+    } else {
+        has_primary_code(code, &[13]) || code == "4874"
+    }
 }
 
 /// CORRUPT, NOTADB.

@@ -6,6 +6,7 @@ mod azure;
 mod backup;
 mod connections;
 mod crash;
+mod disk_full;
 mod every_store;
 mod faults;
 mod forms;

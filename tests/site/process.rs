@@ -1,5 +1,6 @@
 //! The command: its options, its start and its stop.
 
+use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use tokio::process::{Child, ChildStdout, Command};
 use crate::harness::{Site, encoded, red_blue, review_with_photo};
 
 /// The built command, with only these environment variables.
-fn command(arguments: &[&str], environment: &[(&str, &str)]) -> Command {
+pub fn command(arguments: &[&str], environment: &[(&str, &str)]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_restaurant-review"));
     command
         .args(arguments)
@@ -89,6 +90,12 @@ impl Process {
         let status = std::fs::read_to_string(file).unwrap();
         let line = status.lines().find(|line| line.starts_with(name)).unwrap();
         line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    }
+
+    /// A path as the process sees it, which may have mounts of its own.
+    pub fn path(&self, path: &Path) -> PathBuf {
+        let root = PathBuf::from(format!("/proc/{}/root", self.child.id().unwrap()));
+        root.join(path.strip_prefix("/").unwrap())
     }
 
     /// kill -9.
