@@ -47,7 +47,7 @@ impl DirectoryPhotos {
         let part = self.part_path(name);
         let mut file = create(&part).await?;
         file.write_all(bytes).await?;
-        // Reports an error of the write, such as a full disk. `sync_all` would not.
+        // `write_all` only hands the bytes over, and `sync_all` does not report that they could not be written.
         file.flush().await?;
         file.sync_all().await?;
         drop(file);
@@ -147,5 +147,29 @@ fn ignore_missing(error: io::Error) -> io::Result<()> {
         Ok(())
     } else {
         Err(error)
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use axum::body::Bytes;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_photo_that_does_not_fit_on_the_disk_is_not_stored() {
+        let folder = tempfile::tempdir().unwrap();
+        let photos = DirectoryPhotos::open(folder.path()).await.unwrap();
+        let photo = ProcessedPhoto {
+            photo: Bytes::from_static(b"photo"),
+            thumbnail: Bytes::from_static(b"thumbnail"),
+        };
+        let name = PhotoName::random();
+        // It refuses each byte, as a full disk does.
+        std::os::unix::fs::symlink("/dev/full", photos.part_path(&name)).unwrap();
+        let error = photos.put(&name, &photo).await.unwrap_err();
+        let full = matches!(&error, PhotoStoreError::Unavailable(error) if error.kind() == ErrorKind::StorageFull);
+        assert!(full, "{error:?}");
+        assert!(photos.get(&name).await.unwrap().is_none());
     }
 }
