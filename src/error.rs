@@ -88,6 +88,7 @@ impl From<StoreError> for AppError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Unavailable(_)
+            | StoreError::Busy
             | StoreError::NotMigrated(_)
             | StoreError::NoToken(_)
             | StoreError::MissingGrant { .. } => Self::Unavailable(error.into()),

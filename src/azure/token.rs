@@ -13,6 +13,8 @@ use crate::error_chain::chain;
 
 /// How long a request waits for a token that is being fetched.
 const WAIT_LIMIT: Duration = Duration::from_secs(5);
+/// How long fetching a token may take: longer than the credential's own limits, for whatever they do not cover.
+const FETCH_LIMIT: Duration = Duration::from_secs(30);
 /// The share of a token's remaining life after which it is refreshed, in percent. Each refresh picks a random value, so
 /// that many instances do not all request one at once. (`azure_identity` answers from its own cache, at no cost, until
 /// the last five minutes of a token.)
@@ -159,10 +161,16 @@ impl Shared {
 
 /// Fetches tokens until the task is dropped.
 async fn keep(shared: Arc<Shared>, make: MakeCredential, scope: &'static str) {
+    let make = Arc::new(make);
     let mut credential = None;
     let mut pause = FIRST_PAUSE;
     loop {
-        let fetched = fetch(&make, &mut credential, scope).await;
+        let fetched = timeout(FETCH_LIMIT, fetch(&make, &mut credential, scope)).await;
+        let fetched = fetched.unwrap_or_else(|_| {
+            // It may be stuck.
+            credential = None;
+            Err(format!("none arrived within {} seconds", FETCH_LIMIT.as_secs()))
+        });
         let wait = match fetched {
             Ok((token, lifetime)) => {
                 pause = FIRST_PAUSE;
@@ -209,14 +217,17 @@ async fn keep(shared: Arc<Shared>, make: MakeCredential, scope: &'static str) {
 
 /// Fetches a token and returns it with the time for which it is valid.
 async fn fetch(
-    make: &MakeCredential,
+    make: &Arc<MakeCredential>,
     credential: &mut Option<Arc<dyn TokenCredential>>,
     scope: &str,
 ) -> Result<(Secret, Duration), String> {
-    let credential = match credential {
-        Some(credential) => credential,
-        None => credential.insert(make().map_err(|error| chain(&error))?),
-    };
+    if credential.is_none() {
+        // It may read files.
+        let make = Arc::clone(make);
+        let result = tokio::task::spawn_blocking(move || make().map_err(|error| chain(&error))).await;
+        *credential = Some(result.map_err(|error| chain(&error))??);
+    }
+    let credential = credential.as_ref().expect("made above");
     let options = Some(TokenRequestOptions::default());
     let token = credential
         .get_token(&[scope], options)
@@ -244,6 +255,7 @@ mod tests {
     struct Numbered {
         lifetime: Mutex<Duration>,
         away: Mutex<bool>,
+        hangs: Mutex<bool>,
         given: AtomicUsize,
         asked: AtomicUsize,
         made: AtomicUsize,
@@ -253,6 +265,10 @@ mod tests {
     impl TokenCredential for Numbered {
         async fn get_token(&self, _: &[&str], _: Option<TokenRequestOptions<'_>>) -> azure_core::Result<AccessToken> {
             self.asked.fetch_add(1, Ordering::SeqCst);
+            let hangs = *self.hangs.lock().unwrap();
+            if hangs {
+                std::future::pending::<()>().await;
+            }
             if *self.away.lock().unwrap() {
                 let kind = azure_core::error::ErrorKind::Credential;
                 return Err(azure_core::Error::with_message(kind, "the endpoint is unavailable"));
@@ -338,6 +354,19 @@ mod tests {
         assert!(token_source.replace(&newer).await.is_err());
         tokio::time::sleep(BETWEEN_REFUSALS).await;
         assert_eq!(text(token_source.replace(&newer).await), "token 3");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_endpoint_that_never_answers_is_asked_again() {
+        let (numbered, token_source) = keep(Duration::from_hours(1));
+        assert_eq!(text(token_source.get().await), "token 1");
+        *numbered.hangs.lock().unwrap() = true;
+        tokio::time::sleep(Duration::from_secs(3000)).await;
+        assert!(token_source.problem().unwrap().contains("within 30 seconds"));
+        *numbered.hangs.lock().unwrap() = false;
+        tokio::time::sleep(LONGEST_PAUSE * 2 + FETCH_LIMIT).await;
+        assert_eq!(text(token_source.get().await), "token 2");
+        assert_eq!(token_source.problem(), None);
     }
 
     #[tokio::test(start_paused = true)]

@@ -15,6 +15,9 @@ pub enum StoreError {
     /// Its disk is full.
     #[error("the disk of the store is full: {0}")]
     Full(#[source] sqlx::Error),
+    /// Too many requests wait for it already.
+    #[error("the store is busy: too many requests wait for it")]
+    Busy,
     /// It reported an unexpected error.
     #[error("the store failed: {0}")]
     Failed(#[source] sqlx::Error),

@@ -5,6 +5,7 @@
 //! pass the same conformance suite (`tests/site/store.rs`).
 
 mod error;
+mod line;
 mod postgres;
 mod rows;
 mod sqlite;
@@ -146,11 +147,11 @@ pub trait Store: Send + Sync {
 }
 
 /// The result of an insertion that added this many reviews, or failed.
-fn added_review(rows: sqlx::Result<u64>) -> Result<AddedReview, StoreError> {
+fn added_review(rows: sqlx::Result<u64>) -> sqlx::Result<AddedReview> {
     match rows {
         Ok(0) => Ok(AddedReview::Repeated),
         Ok(_) => Ok(AddedReview::Added),
         Err(sqlx::Error::Database(error)) if error.is_foreign_key_violation() => Ok(AddedReview::NoRestaurant),
-        Err(error) => Err(error.into()),
+        Err(error) => Err(error),
     }
 }

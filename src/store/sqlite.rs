@@ -1,19 +1,23 @@
 //! The embedded store: one SQLite file in WAL mode, so that readers, in this process and in others, never wait for the
 //! writer.
 
+mod checkpoint;
 mod list;
 mod search;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use sqlx::migrate::Migrator;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions as _, Connection as _, SqlitePool};
+use sqlx::query::QueryScalar;
+use sqlx::sqlite::{SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions as _, Connection as _, Executor, Sqlite, SqlitePool};
 use time::macros::format_description;
 use time::{OffsetDateTime, UtcOffset};
+use tokio_util::task::AbortOnDropHandle;
 
+use super::line::Line;
 use super::rows::{RestaurantRow, list_page, review_page};
 use super::{AddedReview, ImportedRestaurant, Store, StoreError, added_review};
 use crate::model::{
@@ -28,14 +32,20 @@ static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 const WAIT_LIMIT: Duration = Duration::from_secs(5);
 
 /// Connections that read at the same time.
-const READERS: u32 = 4;
+const READERS: u8 = 4;
+/// The size to which the write-ahead log shrinks, in bytes, once its pages are in the file. SQLite copies them there after
+/// each 1,000 pages of 4 KiB.
+const LOG_BYTES: &str = "8388608";
 
 /// Restaurants and reviews in an SQLite file.
 pub struct SqliteStore {
-    path: String,
+    path: PathBuf,
+    reading: Line,
     readers: SqlitePool,
+    writing: Line,
     // SQLite has one writer at a time. With one connection, writers queue in order instead of polling for the lock.
     writer: SqlitePool,
+    _checkpoints: AbortOnDropHandle<()>,
 }
 
 impl SqliteStore {
@@ -48,7 +58,9 @@ impl SqliteStore {
             // A commit is on the disk before the visitor is told about it.
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
+            .pragma("journal_size_limit", LOG_BYTES)
             .busy_timeout(WAIT_LIMIT);
+        let checkpoints = checkpoint::run(path.to_owned(), options.clone());
         let writer = SqlitePoolOptions::new()
             .max_connections(1)
             .acquire_timeout(WAIT_LIMIT)
@@ -56,13 +68,16 @@ impl SqliteStore {
             .await?;
         MIGRATIONS.run(&writer).await?;
         let readers = SqlitePoolOptions::new()
-            .max_connections(READERS)
+            .max_connections(READERS.into())
             .acquire_timeout(WAIT_LIMIT)
             .connect_lazy_with(options.create_if_missing(false).read_only(true));
         let store = Self {
-            path: path.display().to_string(),
+            path: path.to_owned(),
+            reading: Line::before(READERS.into()),
             readers,
+            writing: Line::before(1),
             writer,
+            _checkpoints: AbortOnDropHandle::new(tokio::spawn(checkpoints)),
         };
         // Restaurants that an earlier version added are found from the first search on.
         while store.fold_some().await? > 0 {}
@@ -85,7 +100,7 @@ pub async fn copy(from: &Path, to: &Path) -> Result<(), StoreError> {
 #[async_trait]
 impl Store for SqliteStore {
     fn describe(&self) -> String {
-        format!("SQLite file {}", self.path)
+        format!("SQLite file {}", self.path.display())
     }
 
     async fn ready(&self) -> Result<(), StoreError> {
@@ -155,6 +170,7 @@ impl Store for SqliteStore {
     }
 
     async fn list(&self, query: &ListQuery) -> Result<ListPage, StoreError> {
+        let _place = self.reading.join()?;
         let (direction, cursor) = match &query.from {
             Some((direction, cursor)) => (*direction, cursor),
             None => (Direction::After, &ListCursor::start(query.sort)),
@@ -176,6 +192,7 @@ impl Store for SqliteStore {
         id: RestaurantId,
         from: Option<(Direction, ReviewCursor)>,
     ) -> Result<Option<(Restaurant, ReviewPage)>, StoreError> {
+        let _place = self.reading.join()?;
         // One snapshot for both queries, so that the numbers on a page agree with its reviews.
         let mut snapshot = self.readers.begin().await?;
         let restaurant: Option<RestaurantRow> = sqlx::query_as(include_str!("sqlite/details/restaurant.sql"))
@@ -204,8 +221,9 @@ impl Store for SqliteStore {
         new: &NewRestaurant,
         submission: Option<&SubmissionId>,
     ) -> Result<RestaurantId, StoreError> {
+        let _place = self.writing.join()?;
         // The update changes nothing, but makes RETURNING return the row that exists already.
-        let id = sqlx::query_scalar(
+        let insert = sqlx::query_scalar(
             "insert into restaurants (name, street_address, description, submission_id, name_folded, search_text, folding)
              values (?1, ?2, ?3, ?4, ?5, ?6, ?7)
              on conflict (submission_id) do update set submission_id = excluded.submission_id
@@ -217,10 +235,8 @@ impl Store for SqliteStore {
         .bind(submission.map(SubmissionId::as_str))
         .bind(sort_key(&new.name))
         .bind(search::text(&SearchText::of(new)))
-        .bind(FOLDING)
-        .fetch_one(&self.writer)
-        .await?;
-        Ok(RestaurantId(id))
+        .bind(FOLDING);
+        Ok(RestaurantId(returned_id(insert, &self.writer).await?))
     }
 
     async fn add_review(
@@ -230,6 +246,7 @@ impl Store for SqliteStore {
         photo: Option<&PhotoName>,
         submission: Option<&SubmissionId>,
     ) -> Result<AddedReview, StoreError> {
+        let _place = self.writing.join()?;
         let result = sqlx::query(
             "insert into reviews (restaurant_id, user_name, rating, review_text, image_name, submission_id)
              values (?1, ?2, ?3, ?4, ?5, ?6)
@@ -243,10 +260,11 @@ impl Store for SqliteStore {
         .bind(submission.map(SubmissionId::as_str))
         .execute(&self.writer)
         .await;
-        added_review(result.map(|done| done.rows_affected()))
+        Ok(added_review(result.map(|done| done.rows_affected()))?)
     }
 
     async fn announce_photo(&self, photo: &PhotoName) -> Result<(), StoreError> {
+        let _place = self.writing.join()?;
         sqlx::query("insert into unclaimed_photos (name) values (?1)")
             .bind(photo.as_str())
             .execute(&self.writer)
@@ -283,7 +301,7 @@ impl Store for SqliteStore {
         let mut transaction = self.writer.begin().await?;
         for imported in restaurants {
             let new = &imported.restaurant;
-            let id: i64 = sqlx::query_scalar(
+            let insert = sqlx::query_scalar(
                 "insert into restaurants
                      (name, street_address, description, created_at, name_folded, search_text, folding)
                  values (?1, ?2, ?3, ?4, ?5, ?6, ?7) returning id",
@@ -294,9 +312,8 @@ impl Store for SqliteStore {
             .bind(date_text(imported.created_at))
             .bind(sort_key(&new.name))
             .bind(search::text(&SearchText::of(new)))
-            .bind(FOLDING)
-            .fetch_one(&mut *transaction)
-            .await?;
+            .bind(FOLDING);
+            let id = returned_id(insert, &mut *transaction).await?;
             for (review, date, photo) in &imported.reviews {
                 sqlx::query(
                     "insert into reviews (restaurant_id, user_name, rating, review_text, review_date, image_name)
@@ -315,6 +332,18 @@ impl Store for SqliteStore {
         transaction.commit().await?;
         Ok(())
     }
+}
+
+/// The id that an insertion returns.
+///
+/// The statement is read to its end. `fetch_one` would stop at the row: SQLite then commits when the statement is reset, and
+/// copies nothing from the write-ahead log to the file, however long the log becomes.
+async fn returned_id(
+    insert: QueryScalar<'_, Sqlite, i64, SqliteArguments>,
+    executor: impl Executor<'_, Database = Sqlite>,
+) -> sqlx::Result<i64> {
+    let ids = insert.fetch_all(executor).await?;
+    ids.first().copied().ok_or(sqlx::Error::RowNotFound)
 }
 
 /// A time in the format of the tables.

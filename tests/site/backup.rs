@@ -21,7 +21,7 @@ async fn a_running_sites_file_is_copied() {
     let folder = tempfile::tempdir().unwrap();
     let data = [("DATA_DIR", folder.path().to_str().unwrap())];
     let site = Process::serve(&data).await;
-    // The rows are in the file -wal, from which they are not moved while the site is running.
+    // Some rows are in the file -wal, from which they are moved later.
     assert!(output(&SEED, &data).await.0);
     let form = [("restaurant_name", "Just added"), ("description", "d")];
     let added = reqwest::Client::new()

@@ -49,7 +49,9 @@ pub async fn fresh(kind: Kind) -> (Guard, Box<dyn Store>) {
             (Guard::Database(database), Box::new(store))
         }
     };
-    store.prepare().await.unwrap();
+    while let Err(error) = store.prepare().await {
+        assert!(had_no_connection(&error), "{error}");
+    }
     (guard, store)
 }
 
@@ -80,7 +82,7 @@ pub(crate) use on_every_store;
 /// call, so the call can be repeated.
 pub fn had_no_connection(error: &StoreError) -> bool {
     match error {
-        StoreError::Unavailable(sqlx::Error::PoolTimedOut) => true,
+        StoreError::Busy | StoreError::Unavailable(sqlx::Error::PoolTimedOut) => true,
         StoreError::Unavailable(sqlx::Error::Io(error)) => error.kind() == ErrorKind::TimedOut,
         _ => false,
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use image::ImageFormat;
-use local_azure::testing::Cloud;
+use local_azure::testing::{Cloud, patiently};
 use reqwest::StatusCode;
 use restaurant_review::photo_cleanup;
 use restaurant_review::photos::PhotoName;
@@ -85,7 +85,11 @@ async fn unavailable_photos(site: Site) {
             .is_empty()
     );
     assert_eq!(site.stored_photos().await.len(), 2, "the failed upload leaves nothing");
-    assert_eq!(site.get("/readyz").send().await.unwrap().status(), StatusCode::OK);
+    patiently("the site is ready", async || {
+        let ready = site.get("/readyz").send().await.unwrap();
+        (ready.status() == StatusCode::OK).then_some(())
+    })
+    .await;
     assert_eq!(
         location(&site.review(&path, review_with_photo("Ada", "4", photo)).await),
         path

@@ -21,8 +21,8 @@ use tokio::sync::oneshot;
 pub use crate::redirect::location;
 use crate::rig::{Container, shared};
 
-/// How often adding a restaurant is tried again.
-const ADD_TRIES: u32 = 5;
+/// How often a request is tried again that the site could not answer in time.
+const TRIES: u32 = 5;
 
 /// A site that stops with the test.
 pub struct Site {
@@ -123,9 +123,22 @@ impl Site {
 
     /// The page at that path, which must exist.
     pub async fn page(&self, path: &str) -> String {
-        let response = self.get(path).send().await.unwrap();
+        let response = self.patient(|| self.get(path)).await;
         assert_eq!(response.status(), StatusCode::OK, "{path}");
         response.text().await.unwrap()
+    }
+
+    /// The answer to a request, which is sent again if the site is not available: on a busy machine, PostgreSQL may take
+    /// longer to accept a connection than the site waits for it.
+    async fn patient(&self, request: impl Fn() -> RequestBuilder) -> Response {
+        let mut tries = 0;
+        loop {
+            let response = request().send().await.unwrap();
+            if response.status() != StatusCode::SERVICE_UNAVAILABLE || tries == TRIES {
+                return response;
+            }
+            tries += 1;
+        }
     }
 
     /// Adds a restaurant as a script written for the Django sample would; its path, `/<id>/`.
@@ -135,15 +148,7 @@ impl Site {
             ("street_address", "1 Main Street"),
             ("description", "Nice food"),
         ];
-        let mut tries = 0;
-        loop {
-            let response = self.post("/add").form(&form).send().await.unwrap();
-            // On a busy machine, PostgreSQL may take longer to accept a connection than the site waits for it.
-            if response.status() != StatusCode::SERVICE_UNAVAILABLE || tries == ADD_TRIES {
-                return location(&response);
-            }
-            tries += 1;
-        }
+        location(&self.patient(|| self.post("/add").form(&form)).await)
     }
 
     /// Sends a review of the restaurant at that path.

@@ -1,6 +1,7 @@
 //! Follows every change in the database: triggers in the migration notify, and this module listens
 //! (<https://www.postgresql.org/docs/current/sql-notify.html>).
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -9,8 +10,9 @@ use sqlx::{Acquire, Connection};
 use tokio::time::timeout;
 use uuid::Uuid;
 
-use super::connect::{LIFETIME, TIME_LIMIT, with_time_limit};
-use super::pool::Pool;
+use super::connect::{LIFETIME, TIME_LIMIT};
+use super::pool::{Pool, WRITE_LIMIT};
+use super::silence::{Silence, within};
 use crate::model::RestaurantId;
 use crate::store::{Change, Changes, StoreError};
 
@@ -20,7 +22,10 @@ const CHANNEL: &str = "restaurant_review_changes";
 const PING_PERIOD: Duration = Duration::from_secs(1);
 
 pub(super) struct Listener {
+    /// sqlx's drop sends `UNLISTEN` and waits for the answer in a task of its own, without a limit. If the server is
+    /// silent, that task and its socket remain until TCP or the server's keepalive ends the connection.
     connection: PgListener,
+    silence: Arc<Silence>,
     opened: Instant,
     next_ping: Instant,
     /// When the last answered ping was sent: every change that was committed earlier has arrived.
@@ -30,11 +35,12 @@ pub(super) struct Listener {
 impl Listener {
     pub(super) async fn start(pool: &Pool) -> Result<Self, StoreError> {
         let mut listener = pool.connector().listener().await?;
-        listener.listen(CHANNEL).await?;
+        within(TIME_LIMIT, listener.listen(CHANNEL)).await?;
         check_delivery(pool, &mut listener).await?;
         let now = Instant::now();
         Ok(Self {
             connection: listener,
+            silence: Arc::clone(&pool.connector().silence),
             opened: now,
             next_ping: now,
             heard_until: None,
@@ -46,11 +52,9 @@ impl Listener {
 /// 6432) does not deliver them, and reports no error.
 async fn check_delivery(pool: &Pool, listener: &mut PgListener) -> Result<(), StoreError> {
     let sent = format!("test {}", Uuid::new_v4());
-    let mut connection = pool.get_pinged().await?;
-    sqlx::query_scalar!("select pg_notify($1, $2)::text", CHANNEL, sent)
-        .fetch_one(&mut *connection)
+    let notify = sqlx::query_scalar!("select pg_notify($1, $2)::text", CHANNEL, sent);
+    pool.work(WRITE_LIMIT, async |connection| notify.fetch_one(connection).await)
         .await?;
-    connection.release();
     let delivered = async {
         while listener.try_recv().await?.ok_or(connection_lost())?.payload() != sent {}
         Ok(())
@@ -89,7 +93,7 @@ impl Changes for Listener {
                     let sent = Instant::now();
                     // The server sends pending notifications before the answer to the ping.
                     let connection = self.connection.acquire().await?;
-                    with_time_limit(connection.ping()).await?;
+                    self.silence.ping(connection.ping()).await?;
                     self.heard_until = Some(sent);
                     self.next_ping = sent + PING_PERIOD;
                 }

@@ -7,16 +7,20 @@ use sqlx::ConnectOptions;
 use sqlx::error::DatabaseError;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgListener, PgPoolOptions};
 
+use super::silence::{Silence, within};
 use crate::azure::RefreshedToken;
 use crate::config::{DatabaseConfig, Secret};
 use crate::store::StoreError;
 use crate::tls;
 
-/// How long a request waits for a connection, and how long the server may take to answer a sign-in or a ping.
+/// How long a request waits for a connection, and how long the server may take to answer a sign-in.
 pub(super) const TIME_LIMIT: Duration = Duration::from_secs(5);
 /// How long a connection is used. The server checks a token only at sign-in, so this also limits how long an identity
 /// that has lost its access stays signed in.
 pub(super) const LIFETIME: Duration = Duration::from_mins(30);
+
+/// After this time the server ends a statement, sooner than the site gives up the connection.
+const STATEMENT_TIMEOUT: &str = "9s";
 
 /// The secret with which each connection signs in.
 #[derive(Clone)]
@@ -31,6 +35,8 @@ pub enum SignIn {
 pub(super) struct Connector {
     options: PgConnectOptions,
     sign_in: SignIn,
+    /// Whether connections have stopped answering.
+    pub(super) silence: Arc<Silence>,
 }
 
 impl Connector {
@@ -41,6 +47,7 @@ impl Connector {
         Self {
             options: options(config),
             sign_in,
+            silence: Arc::default(),
         }
     }
 
@@ -87,7 +94,7 @@ impl Connector {
 
 async fn connect_with(options: PgConnectOptions) -> sqlx::Result<PgConnection> {
     // Boxed: TLS makes the future large, and most requests that carry it use a connection that is already open.
-    with_time_limit(Box::pin(async move { options.connect().await })).await
+    within(TIME_LIMIT, Box::pin(async move { options.connect().await })).await
 }
 
 /// A listener takes its connection from a pool, so it gets a pool of one. It does not reconnect by itself: it would
@@ -102,13 +109,6 @@ async fn listen_with(options: PgConnectOptions) -> sqlx::Result<PgListener> {
     let mut listener = PgListener::connect_with(&pool).await?;
     listener.eager_reconnect(false);
     Ok(listener)
-}
-
-/// Fails if the answer takes longer than [`TIME_LIMIT`].
-pub(super) async fn with_time_limit<T>(answer: impl Future<Output = sqlx::Result<T>>) -> sqlx::Result<T> {
-    tokio::time::timeout(TIME_LIMIT, answer)
-        .await
-        .unwrap_or_else(|_| Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into())))
 }
 
 /// Whether the server rejected the role and password: `invalid_password`, or `invalid_authorization_specification`.
@@ -129,7 +129,13 @@ fn options(config: &DatabaseConfig) -> PgConnectOptions {
         // The request's own log line has its duration, and an error its cause.
         .disable_statement_logging()
         .options([
-            ("statement_timeout", "10s"),
+            ("statement_timeout", STATEMENT_TIMEOUT),
+            // If the site is silent, the server releases its locks, and closes its connections after two minutes
+            // instead of two hours: a small server allows only 35.
+            ("idle_in_transaction_session_timeout", "15s"),
+            ("tcp_keepalives_idle", "60"),
+            ("tcp_keepalives_interval", "10"),
+            ("tcp_keepalives_count", "6"),
             // The tables are mostly in memory. With the default of 4, PostgreSQL sorts small tables instead of reading
             // an index in its order, which costs a third more for the page of a restaurant with 20 reviews.
             ("random_page_cost", "1"),

@@ -6,25 +6,25 @@ mod connect;
 mod details;
 mod folding;
 mod list;
+mod migration;
 mod pool;
 mod privileges;
 mod search;
+mod silence;
 
 use std::time::Duration;
 
 use async_trait::async_trait;
 use sqlx::error::DatabaseError;
-use sqlx::migrate::Migrator;
 use sqlx::{Connection, PgConnection};
 use time::OffsetDateTime;
-use tracing::Dispatch;
-use tracing::instrument::{WithDispatch, WithSubscriber};
 
 use self::changes::Listener;
 use self::connect::Connector;
 pub use self::connect::SignIn;
-use self::pool::Pool;
+use self::pool::{Pool, READ_LIMIT, WRITE_LIMIT};
 use self::privileges::{Privileges, quoted};
+use self::silence::within;
 use super::rows::{list_page, review_page};
 use super::{AddedReview, Changes, ImportedRestaurant, Store, StoreError, added_review};
 use crate::config::DatabaseConfig;
@@ -34,7 +34,8 @@ use crate::model::{
 };
 use crate::photos::PhotoName;
 
-static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
+/// How long an import may take: it is many statements.
+const IMPORT_LIMIT: Duration = Duration::from_mins(5);
 
 /// Restaurants and reviews in PostgreSQL.
 pub struct PostgresStore {
@@ -85,7 +86,7 @@ impl PostgresStore {
             StoreError::Unavailable(source) if is_missing_privilege(&source) => source,
             other => return other,
         };
-        let Ok(privileges) = Privileges::read(connection).await else {
+        let Ok(privileges) = within(READ_LIMIT, Privileges::read(connection)).await else {
             return StoreError::Unavailable(source);
         };
         let mut grants = privileges.missing_grants(&self.role);
@@ -116,23 +117,24 @@ impl Store for PostgresStore {
     }
 
     async fn ready(&self) -> Result<(), StoreError> {
-        check_version(&mut *self.pool.get_pinged().await?).await
+        migration::check_version(self.pool.work(READ_LIMIT, migration::version).await?)
     }
 
     async fn check(&self) -> Result<(), StoreError> {
         let connection = self.pool.connector().connect().await;
         let mut connection = connection.map_err(|error| self.name_connect_grant(error))?;
-        let privileges = Privileges::read(&mut connection).await?;
+        let privileges = within(READ_LIMIT, Privileges::read(&mut connection)).await?;
         missing(
             &privileges.missing_grants(&self.role),
             "it cannot do all that the site does",
         )?;
-        let checked = check_version(&mut connection).await;
+        let version = within(READ_LIMIT, migration::version(&mut connection)).await;
+        let checked = version.map_err(StoreError::from).and_then(migration::check_version);
         if matches!(checked, Err(StoreError::NotMigrated(_))) {
             let grants = privileges.missing_grants_to_migrate(&self.role);
             missing(&grants, "it cannot create or change the tables")?;
         }
-        connection.close().await?;
+        within(READ_LIMIT, connection.close()).await?;
         checked
     }
 
@@ -144,22 +146,24 @@ impl Store for PostgresStore {
     }
 
     async fn prepare(&self) -> Result<(), StoreError> {
-        let mut connection = self
-            .pool
-            .connector()
+        let connector = self.pool.connector();
+        let mut connection = connector
             .connect_without_statement_timeout()
             .await
             .map_err(|error| self.name_connect_grant(error))?;
         // A role that may no longer create tables can still use those that exist.
-        if check_version(&mut connection).await.is_err() {
-            // sqlx takes a lock in the database: one instance migrates, and the others wait.
-            // (`run` does the same for an `Acquire`, which does not compile in an async trait.)
-            if let Err(error) = MIGRATIONS.run_direct(None, &mut connection, false).await {
-                return Err(self.name_grants(error.into(), &mut connection).await);
+        let version = within(READ_LIMIT, migration::version(&mut connection)).await;
+        if version
+            .map_err(StoreError::from)
+            .and_then(migration::check_version)
+            .is_err()
+        {
+            if let Err(error) = migration::run(connector, &mut connection).await {
+                return Err(self.name_grants(error, &mut connection).await);
             }
             tracing::info!("the store is migrated");
         }
-        Ok(connection.close().await?)
+        Ok(within(READ_LIMIT, connection.close()).await?)
     }
 
     async fn changes(&self) -> Result<Option<Box<dyn Changes>>, StoreError> {
@@ -167,19 +171,12 @@ impl Store for PostgresStore {
     }
 
     async fn fold_some(&self) -> Result<usize, StoreError> {
-        let mut connection = self.pool.get_pinged().await?;
-        Ok(untraced(folding::fold_some(&mut connection)).await?)
+        self.pool.work(WRITE_LIMIT, folding::fold_some).await
     }
 
     async fn list(&self, query: &ListQuery) -> Result<ListPage, StoreError> {
-        let rows = loop {
-            let mut connection = self.pool.get().await?;
-            match untraced(list::page(&mut connection, query)).await {
-                Err(error) if connection.was_closed(&error) => {}
-                rows => break rows.inspect(|_| connection.release())?,
-            }
-        };
-        Ok(list_page(query, rows)?)
+        let rows = self.pool.read(async |connection| list::page(connection, query).await);
+        Ok(list_page(query, rows.await?)?)
     }
 
     async fn details(
@@ -187,14 +184,10 @@ impl Store for PostgresStore {
         id: RestaurantId,
         from: Option<(Direction, ReviewCursor)>,
     ) -> Result<Option<(Restaurant, ReviewPage)>, StoreError> {
-        let rows = loop {
-            let mut connection = self.pool.get().await?;
-            match untraced(details::page(&mut connection, id, from)).await {
-                Err(error) if connection.was_closed(&error) => {}
-                rows => break rows.inspect(|_| connection.release())?,
-            }
-        };
-        let Some((restaurant, reviews)) = rows else {
+        let rows = self
+            .pool
+            .read(async |connection| details::page(connection, id, from).await);
+        let Some((restaurant, reviews)) = rows.await? else {
             return Ok(None);
         };
         let reviews = review_page(from.map(|(direction, _)| direction), reviews)?;
@@ -206,9 +199,8 @@ impl Store for PostgresStore {
         new: &NewRestaurant,
         submission: Option<&SubmissionId>,
     ) -> Result<RestaurantId, StoreError> {
-        let mut connection = self.pool.get_pinged().await?;
         // The update changes nothing, but makes RETURNING return the row that exists already.
-        let id = sqlx::query_scalar!(
+        let insert = sqlx::query_scalar!(
             "insert into restaurants (name, street_address, description, submission_id, name_folded, search_words, folding)
              values ($1, $2, $3, $4, $5, $6::text::tsvector, $7)
              on conflict (submission_id) do update set submission_id = excluded.submission_id
@@ -220,10 +212,9 @@ impl Store for PostgresStore {
             sort_key(&new.name),
             search::vector(&SearchText::of(new)),
             FOLDING
-        )
-        .fetch_one(&mut *connection)
-        .await?;
-        Ok(RestaurantId(id))
+        );
+        let id = self.pool.write(async |connection| insert.fetch_one(connection).await);
+        Ok(RestaurantId(id.await?))
     }
 
     async fn add_review(
@@ -233,8 +224,7 @@ impl Store for PostgresStore {
         photo: Option<&PhotoName>,
         submission: Option<&SubmissionId>,
     ) -> Result<AddedReview, StoreError> {
-        let mut connection = self.pool.get_pinged().await?;
-        let result = sqlx::query!(
+        let insert = sqlx::query!(
             "insert into reviews (restaurant_id, user_name, rating, review_text, image_name, submission_id)
              values ($1, $2, $3, $4, $5, $6)
              on conflict (submission_id) do nothing",
@@ -244,98 +234,80 @@ impl Store for PostgresStore {
             new.review_text,
             photo.map(PhotoName::as_str),
             submission.map(SubmissionId::as_str)
-        )
-        .execute(&mut *connection)
-        .await;
-        let added = added_review(result.map(|done| done.rows_affected()))?;
-        connection.release();
-        Ok(added)
+        );
+        let insert = async |connection: &mut PgConnection| {
+            let result = insert.execute(connection).await;
+            added_review(result.map(|done| done.rows_affected()))
+        };
+        self.pool.write(insert).await
     }
 
     async fn announce_photo(&self, photo: &PhotoName) -> Result<(), StoreError> {
-        let mut connection = self.pool.get_pinged().await?;
-        sqlx::query!("insert into unclaimed_photos (name) values ($1)", photo.as_str())
-            .execute(&mut *connection)
-            .await?;
-        Ok(())
+        let insert = sqlx::query!("insert into unclaimed_photos (name) values ($1)", photo.as_str());
+        let done = self.pool.write(async |connection| insert.execute(connection).await);
+        done.await.map(drop)
     }
 
     async fn is_unclaimed(&self, photo: &PhotoName) -> Result<bool, StoreError> {
-        let mut connection = self.pool.get_pinged().await?;
-        let unclaimed = sqlx::query_scalar!(
+        let select = sqlx::query_scalar!(
             "select exists (select from unclaimed_photos where name = $1) as \"unclaimed!\"",
             photo.as_str()
-        )
-        .fetch_one(&mut *connection)
-        .await?;
-        Ok(unclaimed)
+        );
+        let unclaimed = self
+            .pool
+            .work(READ_LIMIT, async |connection| select.fetch_one(connection).await);
+        unclaimed.await
     }
 
     async fn unclaimed_photos(&self, for_at_least: Duration) -> Result<Vec<PhotoName>, StoreError> {
-        let mut connection = self.pool.get_pinged().await?;
         // The server's clock also wrote `since`.
-        let names = sqlx::query_scalar!(
+        let select = sqlx::query_scalar!(
             "select name from unclaimed_photos where since <= clock_timestamp() - make_interval(secs => $1)
              order by since limit 100",
             for_at_least.as_secs_f64()
-        )
-        .fetch_all(&mut *connection)
-        .await?;
-        Ok(names.iter().filter_map(|name| name.parse().ok()).collect())
+        );
+        let names = self
+            .pool
+            .work(READ_LIMIT, async |connection| select.fetch_all(connection).await);
+        Ok(names.await?.iter().filter_map(|name| name.parse().ok()).collect())
     }
 
     async fn forget_photo(&self, photo: &PhotoName) -> Result<(), StoreError> {
-        let mut connection = self.pool.get_pinged().await?;
-        sqlx::query!("delete from unclaimed_photos where name = $1", photo.as_str())
-            .execute(&mut *connection)
-            .await?;
-        Ok(())
+        let delete = sqlx::query!("delete from unclaimed_photos where name = $1", photo.as_str());
+        let done = self
+            .pool
+            .work(WRITE_LIMIT, async |connection| delete.execute(connection).await);
+        done.await.map(drop)
     }
 
     async fn import(&self, restaurants: &[ImportedRestaurant]) -> Result<(), StoreError> {
-        let mut connection = self.pool.get_pinged().await?;
-        let mut transaction = connection.begin().await?;
-        for imported in restaurants {
-            let new = &imported.restaurant;
-            let id = sqlx::query_scalar!(
-                "insert into restaurants
+        let import = async |connection: &mut PgConnection| import(connection, restaurants).await;
+        self.pool.work(IMPORT_LIMIT, import).await
+    }
+}
+
+/// Adds them all in one transaction.
+async fn import(connection: &mut PgConnection, restaurants: &[ImportedRestaurant]) -> sqlx::Result<()> {
+    let mut transaction = connection.begin().await?;
+    for imported in restaurants {
+        let new = &imported.restaurant;
+        let id = sqlx::query_scalar!(
+            "insert into restaurants
                      (name, street_address, description, created_at, name_folded, search_words, folding)
                  values ($1, $2, $3, $4, $5, $6::text::tsvector, $7) returning id",
-                new.name,
-                new.street_address,
-                new.description,
-                imported.created_at,
-                sort_key(&new.name),
-                search::vector(&SearchText::of(new)),
-                FOLDING
-            )
-            .fetch_one(&mut *transaction)
-            .await?;
-            add_reviews(&mut transaction, id, &imported.reviews).await?;
-        }
-        transaction.commit().await?;
-        Ok(())
-    }
-}
-
-/// Runs a query for many rows outside the request's span, which sqlx would enter and leave for each row.
-fn untraced<F: Future>(query: F) -> WithDispatch<F> {
-    query.with_subscriber(Dispatch::none())
-}
-
-/// Fails if the tables are older than this program.
-async fn check_version(connection: &mut PgConnection) -> Result<(), StoreError> {
-    let applied = sqlx::query_scalar!("select max(version) from _sqlx_migrations where success")
-        .fetch_one(connection)
+            new.name,
+            new.street_address,
+            new.description,
+            imported.created_at,
+            sort_key(&new.name),
+            search::vector(&SearchText::of(new)),
+            FOLDING
+        )
+        .fetch_one(&mut *transaction)
         .await?;
-    let wanted = MIGRATIONS.iter().map(|migration| migration.version).max();
-    // A newer version is fine: another instance may already run the next release.
-    if applied < wanted {
-        return Err(StoreError::NotMigrated(format!(
-            "version {applied:?} found, {wanted:?} needed"
-        )));
+        add_reviews(&mut transaction, id, &imported.reviews).await?;
     }
-    Ok(())
+    transaction.commit().await
 }
 
 /// Adds the reviews of one restaurant in one statement, so that its numbers are updated once.

@@ -8,5 +8,6 @@ mod folding;
 mod managed_identity;
 mod passwordless;
 mod plans;
-mod postgres;
+pub mod postgres;
 mod search;
+mod silence;

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use azure_core::credentials::{AccessToken, TokenCredential, TokenRequestOptions};
 use azure_core::time::{Duration, OffsetDateTime};
 use local_azure::certificates::Authority;
+use local_azure::testing::patiently;
 use reqwest::StatusCode;
 use restaurant_review::azure::{POSTGRES_SCOPE, RefreshedToken};
 use restaurant_review::config::{DatabaseConfig, Secret};
@@ -26,11 +27,19 @@ pub fn store(config: &DatabaseConfig) -> PostgresStore {
     PostgresStore::open(config, SignIn::Password).unwrap()
 }
 
+/// The same, with its tables.
+pub async fn prepared(config: &DatabaseConfig) -> PostgresStore {
+    let store = store(config);
+    while let Err(error) = store.prepare().await {
+        assert!(had_no_connection(&error), "{error}");
+    }
+    store
+}
+
 /// A site on a new database.
 pub async fn on_postgres() -> (Database, Site) {
     let database = Database::with_password(&shared().await).await;
-    let store = store(&database.config);
-    store.prepare().await.unwrap();
+    let store = prepared(&database.config).await;
     let site = Site::start_on(Box::new(store)).await;
     (database, site)
 }
@@ -75,7 +84,7 @@ async fn a_thousand_restaurants_and_a_hundred_thousand_reviews() {
 }
 
 /// Asserts that the stored aggregates equal a recount of the reviews.
-async fn assert_recounted(sql: &mut PgConnection) {
+pub async fn assert_recounted(sql: &mut PgConnection) {
     let wrong: Vec<(i64,)> = sqlx::query_as(
         "select r.id from restaurants r left join (
              select restaurant_id, count(*) as n, sum(rating) as s,
@@ -388,7 +397,11 @@ async fn before_it_is_migrated_the_site_answers_503() {
         .admin(&format!("grant create on schema public to \"{user}\""))
         .await;
     site.app.store.prepare().await.unwrap();
-    assert_eq!(site.get("/readyz").send().await.unwrap().status(), StatusCode::OK);
+    patiently("the site is ready", async || {
+        let ready = site.get("/readyz").send().await.unwrap();
+        (ready.status() == StatusCode::OK).then_some(())
+    })
+    .await;
     site.add_restaurant("A").await;
 }
 

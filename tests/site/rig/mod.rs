@@ -2,6 +2,7 @@
 
 mod container;
 mod database;
+mod proxy;
 mod resources;
 mod running;
 
@@ -14,6 +15,7 @@ use tokio::sync::OnceCell;
 
 pub use self::container::{Container, TestCredential};
 pub use self::database::Database;
+pub use self::proxy::Proxy;
 pub use self::resources::Resources;
 pub use self::running::{Running, check, with};
 
