@@ -184,7 +184,7 @@ if is_dry_run; then
   print_command curl --fail --silent "https://$host_name/readyz"
 else
   tries=60
-  until answer=$(curl --silent --max-time 30 "https://$host_name/readyz") && [[ $answer == '{"ready":true,'* ]]; do
+  until answer=$(curl --silent --max-time 30 "https://$host_name/readyz") && [[ $answer == '{"ready":true}' ]]; do
     ((tries -= 1)) || fail "The site is not ready: $answer
 See its log: az webapp log tail --resource-group $RESOURCE_GROUP --name $APP_NAME
 It is safe to run this script again."

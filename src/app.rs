@@ -8,6 +8,7 @@ use tokio_util::task::TaskTracker;
 use crate::cache::PageCache;
 use crate::config::Config;
 use crate::photos::{PhotoProcessor, PhotoStore, PhotoUrls};
+use crate::readiness::Readiness;
 use crate::store::Store;
 use crate::web::{Rates, Uploads};
 
@@ -29,6 +30,8 @@ pub struct Parts {
     pub photo_urls: PhotoUrls,
     /// Turns sent files into photos.
     pub photo_processor: PhotoProcessor,
+    /// Whether the stores can be used.
+    pub readiness: Arc<Readiness>,
     /// Receives forms, within limits for all of them together.
     pub uploads: Uploads,
     /// The limits of each client.
@@ -42,14 +45,17 @@ impl App {
     /// Puts the parts together.
     #[must_use]
     pub fn new(config: Config, store: Box<dyn Store>, photos: Box<dyn PhotoStore>) -> Self {
+        let store: Arc<dyn Store> = store.into();
+        let photos: Arc<dyn PhotoStore> = photos.into();
         Self(Arc::new(Parts {
             page_cache: Arc::new(PageCache::new(config.page_cache_bytes)),
             photo_urls: PhotoUrls::of(&config),
             uploads: Uploads::new(&config),
             rates: Rates::new(&config.limits),
             config,
-            store: store.into(),
-            photos: photos.into(),
+            readiness: Arc::new(Readiness::of(Arc::clone(&store), Arc::clone(&photos))),
+            store,
+            photos,
             photo_processor: PhotoProcessor::default(),
             saves: TaskTracker::new(),
         }))

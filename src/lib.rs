@@ -12,7 +12,7 @@
 //! 7. [`azure`]: signing in without a password; [`tls`]: the cryptography for it.
 //! 8. [`web`], [`assets`] and [`error`]: what pages share; [`private_files`]: what both stores write.
 //! 9. [`app`], [`open`] and [`server`]: opening all of it, listening, stopping; [`connections`]: the limits of clients;
-//!    [`check`] and [`backup`]: commands for operators.
+//!    [`readiness`]: whether it can work now; [`check`] and [`backup`]: commands for operators.
 //!
 //! No module imports a module that imports it back, directly or through others.
 
@@ -24,6 +24,7 @@ pub mod cache;
 pub mod check;
 pub mod config;
 pub mod connections;
+mod disk;
 pub mod dotenv;
 pub mod error;
 pub mod error_chain;
@@ -36,6 +37,7 @@ pub mod pages;
 pub mod photo_cleanup;
 pub mod photos;
 pub mod private_files;
+pub mod readiness;
 pub mod routes;
 pub mod seed;
 pub mod server;

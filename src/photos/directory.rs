@@ -10,7 +10,7 @@ use tokio::io::AsyncWriteExt;
 use tokio_util::io::ReaderStream;
 
 use super::{PhotoName, PhotoStore, PhotoStoreError, ProcessedPhoto, StoredPhoto};
-use crate::private_files;
+use crate::{disk, private_files};
 
 /// A folder of photos.
 pub struct DirectoryPhotos {
@@ -88,10 +88,7 @@ impl PhotoStore for DirectoryPhotos {
     }
 
     async fn ready(&self) -> Result<(), PhotoStoreError> {
-        let probe = self.folder.join(".ready");
-        create(&probe).await?;
-        fs::remove_file(&probe).await.or_else(ignore_missing)?;
-        Ok(())
+        Ok(disk::write_a_block(&self.folder).await?)
     }
 
     async fn put(&self, name: &PhotoName, photo: &ProcessedPhoto) -> Result<(), PhotoStoreError> {
@@ -159,7 +156,7 @@ mod tests {
     #[tokio::test]
     async fn a_photo_that_does_not_fit_on_the_disk_is_not_stored() {
         let folder = tempfile::tempdir().unwrap();
-        let photos = DirectoryPhotos::open(folder.path()).await.unwrap();
+        let photos = DirectoryPhotos::open(folder.path(), 0).await.unwrap();
         let photo = ProcessedPhoto {
             photo: Bytes::from_static(b"photo"),
             thumbnail: Bytes::from_static(b"thumbnail"),
@@ -168,8 +165,7 @@ mod tests {
         // It refuses each byte, as a full disk does.
         std::os::unix::fs::symlink("/dev/full", photos.part_path(&name)).unwrap();
         let error = photos.put(&name, &photo).await.unwrap_err();
-        let full = matches!(&error, PhotoStoreError::Unavailable(error) if error.kind() == ErrorKind::StorageFull);
-        assert!(full, "{error:?}");
+        assert!(matches!(error, PhotoStoreError::Full { .. }), "{error:?}");
         assert!(photos.get(&name).await.unwrap().is_none());
     }
 }

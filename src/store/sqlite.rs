@@ -20,6 +20,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::line::Line;
 use super::rows::{RestaurantRow, list_page, review_page};
 use super::{AddedReview, ImportedRestaurant, Store, StoreError, added_review};
+use crate::disk;
 use crate::model::{
     Direction, FOLDING, ListCursor, ListPage, ListQuery, NewRestaurant, NewReview, Restaurant, RestaurantId,
     ReviewCursor, ReviewPage, SearchText, SubmissionId, sort_key,
@@ -114,7 +115,8 @@ impl Store for SqliteStore {
                 "version {applied:?} found, {wanted:?} needed"
             )));
         }
-        Ok(())
+        let folder = self.path.parent().unwrap_or(Path::new("."));
+        Ok(disk::write_a_block(folder).await.map_err(sqlx::Error::Io)?)
     }
 
     /// Only checks the version: [`SqliteStore::open`] has already migrated the file, or failed.

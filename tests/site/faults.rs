@@ -171,6 +171,36 @@ async fn a_store_that_is_not_migrated_is_not_ready() {
     assert!(ready.text().await.unwrap().contains(r#""store":{"ready":false"#));
 }
 
+/// `/dev/full` refuses each byte, as a full disk does.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_full_disk_is_not_ready() {
+    let site = Site::start().await;
+    for (folder, part) in [
+        (
+            site.folder.path().to_owned(),
+            r#""store":{"ready":false,"problem":"the disk is full"}"#,
+        ),
+        (
+            site.photo_folder(),
+            r#""photos":{"ready":false,"problem":"the disk is full"}"#,
+        ),
+    ] {
+        patiently("the full disk is noticed", async || {
+            let _ = std::os::unix::fs::symlink("/dev/full", folder.join(".ready"));
+            let ready = site.get("/readyz").send().await.unwrap();
+            let status = ready.status();
+            (status == StatusCode::SERVICE_UNAVAILABLE && ready.text().await.unwrap().contains(part)).then_some(())
+        })
+        .await;
+    }
+    patiently("the site recovers", async || {
+        let ready = site.get("/readyz").send().await.unwrap();
+        (ready.status() == StatusCode::OK).then_some(())
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn errors_in_production_reveal_nothing() {
     let production =

@@ -316,6 +316,12 @@ async fn the_platforms_requests_are_answered() {
         site.page("/readyz").await,
         r#"{"ready":true,"store":{"ready":true},"photos":{"ready":true}}"#
     );
+    // A stranger, whose request App Service's front end forwards, learns no details.
+    let forwarded = site
+        .get("/readyz")
+        .header("x-forwarded-for", "203.0.113.9:50000")
+        .send();
+    assert_eq!(forwarded.await.unwrap().text().await.unwrap(), r#"{"ready":true}"#);
     assert_eq!(site.page("/robots933456.txt").await, "ok\n");
     assert!(site.page("/robots.txt").await.starts_with("User-agent: *"));
     let icon = site.get("/favicon.ico").send().await.unwrap();

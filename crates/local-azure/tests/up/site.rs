@@ -84,21 +84,19 @@ async fn the_site_runs_as_on_app_service() {
 async fn the_site_recovers_from_faults() {
     let up = Up::start().await;
     let restaurant = up.add_restaurant("Fourth Coffee").await;
-    for (fault, unready) in [
-        ("storage=away", Some("photos")),
-        ("database=away", Some("store")),
-        ("identity=429", None),
-        ("identity=away", None),
-        ("database=restart", None),
-        ("role=removed", None),
+    for (fault, is_unready) in [
+        ("storage=away", true),
+        ("database=away", true),
+        ("identity=429", false),
+        ("identity=away", false),
+        ("database=restart", false),
+        ("role=removed", false),
     ] {
         up.say(&["faults", fault]).await;
-        if let Some(part) = unready {
+        if is_unready {
             patiently(&format!("the site notices {fault}"), async || {
-                let readiness = up.get("/readyz").await;
-                let status = readiness.status();
-                (status == StatusCode::SERVICE_UNAVAILABLE && readiness.text().await.unwrap().contains(part))
-                    .then_some(())
+                let status = up.get("/readyz").await.status();
+                (status == StatusCode::SERVICE_UNAVAILABLE).then_some(())
             })
             .await;
         }

@@ -1,0 +1,111 @@
+//! Whether the site can do its work. Its stores are asked at most once a second, however many want to know.
+
+use std::error::Error;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+use tokio::sync::Mutex;
+use tokio::time::{Instant, timeout};
+
+use crate::disk;
+use crate::error_chain::chain;
+use crate::photos::PhotoStore;
+use crate::store::Store;
+
+/// How long an answer is used.
+const PERIOD: Duration = Duration::from_secs(1);
+/// How long a store may take to answer.
+const LIMIT: Duration = Duration::from_secs(8);
+
+/// Whether the site is ready, and each of its parts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// Whether all parts are ready.
+    pub ready: bool,
+    store: Part,
+    photos: Part,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+struct Part {
+    ready: bool,
+    /// What is wrong. The log has the cause.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problem: Option<&'static str>,
+    /// What will go wrong if nothing changes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    warning: Option<&'static str>,
+}
+
+/// Asks the stores.
+pub struct Readiness {
+    store: Arc<dyn Store>,
+    photos: Arc<dyn PhotoStore>,
+    last: Mutex<Option<(Instant, Report)>>,
+}
+
+impl Readiness {
+    /// Of these stores.
+    #[must_use]
+    pub fn of(store: Arc<dyn Store>, photos: Arc<dyn PhotoStore>) -> Self {
+        Self {
+            store,
+            photos,
+            last: Mutex::default(),
+        }
+    }
+
+    /// The last report, or a new one if that is too old.
+    pub async fn report(self: Arc<Self>) -> Report {
+        // A separate task, which continues if the client leaves: otherwise each that comes and leaves would ask again.
+        let report = tokio::spawn(async move {
+            let mut last = self.last.lock().await;
+            if let Some((_, report)) = last.as_ref().filter(|(asked, _)| asked.elapsed() < PERIOD) {
+                return report.clone();
+            }
+            let report = self.ask().await;
+            *last = Some((Instant::now(), report.clone()));
+            report
+        });
+        report.await.expect("asking does not panic, and is not cancelled")
+    }
+
+    async fn ask(&self) -> Report {
+        let (store, photos) = tokio::join!(timeout(LIMIT, self.store.ready()), timeout(LIMIT, self.photos.ready()));
+        let store = store.map_or_else(|late| Err(late.into()), |store| store.map_err(Box::from));
+        let photos = photos.map_or_else(|late| Err(late.into()), |photos| photos.map_err(Box::from));
+        let store = part(
+            store,
+            "the store cannot be reached or is not migrated",
+            self.store.warning(),
+        );
+        let photos = part(photos, "photos cannot be stored", None);
+        Report {
+            ready: store.ready && photos.ready,
+            store,
+            photos,
+        }
+    }
+}
+
+fn part(
+    result: Result<(), Box<dyn Error + Send + Sync>>,
+    problem: &'static str,
+    warning: Option<&'static str>,
+) -> Part {
+    let problem = result.err().map(|error| {
+        let problem = if disk::is_full(&*error) {
+            "the disk is full"
+        } else {
+            problem
+        };
+        tracing::warn!(cause = chain(&*error), "not ready: {problem}");
+        problem
+    });
+    Part {
+        ready: problem.is_none(),
+        problem,
+        warning,
+    }
+}
