@@ -19,8 +19,11 @@ pub enum PhotoError {
     #[error("This image has too many pixels. Choose one with at most 67 megapixels.")]
     TooManyPixels,
     /// One side is too long.
-    #[error("This image is too long. Choose one with at most 65,535 pixels on its longer side.")]
+    #[error("This image is too long. Choose one with at most 32,768 pixels on its longer side.")]
     SideTooLong,
+    /// It is made in a way that no camera and no common program writes, and would take too much time or memory.
+    #[error("This image takes too much work to decode. Save it again as JPEG, then choose the new file.")]
+    TooMuchWork,
     /// It is a WebP with more megapixels than the decoder of its kind has memory for.
     #[error(
         "This WebP has too many pixels. Choose one with at most {0} megapixels, or save it as JPEG and choose that."

@@ -9,6 +9,7 @@ mod colour;
 mod decoded;
 mod error;
 mod format;
+mod icc;
 mod jpeg;
 mod limits;
 mod png;
@@ -30,7 +31,7 @@ pub use crate::scale::resize_to_fit;
 
 use crate::decoded::Decoded;
 use crate::format::{Format, supported_format};
-use crate::limits::{MAX_PIXELS, MAX_SIDE};
+use crate::limits::check_size;
 
 /// A photo ready to be stored.
 #[derive(Debug, Clone)]

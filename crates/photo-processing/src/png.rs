@@ -9,7 +9,7 @@ use png::{ColorType, Decoder, Limits, Reader, Transformations};
 use crate::alpha::OnWhite;
 use crate::decoded::{Decoded, Samples};
 use crate::reduction::Reduction;
-use crate::{MAX_PIXELS, MAX_SIDE, PhotoError, png_colour};
+use crate::{PhotoError, check_size, png_colour};
 
 /// The most bytes that chunks besides the picture (a colour profile, EXIF) may need, compressed or not.
 const MAX_METADATA_BYTES: usize = 24 << 20;
@@ -38,13 +38,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Decoded, PhotoError> {
     decoder.set_transformations(Transformations::normalize_to_color8());
     let header = decoder.read_header_info().map_err(|_| PhotoError::Damaged)?;
     let (width, height) = header.size();
-    if u64::from(width) * u64::from(height) > MAX_PIXELS {
-        return Err(PhotoError::TooManyPixels);
-    }
-    // The decoder needs memory for several rows.
-    if width.max(height) > MAX_SIDE {
-        return Err(PhotoError::SideTooLong);
-    }
+    check_size(width, height)?;
     let mut reader = decoder.read_info().map_err(|_| PhotoError::Damaged)?;
     let exif = reader.info().exif_metadata.as_deref();
     let orientation = exif

@@ -8,7 +8,7 @@ use moxcms::{
 use png::{CodingIndependentCodePoints, ColorType, Info, ScaledFloat, SourceChromaticities};
 
 use crate::colour::{grey_to_rgb, with_curve};
-use crate::transfer;
+use crate::{icc, transfer};
 
 /// The profile of the picture's pixels once they are RGB: sRGB if there is none.
 pub(crate) fn colour_profile(info: &Info) -> Option<ColorProfile> {
@@ -39,7 +39,7 @@ fn from_cicp(code_points: &CodingIndependentCodePoints) -> Option<ColorProfile> 
 
 /// The embedded profile, unless it is damaged or for another kind of picture.
 fn from_icc(info: &Info) -> Option<ColorProfile> {
-    let profile = ColorProfile::new_from_slice(info.icc_profile.as_ref()?).ok()?;
+    let profile = icc::parse(info.icc_profile.as_ref()?)?;
     match info.color_type {
         ColorType::Grayscale | ColorType::GrayscaleAlpha => grey_to_rgb(&profile),
         _ => (profile.color_space == DataColorSpace::Rgb).then_some(profile),

@@ -9,6 +9,8 @@ pub(super) struct Bits<'a> {
     /// The next bits, from the highest bit down; zeros, or bits that are read again, after the first `available`.
     buffer: u64,
     available: u32,
+    /// Whether a marker follows, or nothing. There may be very many bytes that fill up before it.
+    at_end: bool,
     overrun: bool,
 }
 
@@ -23,6 +25,7 @@ impl<'a> Bits<'a> {
             position: 0,
             buffer: 0,
             available: 0,
+            at_end: false,
             overrun: false,
         }
     }
@@ -68,7 +71,7 @@ impl<'a> Bits<'a> {
 
     /// Goes to what follows the next restart marker, which must have this number.
     pub(super) fn restart(&mut self, number: u8) -> Result<(), PhotoError> {
-        (self.buffer, self.available) = (0, 0);
+        (self.buffer, self.available, self.at_end) = (0, 0, false);
         loop {
             match self.data.get(self.position..self.position + 2) {
                 Some([0xFF, marker]) if *marker == 0xD0 | number => {
@@ -98,7 +101,7 @@ impl<'a> Bits<'a> {
     }
 
     fn fill(&mut self) {
-        if self.available >= AT_HAND {
+        if self.available >= AT_HAND || self.at_end {
             return;
         }
         // Eight bytes at once, if none of them is FF.
@@ -115,7 +118,10 @@ impl<'a> Bits<'a> {
             }
         }
         while self.available <= 56 {
-            let Some((byte, length)) = self.next_byte() else { return };
+            let Some((byte, length)) = self.next_byte() else {
+                self.at_end = true;
+                return;
+            };
             self.buffer |= u64::from(byte) << (56 - self.available);
             self.position += length;
             self.available += 8;

@@ -1,6 +1,6 @@
 //! The frame: size and components of the picture (ITU-T T.81, A.1 and B.2.2), and how much of them is needed.
 
-use crate::{MAX_PIXELS, PHOTO_SIDE, PhotoError};
+use crate::{PHOTO_SIDE, PhotoError, check_size};
 
 /// A component: brightness, a difference of colour, or an ink.
 pub(super) struct Component {
@@ -61,9 +61,7 @@ impl Frame {
         if width == 0 || components.len() != usize::from(count) * 3 {
             return Err(PhotoError::Damaged);
         }
-        if u64::from(width) * u64::from(height) > MAX_PIXELS {
-            return Err(PhotoError::TooManyPixels);
-        }
+        check_size(width, height)?;
         let sampling = |component: &[u8]| (u32::from(component[1] >> 4), u32::from(component[1] & 15));
         let components: Vec<&[u8]> = components.chunks_exact(3).collect();
         if components.iter().any(|component| {

@@ -6,6 +6,7 @@ use moxcms::ColorProfile;
 use super::frame::Frame;
 use super::planes::Colours;
 use super::segments::Segment;
+use crate::icc;
 
 /// A byte follows that only fills up: mostly 0, but some writers use FF.
 const EXIF: &[u8] = b"Exif\0";
@@ -72,7 +73,7 @@ impl<'a> Metadata<'a> {
             return None;
         }
         let contents: Vec<&[u8]> = self.profile_parts.iter().map(|part| part.content).collect();
-        ColorProfile::new_from_slice(&contents.concat()).ok()
+        icc::parse(&contents.concat())
     }
 
     /// How the components make colours, by the rules of libjpeg, and so of browsers.

@@ -16,6 +16,9 @@ use crate::PhotoError;
 
 /// More scans than any encoder makes. Each one visits every block, so a small file with many would take long.
 const MAX_SCANS: u32 = 256;
+/// The most blocks that the scans of a file may visit. A visit takes some 5 ns, also if the file has no bits for it. The
+/// most that libjpeg's own scripts (`jpeg_simple_progression`) need is 42 million, for 67 megapixels of print.
+const MAX_VISITS: u64 = 100_000_000;
 /// Coefficients of a block that are not known yet.
 const UNKNOWN: u8 = u8::MAX;
 
@@ -23,6 +26,7 @@ const UNKNOWN: u8 = u8::MAX;
 pub(super) struct Progressive {
     components: Vec<Coefficients>,
     scans: u32,
+    visits: u64,
 }
 
 /// The coefficients of a component.
@@ -48,6 +52,7 @@ impl Progressive {
         Self {
             components: frame.components.iter().map(Coefficients::new).collect(),
             scans: 0,
+            visits: 0,
         }
     }
 
@@ -70,6 +75,10 @@ impl Progressive {
         let is_next_bit = scan.missing_before == scan.missing_after + 1;
         if self.scans > MAX_SCANS || !is_legal || scan.missing_after > 13 || (is_refinement && !is_next_bit) {
             return Err(PhotoError::Damaged);
+        }
+        self.visits += scan.blocks(frame);
+        if self.visits > MAX_VISITS {
+            return Err(PhotoError::TooMuchWork);
         }
         let mut dc_tables = Vec::new();
         for component in &scan.components {

@@ -58,6 +58,21 @@ impl Scan {
         })
     }
 
+    /// How many blocks the scan has.
+    pub(super) fn blocks(&self, frame: &Frame) -> u64 {
+        let components = self
+            .components
+            .iter()
+            .map(|component| &frame.components[component.index]);
+        let blocks = components.map(|component| match self.components.len() {
+            1 => component.blocks,
+            _ => component.all_blocks,
+        });
+        blocks
+            .map(|Blocks { across, down }| u64::from(across) * u64::from(down))
+            .sum()
+    }
+
     /// Reads every block of the scan, and returns how many bytes it has.
     pub(super) fn read(
         &self,

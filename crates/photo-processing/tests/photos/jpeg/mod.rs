@@ -7,7 +7,7 @@ mod headers;
 mod markers;
 mod pictures;
 mod scripts;
-mod writer;
+pub mod writer;
 
 use std::path::PathBuf;
 

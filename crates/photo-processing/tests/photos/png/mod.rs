@@ -3,4 +3,4 @@
 mod colour;
 mod differential;
 mod files;
-mod writer;
+pub mod writer;
