@@ -130,15 +130,19 @@ struct Chunk<'a> {
     content: &'a [u8],
 }
 
-/// The chunks in these bytes, or nothing if one is cut.
+/// The chunks that are read. There may be very many others.
+const NAMES: [&[u8; 4]; 7] = [b"VP8X", b"ICCP", b"ANMF", b"ALPH", b"VP8 ", b"VP8L", b"EXIF"];
+
+/// The first chunk of each name in these bytes, in their order, or nothing if a chunk is cut.
 fn chunks(mut bytes: &[u8]) -> Option<Vec<Chunk<'_>>> {
-    let mut chunks = Vec::new();
+    let mut chunks: Vec<Chunk> = Vec::new();
     while let Some((header, rest)) = bytes.split_at_checked(8) {
         let (content, rest) = rest.split_at_checked(little_endian(&header[4..]) as usize)?;
-        chunks.push(Chunk {
-            name: &header[..4],
-            content,
-        });
+        let name = &header[..4];
+        let is_new = chunks.iter().all(|chunk| chunk.name != name);
+        if is_new && NAMES.iter().any(|known| *known == name) {
+            chunks.push(Chunk { name, content });
+        }
         // A chunk of odd length is followed by a byte that fills up.
         bytes = rest.get(content.len() % 2..).unwrap_or_default();
     }

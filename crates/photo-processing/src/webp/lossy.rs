@@ -1,48 +1,46 @@
 //! Lossy pictures: the first frame of a VP8 video (RFC 6386).
 
-use fast_image_resize::pixels::U8x3;
 use image::RgbImage;
 use image_webp::vp8::{self, Vp8Decoder};
 use moxcms::ColorProfile;
 
+use super::canvas::Canvas;
 use super::container::{Container, Transparency};
 use super::transparency;
+use crate::PhotoError;
 use crate::alpha::OnWhite;
-use crate::reduction::Reduction;
-
-const WHITE: [u8; 3] = [255; 3];
 
 /// Decodes the picture, on white where it is transparent. `profile` is that of the pixels.
-pub(super) fn decode(container: &Container, coded: &[u8], profile: Option<&ColorProfile>) -> Option<RgbImage> {
+pub(super) fn decode(
+    container: &Container,
+    coded: &[u8],
+    profile: Option<&ColorProfile>,
+) -> Result<RgbImage, PhotoError> {
     let frame = &container.frame;
     let opacity = match frame.transparency {
         Some(Transparency::Apart(content)) => Some(transparency::decode(content, frame.width, frame.height)?),
         _ => None,
     };
-    let planes = Vp8Decoder::decode_frame(coded).ok()?;
+    let planes = Vp8Decoder::decode_frame(coded).map_err(|_| PhotoError::Damaged)?;
     let mut on_white = OnWhite::new(profile);
-    let mut picture = Reduction::new(container.width, container.height);
-    let (mut colours, mut rgba, mut pixels) = (Vec::new(), Vec::new(), Vec::new());
-    for y in 0..container.height {
-        pixels.clear();
-        if let Some(row) = y.checked_sub(frame.y).filter(|row| *row < frame.height) {
-            row_colours(&planes, row as usize, &mut colours);
-            pixels.resize(frame.x as usize, WHITE);
-            if let Some(opacity) = &opacity {
-                let opacity = opacity.chunks_exact(frame.width as usize).nth(row as usize)?;
+    let mut canvas = Canvas::new(container);
+    let (mut colours, mut rgba) = (Vec::new(), Vec::new());
+    let width = frame.width as usize;
+    for y in 0..frame.height as usize {
+        row_colours(&planes, y, &mut colours);
+        canvas.add(|pixels| match &opacity {
+            Some(opacity) => {
+                let opacity = &opacity[y * width..][..width];
                 rgba.clear();
                 rgba.extend(std::iter::zip(&colours, opacity).map(|(&[r, g, b], &alpha)| [r, g, b, alpha]));
-                on_white.row(&rgba, &mut pixels);
-            } else {
-                pixels.extend(&colours);
+                on_white.row(&rgba, pixels);
             }
-        }
-        pixels.resize(container.width as usize, WHITE);
-        picture.add(y, 0, 1, &pixels);
+            None => pixels.extend(&colours),
+        });
     }
     // Memory is needed again for the scaling.
     drop((planes, opacity));
-    Some(picture.finish::<_, U8x3>())
+    Ok(canvas.finish())
 }
 
 /// The colours of a row. There is a sample of blue and red differences for four pixels; each pixel takes nine parts of

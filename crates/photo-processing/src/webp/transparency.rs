@@ -1,28 +1,28 @@
 //! The opacity of a lossy picture: an ALPH chunk (RFC 9649, section 2.7.1.2).
 
-use super::lossless;
+use super::vp8l;
+use crate::PhotoError;
 
 /// The opacity of each pixel.
-pub(super) fn decode(content: &[u8], width: u32, height: u32) -> Option<Vec<u8>> {
-    let (header, content) = content.split_first()?;
+pub(super) fn decode(content: &[u8], width: u32, height: u32) -> Result<Vec<u8>, PhotoError> {
+    let (header, content) = content.split_first().ok_or(PhotoError::Damaged)?;
     let pixels = width as usize * height as usize;
     let mut opacity = match header & 0b11 {
-        0 => content.get(..pixels)?.to_vec(),
+        0 => content.get(..pixels).ok_or(PhotoError::Damaged)?.to_vec(),
         1 => green(content, width, height)?,
-        _ => return None,
+        _ => return Err(PhotoError::Damaged),
     };
     unfilter(&mut opacity, width as usize, header >> 2 & 0b11);
-    Some(opacity)
+    Ok(opacity)
 }
 
 /// The opacity is in the green samples of a lossless picture without header.
-fn green(content: &[u8], width: u32, height: u32) -> Option<Vec<u8>> {
-    let mut coded = Vec::with_capacity(5 + content.len());
-    coded.push(0x2F);
-    coded.extend(((width - 1) | ((height - 1) << 14)).to_le_bytes());
-    coded.extend(content);
-    let rgba = lossless::rgba(&coded)?;
-    Some(rgba.chunks_exact(4).map(|pixel| pixel[1]).collect())
+fn green(content: &[u8], width: u32, height: u32) -> Result<Vec<u8>, PhotoError> {
+    let mut opacity = Vec::with_capacity(width as usize * height as usize);
+    vp8l::decode(content, width, height, |row| {
+        opacity.extend(row.iter().map(|pixel| pixel.to_le_bytes()[1]));
+    })?;
+    Ok(opacity)
 }
 
 /// Adds to each value what was predicted from its neighbours.

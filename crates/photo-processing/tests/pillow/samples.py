@@ -111,6 +111,9 @@ def main():
         for prefix in (b"", b"Exif\0\0"):
             name = f"orientation-{orientation}-{len(prefix)}.webp"
             save(name, picture(60, 30), exif=prefix + exif(orientation), lossless=orientation % 2 == 0)
+    noise = Image.merge("RGB", [Image.effect_noise((128, 128), 60) for _ in range(3)])
+    for quality in (1, 30, 60):
+        save(f"noise-{quality}.webp", noise, quality=quality, method=0)
     red = Image.new("RGBA", (80, 40), "red")
     for lossless in (False, True):
         name = f"animation-{lossless}.webp"

@@ -6,6 +6,7 @@ mod deflate;
 mod icc;
 mod jpeg;
 mod png;
+mod webp;
 
 use std::io::Write;
 use std::process::Command;
