@@ -10,13 +10,17 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use crate::format::supported_format;
 use crate::{PhotoError, ProcessedPhoto, process};
 
-/// How long an upload waits for its turn before the visitor is asked to try again.
+/// How many uploads may wait or be processed; whoever comes then is asked to try again at once. No file takes more than 3 s
+/// (docs/photos.md), so the last in the line has its turn within [`TURN_LIMIT`], whatever the others have sent.
+const PLACES: usize = 16;
+/// How long an upload waits for its turn on a slower machine before the visitor is asked to try again.
 const TURN_LIMIT: Duration = Duration::from_mins(1);
 
 /// Processes photos one after another, to save memory, and on a thread of its own: pages do not wait for it, and the
 /// memory that it frees serves the next photo. (glibc keeps what a thread frees for that thread.)
 #[derive(Debug, Clone)]
 pub struct PhotoProcessor {
+    places: Arc<Semaphore>,
     turn: Arc<Semaphore>,
     jobs: mpsc::Sender<Job>,
 }
@@ -26,8 +30,8 @@ pub struct PhotoProcessor {
 struct Job {
     sent: Vec<u8>,
     processed: oneshot::Sender<Result<ProcessedPhoto, PhotoError>>,
-    /// It ends with the work. The request may have been dropped earlier.
-    _turn: OwnedSemaphorePermit,
+    /// They end with the work. The request may have been dropped earlier.
+    _permits: [OwnedSemaphorePermit; 2],
 }
 
 impl Default for PhotoProcessor {
@@ -38,6 +42,7 @@ impl Default for PhotoProcessor {
             .spawn(move || received.into_iter().for_each(run))
             .expect("a thread can be started");
         Self {
+            places: Arc::new(Semaphore::new(PLACES)),
             turn: Arc::new(Semaphore::new(1)),
             jobs,
         }
@@ -49,6 +54,9 @@ impl PhotoProcessor {
     pub async fn process(&self, sent: Vec<u8>) -> Result<ProcessedPhoto, PhotoError> {
         // A file that is not an image needs no turn.
         supported_format(&sent)?;
+        let place = Arc::clone(&self.places)
+            .try_acquire_owned()
+            .map_err(|_| PhotoError::Busy)?;
         let turn = tokio::time::timeout(TURN_LIMIT, Arc::clone(&self.turn).acquire_owned())
             .await
             .map_err(|_| PhotoError::Busy)?
@@ -57,7 +65,7 @@ impl PhotoProcessor {
         let job = Job {
             sent,
             processed,
-            _turn: turn,
+            _permits: [place, turn],
         };
         self.jobs
             .send(job)
