@@ -8,4 +8,5 @@ mod pillow;
 mod png;
 mod samples;
 mod scaling;
+mod seeds;
 mod webp;

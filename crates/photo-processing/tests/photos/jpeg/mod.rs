@@ -56,9 +56,9 @@ const BLOCKS: u8 = 10;
 const SIZES: [u16; 14] = [1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 33, 45, 64, 70];
 
 /// A generated file.
-struct Case {
+pub struct Case {
     name: String,
-    jpeg: Jpeg,
+    pub jpeg: Jpeg,
 }
 
 /// A picture of components with these factors, and its tables. The scans are missing.
@@ -99,7 +99,7 @@ fn plain(components: usize) -> Jpeg {
 }
 
 /// Sampling × scans; all else is random.
-fn matrix() -> Vec<Case> {
+pub fn matrix() -> Vec<Case> {
     let mut cases = Vec::new();
     let random = &mut Rng::with_seed(1);
     for factors in GREY.into_iter().chain(COLOUR).chain(INKS) {

@@ -67,8 +67,8 @@ fn chunks(kind: Kind, transparent: bool, samples: &[u16]) -> Vec<Vec<u8>> {
     chunks
 }
 
-#[test]
-fn each_kind_looks_as_pillow_shows_it() {
+/// Files of each kind, and whether a part of it is transparent.
+pub fn files() -> Vec<(Kind, bool, Vec<u8>)> {
     let mut random = Rng::with_seed(1);
     let mut kinds = Vec::new();
     for (colour, depths) in DEPTHS {
@@ -91,28 +91,32 @@ fn each_kind_looks_as_pillow_shows_it() {
             }
         }
     }
-    let files: Vec<_> = kinds
-        .iter()
-        .map(|&(kind, transparent)| {
-            let samples = samples(kind, &mut random);
-            kind.file(&samples, &chunks(kind, transparent, &samples))
-        })
-        .collect();
-    let shown = decode(How::Shown, files.iter().map(Vec::as_slice));
-    for ((file, kind), shown) in files.iter().zip(kinds).zip(shown) {
+    let file = |(kind, transparent): (Kind, bool)| {
+        let samples = samples(kind, &mut random);
+        let file = kind.file(&samples, &chunks(kind, transparent, &samples));
+        (kind, transparent, file)
+    };
+    kinds.into_iter().map(file).collect()
+}
+
+#[test]
+fn each_kind_looks_as_pillow_shows_it() {
+    let files = files();
+    let shown = decode(How::Shown, files.iter().map(|(.., file)| file.as_slice()));
+    for ((kind, transparent, file), shown) in files.iter().zip(shown) {
         let shown = shown.unwrap();
         let shown = RgbImage::from_raw(shown.width, shown.height, shown.samples).unwrap();
         let shown = resize_to_fit(shown, PHOTO_SIDE);
         let ours = decoded(file).unwrap();
-        assert_eq!(ours.dimensions(), shown.dimensions(), "{kind:?}");
+        assert_eq!(ours.dimensions(), shown.dimensions(), "{kind:?} {transparent}");
         let difference = difference(&ours, &shown);
         // Browsers cut 16 bits, the reference rounds them. Reduced pictures are smoothed in another way.
-        let limit = if kind.0.width.max(kind.0.height) > 2 * PHOTO_SIDE {
+        let limit = if kind.width.max(kind.height) > 2 * PHOTO_SIDE {
             4.0
         } else {
             1.0
         };
-        assert!(difference <= limit, "{kind:?}: {difference}");
+        assert!(difference <= limit, "{kind:?} {transparent}: {difference}");
     }
 }
 

@@ -1,6 +1,6 @@
 //! PNG files, which the tests write themselves: every kind, every source of colours, and damaged ones.
 
 mod colour;
-mod differential;
+pub mod differential;
 mod files;
 pub mod writer;
