@@ -17,7 +17,7 @@ use crate::PhotoError;
 /// More scans than any encoder makes. Each one visits every block, so a small file with many would take long.
 const MAX_SCANS: u32 = 256;
 /// The most blocks that the scans of a file may visit. A visit takes some 5 ns, also if the file has no bits for it. The
-/// most that libjpeg's own scripts (`jpeg_simple_progression`) need is 42 million, for 67 megapixels of print.
+/// most that libjpeg's own script (`jpeg_simple_progression`) needs is 25 million: six for each of 67 megapixels' four inks.
 const MAX_VISITS: u64 = 100_000_000;
 /// Coefficients of a block that are not known yet.
 const UNKNOWN: u8 = u8::MAX;

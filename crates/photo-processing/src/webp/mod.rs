@@ -15,9 +15,9 @@ use crate::{PhotoError, check_size, icc};
 use container::{Coded, Container};
 
 /// The maximum of megapixels of an opaque lossy picture. The decoder takes up to 65 ns for each pixel.
-const LOSSY_MEGAPIXELS: u32 = 40;
+const LOSSY_MEGAPIXELS: u32 = 32;
 /// The maximum of megapixels of another picture: its opacity, or all of it, is coded without loss.
-const OTHER_MEGAPIXELS: u32 = 20;
+const OTHER_MEGAPIXELS: u32 = 17;
 
 /// Decodes a WebP file. Of an animation, this is the first frame.
 pub(crate) fn decode(bytes: &[u8]) -> Result<Decoded, PhotoError> {

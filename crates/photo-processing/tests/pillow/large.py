@@ -46,7 +46,7 @@ def main(folder):
             photo.save(folder / f"progressive-444-{size}.jpg", quality=25, subsampling=0, progressive=True)
         if width == 8064:
             photo.convert("CMYK").save(folder / f"progressive-cmyk-{size}.jpg", quality=20, progressive=True)
-            photo.crop((0, 0, 8000, 5000)).save(folder / "lossy-8000x5000.webp", quality=10, method=0)
+            photo.crop((0, 0, 8000, 4000)).save(folder / "lossy-8000x4000.webp", quality=10, method=0)
         del photo
     png(folder / "rgb.png", 9248, 6936, 2, bytes([200, 100, 50]))
     png(folder / "rgba.png", 8192, 8192, 6, bytes([200, 100, 50, 230]))

@@ -114,6 +114,12 @@ def main():
     noise = Image.merge("RGB", [Image.effect_noise((128, 128), 60) for _ in range(3)])
     for quality in (1, 30, 60):
         save(f"noise-{quality}.webp", noise, quality=quality, method=0)
+    # Its parts differ so much that the encoder writes a group of codes for each.
+    parts = picture(400, 300)
+    parts.paste(noise, (250, 20))
+    parts.paste(noise.resize((200, 200), Image.Resampling.BICUBIC).convert("L").convert("RGB"), (20, 80))
+    for method in (0, 4):
+        save(f"parts-{method}-lossless.webp", parts, lossless=True, method=method)
     red = Image.new("RGBA", (80, 40), "red")
     for lossless in (False, True):
         name = f"animation-{lossless}.webp"

@@ -24,8 +24,16 @@ pub fn profile(pixels: &[u8; 4], tags: &[(&[u8; 4], u32, u32)], contents: &[u8])
     header
 }
 
+/// How the samples are changed before they are looked up in a table.
+#[derive(Clone, Copy)]
+pub enum Curves {
+    Identity,
+    /// Up and down again, which transforms cannot be simplified for.
+    Waves,
+}
+
 /// A table from pixels of so many samples to Lab, with so many points for each sample (lut8Type).
-pub fn table(inputs: u8, points: u8) -> Vec<u8> {
+fn table(inputs: u8, points: u8, curves: Curves) -> Vec<u8> {
     let mut table = b"mft1\0\0\0\0".to_vec();
     table.extend([inputs, 3, points, 0]);
     for index in 0..9 {
@@ -33,7 +41,10 @@ pub fn table(inputs: u8, points: u8) -> Vec<u8> {
         table.extend([0, u8::from(one), 0, 0]);
     }
     let identity = |count: u8| (0..count).flat_map(|_| 0..=255_u8);
-    table.extend(identity(inputs));
+    match curves {
+        Curves::Identity => table.extend(identity(inputs)),
+        Curves::Waves => table.extend(identity(inputs).map(|sample| sample.wrapping_mul(5))),
+    }
     let entries = usize::from(points).pow(inputs.into()) * 3;
     let mut random = fastrand::Rng::with_seed(3);
     table.extend((0..entries).map(|_| random.u8(..)));
@@ -42,15 +53,15 @@ pub fn table(inputs: u8, points: u8) -> Vec<u8> {
 }
 
 /// A profile with a table.
-pub fn with_table(pixels: &[u8; 4], inputs: u8, points: u8) -> Vec<u8> {
-    let table = table(inputs, points);
+pub fn with_table(pixels: &[u8; 4], inputs: u8, points: u8, curves: Curves) -> Vec<u8> {
+    let table = table(inputs, points, curves);
     let length = u32::try_from(table.len()).unwrap();
     profile(pixels, &[(b"A2B0", 0, length)], &table)
 }
 
 /// A table that is named as often as fits.
 pub fn with_many_tags(pixels: &[u8; 4], inputs: u8, points: u8, tags: usize) -> Vec<u8> {
-    let table = table(inputs, points);
+    let table = table(inputs, points, Curves::Identity);
     let length = u32::try_from(table.len()).unwrap();
     profile(pixels, &vec![(b"A2B0", 0, length); tags], &table)
 }

@@ -1,5 +1,6 @@
 //! JPEG files.
 
+use super::icc::Curves;
 use super::{Case, LARGEST, assert_bounded, icc};
 use crate::jpeg::writer::{Segment, file};
 
@@ -254,18 +255,23 @@ fn many_segments() {
 fn profiles() {
     assert_bounded(vec![
         (
+            "JPEG, a profile of print with curves",
+            with_profile(&icc::with_table(b"CMYK", 4, 17, Curves::Waves)),
+            "",
+        ),
+        (
             "JPEG, a profile of print",
-            with_profile(&icc::with_table(b"CMYK", 4, 17)),
+            with_profile(&icc::with_table(b"CMYK", 4, 17, Curves::Identity)),
             "",
         ),
         (
             "JPEG, a profile of print with 33⁴ points",
-            with_profile(&icc::with_table(b"CMYK", 4, 33)),
+            with_profile(&icc::with_table(b"CMYK", 4, 33, Curves::Identity)),
             "",
         ),
         (
             "JPEG, a profile of print with 41⁴ points",
-            with_profile(&icc::with_table(b"CMYK", 4, 41)),
+            with_profile(&icc::with_table(b"CMYK", 4, 41, Curves::Identity)),
             "",
         ),
         (

@@ -1,6 +1,7 @@
 //! PNG files.
 
 use super::deflate::Deflate;
+use super::icc::Curves;
 use super::{Case, LARGEST, assert_bounded, icc};
 use crate::png::writer::{GREY, Kind, PALETTE, RGB, RGBA, chunk};
 
@@ -217,14 +218,23 @@ fn many_chunks() {
 #[test]
 fn profiles() {
     let large = kind(RGBA, 8, false, 8191, 8192);
-    let rgb = |points| compressed_profile(&icc::with_table(b"RGB ", 3, points));
+    let rgb = |points, curves| compressed_profile(&icc::with_table(b"RGB ", 3, points, curves));
     assert_bounded(vec![
         (
             "PNG, 67 megapixels, RGBA, a profile with a table",
-            picture(large, &[rgb(33)]),
+            picture(large, &[rgb(33, Curves::Identity)]),
             "",
         ),
-        ("PNG, a profile with a large table", small(&[rgb(145)]), ""),
+        (
+            "PNG, 67 megapixels, RGBA, a profile with curves",
+            picture(large, &[rgb(33, Curves::Waves)]),
+            "",
+        ),
+        (
+            "PNG, a profile with a large table",
+            small(&[rgb(145, Curves::Identity)]),
+            "",
+        ),
         (
             "PNG, a profile with many tags",
             small(&[compressed_profile(&icc::with_many_tags(b"RGB ", 3, 100, 200_000))]),

@@ -1,6 +1,7 @@
 //! WebP files.
 
 use super::bits::Bits;
+use super::icc::Curves;
 use super::{LARGEST, assert_bounded, icc};
 use crate::pillow::samples;
 
@@ -160,7 +161,7 @@ fn sides_are_limited_by_the_header() {
 #[test]
 fn lossless_pictures() {
     let file = |width, height, mode| file(&[lossless(width, height, &constant_pixels(mode))]);
-    let profile = icc::with_table(b"RGB ", 3, 33);
+    let profile = icc::with_table(b"RGB ", 3, 33, Curves::Waves);
     let with_profile = |width, height| {
         let picture = lossless(width, height, &constant_pixels(Some(13)));
         self::file(&[
@@ -170,28 +171,28 @@ fn lossless_pictures() {
         ])
     };
     assert_bounded(vec![
-        ("WebP, lossless, 20 megapixels", file(5000, 4000, None), ""),
+        ("WebP, lossless, 17 megapixels", file(4250, 4000, None), ""),
         (
-            "WebP, lossless, 20 megapixels, predicted (11)",
-            file(5000, 4000, Some(11)),
+            "WebP, lossless, 17 megapixels, predicted (11)",
+            file(4250, 4000, Some(11)),
             "",
         ),
         (
-            "WebP, lossless, 20 megapixels, predicted (13)",
-            file(5000, 4000, Some(13)),
+            "WebP, lossless, 17 megapixels, predicted (13)",
+            file(4250, 4000, Some(13)),
             "",
         ),
         (
-            "WebP, lossless, 16,383 × 1220, predicted",
-            file(16_383, 1220, Some(12)),
+            "WebP, lossless, 16,383 × 1037, predicted",
+            file(16_383, 1037, Some(12)),
             "",
         ),
         (
-            "WebP, lossless, 1220 × 16,383, predicted",
-            file(1220, 16_383, Some(5)),
+            "WebP, lossless, 1037 × 16,383, predicted",
+            file(1037, 16_383, Some(5)),
             "",
         ),
-        ("WebP, lossless, 20 megapixels, a profile", with_profile(5000, 4000), ""),
+        ("WebP, lossless, 17 megapixels, a profile", with_profile(4250, 4000), ""),
     ]);
 }
 
@@ -211,8 +212,8 @@ fn lossy_pictures() {
     let samples = samples();
     let cases = samples.iter().filter(|(name, _)| name.starts_with("noise-"));
     let cases = cases.map(|(name, sample)| {
-        let name: &str = Box::leak(format!("WebP, lossy, 40 megapixels, {name}").into_boxed_str());
-        (name, file(&[lossy(sample, 8000, 5000, ROOM)]), "")
+        let name: &str = Box::leak(format!("WebP, lossy, 32 megapixels, {name}").into_boxed_str());
+        (name, file(&[lossy(sample, 8000, 4000, ROOM)]), "")
     });
     assert_bounded(cases.collect());
 }
@@ -223,14 +224,14 @@ fn opacity() {
     let (_, sample) = samples.iter().find(|(name, _)| name == "noise-30.webp").unwrap();
     let with_opacity = |opacity: &[u8], filter: u8| {
         let opacity = [&[filter << 2 | 1], opacity].concat();
-        let profile = chunk(b"ICCP", &icc::with_table(b"RGB ", 3, 33));
-        let picture = lossy(sample, 5000, 4000, ROOM - opacity.len() - profile.len());
-        let header = header(ALPHA | PROFILE, 5000, 4000);
+        let profile = chunk(b"ICCP", &icc::with_table(b"RGB ", 3, 33, Curves::Waves));
+        let picture = lossy(sample, 4250, 4000, ROOM - opacity.len() - profile.len());
+        let header = header(ALPHA | PROFILE, 4250, 4000);
         file(&[header, profile, chunk(b"ALPH", &opacity), picture])
     };
     assert_bounded(vec![
         (
-            "WebP, lossy, 20 megapixels, opacity, a profile",
+            "WebP, lossy, 17 megapixels, opacity, a profile",
             with_opacity(&constant_pixels(Some(13)), 3),
             "",
         ),
