@@ -29,7 +29,7 @@ pub enum Command {
         app: Option<String>,
     },
     /// Shows or injects faults: token-lifetime=SECONDS, identity=slow|hangs|away|STATUS,
-    /// database=restart|away, storage=away, role=removed. For one resource: database:SERVER=away
+    /// database=restart|away, storage=away|STATUS, role=removed. For one resource: database:SERVER=away
     Faults {
         /// The faults to inject. Without any, the active ones are shown
         faults: Vec<InjectedFault>,

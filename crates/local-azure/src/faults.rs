@@ -23,6 +23,10 @@ pub struct FaultSet {
     pub identity_of: BTreeMap<String, IdentityFault>,
     /// The storage accounts that refuse connections.
     pub storage_away: Targets,
+    /// The status with which Blob Storage answers every request.
+    pub storage: Option<u16>,
+    /// The status with which the storage accounts with these names, in lower case, answer every request.
+    pub storage_of: BTreeMap<String, u16>,
     /// The PostgreSQL servers that are stopped.
     pub database_away: Targets,
     /// The storage accounts at which no role assignment has any effect.
@@ -35,6 +39,13 @@ impl FaultSet {
     pub fn identity_of(&self, app: &str) -> IdentityFault {
         let own = self.identity_of.get(&app.to_ascii_lowercase());
         own.copied().unwrap_or(self.identity)
+    }
+
+    /// The status with which a storage account answers every request, if it does.
+    #[must_use]
+    pub fn storage_of(&self, account: &str) -> Option<u16> {
+        let own = self.storage_of.get(&account.to_ascii_lowercase());
+        own.copied().or(self.storage)
     }
 }
 
@@ -130,6 +141,8 @@ pub enum Effect {
     Identity(IdentityFault),
     /// `storage=away`.
     StorageAway,
+    /// `storage=500`, `storage=503`.
+    StorageStatus(u16),
     /// `database=away`.
     DatabaseAway,
     /// `database=restart`: one restart, now.
@@ -149,7 +162,7 @@ impl FromStr for InjectedFault {
             format!(
                 "{text:?} is not a fault. The faults are token-lifetime=SECONDS, identity=slow, identity=hangs, \
                  identity=away, identity=429 (or another status from 400 to 599), database=restart, database=away, \
-                 storage=away and role=removed. For one resource, its name follows the kind, as in database:NAME=away"
+                 storage=away, storage=503 (or another status from 400 to 599) and role=removed. For one resource, its name follows the kind, as in database:NAME=away"
             )
         };
         let (kind, value) = text.split_once('=').ok_or_else(unknown)?;
@@ -178,6 +191,10 @@ impl FromStr for InjectedFault {
             ("database", "restart") => Effect::DatabaseRestart,
             ("database", "away") => Effect::DatabaseAway,
             ("storage", "away") => Effect::StorageAway,
+            ("storage", status) => match status.parse() {
+                Ok(status @ 400..=599) => Effect::StorageStatus(status),
+                _ => return Err(unknown()),
+            },
             ("role", "removed") => Effect::RolesRemoved,
             _ => return Err(unknown()),
         };
@@ -213,6 +230,12 @@ impl fmt::Display for FaultSet {
         }
         for (app, fault) in &self.identity_of {
             names.push(format!("identity:{app}={fault}"));
+        }
+        if let Some(status) = self.storage {
+            names.push(format!("storage={status}"));
+        }
+        for (account, status) in &self.storage_of {
+            names.push(format!("storage:{account}={status}"));
         }
         for (targets, kind, value) in [
             (&self.database_away, "database", "away"),
@@ -256,6 +279,8 @@ mod tests {
             ),
             ("database=restart", Effect::DatabaseRestart, None),
             ("database:Contoso-db=away", Effect::DatabaseAway, Some("Contoso-db")),
+            ("storage=503", Effect::StorageStatus(503), None),
+            ("storage:Photos=away", Effect::StorageAway, Some("Photos")),
             ("role=removed", Effect::RolesRemoved, None),
         ] {
             let resource = resource.map(str::to_owned);
@@ -268,6 +293,7 @@ mod tests {
             "token-lifetime=0",
             "token-lifetime=1h",
             "disk=full",
+            "storage=200",
             "database:=away",
             "token-lifetime:site=90",
         ] {
@@ -283,7 +309,13 @@ mod tests {
         set.identity_of.insert("site".to_owned(), IdentityFault::Hangs);
         assert!(set.database_away.concerns("ONE") && !set.database_away.concerns("two"));
         assert_eq!(set.identity_of("Site"), IdentityFault::Hangs);
-        assert_eq!(set.to_string(), "identity:site=hangs,database:one=away");
+        set.storage = Some(500);
+        set.storage_of.insert("one".to_owned(), 503);
+        assert_eq!((set.storage_of("One"), set.storage_of("two")), (Some(503), Some(500)));
+        assert_eq!(
+            set.to_string(),
+            "identity:site=hangs,storage=500,storage:one=503,database:one=away"
+        );
         set.database_away.add(None);
         assert!(set.database_away.concerns("two"));
     }

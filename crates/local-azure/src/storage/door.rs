@@ -114,6 +114,10 @@ impl Door {
             .and_then(|host| host.to_str().ok())
             .unwrap_or_default();
         let address = BlobAddress::parse(host, request.uri().path()).ok_or(StorageError::WRONG_ADDRESS)?;
+        let injected = self.0.azure.faults().active().storage_of(&address.account);
+        if let Some(status) = injected.and_then(|status| StatusCode::from_u16(status).ok()) {
+            return Err(StorageError::injected(status));
+        }
         let query = Query::parse(request.uri().query().unwrap_or_default()).ok_or(StorageError::WRONG_QUERY)?;
         if headers.contains_key("x-ms-version") && !is_date(version(headers)) {
             return Err(StorageError::WRONG_VERSION);

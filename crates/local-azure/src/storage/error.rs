@@ -1,7 +1,7 @@
 //! The error responses of Blob Storage.
 //! <https://learn.microsoft.com/rest/api/storageservices/status-and-error-codes2>
 
-use axum::http::header::{CONTENT_TYPE, WWW_AUTHENTICATE};
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use time::OffsetDateTime;
@@ -21,6 +21,8 @@ pub(super) struct StorageError {
     detail: Option<&'static str>,
     /// Whether the response has a challenge that says where to get tokens.
     challenge: bool,
+    /// `Retry-After`, in seconds.
+    retry_after: Option<u64>,
 }
 
 impl StorageError {
@@ -31,6 +33,7 @@ impl StorageError {
             message,
             detail: None,
             challenge: false,
+            retry_after: None,
         }
     }
 
@@ -96,6 +99,26 @@ impl StorageError {
         "ServerBusy",
         "The server is currently unable to receive requests. Please retry your request.",
     );
+
+    /// The fault of that status, which a developer has injected.
+    pub(super) fn injected(status: StatusCode) -> Self {
+        match status {
+            StatusCode::SERVICE_UNAVAILABLE => Self {
+                retry_after: Some(INJECTED_RETRY_AFTER),
+                ..Self::STARTING
+            },
+            StatusCode::INTERNAL_SERVER_ERROR => Self::new(
+                status,
+                "InternalError",
+                "The server encountered an internal error. Please retry the request.",
+            ),
+            _ => Self::new(
+                status,
+                "InjectedFault",
+                "Local Azure was asked to answer with this status.",
+            ),
+        }
+    }
 
     /// The source of a copy cannot be read. `status` is the status of the attempt to read it.
     pub(super) const fn unreadable_copy_source(status: StatusCode) -> Self {
@@ -177,6 +200,9 @@ impl StorageError {
         add("x-ms-request-id", &id.to_string());
         add("x-ms-error-code", code);
         add("x-ms-version", if version.is_empty() { CURRENT } else { version });
+        if let Some(seconds) = self.retry_after {
+            add(RETRY_AFTER.as_str(), &seconds.to_string());
+        }
         if self.challenge {
             let challenge = format!(
                 "Bearer authorization_uri=https://login.microsoftonline.com/{tenant}/oauth2/authorize \
@@ -190,6 +216,8 @@ impl StorageError {
     }
 }
 
+/// When a client may try again after an injected 503, in seconds.
+const INJECTED_RETRY_AFTER: u64 = 2;
 /// The first protocol version that answers anonymous requests with a challenge.
 /// <https://learn.microsoft.com/rest/api/storageservices/authorize-with-azure-active-directory#bearer-challenge>
 const FIRST_WITH_CHALLENGE: &str = "2019-12-12";

@@ -189,6 +189,10 @@ impl Parts {
                 }
             }
             Effect::StorageAway => azure.faults().change(|set| set.storage_away.add(name)),
+            Effect::StorageStatus(status) => azure.faults().change(|set| match name {
+                Some(account) => _ = set.storage_of.insert(account.to_ascii_lowercase(), status),
+                None => set.storage = Some(status),
+            }),
             Effect::DatabaseAway => azure.faults().change(|set| set.database_away.add(name)),
             Effect::DatabaseRestart => {
                 azure.faults().change(|set| match name {
@@ -218,7 +222,7 @@ impl Parts {
                     "PostgreSQL server",
                     state.names::<PostgresServer>().map(owned).collect(),
                 ),
-                Effect::StorageAway | Effect::RolesRemoved => {
+                Effect::StorageAway | Effect::StorageStatus(_) | Effect::RolesRemoved => {
                     ("storage account", state.names::<StorageAccount>().map(owned).collect())
                 }
                 Effect::Identity(_) | Effect::TokenLifetime(_) => {

@@ -7,7 +7,7 @@ use std::net::TcpStream;
 use axum::body::{Body, Bytes};
 use axum::http::{Method, Uri};
 use futures_util::StreamExt as _;
-use local_azure::faults::Targets;
+use local_azure::faults::{FaultSet, Targets};
 use local_azure::proxy;
 use local_azure::state::{Container, PublicAccess, StorageAccount};
 
@@ -185,4 +185,26 @@ async fn large_bodies_are_streamed() {
         .token(&token)
         .header("x-ms-range", "bytes=0-9");
     assert_eq!(get.send().await.text.len(), 10);
+}
+
+#[tokio::test]
+async fn an_account_answers_with_the_injected_status() {
+    let storage = Storage::start().await;
+    storage.put("/photos/one/there", "x").await;
+    let token = storage.token(&storage.owner());
+    let faults = storage.azure().faults();
+    faults.change(|faults| faults.storage = Some(500));
+    faults.change(|faults| _ = faults.storage_of.insert("photos".to_owned(), 503));
+    for (path, status, code, retry_after) in [
+        ("GET /photos/one/there", 503, "ServerBusy", true),
+        ("PUT /photos/one/there", 503, "ServerBusy", true),
+        ("GET /other/one/there", 500, "InternalError", false),
+    ] {
+        let answer = storage.ask(path).token(&token).send().await;
+        assert_eq!((answer.status.as_u16(), answer.code.as_str()), (status, code));
+        assert_eq!(answer.headers.contains_key("retry-after"), retry_after);
+    }
+    faults.change(|faults| *faults = FaultSet::default());
+    let answer = storage.ask("GET /photos/one/there").token(&token).send().await;
+    assert_eq!((answer.status.as_u16(), answer.text.as_str()), (200, "x"));
 }
