@@ -49,7 +49,7 @@ pub enum StoreError {
 
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
-        use sqlx::Error::{Configuration, Database, Io, PoolClosed, PoolTimedOut, Tls, WorkerCrashed};
+        use sqlx::Error::{Configuration, Database, Io, PoolClosed, PoolTimedOut, Protocol, Tls, WorkerCrashed};
         match &error {
             Database(database) => {
                 let code = database.code().unwrap_or_default();
@@ -74,8 +74,11 @@ impl From<sqlx::Error> for StoreError {
                     Self::Failed(error)
                 }
             }
-            // An administrator can replace a certificate that cannot be read or trusted.
-            PoolTimedOut | PoolClosed | WorkerCrashed | Io(_) | Tls(_) | Configuration(_) => Self::Unavailable(error),
+            // An administrator can replace a certificate that cannot be read or trusted. A connection that a proxy closes
+            // while its server is away is a protocol error to sqlx.
+            PoolTimedOut | PoolClosed | WorkerCrashed | Io(_) | Protocol(_) | Tls(_) | Configuration(_) => {
+                Self::Unavailable(error)
+            }
             _ => Self::Failed(error),
         }
     }

@@ -11,7 +11,7 @@ use reqwest::StatusCode;
 use restaurant_review::model::ListQuery;
 use restaurant_review::store::{Store as _, StoreError};
 use sqlx::migrate::Migrate as _;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use uuid::Uuid;
 
 use super::postgres::{assert_recounted, prepared, store};
@@ -169,6 +169,24 @@ async fn a_server_that_never_answers_is_unavailable() {
     );
     for result in [results.0, results.1, results.2, results.3, results.4] {
         let error = result.unwrap_err();
+        assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
+    }
+}
+
+/// The proxy accepts connections and closes them again, as after a failover before its server is back.
+#[tokio::test]
+async fn a_server_that_is_away_behind_a_proxy_is_unavailable() {
+    let mut database = Database::with_password(&shared().await).await;
+    // Nothing listens at this port, and no other program can take it.
+    let unused = TcpSocket::new_v4().unwrap();
+    unused.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let proxy = Proxy::before(unused.local_addr().unwrap().port()).await;
+    database.config.port = proxy.port;
+    let store = store(&database.config);
+    for error in [
+        store.prepare().await.unwrap_err(),
+        store.list(&ListQuery::default()).await.unwrap_err(),
+    ] {
         assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
     }
 }

@@ -38,7 +38,9 @@ impl Proxy {
 }
 
 async fn forward(mut client: TcpStream, server: u16, mut silenced: watch::Receiver<()>) {
-    let mut server = TcpStream::connect(("127.0.0.1", server)).await.unwrap();
+    let Ok(mut server) = TcpStream::connect(("127.0.0.1", server)).await else {
+        return;
+    };
     tokio::select! {
         _ = copy_bidirectional(&mut client, &mut server) => {}
         // Both stay open until the client gives up.
