@@ -5,6 +5,9 @@
 #   ./test.sh           everything that a change can break, with real servers, browsers and clients
 #   ./test.sh release   what only a release can break: the package, its dependencies, old systems and the speed
 #   ./test.sh all       both of the above
+#   ./test.sh soak [--minutes N]
+#                       visitors use the site while one part after another fails, for 5 or N minutes on each pair of
+#                       stores; writes the figures into docs/reliability.md
 #
 # On Debian and Ubuntu, as root, it installs what is missing; elsewhere it says what to install. `quick` installs
 # nothing. The time of each part is printed at the end, and its output is kept in test-output/.
@@ -12,13 +15,22 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 
-mode=${1:-change}
-case $mode in
-quick | change | release | all) ;;
-*)
+usage() {
   sed -n '/^# shellcheck/q; 2,$s/^# \{0,1\}//p' "$0" >&2
   exit 2
+}
+
+mode=${1:-change}
+export SOAK_MINUTES=5
+case $mode in
+quick | change | release | all) ;;
+soak)
+  if (($# > 1)); then
+    [[ $# == 3 && $2 == --minutes && $3 =~ ^[1-9][0-9]*$ ]] || usage
+    SOAK_MINUTES=$3
+  fi
   ;;
+*) usage ;;
 esac
 
 # --- What the tests need ---------------------------------------------------------------------------
@@ -36,6 +48,9 @@ needs=("cc gcc a C compiler for SQLite")
   "$CHROMIUM chromium the browser tests"
   "/lib/systemd/systemd systemd the unit for virtual machines"
   "psql postgresql-client a client that signs in with a token"
+)
+[[ $mode != change && $mode != all && $mode != soak ]] || needs+=(
+  "/usr/lib/*/faketime/libfaketimeMT.so.1 faketime clocks that are wrong"
 )
 [[ $mode != change && $mode != all ]] || needs+=(
   "java default-jre-headless the HTML checker"
@@ -218,7 +233,19 @@ rust_tests() {
 other_tests() {
   part "vendored files match their packages" npm run --silent check --prefix assets
   part "browser tests" limited npm run --silent test --prefix tests/browser
+  part "soak" limited soak
   part "deployment" limited tests/deploy/run.sh -m "not release"
+}
+
+# soak ARGUMENTS…: with these arguments for the test program.
+soak() {
+  cargo test --package restaurant-review --test site -- --ignored --nocapture soak:: "$@"
+}
+soak_with_report() {
+  part "npm packages" npm_packages crates/local-azure/azurite
+  export SOAK_REPORT=$PWD/docs/reliability.md
+  # One after the other, so that neither slows the other one down.
+  part "soak" soak --test-threads=1
 }
 
 # Licences, sources and banned crates, as deny.toml says. Its advisories come from a repository that not every machine
@@ -255,5 +282,6 @@ change | all)
   side_by_side rust_tests other_tests
   ;;&
 release | all) side_by_side release ;;
+soak) side_by_side soak_with_report ;;
 esac
 finish 0

@@ -25,6 +25,7 @@ mod rates;
 mod redirect;
 mod rig;
 mod slow_forms;
+mod soak;
 mod sqlite_log;
 mod start_sh;
 mod store;

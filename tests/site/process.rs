@@ -104,15 +104,8 @@ impl Process {
     }
 
     /// kill -TERM, or another signal.
-    pub fn signal(&self, signal: &str) {
-        let id = self.child.id().unwrap().to_string();
-        assert!(
-            std::process::Command::new("kill")
-                .args([signal, &id])
-                .status()
-                .unwrap()
-                .success()
-        );
+    pub fn signal(&self, name: &str) {
+        assert!(signal(self.child.id().unwrap(), name));
     }
 
     /// Waits until the process exits. Returns whether it succeeded, and its output since it listened.
@@ -123,6 +116,13 @@ impl Process {
         }
         (self.child.wait().await.unwrap().success(), rest)
     }
+}
+
+/// Sends a signal, such as `-TERM`. Returns whether there is such a process.
+pub fn signal(process: u32, name: &str) -> bool {
+    let id = process.to_string();
+    let status = std::process::Command::new("kill").args([name, &id]).status();
+    status.unwrap().success()
 }
 
 #[tokio::test]

@@ -33,7 +33,11 @@ impl Container {
 
     /// A container that does not exist.
     pub async fn missing(cloud: &Arc<Cloud>) -> Self {
-        let name = format!("photos-{}", fastrand::u64(..));
+        Self::named(cloud, &format!("photos-{}", fastrand::u64(..))).await
+    }
+
+    /// The container with that name, whether it exists or not.
+    pub async fn named(cloud: &Arc<Cloud>, name: &str) -> Self {
         let account_url = cloud.blob_storage().await.account_url(STORAGE_ACCOUNT);
         let url = format!("{account_url}/{name}").parse().unwrap();
         let options = BlobContainerClientOptions {
@@ -46,7 +50,7 @@ impl Container {
             client: BlobContainerClient::new(url, Some(credential), Some(options)).unwrap(),
             config: StorageConfig {
                 account_url: account_url.parse().unwrap(),
-                container: name,
+                container: name.to_owned(),
                 photos_base_url: None,
                 client_id: None,
             },

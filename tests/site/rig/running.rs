@@ -39,7 +39,7 @@ pub struct Running {
     pub base: String,
     pub client: Client,
     said: Arc<Mutex<String>>,
-    _process: Child,
+    process: Child,
 }
 
 impl Running {
@@ -67,7 +67,7 @@ impl Running {
             base: format!("http://{base}"),
             client,
             said,
-            _process: process,
+            process,
         }
     }
 
@@ -111,6 +111,15 @@ impl Running {
 
     pub async fn ready(&self) {
         self.readiness(StatusCode::OK, "\"ready\":true").await;
+    }
+
+    pub fn id(&self) -> u32 {
+        self.process.id().unwrap()
+    }
+
+    /// Waits until the process has ended.
+    pub async fn ended(&mut self) {
+        self.process.wait().await.unwrap();
     }
 
     pub fn log(&self) -> String {
