@@ -56,7 +56,7 @@ for target in "${targets[@]}"; do
   outcome=0
   cargo fuzz run "${fuzz[@]}" "$target" "$corpus" "corpus/$target" -- "${arguments[@]}" >"$log" 2>&1 || outcome=$?
   executions=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
-  findings=$(grep -c '^Test unit written to' "$log" || true)
+  findings=$(grep -c 'Test unit written to' "$log" || true)
   echo "$target: ${executions:-0} executions, $findings findings"
   if ((outcome != 0)); then
     failed=1

@@ -40,6 +40,11 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Decoded, PhotoError> {
     let (width, height) = header.size();
     check_size(width, height)?;
     let mut reader = decoder.read_info().map_err(|_| PhotoError::Damaged)?;
+    // The crate panics at a part of a colour.
+    let palette = reader.info().palette.as_deref().unwrap_or_default();
+    if reader.info().color_type == ColorType::Indexed && !palette.len().is_multiple_of(3) {
+        return Err(PhotoError::Damaged);
+    }
     let exif = reader.info().exif_metadata.as_deref();
     let orientation = exif
         .and_then(Orientation::from_exif_chunk)

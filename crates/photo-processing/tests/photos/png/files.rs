@@ -2,7 +2,7 @@
 
 use photo_processing::{PhotoError, decoded};
 
-use super::writer::{GREY, Kind, RGB, RGBA, chunk, chunk_with_wrong_checksum};
+use super::writer::{GREY, Kind, PALETTE, RGB, RGBA, chunk, chunk_with_wrong_checksum};
 
 fn kind(interlaced: bool) -> Kind {
     Kind {
@@ -83,6 +83,22 @@ fn damaged_files_do_not_panic() {
             }
             let _ = decoded(&file);
         }
+    }
+}
+
+#[test]
+fn a_palette_of_any_length_is_used_or_refused() {
+    let kind = Kind {
+        colour: PALETTE,
+        ..kind(false)
+    };
+    for length in 1..800 {
+        let chunks = [
+            chunk(b"PLTE", &vec![9; length]),
+            chunk(b"IDAT", &kind.compressed(&[0; 30 * 20])),
+        ];
+        let answer = decoded(&[kind.start(), chunks.concat()].concat());
+        assert_eq!(answer.is_ok(), length.is_multiple_of(3) && length <= 768, "{length}");
     }
 }
 
