@@ -44,6 +44,8 @@ pub async fn inject<S>(system: &S, mut faults: Vec<Fault<S>>, load: &Load, optio
     faults.retain(|fault| fault.name.contains(&options.only));
     assert!(!faults.is_empty(), "SOAK_ONLY is in no name of a fault");
     let mut rng = Rng::with_seed(options.seed);
+    // A recovery takes as many numbers as it needs, and must not change the order of the faults.
+    let mut for_recoveries = rng.fork();
     let started = Instant::now();
     let mut waiting: Vec<&Fault<S>> = Vec::new();
     loop {
@@ -62,7 +64,7 @@ pub async fn inject<S>(system: &S, mut faults: Vec<Fault<S>>, load: &Load, optio
             sleep(Duration::from_secs(rng.u64(seconds.clone()))).await;
             end(system).await;
         }
-        let recovery = load.recovery(&mut rng).await;
+        let recovery = load.recovery(&mut for_recoveries).await;
         println!(
             "{:4} s: {}: recovered in {:.1} s",
             started.elapsed().as_secs(),
