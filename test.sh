@@ -59,6 +59,7 @@ needs=("cc gcc a C compiler for SQLite")
 [[ $mode != release && $mode != all ]] || needs+=(
   "readelf binutils the libraries that the package needs"
   "valgrind valgrind the count of instructions for each page"
+  "c++ g++ the fuzzer"
 )
 # Only root can set up the old system that the package is tested in.
 [[ ($mode != release && $mode != all) || $(id -u) != 0 ]] || needs+=("debootstrap debootstrap an old system to test the package in")
@@ -269,6 +270,7 @@ release() {
   part "the package and the container" tests/deploy/run.sh -m release
   part "build" cargo build --workspace --quiet
   part "scanners" scanners
+  part "fuzzing" fuzz/run.sh 60
   part "the package on Local Azure" env LOCAL_AZURE_PACKAGE="$PWD/dist/restaurant-review.zip" \
     cargo test --package local-azure --test up -- --include-ignored
   part "the budget's check can fail" python3 -B -m unittest discover --quiet benches/instructions
