@@ -2,7 +2,6 @@
 
 use super::bits::Bits;
 use super::codes::Code;
-use super::transforms::tiles;
 use crate::PhotoError;
 
 /// The most groups of codes. libwebp, the encoder of nearly all WebP files, writes at most 2600 (`MAX_HUFF_IMAGE_SIZE` in
@@ -117,6 +116,11 @@ impl Pixels {
         }
         Ok(())
     }
+}
+
+/// How many tiles of this size, as a power of 2, cover so many pixels.
+pub(super) fn tiles(pixels: u32, bits: u32) -> u32 {
+    pixels.div_ceil(1 << bits)
 }
 
 /// Reads a small picture, which is coded by one group.

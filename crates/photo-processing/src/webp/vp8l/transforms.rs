@@ -1,14 +1,9 @@
 //! What was done to the pixels before they were coded, and is undone now (RFC 9649, section 3.4).
 
 use super::bits::Bits;
-use super::pixels::read_small;
+use super::pixels::{read_small, tiles};
 use super::predictor::{self, add};
 use crate::PhotoError;
-
-/// How many tiles of this size, as a power of 2, cover so many pixels.
-pub(super) fn tiles(pixels: u32, bits: u32) -> u32 {
-    pixels.div_ceil(1 << bits)
-}
 
 /// The transforms in the order in which they were done.
 pub(super) struct Transforms {
