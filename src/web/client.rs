@@ -22,14 +22,14 @@ impl Client {
     }
 
     /// The client of a request with these headers, over a connection from this address. `None` if limits do not apply:
-    /// to this machine, and to a router without a server, as in tests.
+    /// to this machine (App Service's front end has no such client, but Local Azure's has), and to a router without a
+    /// server, as in tests.
     fn find(on_app_service: bool, headers: &HeaderMap, peer: Option<SocketAddr>) -> Option<Self> {
-        let peer = peer?.ip().to_canonical();
-        if on_app_service {
-            // A request without the header is the platform's own.
-            return Some(Self::new(forwarded(headers).unwrap_or(peer)));
-        }
-        (!peer.is_loopback()).then(|| Self::new(peer))
+        let peer = peer?.ip();
+        // On App Service, a request without the header is the platform's own.
+        let forwarded = on_app_service.then(|| forwarded(headers)).flatten();
+        let address = forwarded.unwrap_or(peer).to_canonical();
+        (!address.is_loopback()).then(|| Self::new(address))
     }
 }
 
@@ -84,7 +84,6 @@ mod tests {
             (&["2001:db8:1:2:ffff::1"], "2001:db8:1:2::"),
             (&["[::ffff:203.0.113.7]:50123"], "203.0.113.7"),
             (&["::ffff:203.0.113.7"], "203.0.113.7"),
-            (&["127.0.0.1"], "127.0.0.1"),
             // The front end appends nothing of this kind.
             (&[], front_end),
             (&[""], front_end),
@@ -101,6 +100,14 @@ mod tests {
                 "{forwarded:?}"
             );
         }
+    }
+
+    #[test]
+    fn behind_a_front_end_on_this_machine_it_has_no_limits() {
+        for forwarded in ["127.0.0.1", "203.0.113.7, 127.0.0.1:50123", "[::1]:50123"] {
+            assert_eq!(find(true, &[forwarded], "169.254.1.1"), None, "{forwarded}");
+        }
+        assert_eq!(find(true, &[], "127.0.0.1"), None);
     }
 
     #[test]

@@ -154,7 +154,7 @@ impl Sqlite {
                 .collect(),
         };
         sql.close().await;
-        let photos = DirectoryPhotos::open(&self.photos()).await.unwrap();
+        let photos = DirectoryPhotos::open(&self.photos(), 0).await.unwrap();
         let log = self.process.lock().await.log();
         saved.check(&self.load.journal, &photos, &log).await
     }
