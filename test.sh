@@ -137,7 +137,7 @@ part() {
   return "$outcome"
 }
 
-# limited COMMAND…: a test that hangs fails, and its output is shown.
+# limited PROGRAM…: a test that hangs fails, and its output is shown.
 limited() {
   timeout --foreground --kill-after=1m 40m "$@"
 }
@@ -234,19 +234,16 @@ rust_tests() {
 other_tests() {
   part "vendored files match their packages" npm run --silent check --prefix assets
   part "browser tests" limited npm run --silent test --prefix tests/browser
-  part "soak" limited soak
+  part "soak" limited "${soak[@]}"
   part "deployment" limited tests/deploy/run.sh -m "not release"
 }
 
-# soak ARGUMENTS…: with these arguments for the test program.
-soak() {
-  cargo test --package restaurant-review --test site -- --ignored --nocapture soak:: "$@"
-}
+soak=(cargo test --package restaurant-review --test site -- --ignored --nocapture soak::)
 soak_with_report() {
   part "npm packages" npm_packages crates/local-azure/azurite
   export SOAK_REPORT=$PWD/docs/reliability.md
   # One after the other, so that neither slows the other one down.
-  part "soak" soak --test-threads=1
+  part "soak" "${soak[@]}" --test-threads=1
 }
 
 # Licences, sources and banned crates, as deny.toml says. Its advisories come from a repository that not every machine
