@@ -8,22 +8,24 @@ use restaurant_review::store::{Store, StoreError};
 
 use crate::harness::{Site, review};
 
+type Calls<'a, T> = Vec<BoxFuture<'a, Result<T, StoreError>>>;
+
 /// Begins calls of the store until one is refused. The others hold their places in the line: nothing continues them.
-fn fill<'a, T>(
-    mut call: impl FnMut() -> BoxFuture<'a, Result<T, StoreError>>,
-) -> Vec<BoxFuture<'a, Result<T, StoreError>>> {
+/// `None` if one of them ends at once instead, as while the store is not available.
+fn fill<'a, T>(mut call: impl FnMut() -> BoxFuture<'a, Result<T, StoreError>>) -> Option<Calls<'a, T>> {
     let mut waiting = Vec::new();
     loop {
         let mut begun = call();
         match (&mut begun).now_or_never() {
-            Some(Err(StoreError::Busy)) => return waiting,
-            _ => waiting.push(begun),
+            None => waiting.push(begun),
+            Some(Err(StoreError::Busy)) => return Some(waiting),
+            Some(_) => return None,
         }
         assert!(waiting.len() < 100, "the line is long");
     }
 }
 
-fn fill_with_pages<'a>(store: &'a dyn Store, query: &'a ListQuery) -> Vec<BoxFuture<'a, Result<ListPage, StoreError>>> {
+fn fill_with_pages<'a>(store: &'a dyn Store, query: &'a ListQuery) -> Option<Calls<'a, ListPage>> {
     fill(|| store.list(query))
 }
 
@@ -38,7 +40,7 @@ async fn a_full_line_before_sqlite_refuses_at_once() {
     let site = Site::start().await;
     let store = &*site.app.store;
     let query = ListQuery::default();
-    let reading = fill_with_pages(store, &query);
+    let reading = fill_with_pages(store, &query).unwrap();
     is_refused(site.get("/").send().await.unwrap()).await;
     // Readers do not stand in the way of writers, nor these in theirs.
     let path = site.add_restaurant("A").await;
@@ -49,7 +51,7 @@ async fn a_full_line_before_sqlite_refuses_at_once() {
         street_address: String::new(),
         description: "Nice food".into(),
     };
-    let writing = fill(|| store.add_restaurant(&new, None));
+    let writing = fill(|| store.add_restaurant(&new, None)).unwrap();
     let page = is_refused(site.review(&path, review("Kept user", "4", "")).await).await;
     assert!(page.contains("Kept user"), "{page}");
     site.page("/").await;
@@ -69,7 +71,7 @@ mod postgresql {
         let query = ListQuery::default();
         let waiting = patiently("a cached page is shown while the line is full", async || {
             site.page("/").await;
-            let waiting = fill_with_pages(&*site.app.store, &query);
+            let waiting = fill_with_pages(&*site.app.store, &query)?;
             let status = site.get("/").send().await.unwrap().status();
             (status == StatusCode::OK).then_some(waiting)
         })
