@@ -106,9 +106,10 @@ impl PhotoStore for DirectoryPhotos {
         if let Err(error) = self.delete(name).await {
             tracing::warn!(%error, "a photo that could not be stored remains until the clean-up");
         }
-        Err(match error.kind() {
-            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => self.full(self.free_space().await?),
-            _ => error.into(),
+        Err(if disk::is_full(&error) {
+            self.full(self.free_space().await?)
+        } else {
+            error.into()
         })
     }
 

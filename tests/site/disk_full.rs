@@ -50,13 +50,7 @@ async fn a_full_disk_takes_nothing_and_loses_nothing() {
         return;
     };
     let client = Client::builder().redirect(Policy::none()).build().unwrap();
-    let form = [("restaurant_name", "A"), ("description", "d")];
-    let added = client
-        .post(format!("{}/add", site.base))
-        .form(&form)
-        .send()
-        .await
-        .unwrap();
+    let added = site.add_restaurant(&client).await;
     assert_eq!(location(&added), "/1/");
     let post = async |form| {
         client

@@ -48,13 +48,7 @@ fn assert_private(folder: &Path) -> usize {
 /// Adds a restaurant and a review with a photo.
 async fn fill(site: &Process) {
     let client = reqwest::Client::new();
-    let form = [("restaurant_name", "A"), ("description", "d")];
-    let added = client
-        .post(format!("{}/add", site.base))
-        .form(&form)
-        .send()
-        .await
-        .unwrap();
+    let added = site.add_restaurant(&client).await;
     assert!(added.status().is_success(), "{}", added.status());
     let photo = encoded(&red_blue(400, 300), image::ImageFormat::Png);
     let review = Form::new()

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 use std::time::Duration;
 
-use reqwest::StatusCode;
+use reqwest::{Client, Response, StatusCode};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::net::TcpStream;
 use tokio::process::{Child, ChildStdout, Command};
@@ -73,6 +73,13 @@ impl Process {
             base,
             announced,
         }
+    }
+
+    /// Adds the restaurant "A".
+    pub async fn add_restaurant(&self, client: &Client) -> Response {
+        let form = [("restaurant_name", "A"), ("description", "d")];
+        let added = client.post(format!("{}/add", self.base)).form(&form).send().await;
+        added.unwrap()
     }
 
     /// The memory that the process uses now.

@@ -78,13 +78,7 @@ async fn the_memory_of_photos_is_freed() {
     let folder = deployed(0o755, 0o755);
     let site = Process::from(startup(COMMAND, folder.path(), PATH)).await;
     let client = reqwest::Client::new();
-    let form = [("restaurant_name", "A"), ("street_address", "B"), ("description", "C")];
-    let added = client
-        .post(format!("{}/add", site.base))
-        .form(&form)
-        .send()
-        .await
-        .unwrap();
+    let added = site.add_restaurant(&client).await;
     assert!(added.status().is_success(), "the restaurant's page");
     let sent = encoded(&red_blue(4000, 3000), ImageFormat::Jpeg);
     let before = site.resident_kib();

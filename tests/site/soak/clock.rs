@@ -12,7 +12,7 @@ pub const STEP: i64 = 2 * 60 * 60;
 
 /// The clocks of the site's processes, by the processes' names.
 pub struct Clocks {
-    library: PathBuf,
+    preloaded: PathBuf,
     folder: TempDir,
 }
 
@@ -22,7 +22,7 @@ impl Clocks {
         let folders = fs::read_dir("/usr/lib").ok()?;
         let files = folders.map(|folder| folder.unwrap().path().join("faketime/libfaketimeMT.so.1"));
         Some(Self {
-            library: files.into_iter().find(|file| file.is_file())?,
+            preloaded: files.into_iter().find(|file| file.is_file())?,
             folder: tempfile::tempdir().unwrap(),
         })
     }
@@ -30,7 +30,7 @@ impl Clocks {
     /// The variables that give a process the clock with that name.
     pub fn environment(&self, name: &str) -> [(&'static str, String); 5] {
         [
-            ("LD_PRELOAD", self.library.display().to_string()),
+            ("LD_PRELOAD", self.preloaded.display().to_string()),
             (
                 "FAKETIME_TIMESTAMP_FILE",
                 self.folder.path().join(name).display().to_string(),
