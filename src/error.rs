@@ -89,6 +89,7 @@ impl From<StoreError> for AppError {
         match error {
             StoreError::Unavailable(_)
             | StoreError::Busy
+            | StoreError::InUse(_)
             | StoreError::NotMigrated(_)
             | StoreError::NoToken(_)
             | StoreError::MissingGrant { .. } => Self::Unavailable(error.into()),

@@ -42,6 +42,10 @@ pub async fn open_store(config: &Config) -> Result<Box<dyn Store>, StartError> {
     };
     match opened.await {
         Ok(store) => Ok(Box::new(store)),
+        Err(error @ StoreError::InUse(_)) => Err(StartError(format!(
+            "{}: {error}. Wait until that program has finished, or stop it. Then start this one again.",
+            file.display()
+        ))),
         Err(error @ StoreError::Damaged(_)) => Err(StartError(format!("{}: {error}.", file.display()))),
         Err(error) => Err(unusable(config, &file, &error)),
     }

@@ -1,5 +1,7 @@
 //! Why a store could not answer, and which of these failures are transient.
 
+use std::time::Duration;
+
 use sqlx::migrate::MigrateError;
 use sqlx::postgres::PgDatabaseError;
 
@@ -18,6 +20,9 @@ pub enum StoreError {
     /// Too many requests wait for it already.
     #[error("the store is busy: too many requests wait for it")]
     Busy,
+    /// Another process has kept its SQLite file locked for this long.
+    #[error("another program has been writing to the file for {} seconds", .0.as_secs())]
+    InUse(Duration),
     /// It reported an unexpected error.
     #[error("the store failed: {0}")]
     Failed(#[source] sqlx::Error),

@@ -3,6 +3,7 @@
 
 mod checkpoint;
 mod list;
+mod opening;
 mod search;
 
 use std::path::{Path, PathBuf};
@@ -50,7 +51,8 @@ pub struct SqliteStore {
 }
 
 impl SqliteStore {
-    /// Opens the file, creating it if it does not exist, and applies the migrations that it lacks.
+    /// Opens the file, creating it if it does not exist, and applies the migrations that it lacks. Waits for other
+    /// processes that do the same.
     pub async fn open(path: &Path) -> Result<Self, StoreError> {
         let options = SqliteConnectOptions::new()
             .filename(path)
@@ -65,9 +67,7 @@ impl SqliteStore {
         let writer = SqlitePoolOptions::new()
             .max_connections(1)
             .acquire_timeout(WAIT_LIMIT)
-            .connect_with(options.clone())
-            .await?;
-        MIGRATIONS.run(&writer).await?;
+            .connect_lazy_with(options.clone());
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS.into())
             .acquire_timeout(WAIT_LIMIT)
@@ -80,9 +80,19 @@ impl SqliteStore {
             writer,
             _checkpoints: AbortOnDropHandle::new(tokio::spawn(checkpoints)),
         };
-        // Restaurants that an earlier version added are found from the first search on.
-        while store.fold_some().await? > 0 {}
+        opening::in_turn(path, opening::LIMIT, async || store.migrate().await).await?;
         Ok(store)
+    }
+
+    async fn migrate(&self) -> Result<(), StoreError> {
+        // sqlx does not lock an SQLite file: two processes would both apply the migrations that they found missing. In one
+        // transaction, the file has all of them or none.
+        let mut transaction = self.writer.begin_with("begin immediate").await?;
+        MIGRATIONS.run(&mut *transaction).await?;
+        transaction.commit().await?;
+        // Restaurants that an earlier version added are found from the first search on.
+        while self.fold_some().await? > 0 {}
+        Ok(())
     }
 }
 
@@ -300,7 +310,8 @@ impl Store for SqliteStore {
     }
 
     async fn import(&self, restaurants: &[ImportedRestaurant]) -> Result<(), StoreError> {
-        let mut transaction = self.writer.begin().await?;
+        // A transaction that begins by reading would not wait for a lock that another process has.
+        let mut transaction = self.writer.begin_with("begin immediate").await?;
         for imported in restaurants {
             let new = &imported.restaurant;
             let insert = sqlx::query_scalar(

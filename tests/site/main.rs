@@ -15,6 +15,7 @@ mod hostile;
 mod http;
 mod imports;
 mod load;
+mod opening;
 mod pages;
 mod photo_memory;
 mod photos;
