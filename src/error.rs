@@ -16,6 +16,8 @@ use crate::store::StoreError;
 pub enum AppError {
     /// The request cannot be understood. The text says what to do.
     BadRequest(String),
+    /// Its headers are larger, or more, than the site accepts.
+    HeadTooLarge,
     /// There is nothing at this address.
     NotFound,
     /// The body took too long to arrive.
@@ -42,6 +44,7 @@ impl AppError {
     pub fn status(&self) -> StatusCode {
         match self {
             Self::BadRequest(_) => StatusCode::BAD_REQUEST,
+            Self::HeadTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,

@@ -24,7 +24,7 @@ use crate::app::App;
 use crate::assets;
 use crate::cache;
 use crate::config::Config;
-use crate::connections::Malformed;
+use crate::connections::RefusedHead;
 use crate::error::AppError;
 use crate::pages::error::error_pages;
 use crate::pages::{add_restaurant, add_review, details, health, list, photo};
@@ -123,8 +123,9 @@ async fn without_clients_request_id(mut request: Request) -> Request {
 
 /// Refuses the request that stands for one whose head was not clear.
 async fn well_formed(request: Request) -> Result<Request, AppError> {
-    match request.extensions().get::<Malformed>() {
-        Some(Malformed(advice)) => Err(AppError::BadRequest((*advice).to_owned())),
+    match request.extensions().get() {
+        Some(RefusedHead::Malformed(advice)) => Err(AppError::BadRequest((*advice).to_owned())),
+        Some(RefusedHead::TooLarge) => Err(AppError::HeadTooLarge),
         None => Ok(request),
     }
 }

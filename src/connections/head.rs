@@ -3,13 +3,25 @@
 //! hyper accepts some heads that a server before it may read differently: two lengths, line ends without a carriage
 //! return, a missing host. Whoever makes two servers disagree about where a request ends can smuggle a second one past
 //! the first server. Such heads are refused here, before hyper reads them; the standard (RFC 9112) allows or demands
-//! it. hyper checks everything else.
+//! it. So is everything else that hyper would refuse: its answers would be empty.
 
 use std::net::Ipv6Addr;
 
-/// Why a request was refused, and what to do about it. The request has this as an extension.
+use axum::http::Uri;
+
+/// Why the head of a request was refused. The request has this as an extension.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Malformed(pub &'static str);
+pub enum RefusedHead {
+    /// It is not clear. The text says what to do.
+    Malformed(&'static str),
+    /// It has too many bytes or headers.
+    TooLarge,
+}
+
+/// The most headers. hyper refuses more.
+const HEADERS_MAX: usize = 100;
+/// The longest body. hyper refuses numbers that are slightly larger than this one doubled.
+const LENGTH_MAX: u64 = u64::MAX / 2;
 
 /// The body that follows a head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,20 +32,23 @@ pub(super) enum BodyLength {
     Chunked,
 }
 
-const LINE_ENDS: Malformed = Malformed("Every line of the request's head must end with CR and LF.");
-const CONTROLS: Malformed = Malformed("The head of the request must not contain control characters.");
-const REQUEST_LINE: Malformed =
-    Malformed("The first line of the request must be a method, an address and HTTP/1.1 or HTTP/1.0.");
-const ADDRESS: Malformed = Malformed("The first line of the request must contain an address such as / or /create.");
-const HEADER: Malformed =
-    Malformed("Every header of the request must be one line with a name, a colon directly after it, and a value.");
-const HOST: Malformed = Malformed("The request needs exactly one Host header, with the name of this site.");
-const LENGTH: Malformed = Malformed(
+const LINE_ENDS: RefusedHead = RefusedHead::Malformed("Every line of the request's head must end with CR and LF.");
+const CONTROLS: RefusedHead = RefusedHead::Malformed("The head of the request must not contain control characters.");
+const REQUEST_LINE: RefusedHead =
+    RefusedHead::Malformed("The first line of the request must be a method, an address and HTTP/1.1 or HTTP/1.0.");
+const ADDRESS: RefusedHead =
+    RefusedHead::Malformed("The first line of the request must contain an address such as / or /create.");
+const HEADER: RefusedHead = RefusedHead::Malformed(
+    "Every header of the request must be one line with a name, a colon directly after it, and a value.",
+);
+const HOST: RefusedHead =
+    RefusedHead::Malformed("The request needs exactly one Host header, with the name of this site.");
+const LENGTH: RefusedHead = RefusedHead::Malformed(
     "The length of the request's body is not clear. Send either one Content-Length or \"Transfer-Encoding: chunked\".",
 );
 
 /// The end of the first head in a buffer; `None` if it is not complete. `seen` bytes were in the buffer before.
-pub(super) fn end(buffer: &[u8], seen: usize) -> Result<Option<usize>, Malformed> {
+pub(super) fn end(buffer: &[u8], seen: usize) -> Result<Option<usize>, RefusedHead> {
     for at in seen..buffer.len() {
         let after_cr = at > 0 && buffer[at - 1] == b'\r';
         match buffer[at] {
@@ -57,14 +72,17 @@ pub(super) fn end(buffer: &[u8], seen: usize) -> Result<Option<usize>, Malformed
 }
 
 /// Checks a complete head, and returns what follows it.
-pub(super) fn check(head: &[u8]) -> Result<BodyLength, Malformed> {
+pub(super) fn check(head: &[u8]) -> Result<BodyLength, RefusedHead> {
     let text = head.strip_suffix(b"\r\n\r\n").unwrap_or(head);
     let mut lines = text
         .split(|byte| *byte == b'\n')
         .map(|line| line.strip_suffix(b"\r").unwrap_or(line));
     let is_1_1 = request_line(lines.next().unwrap_or_default())?;
     let (mut host, mut length, mut coding) = (None, None, None);
-    for line in lines {
+    for (index, line) in lines.enumerate() {
+        if index == HEADERS_MAX {
+            return Err(RefusedHead::TooLarge);
+        }
         let (name, value) = header(line)?;
         let (found, refusal) = if name.eq_ignore_ascii_case(b"host") {
             (&mut host, HOST)
@@ -85,14 +103,17 @@ pub(super) fn check(head: &[u8]) -> Result<BodyLength, Malformed> {
     }
     match (length, coding) {
         (None, None) => Ok(BodyLength::Exactly(0)),
-        (Some(length), None) => number(length).map(BodyLength::Exactly).ok_or(LENGTH),
+        (Some(length), None) => number(length)
+            .filter(|length| *length <= LENGTH_MAX)
+            .map(BodyLength::Exactly)
+            .ok_or(LENGTH),
         (None, Some(coding)) if is_1_1 && coding.eq_ignore_ascii_case(b"chunked") => Ok(BodyLength::Chunked),
         _ => Err(LENGTH),
     }
 }
 
 /// Checks the first line, and returns whether the version is 1.1.
-fn request_line(line: &[u8]) -> Result<bool, Malformed> {
+fn request_line(line: &[u8]) -> Result<bool, RefusedHead> {
     let mut parts = line.split(|byte| *byte == b' ');
     let (Some(method), Some(target), Some(version), None) = (parts.next(), parts.next(), parts.next(), parts.next())
     else {
@@ -101,7 +122,7 @@ fn request_line(line: &[u8]) -> Result<bool, Malformed> {
     if !is_token(method) || !matches!(version, b"HTTP/1.1" | b"HTTP/1.0") {
         return Err(REQUEST_LINE);
     }
-    if !target.iter().all(u8::is_ascii_graphic) || !is_address(method, target) {
+    if !target.iter().all(u8::is_ascii_graphic) || !is_address(method, target) || Uri::try_from(target).is_err() {
         return Err(ADDRESS);
     }
     Ok(version == b"HTTP/1.1")
@@ -127,7 +148,7 @@ fn is_address(method: &[u8], target: &[u8]) -> bool {
 }
 
 /// The name and the value of a header. A line that begins with a space would continue the one before it.
-fn header(line: &[u8]) -> Result<(&[u8], &[u8]), Malformed> {
+fn header(line: &[u8]) -> Result<(&[u8], &[u8]), RefusedHead> {
     let colon = line.iter().position(|byte| *byte == b':').ok_or(HEADER)?;
     let (name, value) = (&line[..colon], &line[colon + 1..]);
     if is_token(name) {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::descriptors;
+use crate::config::Pace;
 
 /// How many connections there may be, and how long each may wait.
 #[derive(Debug, Clone, Copy)]
@@ -14,8 +15,8 @@ pub struct Limits {
     pub head: Duration,
     /// The time between two requests of a connection.
     pub idle: Duration,
-    /// The time in which a client must take at least some of what is sent to it.
-    pub stalled: Duration,
+    /// How slowly a client may take what is sent to it. Only the time in which the site waits for it counts.
+    pub taking: Pace,
     /// The time for which the rest of a request that was refused is read and dropped. Without this, the client's system
     /// may drop the answer: a connection that is closed while data arrives is reset.
     pub linger: Duration,
@@ -29,7 +30,12 @@ impl Limits {
             connections: descriptors::connections(),
             head: Duration::from_secs(10),
             idle: Duration::from_secs(75),
-            stalled: Duration::from_secs(30),
+            // Half of what the slowest mobile network needs for a page: what the client has taken becomes known in pieces of
+            // up to 40 KiB.
+            taking: Pace {
+                window: Duration::from_secs(30),
+                bytes: 16 << 10,
+            },
             linger: Duration::from_secs(2),
         }
     }

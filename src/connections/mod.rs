@@ -12,6 +12,7 @@ mod head;
 mod limits;
 mod progress;
 mod stream;
+mod taking;
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -37,7 +38,7 @@ use tokio::sync::Semaphore;
 use tower::Service as _;
 
 pub use self::descriptors::allow_many as allow_many_descriptors;
-pub use self::head::Malformed;
+pub use self::head::RefusedHead;
 pub use self::limits::Limits;
 use self::progress::{Progress, Serving};
 use self::stream::{ClientStream, HEAD_MAX};
@@ -92,9 +93,23 @@ async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     }
 }
 
+/// Limits what the system buffers beyond what is on its way to the client. A full buffer of the usual size, several
+/// megabytes, would take a slow client minutes, in which the site could not see whether it takes anything.
+#[cfg(any(target_os = "android", target_os = "linux"))]
+fn limit_unsent(stream: &TcpStream) {
+    const BYTES: u32 = 16 << 10;
+    // Without the limit, the client only has less time.
+    let _ = socket2::SockRef::from(stream).set_tcp_notsent_lowat(BYTES);
+}
+
+/// Does nothing: other systems start with a small buffer.
+#[cfg(not(any(target_os = "android", target_os = "linux")))]
+fn limit_unsent(_stream: &TcpStream) {}
+
 /// Answers the requests of one connection, until it ends or exceeds a limit.
 async fn connection(stream: TcpStream, peer: SocketAddr, site: Router, limits: Limits, watcher: Watcher) {
     let progress = Progress::new(limits);
+    limit_unsent(&stream);
     let stream = ClientStream::new(stream, progress.clone());
     let service = {
         let progress = progress.clone();
@@ -117,8 +132,8 @@ async fn answer(
 ) -> Result<Response<Sending>, Infallible> {
     let mut request = request.map(Body::new);
     request.extensions_mut().insert(ConnectInfo(peer));
-    if let Some(malformed) = serving.malformed {
-        request.extensions_mut().insert(malformed);
+    if let Some(refused) = serving.refused {
+        request.extensions_mut().insert(refused);
     }
     // A host in a request's first line counts more than the header (RFC 9112, section 3.2.2).
     let host = request

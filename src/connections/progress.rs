@@ -7,8 +7,9 @@ use std::task::{Poll, ready};
 
 use tokio::time::{Instant, sleep_until};
 
-use super::head::Malformed;
+use super::head::RefusedHead;
 use super::limits::Limits;
+use super::taking::Taking;
 
 /// The state that the parts of one connection share. All of them run in the task of the connection.
 #[derive(Clone)]
@@ -20,10 +21,10 @@ struct State {
     since: Instant,
     /// Whether a request is in flight. Other limits apply to it, see [`crate::routes`].
     serving: bool,
-    /// Since when the client has taken none of what is sent to it.
-    stalled: Option<Instant>,
+    /// How fast the client takes what is sent to it.
+    taking: Taking,
     /// Why the request that hyper reads next was refused.
-    malformed: Option<Malformed>,
+    refused: Option<RefusedHead>,
 }
 
 /// What the site waits for.
@@ -43,8 +44,8 @@ impl Progress {
             wait: Wait::Head,
             since: Instant::now(),
             serving: false,
-            stalled: None,
-            malformed: None,
+            taking: Taking::new(limits.taking),
+            refused: None,
         };
         Self(Arc::new((limits, Mutex::new(state))))
     }
@@ -68,8 +69,8 @@ impl Progress {
     }
 
     /// The head that hyper reads next stands for one that was refused.
-    pub(super) fn refused(&self, malformed: Malformed) {
-        self.state().malformed = Some(malformed);
+    pub(super) fn refused(&self, refused: RefusedHead) {
+        self.state().refused = Some(refused);
     }
 
     /// Everything was sent, and the rest of what the client sends is dropped.
@@ -79,34 +80,38 @@ impl Progress {
         state.since = Instant::now();
     }
 
-    /// The client has taken some data, or could not take any.
-    pub(super) fn wrote(&self, some: bool) {
-        let mut state = self.state();
-        state.stalled = (!some).then(|| state.stalled.unwrap_or_else(Instant::now));
+    /// The client has taken this many bytes; `None` if it could not take any now.
+    pub(super) fn wrote(&self, bytes: Option<usize>) {
+        let taking = &mut self.state().taking;
+        match bytes {
+            Some(bytes) => taking.took(bytes),
+            None => taking.blocks(),
+        }
     }
 
     /// Marks a request as in flight until the result is dropped.
     pub(super) fn start_serving(&self) -> Serving {
         let mut state = self.state();
         state.serving = true;
+        // The client owes nothing from the answers before.
+        state.taking.restart();
         Serving {
             progress: self.clone(),
-            malformed: state.malformed,
+            refused: state.refused,
         }
     }
 
     /// When the connection must be closed, unless it makes progress.
     fn deadline(&self) -> Option<Instant> {
         let limits = &self.0.0;
-        let state = self.state();
+        let mut state = self.state();
         let patience = match state.wait {
             Wait::Head => limits.head,
             Wait::Request => limits.idle,
             Wait::End => limits.linger,
         };
         let client = (!state.serving).then_some(state.since + patience);
-        let taken = state.stalled.map(|since| since + limits.stalled);
-        client.into_iter().chain(taken).min()
+        client.into_iter().chain(state.taking.deadline()).min()
     }
 
     /// Runs the connection until it ends; `None` if it exceeds a limit.
@@ -140,7 +145,7 @@ impl Progress {
 pub(super) struct Serving {
     progress: Progress,
     /// Why the request was refused, if it was.
-    pub(super) malformed: Option<Malformed>,
+    pub(super) refused: Option<RefusedHead>,
 }
 
 impl Drop for Serving {

@@ -11,10 +11,10 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf, Take};
 use tokio::net::TcpStream;
 use tokio_util::io::poll_read_buf;
 
-use super::head::{self, BodyLength, Malformed};
+use super::head::{self, BodyLength, RefusedHead};
 use super::progress::Progress;
 
-/// The largest head of a request: its first line and its headers.
+/// The size that the head of a request, its first line and its headers, must not reach.
 pub(super) const HEAD_MAX: usize = 32 * 1024;
 
 /// How much is read at once until a head is complete. Most heads are smaller.
@@ -60,16 +60,14 @@ impl ClientStream {
     }
 
     /// Looks at what has arrived of a head.
-    fn look(&mut self, seen: usize) -> Result<Reading, Malformed> {
-        let Some(end) = head::end(&self.arrived, seen)? else {
-            let seen = self.arrived.len();
-            // hyper answers 431.
-            let is_too_large = seen >= HEAD_MAX;
-            return Ok(if is_too_large {
-                Reading::Rest
-            } else {
-                Reading::Head { seen }
-            });
+    fn look(&mut self, seen: usize) -> Result<Reading, RefusedHead> {
+        let end = head::end(&self.arrived, seen)?;
+        let length = end.unwrap_or(self.arrived.len());
+        if length >= HEAD_MAX {
+            return Err(RefusedHead::TooLarge);
+        }
+        let Some(end) = end else {
+            return Ok(Reading::Head { seen: length });
         };
         Ok(match head::check(&self.arrived[..end])? {
             BodyLength::Exactly(length) => Reading::Request {
@@ -96,9 +94,9 @@ impl ClientStream {
                     self.progress.head_ended();
                     return Poll::Ready(Ok(complete));
                 }
-                Err(malformed) => {
+                Err(refused) => {
                     self.progress.head_ended();
-                    self.progress.refused(malformed);
+                    self.progress.refused(refused);
                     self.arrived = REFUSED.to_vec();
                     return Poll::Ready(Ok(Reading::Nothing));
                 }
@@ -130,6 +128,14 @@ impl ClientStream {
             self.arrived.drain(..count);
         }
         Poll::Ready(Ok((into.filled().len() - before) as u64))
+    }
+
+    /// Notes how much the client has taken. An error takes nothing: hyper closes the connection then.
+    fn note_written(&self, written: &Poll<io::Result<usize>>) {
+        match written {
+            Poll::Ready(count) => self.progress.wrote(Some(*count.as_ref().unwrap_or(&0))),
+            Poll::Pending => self.progress.wrote(None),
+        }
     }
 
     /// Whether the client may be sending something that hyper will not read.
@@ -164,7 +170,7 @@ impl AsyncRead for ClientStream {
 impl AsyncWrite for ClientStream {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let written = Pin::new(self.socket.get_mut()).poll_write(context, bytes);
-        self.progress.wrote(written.is_ready());
+        self.note_written(&written);
         written
     }
 
@@ -174,7 +180,7 @@ impl AsyncWrite for ClientStream {
         parts: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(self.socket.get_mut()).poll_write_vectored(context, parts);
-        self.progress.wrote(written.is_ready());
+        self.note_written(&written);
         written
     }
 

@@ -107,6 +107,11 @@ fn wording(status: StatusCode, is_get: bool) -> (&'static str, &'static str) {
             "Not a form",
             "Send the form as application/x-www-form-urlencoded or multipart/form-data, as a browser does.",
         ),
+        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => (
+            "Too many headers",
+            "The address and the headers of the request are larger than this site accepts. Shorten the address, delete the \
+             cookies of this site, and try again.",
+        ),
         StatusCode::TOO_MANY_REQUESTS => (
             "Too many requests",
             "The site is busy, or many requests came from your network at once. Wait a moment, then go back and try again.",

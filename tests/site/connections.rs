@@ -8,6 +8,7 @@ use axum::Router;
 use axum::extract::ConnectInfo;
 use axum::routing::{get, post};
 use reqwest::StatusCode;
+use restaurant_review::config::Pace;
 use restaurant_review::connections::{self, Limits};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
@@ -28,7 +29,7 @@ const PATIENT: Limits = Limits {
     connections: 100,
     head: LONG,
     idle: LONG,
-    stalled: LONG,
+    taking: Pace { window: LONG, bytes: 1 },
     linger: LONG,
 };
 
@@ -137,7 +138,10 @@ async fn an_idle_connection_is_closed_after_its_own_limit() {
 async fn a_client_that_takes_nothing_is_cut() {
     let limits = Limits {
         connections: 1,
-        stalled: SHORT,
+        taking: Pace {
+            window: SHORT,
+            bytes: 1,
+        },
         ..PATIENT
     };
     let address = serve(limits).await;
@@ -156,8 +160,9 @@ async fn a_client_that_takes_nothing_is_cut() {
     drop(greedy);
 
     // A client that takes a little now and then is served to the end.
-    let stalled = 4 * SHORT;
-    let address = serve(Limits { stalled, ..PATIENT }).await;
+    let window = 4 * SHORT;
+    let taking = Pace { window, bytes: 1 };
+    let address = serve(Limits { taking, ..PATIENT }).await;
     let mut slow = connected(address, b"GET /large HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await;
     let start = Instant::now();
     let mut total = 0;
@@ -170,7 +175,43 @@ async fn a_client_that_takes_nothing_is_cut() {
         total += count;
         tokio::time::sleep(SHORT / 4).await;
     }
-    assert!(total > 20 << 20 && start.elapsed() > stalled, "{total}");
+    assert!(total > 20 << 20 && start.elapsed() > window, "{total}");
+}
+
+/// Each reads a little in every window. What it reads decides, not how often.
+#[tokio::test]
+async fn a_client_that_takes_too_little_is_cut() {
+    let taking = Pace {
+        window: 2 * SHORT,
+        bytes: 1 << 20,
+    };
+    let address = serve(Limits { taking, ..PATIENT }).await;
+    // Returns how much it reads until the connection ends.
+    let read = async |step: usize| {
+        let socket = TcpSocket::new_v4().unwrap();
+        // The kernel keeps little for it.
+        socket.set_recv_buffer_size(4096).unwrap();
+        let mut stream = socket.connect(address).await.unwrap();
+        stream
+            .write_all(b"GET /large HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            .await
+            .unwrap();
+        let (mut part, mut total) = (vec![0; step], 0);
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            assert!(Instant::now() < deadline, "still open after {total} bytes");
+            match stream.read(&mut part).await {
+                Ok(0) | Err(_) => return total,
+                Ok(count) => total += count,
+            }
+            if step < 1 << 20 {
+                tokio::time::sleep(SHORT / 10).await;
+            }
+        }
+    };
+    let (slow, slower, fast) = tokio::join!(read(1000), read(100), read(1 << 20));
+    assert!(slow < 1 << 20 && slower < 1 << 20, "{slow}, {slower}");
+    assert!(fast > 20 << 20, "{fast}");
 }
 
 #[tokio::test]

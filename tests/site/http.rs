@@ -198,8 +198,98 @@ async fn a_head_that_is_too_large_is_refused() {
     ] {
         let answer = exchange(&site, request.as_bytes()).await;
         assert_eq!(statuses(&answer), ["431"], "{answer}");
+        assert!(answer.contains("Shorten the address, delete the cookies"), "{answer}");
+    }
+    // Just below the limit, at it and above it.
+    for length in (1 << 15) - 3..(1 << 15) + 3 {
+        let (start, end) = ("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nX: ", "\r\n\r\n");
+        let head = start.to_owned() + &"a".repeat(length - start.len() - end.len()) + end;
+        let answer = exchange(&site, head.as_bytes()).await;
+        let status = if length < 1 << 15 { "200" } else { "431" };
+        assert_eq!(statuses(&answer), [status], "{length}");
+        assert!(answer.contains("<h1"), "{length}: {answer}");
     }
     let fits = "a".repeat(30_000);
     let request = format!("GET / HTTP/1.1\r\nHost: a\r\nX: {fits}\r\nConnection: close\r\n\r\n");
     assert_eq!(statuses(&exchange(&site, request.as_bytes()).await), ["200"]);
+}
+
+/// A head that is well formed but for at most a few bytes and pieces.
+fn odd_head(random: &mut fastrand::Rng) -> Vec<u8> {
+    let mut pick = |pieces: &[&str]| pieces[random.usize(..pieces.len())].to_owned();
+    let mut head = pick(&[
+        "GET", "GET", "POST", "PUT", "get", "OPTIONS", "CONNECT", "PRI", "G%T", "",
+    ]);
+    head += " ";
+    head += &pick(&[
+        "/",
+        "/",
+        "/create",
+        "/1/",
+        "*",
+        "http://a/",
+        "http://a:99999/",
+        "a:443",
+        "",
+        "//",
+        "/%zz",
+    ]);
+    head += &pick(&["", "", "?", "?q=a", "#f", "?\"q\"", "{}", "<>", "`", "|", "\\", "^"]);
+    head += " ";
+    head += &pick(&[
+        "HTTP/1.1",
+        "HTTP/1.1",
+        "HTTP/1.1",
+        "HTTP/1.0",
+        "HTTP/0.9",
+        "HTTP/2.0",
+        "HTTP/1.1 ",
+    ]);
+    head += "\r\nConnection: close\r\n";
+    head += &pick(&["Host: a\r\n", "Host: a\r\n", "Host: a\r\n", "Host:\r\n", ""]);
+    for _ in 0..3 {
+        head += &pick(&[
+            "",
+            "",
+            "Content-Length: 0\r\n",
+            "Content-Length: 18446744073709551614\r\n",
+            "Transfer-Encoding: chunked\r\n",
+            "Expect: 100-continue\r\n",
+            "Expect: something\r\n",
+            "Upgrade: h2c\r\n",
+            "Cookie: \u{e9}\r\n",
+            "X:\r\n",
+            ": y\r\n",
+            "X y\r\n",
+        ]);
+    }
+    head += "\r\n";
+    let mut head = head.into_bytes();
+    for _ in 0..random.usize(..3) {
+        let at = random.usize(..head.len() - 4);
+        head[at] = random.u8(..);
+    }
+    head
+}
+
+/// hyper's own answers to what it refuses have no text, so it is left nothing to refuse.
+#[tokio::test]
+async fn every_refusal_says_what_to_do() {
+    let site = Site::start().await;
+    let seed = fastrand::u64(..);
+    println!("seed {seed}");
+    let mut random = fastrand::Rng::with_seed(seed);
+    let mut refused = 0;
+    for _ in 0..2000 {
+        let mut head = odd_head(&mut random);
+        // The end of a body in chunks. Otherwise it is one more request to be refused.
+        head.extend_from_slice(b"0\r\n\r\n");
+        let answer = exchange(&site, &head).await;
+        let shown = String::from_utf8_lossy(&head);
+        if statuses(&answer).iter().any(|status| status.starts_with(['4', '5'])) {
+            refused += 1;
+            assert!(answer.contains("</html>"), "{shown:?}:\n{answer}");
+        }
+    }
+    assert!(refused > 500, "{refused}");
 }

@@ -5,7 +5,7 @@ const FORM: &str = "POST /add HTTP/1.1\r\nContent-Length: 7\r\nhost: [::1]:8000\
 const CHUNKS: &str = "POST /add HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: Chunked\r\n\r\n";
 
 /// What becomes of a head that arrives in these parts.
-fn verdict(parts: &[&[u8]]) -> Result<Option<BodyLength>, Malformed> {
+fn verdict(parts: &[&[u8]]) -> Result<Option<BodyLength>, RefusedHead> {
     let mut buffer = Vec::new();
     for part in parts {
         let seen = buffer.len();
@@ -17,7 +17,7 @@ fn verdict(parts: &[&[u8]]) -> Result<Option<BodyLength>, Malformed> {
     Ok(None)
 }
 
-fn of_host(host: &str) -> Result<Option<BodyLength>, Malformed> {
+fn of_host(host: &str) -> Result<Option<BodyLength>, RefusedHead> {
     verdict(&[format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n").as_bytes()])
 }
 
@@ -95,6 +95,8 @@ fn a_length_that_is_not_clear_is_refused() {
         "Content-Length: 5 5",
         "Content-Length: ",
         "Content-Length: 5.0",
+        "Content-Length: 9223372036854775808",
+        "Content-Length: 18446744073709551615",
         "Content-Length: 18446744073709551616",
         "Content-Length: \u{665}",
         "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked",
@@ -189,10 +191,24 @@ fn an_odd_first_line_is_refused() {
         ("GET http:///a HTTP/1.1", ADDRESS),
         ("GET http://a@b/ HTTP/1.1", ADDRESS),
         ("GET ftp://a/ HTTP/1.1", ADDRESS),
+        ("GET /a`b HTTP/1.1", ADDRESS),
+        ("GET /?a<b HTTP/1.1", ADDRESS),
         ("CONNECT a:443 HTTP/1.1", ADDRESS),
         ("CONNECT / HTTP/1.1", ADDRESS),
     ] {
         let head = format!("{line}\r\nHost: a\r\n\r\n");
         assert_eq!(verdict(&[head.as_bytes()]), Err(refusal), "{line}");
+    }
+}
+
+#[test]
+fn a_head_has_only_so_many_headers() {
+    for (count, verdict_of) in [
+        (HEADERS_MAX, Ok(Some(BodyLength::Exactly(0)))),
+        (HEADERS_MAX + 1, Err(RefusedHead::TooLarge)),
+        (1000, Err(RefusedHead::TooLarge)),
+    ] {
+        let head = format!("GET / HTTP/1.1\r\nHost: a\r\n{}\r\n", "X: y\r\n".repeat(count - 1));
+        assert_eq!(verdict(&[head.as_bytes()]), verdict_of, "{count}");
     }
 }
