@@ -21,8 +21,12 @@ pub struct Limits {
     /// How much memory the photos that are being received may use together, in bytes: by default, room for six of the
     /// maximum size, or for sixteen as phones take them. A larger `MAX_UPLOAD_BYTES` gets room for two.
     pub upload_memory: usize,
+    /// How much of that memory one client may use: a quarter, or room for one photo of the maximum size.
+    pub upload_share: usize,
     /// How long a photo waits for that memory.
     pub upload_patience: Duration,
+    /// While others wait for memory, a form that has some of it must not fall behind its own pace for this long.
+    pub upload_turn: Duration,
     /// How slowly a form may arrive.
     pub upload_pace: Pace,
 }
@@ -52,6 +56,7 @@ impl Limits {
             let expected = "a whole number from 0 (no limit) to 100000";
             reader.parse(name, expected, default, |rate: &u32| *rate <= 100_000)
         };
+        let upload_memory = (64 << 20).max(2 * max_upload_bytes);
         Self {
             posts_per_minute: rate("POSTS_PER_MINUTE", 30),
             uploads_per_minute: rate("UPLOADS_PER_MINUTE", 10),
@@ -62,8 +67,12 @@ impl Limits {
                 200 << 20,
                 |_| true,
             ),
-            upload_memory: (64 << 20).max(2 * max_upload_bytes),
+            upload_memory,
+            // The texts of a form may need some too.
+            upload_share: (upload_memory / 4).max(max_upload_bytes + (1 << 20)),
             upload_patience: Duration::from_secs(20),
+            // Less than half of the time for which others wait.
+            upload_turn: Duration::from_secs(5),
             upload_pace: Pace::SLOWEST_PHONE,
         }
     }

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Poll;
+use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::Request;
@@ -16,7 +17,7 @@ use multer::{Field, Multipart};
 
 use super::incomplete::Incomplete;
 use super::received::{PIECE, Received};
-use super::upload_memory::{Held, UploadMemory};
+use super::upload_memory::{Allowance, Held, UploadMemory};
 use crate::config::{Config, Pace};
 use crate::error::AppError;
 
@@ -35,6 +36,7 @@ pub struct Uploads {
     memory: UploadMemory,
     photo_max: usize,
     pace: Pace,
+    turn: Duration,
 }
 
 /// The fields of a form. All others are skipped.
@@ -78,9 +80,10 @@ impl Uploads {
     pub fn new(config: &Config) -> Self {
         let limits = &config.limits;
         Self {
-            memory: UploadMemory::new(limits.upload_memory, limits.upload_patience),
+            memory: UploadMemory::new(limits.upload_memory, limits.upload_share, limits.upload_patience),
             photo_max: config.max_upload_bytes,
             pace: limits.upload_pace,
+            turn: limits.upload_turn,
         }
     }
 }
@@ -97,21 +100,23 @@ impl FormBody {
             .and_then(|value| value.to_str().ok())
             .unwrap_or_default()
             .to_owned();
-        let mut received = Received::new(request.into_body(), uploads.pace);
+        let memory = uploads.memory.allow(request.extensions().get().copied());
+        let mut received = Received::new(request.into_body(), uploads.pace, uploads.turn, &memory);
         let mut form = Self::default();
         let essence = content_type.split(';').next().unwrap_or_default();
         let read = match essence.trim().to_ascii_lowercase().as_str() {
-            "application/x-www-form-urlencoded" => form.read_urlencoded(uploads, &mut received, fields).await,
+            "application/x-www-form-urlencoded" => form.read_urlencoded(&memory, &mut received, fields).await,
             "multipart/form-data" => {
                 let boundary = multer::parse_boundary(&content_type).map_err(|_| {
                     AppError::BadRequest("The form is not complete: its multipart boundary is missing.".into())
                 })?;
-                form.read_multipart(uploads, &mut received, boundary, fields).await
+                form.read_multipart(uploads.photo_max, &memory, &mut received, boundary, fields)
+                    .await
             }
             _ => return Err(AppError::UnsupportedMediaType),
         };
         if let Err(incomplete) = read {
-            if incomplete != Incomplete::TooSlow {
+            if !matches!(incomplete, Incomplete::TooSlow | Incomplete::LostTurn) {
                 received.drain().await;
             }
             if form.texts.values().all(String::is_empty) {
@@ -125,15 +130,15 @@ impl FormBody {
 
     async fn read_urlencoded(
         &mut self,
-        uploads: &Uploads,
-        received: &mut Received,
+        memory: &Allowance,
+        received: &mut Received<'_>,
         fields: &FormFields,
     ) -> Result<(), Incomplete> {
         let mut body = Vec::new();
         let mut result = loop {
             match received.next().await {
                 Ok(None) => break Ok(()),
-                Ok(Some(piece)) => match self.count_text(uploads, body.len() + piece.len()) {
+                Ok(Some(piece)) => match self.count_text(memory, body.len() + piece.len()) {
                     Ok(()) => body.extend_from_slice(&piece),
                     error => break error,
                 },
@@ -157,8 +162,9 @@ impl FormBody {
 
     async fn read_multipart(
         &mut self,
-        uploads: &Uploads,
-        received: &mut Received,
+        photo_max: usize,
+        memory: &Allowance,
+        received: &mut Received<'_>,
         boundary: String,
         fields: &FormFields,
     ) -> Result<(), Incomplete> {
@@ -174,16 +180,16 @@ impl FormBody {
             for (name, value) in part.headers() {
                 text_length += name.as_str().len() + value.len();
             }
-            self.count_text(uploads, text_length)?;
+            self.count_text(memory, text_length)?;
             let name = part.name().unwrap_or_default().to_owned();
             let is_file = part.file_name().is_some();
             if fields.photo == Some(&*name) {
-                self.read_photo(uploads, part).await?;
+                self.read_photo(photo_max, memory, part).await?;
             } else if !is_file && fields.texts.contains(&&*name) {
                 let mut text = Vec::new();
                 while let Some(chunk) = next_chunk(&mut part).await? {
                     text_length += chunk.len();
-                    self.count_text(uploads, text_length)?;
+                    self.count_text(memory, text_length)?;
                     text.extend_from_slice(&chunk);
                 }
                 self.add_text(fields, &name, || String::from_utf8_lossy(&text).into_owned());
@@ -194,7 +200,12 @@ impl FormBody {
         Ok(())
     }
 
-    async fn read_photo(&mut self, uploads: &Uploads, mut part: Field<'_>) -> Result<(), Incomplete> {
+    async fn read_photo(
+        &mut self,
+        photo_max: usize,
+        memory: &Allowance,
+        mut part: Field<'_>,
+    ) -> Result<(), Incomplete> {
         let has_name = part.file_name().is_some_and(|name| !name.is_empty());
         let earlier = self.photo.replace(SentPhoto::Cut);
         let mut bytes = Vec::new();
@@ -205,9 +216,9 @@ impl FormBody {
                 continue;
             }
             let length = bytes.len() + chunk.len();
-            if length > uploads.photo_max {
+            if length > photo_max {
                 dropped = Some(SentPhoto::TooBig);
-            } else if !uploads.memory.cover(&mut held, length).await {
+            } else if !memory.cover(&mut held, length).await {
                 dropped = Some(SentPhoto::NoRoom);
             }
             if dropped.is_none() {
@@ -227,11 +238,11 @@ impl FormBody {
     }
 
     /// Counts the text of this form, which has this many bytes so far.
-    fn count_text(&mut self, uploads: &Uploads, length: usize) -> Result<(), Incomplete> {
+    fn count_text(&mut self, memory: &Allowance, length: usize) -> Result<(), Incomplete> {
         if length > TEXT_MAX {
             return Err(Incomplete::TooLong);
         }
-        if length > TEXT_FREE && !uploads.memory.cover_now(&mut self.held, length - TEXT_FREE) {
+        if length > TEXT_FREE && !memory.cover_now(&mut self.held, length - TEXT_FREE) {
             return Err(Incomplete::NoRoom);
         }
         Ok(())

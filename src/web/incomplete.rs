@@ -1,6 +1,6 @@
 //! Why a form was not read to its end.
 
-use super::received::TooSlow;
+use super::received::{LostTurn, TooSlow};
 use crate::error::AppError;
 
 /// Why a form was not read to its end.
@@ -8,6 +8,8 @@ use crate::error::AppError;
 pub enum Incomplete {
     /// It arrived too slowly.
     TooSlow,
+    /// It fell behind while other forms waited for the memory that it used.
+    LostTurn,
     /// It has too much text, or it is too long.
     TooLong,
     /// It has too many fields.
@@ -29,6 +31,9 @@ impl Incomplete {
             if error.is::<TooSlow>() || error.is::<tower_http::timeout::TimeoutError>() {
                 return Self::TooSlow;
             }
+            if error.is::<LostTurn>() {
+                return Self::LostTurn;
+            }
             cause = error.source();
         }
         Self::Broken
@@ -38,7 +43,9 @@ impl Incomplete {
     #[must_use]
     pub fn problem(self) -> &'static str {
         match self {
-            Self::TooSlow => "the form did not arrive in time. Check your connection and send it again.",
+            Self::TooSlow | Self::LostTurn => {
+                "the form did not arrive in time. Check your connection and send it again."
+            }
             Self::TooLong => "the form is larger than this site accepts. Shorten the text and send it again.",
             Self::TooManyFields => "the form has more fields than this site's form has. Send it again from this page.",
             Self::NoRoom => "the site is busy. Send the form again in a moment.",
@@ -50,7 +57,7 @@ impl Incomplete {
 impl From<Incomplete> for AppError {
     fn from(incomplete: Incomplete) -> Self {
         match incomplete {
-            Incomplete::TooSlow => Self::RequestTimeout,
+            Incomplete::TooSlow | Incomplete::LostTurn => Self::RequestTimeout,
             Incomplete::TooLong => Self::PayloadTooLarge,
             Incomplete::TooManyFields => Self::BadRequest(
                 "The form has more fields than the forms of this site have. Open the form here and send it again."

@@ -1,16 +1,37 @@
-//! Limits the memory that the forms which are being received use together.
+//! Limits the memory that the forms which are being received use, together and for each client.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::Client;
 
 /// Memory is taken in units of this many bytes.
 const UNIT: usize = 1 << 10;
 
 /// The memory for all forms.
 pub struct UploadMemory {
+    all: Arc<Pool>,
+    /// The units that one client may take.
+    share: usize,
+    /// The shares of the clients that are sending a form.
+    shares: Mutex<HashMap<Client, Weak<Pool>>>,
+    patience: Duration,
+}
+
+/// Units, and how many forms wait for some of them.
+#[derive(Debug)]
+struct Pool {
     units: Arc<Semaphore>,
+    waiting: AtomicUsize,
+}
+
+/// The memory that one form may take: from the share of its client, and from that of all.
+pub struct Allowance {
+    pools: Vec<Arc<Pool>>,
     patience: Duration,
 }
 
@@ -18,27 +39,63 @@ pub struct UploadMemory {
 #[derive(Debug, Default)]
 pub struct Held {
     bytes: usize,
-    units: Option<OwnedSemaphorePermit>,
+    units: Vec<OwnedSemaphorePermit>,
+    /// A share is remembered for as long as some of it is taken.
+    pools: Vec<Arc<Pool>>,
 }
 
 impl UploadMemory {
-    /// This many bytes. A form waits for some of them for at most `patience`.
+    /// This many bytes, of which one client may take `share` at a time. A form waits for some of them for at most
+    /// `patience`.
     #[must_use]
-    pub fn new(bytes: usize, patience: Duration) -> Self {
+    pub fn new(bytes: usize, share: usize, patience: Duration) -> Self {
         Self {
-            units: Arc::new(Semaphore::new(bytes / UNIT)),
+            all: Arc::new(Pool::new(bytes / UNIT)),
+            share: share / UNIT,
+            shares: Mutex::default(),
             patience,
         }
     }
 
+    /// What a form of this client may take. A form to which no limits apply has no client.
+    #[must_use]
+    pub fn allow(&self, client: Option<Client>) -> Allowance {
+        let share = client.map(|client| self.share_of(client));
+        Allowance {
+            pools: share.into_iter().chain([Arc::clone(&self.all)]).collect(),
+            patience: self.patience,
+        }
+    }
+
+    fn share_of(&self, client: Client) -> Arc<Pool> {
+        let mut shares = self.shares.lock().expect("no code panics while it holds the lock");
+        if let Some(share) = shares.get(&client).and_then(Weak::upgrade) {
+            return share;
+        }
+        // There are no more clients than connections.
+        shares.retain(|_, share| share.strong_count() > 0);
+        let share = Arc::new(Pool::new(self.share));
+        shares.insert(client, Arc::downgrade(&share));
+        share
+    }
+}
+
+impl Allowance {
     /// Takes memory until `held` covers this many bytes, or returns false if it does not become free in time.
     ///
     /// Two forms may wait for memory that the other one holds, but not for ever: the one that has waited longest gives
     /// up first, and drops what it holds.
     pub async fn cover(&self, held: &mut Held, bytes: usize) -> bool {
-        let units = Arc::clone(&self.units).acquire_many_owned(held.missing(bytes));
-        match tokio::time::timeout(self.patience, units).await {
-            Ok(units) => held.add(bytes, units.expect("the semaphore is never closed")),
+        let missing = held.missing(bytes);
+        let take = async {
+            let mut taken = Vec::new();
+            for pool in &self.pools {
+                taken.push(pool.take(missing).await);
+            }
+            taken
+        };
+        match tokio::time::timeout(self.patience, take).await {
+            Ok(taken) => held.add(bytes, taken, &self.pools),
             Err(_) => return false,
         }
         true
@@ -46,8 +103,50 @@ impl UploadMemory {
 
     /// As [`Self::cover`], without waiting.
     pub fn cover_now(&self, held: &mut Held, bytes: usize) -> bool {
-        let units = Arc::clone(&self.units).try_acquire_many_owned(held.missing(bytes));
-        units.map(|units| held.add(bytes, units)).is_ok()
+        let missing = held.missing(bytes);
+        let take = |pool: &Arc<Pool>| Arc::clone(&pool.units).try_acquire_many_owned(missing).ok();
+        let taken: Option<Vec<_>> = self.pools.iter().map(take).collect();
+        taken.map(|taken| held.add(bytes, taken, &self.pools)).is_some()
+    }
+
+    /// Whether another form waits for memory that this one may have taken.
+    #[must_use]
+    pub fn is_wanted(&self) -> bool {
+        self.pools.iter().any(|pool| pool.waiting.load(Ordering::Relaxed) > 0)
+    }
+}
+
+impl Pool {
+    fn new(units: usize) -> Self {
+        Self {
+            units: Arc::new(Semaphore::new(units)),
+            waiting: AtomicUsize::new(0),
+        }
+    }
+
+    async fn take(&self, units: u32) -> OwnedSemaphorePermit {
+        if let Ok(taken) = Arc::clone(&self.units).try_acquire_many_owned(units) {
+            return taken;
+        }
+        let _waits = Waits::new(&self.waiting);
+        let taken = Arc::clone(&self.units).acquire_many_owned(units).await;
+        taken.expect("the semaphore is never closed")
+    }
+}
+
+/// Counts a form that waits, until it is dropped.
+struct Waits<'a>(&'a AtomicUsize);
+
+impl<'a> Waits<'a> {
+    fn new(waiting: &'a AtomicUsize) -> Self {
+        waiting.fetch_add(1, Ordering::Relaxed);
+        Self(waiting)
+    }
+}
+
+impl Drop for Waits<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -58,53 +157,18 @@ impl Held {
         u32::try_from(units).expect("no form is as large as 4 TiB")
     }
 
-    fn add(&mut self, bytes: usize, units: OwnedSemaphorePermit) {
+    fn add(&mut self, bytes: usize, taken: Vec<OwnedSemaphorePermit>, pools: &[Arc<Pool>]) {
         self.bytes = self.bytes.max(bytes);
-        match &mut self.units {
-            Some(held) => held.merge(units),
-            None => self.units = Some(units),
+        if self.units.is_empty() {
+            self.units = taken;
+            pools.clone_into(&mut self.pools);
+        } else {
+            for (held, units) in self.units.iter_mut().zip(taken) {
+                held.merge(units);
+            }
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn free(memory: &UploadMemory) -> usize {
-        memory.units.available_permits()
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn memory_is_taken_as_bytes_arrive_and_freed_at_the_end() {
-        let memory = UploadMemory::new(10 << 10, Duration::from_secs(1));
-        let mut held = Held::default();
-        for (bytes, left) in [(0, 10), (1, 9), (1024, 9), (1025, 8), (1000, 8), (10 << 10, 0)] {
-            assert!(memory.cover(&mut held, bytes).await);
-            assert_eq!(free(&memory), left, "{bytes}");
-        }
-        assert!(!memory.cover_now(&mut Held::default(), 1));
-        assert!(!memory.cover(&mut held, (10 << 10) + 1).await);
-        drop(held);
-        assert_eq!(free(&memory), 10);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn two_forms_do_not_wait_for_each_other_for_ever() {
-        let memory = UploadMemory::new(10 << 10, Duration::from_secs(1));
-        // Each has a part of the memory and needs more than is left.
-        let grow = async |delay: u64| {
-            let mut held = Held::default();
-            assert!(memory.cover(&mut held, 5 << 10).await);
-            tokio::time::sleep(Duration::from_millis(delay)).await;
-            memory.cover(&mut held, 8 << 10).await
-        };
-        let (first, second) = tokio::join!(grow(100), grow(200));
-        assert_eq!(
-            (first, second),
-            (false, true),
-            "the first gives up, and the second gets its memory"
-        );
-        assert_eq!(free(&memory), 10);
-    }
-}
+mod tests;

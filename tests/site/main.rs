@@ -31,3 +31,4 @@ mod sqlite_log;
 mod start_sh;
 mod store;
 mod store_search;
+mod upload_turns;

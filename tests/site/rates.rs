@@ -17,13 +17,13 @@ const RESTAURANT: &str = "restaurant_name=Kept+name&description=Kept+description
 const REVIEW: &str = "user_name=Kept+user&rating=5&review_text=Kept+text";
 
 /// A site without a server, so that a test chooses the addresses of the clients.
-struct Site {
+pub struct Site {
     router: Router,
     _folder: TempDir,
 }
 
 impl Site {
-    async fn start(change: impl FnOnce(&mut Limits)) -> Self {
+    pub async fn start(change: impl FnOnce(&mut Limits)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut config = Config::for_test(folder.path().to_owned());
         change(&mut config.limits);
@@ -35,7 +35,7 @@ impl Site {
     }
 
     /// Sends a request from that address.
-    async fn send(&self, address: &str, request: Request<Body>) -> (StatusCode, HeaderMap, String) {
+    pub async fn send(&self, address: &str, request: Request<Body>) -> (StatusCode, HeaderMap, String) {
         let mut request = request;
         let peer = SocketAddr::new(address.parse().unwrap(), 40_000);
         request.extensions_mut().insert(ConnectInfo(peer));
@@ -49,7 +49,7 @@ impl Site {
             .await
     }
 
-    async fn post(&self, address: &str, path: &str, kind: &str, body: &str) -> (StatusCode, HeaderMap, String) {
+    pub async fn post(&self, address: &str, path: &str, kind: &str, body: &str) -> (StatusCode, HeaderMap, String) {
         // Without effect: only the front end of App Service is believed.
         let request = Request::post(path).header("x-forwarded-for", "198.51.100.99");
         let request = request.header(CONTENT_TYPE, kind).body(Body::from(body.to_owned()));
