@@ -27,8 +27,8 @@ pub struct Azure {
     /// The processes that were stopped with SIGSTOP.
     pub(super) stopped: Mutex<Vec<u32>>,
     /// The disk of the table of reviews.
-    pub(super) disk: Option<Disk>,
-    pub(super) clocks: Option<Clocks>,
+    pub(super) disk: Disk,
+    pub(super) clocks: Clocks,
 }
 
 impl Azure {
@@ -43,14 +43,12 @@ impl Azure {
             resources,
         };
         azure.deploy().await;
-        if let Some(disk) = &azure.disk {
-            azure.use_disk(disk).await;
-        }
+        azure.use_disk().await;
         azure
     }
 
     async fn deploy(&self) {
-        let script = self.clocks.as_ref().map(Clocks::script);
+        let script = self.clocks.script();
         // These are set by App Service itself.
         let own = [
             "WEBSITE_HOSTNAME",
@@ -69,10 +67,8 @@ impl Azure {
                 state.edit(APP, |app: &mut WebApp| {
                     app.settings
                         .extend(settings.into_iter().map(|(name, value)| (name.to_owned(), value)));
-                    if let Some(script) = &script {
-                        let script = script.display();
-                        app.startup_command = format!("exec sh {script} \"$WEBSITE_ROLE_INSTANCE_ID\" sh ./start.sh");
-                    }
+                    let script = script.display();
+                    app.startup_command = format!("exec sh {script} \"$WEBSITE_ROLE_INSTANCE_ID\" sh ./start.sh");
                 });
                 Ok(())
             })
@@ -94,9 +90,9 @@ impl Azure {
     }
 
     /// Moves the table of reviews to a disk of its own.
-    async fn use_disk(&self, disk: &Disk) {
+    async fn use_disk(&self) {
         use std::os::unix::fs::{MetadataExt as _, chown};
-        let folder = disk.path().join("reviews");
+        let folder = self.disk.path().join("reviews");
         fs::create_dir(&folder).unwrap();
         let owner = fs::metadata(format!("/proc/{}", self.postgres_process().await)).unwrap();
         chown(&folder, Some(owner.uid()), Some(owner.gid())).unwrap();

@@ -16,26 +16,16 @@ use crate::process::signal;
 const INSTANCE: &str = "lw0";
 
 /// What can fail.
-pub fn faults(azure: &Azure) -> Vec<Fault<Azure>> {
+pub fn faults() -> Vec<Fault<Azure>> {
     let mut faults = Vec::from(of_postgres());
     faults.extend(of_blob_storage());
     faults.extend(of_identity());
     faults.extend(of_instances());
-    if azure.disk.is_some() {
-        faults.push(Fault::lasting(
-            "PostgreSQL: disk full",
-            4..=8,
-            |azure| async { azure.disk.as_ref().unwrap().fill() }.boxed_local(),
-            |azure| async { azure.disk.as_ref().unwrap().empty() }.boxed_local(),
-        ));
-    }
-    if azure.clocks.is_some() {
-        faults.extend(of_clocks());
-    }
+    faults.extend(of_clocks());
     faults
 }
 
-fn of_postgres() -> [Fault<Azure>; 6] {
+fn of_postgres() -> [Fault<Azure>; 7] {
     [
         Fault::lasting(
             "PostgreSQL: killed",
@@ -64,6 +54,12 @@ fn of_postgres() -> [Fault<Azure>; 6] {
         Fault::momentary("PostgreSQL: connections black-holed", |azure| {
             async { azure.proxy.silence_open_connections() }.boxed_local()
         }),
+        Fault::lasting(
+            "PostgreSQL: disk full",
+            4..=8,
+            |azure| async { azure.disk.fill() }.boxed_local(),
+            |azure| async { azure.disk.empty() }.boxed_local(),
+        ),
     ]
 }
 
@@ -225,6 +221,6 @@ impl Azure {
     }
 
     fn step_clock(&self, seconds: i64) {
-        self.clocks.as_ref().unwrap().step(INSTANCE, seconds);
+        self.clocks.step(INSTANCE, seconds);
     }
 }

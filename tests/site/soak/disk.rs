@@ -11,12 +11,17 @@ use tempfile::TempDir;
 pub struct Disk(TempDir);
 
 impl Disk {
-    /// Mounts a disk of this size; `None` where that is not permitted.
-    pub fn mount(megabytes: u32) -> Option<Self> {
+    /// Mounts a disk of this size.
+    pub fn mount(megabytes: u32) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let size = format!("size={megabytes}m");
         let target = folder.path().to_str().unwrap();
-        mount(&["-t", "tmpfs", "-o", &size, "tmpfs", target]).then(|| Self(folder))
+        assert!(
+            mount(&["-t", "tmpfs", "-o", &size, "tmpfs", target]),
+            "A small disk cannot be mounted. Run the test as root, or allow this user to run sudo without a password; in a \
+             container, give it the capability CAP_SYS_ADMIN."
+        );
+        Self(folder)
     }
 
     pub fn path(&self) -> &Path {
@@ -63,12 +68,22 @@ impl Drop for Disk {
 }
 
 fn mount(arguments: &[&str]) -> bool {
-    succeeds(Command::new("mount").args(arguments))
+    succeeds(as_root("mount").args(arguments))
 }
 
 /// Unmounts it at once; whoever still uses it keeps it until then.
 fn unmount(path: &Path) -> bool {
-    succeeds(Command::new("umount").arg("--lazy").arg(path))
+    succeeds(as_root("umount").arg("--lazy").arg(path))
+}
+
+/// A command that only root may run; sudo must not ask for a password.
+fn as_root(program: &str) -> Command {
+    if rustix::process::geteuid().is_root() {
+        return Command::new(program);
+    }
+    let mut command = Command::new("sudo");
+    command.args(["--non-interactive", program]);
+    command
 }
 
 fn succeeds(command: &mut Command) -> bool {

@@ -35,7 +35,7 @@ async fn on_app_service() {
     let azure = Azure::start().await;
     let load = Load::new(azure.url(), options.seed);
     let visitors = load.start().await;
-    inject(&azure, faults(&azure), &load, &options).await;
+    inject(&azure, faults(), &load, &options).await;
     visitors.leave().await;
     let wrong = azure.check(&load).await;
     report::publish("soak on App Service", &load.journal, &options);
@@ -48,7 +48,7 @@ async fn on_sqlite() {
     let options = Options::from_environment();
     let site = Sqlite::start(options.seed).await;
     let visitors = site.load.start().await;
-    inject(&site, site.faults(), &site.load, &options).await;
+    inject(&site, Sqlite::faults(), &site.load, &options).await;
     visitors.leave().await;
     let wrong = site.check().await;
     report::publish("soak on SQLite", &site.load.journal, &options);

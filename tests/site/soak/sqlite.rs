@@ -6,7 +6,6 @@ use std::sync::Arc;
 use futures_util::FutureExt as _;
 use restaurant_review::photos::DirectoryPhotos;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
-use tempfile::TempDir;
 use tokio::sync::Mutex;
 
 use super::check::Saved;
@@ -26,28 +25,24 @@ pub struct Sqlite {
     pub load: Arc<Load>,
     process: Mutex<Running>,
     data: PathBuf,
-    clocks: Option<Clocks>,
-    /// The disk of its data. Where none can be mounted, they are in the folder.
-    disk: Option<Disk>,
-    _folder: TempDir,
+    clocks: Clocks,
+    /// The disk of its data.
+    disk: Disk,
 }
 
 impl Sqlite {
     pub async fn start(seed: u64) -> Self {
-        let (disk, folder) = (Disk::mount(256), tempfile::tempdir().unwrap());
-        let data = disk.as_ref().map_or(folder.path(), Disk::path).join("data");
+        let disk = Disk::mount(256);
+        let data = disk.path().join("data");
         let clocks = Clocks::new();
-        if let Some(clocks) = &clocks {
-            clocks.step(CLOCK, 0);
-        }
-        let process = start(&data, clocks.as_ref()).await;
+        clocks.step(CLOCK, 0);
+        let process = start(&data, &clocks).await;
         Self {
             load: Load::new(process.base.clone(), seed),
             process: Mutex::new(process),
             data,
             clocks,
             disk,
-            _folder: folder,
         }
     }
 
@@ -63,13 +58,9 @@ impl Sqlite {
     }
 
     async fn start_again(&self) {
-        let process = start(&self.data, self.clocks.as_ref()).await;
+        let process = start(&self.data, &self.clocks).await;
         self.load.moved_to(&process.base);
         *self.process.lock().await = process;
-    }
-
-    fn disk(&self) -> &Disk {
-        self.disk.as_ref().unwrap()
     }
 
     fn photos(&self) -> PathBuf {
@@ -77,12 +68,12 @@ impl Sqlite {
     }
 
     fn step_clock(&self, seconds: i64) {
-        self.clocks.as_ref().unwrap().step(CLOCK, seconds);
+        self.clocks.step(CLOCK, seconds);
     }
 
     /// What can fail.
-    pub fn faults(&self) -> Vec<Fault<Self>> {
-        let mut faults: Vec<Fault<Self>> = Vec::from([
+    pub fn faults() -> Vec<Fault<Self>> {
+        Vec::from([
             Fault::lasting(
                 "the process is killed",
                 1..=3,
@@ -98,36 +89,31 @@ impl Sqlite {
                 |site| site.signal("-STOP").boxed_local(),
                 |site| site.signal("-CONT").boxed_local(),
             ),
-        ]);
-        if self.disk.is_some() {
-            faults.push(Fault::lasting(
+            Fault::lasting(
                 "the disk is full",
                 3..=8,
-                |site| async { site.disk().fill() }.boxed_local(),
-                |site| async { site.disk().empty() }.boxed_local(),
-            ));
-            faults.push(Fault::lasting(
+                |site| async { site.disk.fill() }.boxed_local(),
+                |site| async { site.disk.empty() }.boxed_local(),
+            ),
+            Fault::lasting(
                 "the folder of the photos is read-only",
                 3..=8,
                 |site| async { Disk::protect(&site.photos()) }.boxed_local(),
                 |site| async { Disk::release(&site.photos()) }.boxed_local(),
-            ));
-        }
-        if self.clocks.is_some() {
-            faults.push(Fault::lasting(
+            ),
+            Fault::lasting(
                 "the clock is two hours fast",
                 3..=8,
                 |site| async { site.step_clock(STEP) }.boxed_local(),
                 |site| async { site.step_clock(0) }.boxed_local(),
-            ));
-            faults.push(Fault::lasting(
+            ),
+            Fault::lasting(
                 "the clock is two hours slow",
                 3..=8,
                 |site| async { site.step_clock(-STEP) }.boxed_local(),
                 |site| async { site.step_clock(0) }.boxed_local(),
-            ));
-        }
-        faults
+            ),
+        ])
     }
 
     /// Stops the site, and checks what it has saved. Returns what is wrong.
@@ -160,12 +146,10 @@ impl Sqlite {
     }
 }
 
-async fn start(data: &std::path::Path, clocks: Option<&Clocks>) -> Running {
+async fn start(data: &std::path::Path, clocks: &Clocks) -> Running {
     let mut environment = vec![("DATA_DIR", data.display().to_string()), ("PORT", "0".to_owned())];
-    environment.extend(clocks.map(|clocks| clocks.environment(CLOCK)).into_iter().flatten());
+    environment.extend(clocks.environment(CLOCK));
     let process = Running::start(&environment).await;
-    if let Some(clocks) = clocks {
-        clocks.note(process.id());
-    }
+    clocks.note(process.id());
     process
 }
