@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use image::codecs::jpeg::JpegEncoder;
 use image::{ImageFormat, Rgb, RgbImage};
-use photo_processing::{PHOTO_QUALITY, THUMBNAIL_QUALITY, jpeg, process};
+use photo_processing::{MEDIUM_QUALITY, PHOTO_QUALITY, THUMBNAIL_QUALITY, jpeg, process};
 
 const WIDTH: u32 = 4000;
 const HEIGHT: u32 = 3000;
@@ -33,13 +33,19 @@ fn main() {
     }
 
     let stored = process(&sent).expect("the photo can be processed");
-    let (photo, thumbnail) = (decoded(&stored.photo), decoded(&stored.thumbnail));
+    let sizes = [
+        (decoded(&stored.photo), PHOTO_QUALITY),
+        (decoded(&stored.medium), MEDIUM_QUALITY),
+        (decoded(&stored.thumbnail), THUMBNAIL_QUALITY),
+    ];
     let [mut decoder, mut encoders, mut whole] = [vec![], vec![], vec![]];
     // Alternates between them, so that other load on the machine affects all of them.
     for _ in 0..rounds {
         decoder.push(milliseconds(|| drop(decoded(&sent))));
         encoders.push(milliseconds(|| {
-            drop((jpeg(&photo, PHOTO_QUALITY), jpeg(&thumbnail, THUMBNAIL_QUALITY)));
+            for (picture, quality) in &sizes {
+                drop(jpeg(picture, *quality));
+            }
         }));
         whole.push(milliseconds(|| drop(process(&sent))));
     }

@@ -44,8 +44,3 @@ pub async fn favicon() -> impl IntoResponse {
     let headers = [(CONTENT_TYPE, "image/x-icon"), (CACHE_CONTROL, "public, max-age=86400")];
     (headers, include_bytes!("../static/favicon.ico").as_slice())
 }
-
-/// `/robots.txt`: search engines may index everything except the forms.
-pub async fn robots() -> impl IntoResponse {
-    "User-agent: *\nDisallow: /create\nDisallow: /add\nDisallow: /review/\n"
-}

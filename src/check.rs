@@ -41,6 +41,7 @@ async fn store_and_delete(photos: &dyn PhotoStore) -> Result<(), PhotoStoreError
     let content = || Bytes::from_static(b"a test of restaurant-review check");
     let photo = ProcessedPhoto {
         photo: content(),
+        medium: content(),
         thumbnail: content(),
     };
     photos.put(&name, &photo).await?;

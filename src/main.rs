@@ -11,11 +11,20 @@ use restaurant_review::{backup, check, dotenv, healthcheck, logging, seed, serve
 ///
 /// Environment variables configure it, or a .env file in the current folder. README.md lists them.
 #[derive(Parser)]
-#[command(version)]
+#[command(version, after_help = SETTINGS)]
 struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
 }
+
+/// The settings that most people need.
+const SETTINGS: &str = "\
+The settings that most people need:
+  PORT                  The port to listen on [default: 8000]
+  DATA_DIR              The folder for the SQLite file and the photos [default: ./data]
+  DBHOST                A PostgreSQL server, in place of SQLite; with DBNAME and DBUSER
+  STORAGE_ACCOUNT_NAME  A storage account for the photos, in place of a folder
+  AZURE_CLIENT_ID       The managed identity that signs in to both";
 
 #[derive(Subcommand)]
 enum Command {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::Serialize;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
+use tracing::Instrument as _;
 
 use crate::disk;
 use crate::error_chain::chain;
@@ -59,7 +60,7 @@ impl Readiness {
     /// The last report, or a new one if that is too old.
     pub async fn report(self: Arc<Self>) -> Report {
         // A separate task, which continues if the client leaves: otherwise each that comes and leaves would ask again.
-        let report = tokio::spawn(async move {
+        let ask = async move {
             let mut last = self.last.lock().await;
             if let Some((_, report)) = last.as_ref().filter(|(asked, _)| asked.elapsed() < PERIOD) {
                 return report.clone();
@@ -67,7 +68,9 @@ impl Readiness {
             let report = self.ask().await;
             *last = Some((Instant::now(), report.clone()));
             report
-        });
+        };
+        // What it logs has the path and the id of the request.
+        let report = tokio::spawn(ask.in_current_span());
         report.await.expect("asking does not panic, and is not cancelled")
     }
 

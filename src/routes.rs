@@ -8,7 +8,7 @@ use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::StatusCode;
 use axum::http::header::HeaderName;
 use axum::middleware::{from_fn_with_state, map_request, map_request_with_state, map_response_with_state};
-use axum::routing::{get, post};
+use axum::routing::get;
 use tower::ServiceBuilder;
 use tower_http::CompressionLevel;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -27,7 +27,7 @@ use crate::config::Config;
 use crate::connections::RefusedHead;
 use crate::error::AppError;
 use crate::pages::error::error_pages;
-use crate::pages::{add_restaurant, add_review, details, health, list, photo};
+use crate::pages::{add_restaurant, add_review, details, health, list, photo, sitemap};
 use crate::web::{SecurityHeaders, identify_client, security_headers};
 
 /// How long a page may take.
@@ -53,7 +53,8 @@ pub fn router(app: App) -> Router {
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .route("/robots933456.txt", get(health::warm_up))
-        .route("/robots.txt", get(assets::robots))
+        .route("/robots.txt", get(sitemap::robots))
+        .route("/sitemap.xml", get(sitemap::get))
         .route("/favicon.ico", get(assets::favicon))
         .layer(TimeoutLayer::with_status_code(
             StatusCode::SERVICE_UNAVAILABLE,
@@ -61,8 +62,8 @@ pub fn router(app: App) -> Router {
         ));
 
     let forms = Router::new()
-        .route("/add", post(add_restaurant::post))
-        .route("/review/{id}", post(add_review::post))
+        .route("/add", get(add_restaurant::to_form).post(add_restaurant::post))
+        .route("/review/{id}", get(add_review::to_form).post(add_review::post))
         .layer(TimeoutLayer::with_status_code(
             StatusCode::SERVICE_UNAVAILABLE,
             FORM_LIMIT,
@@ -175,7 +176,8 @@ mod tests {
         let page = String::from_utf8(to_bytes(body, usize::MAX).await.unwrap().to_vec()).unwrap();
         assert!(parts.headers.contains_key(CONTENT_SECURITY_POLICY));
         let id = parts.headers[REQUEST_ID].to_str().unwrap();
-        assert!(page.contains(id) && page.contains("Back to all restaurants"), "{page}");
+        assert_eq!(page.contains(id), parts.status.is_server_error(), "{page}");
+        assert!(page.contains("Back to all restaurants"), "{page}");
         (parts.status, parts.headers, page)
     }
 

@@ -1,6 +1,7 @@
 //! `restaurant-review seed`: adds demo data. The same `--seed` adds the same data.
 
 use clap::Args;
+use clap::builder::RangedU64ValueParser;
 use fastrand::Rng;
 use image::{ImageFormat, Rgb, RgbImage};
 use std::io::Cursor;
@@ -17,17 +18,22 @@ use crate::store::ImportedRestaurant;
 #[derive(Debug, Args)]
 pub struct Options {
     /// How many restaurants to add.
-    #[arg(long, default_value_t = 50)]
+    #[arg(long, default_value_t = 50, value_parser = at_most(1_000_000))]
     pub restaurants: usize,
     /// How many reviews to add. Some restaurants get more than others.
-    #[arg(long, default_value_t = 1000)]
+    #[arg(long, default_value_t = 1000, value_parser = at_most(100_000_000))]
     pub reviews: usize,
     /// How many of the reviews have a photo. The photos are generated.
-    #[arg(long, default_value_t = 40)]
+    #[arg(long, default_value_t = 40, value_parser = at_most(100_000))]
     pub photos: usize,
     /// The seed of the random numbers: the same seed gives the same data.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
+}
+
+/// Accepts numbers that a disk has room for.
+fn at_most(most: u64) -> RangedU64ValueParser<usize> {
+    RangedU64ValueParser::new().range(0..=most)
 }
 
 /// How many restaurants are saved in one transaction.
@@ -140,6 +146,9 @@ pub async fn run(config: Config, options: &Options) -> Result<(), StartError> {
         if batch.len() == BATCH || index + 1 == shares.len() {
             app.store.import(&batch).await.map_err(|error| failed(&error))?;
             batch.clear();
+            if index + 1 < shares.len() {
+                eprintln!("{} of {} restaurants are added", index + 1, shares.len());
+            }
         }
     }
     println!(

@@ -14,6 +14,17 @@ if (section) {
 document.querySelectorAll("[data-max]").forEach(countCharacters);
 showLocalTimes();
 
+// Space works on what looks like a button.
+document.addEventListener("keydown", (event) => {
+  if (event.key === " " && event.target.matches("a.btn")) {
+    event.preventDefault();
+    event.target.click();
+  }
+});
+
+/** What the page was called before a form was refused. */
+const title = document.title.replace(/^Error: /, "");
+
 /** Shows each time in the visitor's time zone, in the form of the server's text. UTC stays as a tool tip. */
 function showLocalTimes() {
   const format = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "short" });
@@ -22,6 +33,9 @@ function showLocalTimes() {
     time.textContent = format.format(new Date(time.dateTime));
   }
 }
+
+/** How long an upload may make no progress before the visitor is told, in milliseconds. */
+const STALLED_AFTER = 15_000;
 
 function reviewDialog(section) {
   const dialog = document.createElement("dialog");
@@ -35,10 +49,12 @@ function reviewDialog(section) {
     dialog.showModal();
     focusFirst(dialog);
   };
-  document.querySelector("#add-review")?.addEventListener("click", (event) => {
-    event.preventDefault();
-    open();
-  });
+  for (const link of document.querySelectorAll("[href='#new-review']")) {
+    link.addEventListener("click", (event) => {
+      event.preventDefault();
+      open();
+    });
+  }
   if (section.hasAttribute("data-problem") || location.hash === "#new-review") {
     open();
   }
@@ -59,7 +75,7 @@ function enhance(section) {
   section.prepend(close);
   cancel.addEventListener("click", (event) => {
     event.preventDefault();
-    dialog.close();
+    if (!sending) dialog.close();
   });
 
   const preview = document.createElement("img");
@@ -104,9 +120,14 @@ function enhance(section) {
   });
 }
 
+/** Stops the upload that is under way; null if there is none. */
+let sending = null;
+
 function send(section, form, file) {
   const request = new XMLHttpRequest();
+  const dialog = section.closest("dialog");
   const button = form.querySelector("[type=submit]");
+  const cancel = form.querySelector("#cancel-review");
   const upload = document.createElement("div");
   upload.className = "upload";
   const bar = document.createElement("progress");
@@ -118,20 +139,44 @@ function send(section, form, file) {
   text.textContent = "Sending…";
   button.disabled = true;
 
+  // Cancel and Esc stop the upload, and leave the form open with everything in it.
+  sending = () => request.abort();
+  const stop = (event) => {
+    event.preventDefault();
+    sending?.();
+  };
+  cancel.addEventListener("click", stop);
+  dialog.addEventListener("cancel", stop);
+  dialog.addEventListener("close", () => sending?.(), { once: true });
+
+  let stalled;
+  const watch = () => {
+    clearTimeout(stalled);
+    stalled = setTimeout(() => {
+      text.textContent = "Nothing has arrived for 15 seconds. Your connection may be slow or broken: wait, or select Cancel to stop.";
+    }, STALLED_AFTER);
+  };
+  watch();
   request.upload.addEventListener("progress", (event) => {
+    watch();
     if (event.lengthComputable) {
       bar.value = event.loaded / event.total;
       text.textContent = event.loaded < event.total ? `Sending… ${Math.floor(100 * bar.value)} %` : "Saving…";
     }
   });
   request.addEventListener("loadend", () => {
-    upload.remove();
-    button.disabled = false;
+    clearTimeout(stalled);
+    sending = null;
+    cancel.removeEventListener("click", stop);
+    dialog.removeEventListener("cancel", stop);
+    if (request.status !== 201) {
+      upload.remove();
+      button.disabled = false;
+    }
   });
   request.addEventListener("load", () => {
     if (request.status === 201) {
-      // The address has no fragment, so this loads the page again.
-      location.replace(request.getResponseHeader("Location"));
+      showSaved(request.getResponseHeader("Location"), text);
       return;
     }
     const answer = new DOMParser().parseFromString(request.responseText, "text/html");
@@ -146,13 +191,33 @@ function send(section, form, file) {
   request.addEventListener("error", () => {
     problem(form, "The review could not be sent. Check your connection, then send it again: nothing you typed is lost.");
   });
+  request.addEventListener("abort", () => {
+    problem(form, "Stopped. The review was not sent; everything you typed is still here.");
+  });
   request.open("POST", form.action);
   request.setRequestHeader("X-Requested-With", "XMLHttpRequest");
   request.send(new FormData(form));
 }
 
+/** Says that the review is saved, and shows it on its page once the site can be reached. */
+async function showSaved(address, text) {
+  text.textContent = "Saved.";
+  try {
+    await fetch("/healthz", { cache: "no-store" });
+    // The address has no fragment, so this loads the page again.
+    location.replace(address);
+  } catch {
+    text.textContent = "Your review is saved, but its page cannot be loaded now. Check your connection, then ";
+    const link = document.createElement("a");
+    link.href = address;
+    link.textContent = "open the page.";
+    text.append(link);
+  }
+}
+
 /** Shows the form from the server's answer, with the photo that is still chosen here. */
 function showAgain(section, again, file) {
+  document.title = `Error: ${title}`;
   section.replaceWith(again);
   // If the server refused the photo, the visitor must choose another one.
   const fresh = again.querySelector("[type=file]");
@@ -178,8 +243,10 @@ function problem(form, message) {
   alert.className = "alert alert-danger";
   alert.setAttribute("role", "alert");
   alert.textContent = message;
+  alert.tabIndex = -1;
   form.before(alert);
-  alert.scrollIntoView();
+  alert.focus();
+  document.title = `Error: ${title}`;
 }
 
 /** Shows the error of a field as the server's pages do. `null` removes it. */

@@ -74,15 +74,17 @@ impl PageKey {
     /// The key of the page at this address; `None` if the page is not cached.
     fn of(uri: &Uri) -> Option<Self> {
         let mut sort = Sort::default();
+        let is_list = uri.path() == "/";
         for (name, value) in query_pairs(uri.query().unwrap_or_default()) {
             match &*name {
                 "after" | "before" => return None,
-                "q" if !Search::parse(&value).text().is_empty() => return None,
-                "sort" => sort = Sort::parse(&value),
+                "q" if is_list && !Search::parse(&value).text().is_empty() => return None,
+                "sort" if is_list => sort = Sort::parse(&value),
+                "rating" | "photos" | "sort" if !is_list => return None,
                 _ => {}
             }
         }
-        if uri.path() == "/" {
+        if is_list {
             return Some(Self::List(sort));
         }
         let id = uri.path().strip_prefix('/')?.strip_suffix('/')?;
@@ -285,7 +287,7 @@ mod tests {
     #[tokio::test]
     async fn only_first_pages_that_can_be_shown_to_everyone_are_cached() {
         let cache = on();
-        for path in ["/?sort=rating", "/?sort=nonsense&q=+", "/12/?sort=rating"] {
+        for path in ["/?sort=rating", "/?sort=nonsense&q=+", "/12/?q=rating"] {
             assert_eq!(text(&cache, path, path).await, path);
             assert_eq!(text(&cache, path, "new").await, path);
         }
@@ -296,7 +298,10 @@ mod tests {
             "/?q=a",
             "/?after=1.a",
             "/?sort=rating&before=1.a",
-            "/1/?after=1.1",
+            "/1/?after=1.1.1",
+            "/1/?sort=lowest",
+            "/1/?rating=2",
+            "/1/?photos=1",
             "/create",
             "//",
             "/a/",

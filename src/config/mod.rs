@@ -147,6 +147,16 @@ impl Config {
         self.storage.as_ref()?.photos_base_url.as_ref()
     }
 
+    /// The beginning of the site's public addresses, such as `https://contoso.azurewebsites.net`; empty outside
+    /// production, where they begin with a slash.
+    #[must_use]
+    pub fn site_url(&self) -> String {
+        match &self.website_hostname {
+            Some(hostname) => format!("https://{hostname}"),
+            None => String::new(),
+        }
+    }
+
     /// True on App Service.
     #[must_use]
     pub fn is_production(&self) -> bool {

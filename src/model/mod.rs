@@ -4,14 +4,16 @@ mod folding;
 mod paging;
 mod restaurant;
 mod review;
+mod review_paging;
 mod search;
 mod submission;
 mod text;
 
 pub use folding::{FOLDING, sort_key};
-pub use paging::{Direction, ListCursor, ListPage, ListQuery, ReviewCursor, ReviewPage, Sort, SortKey};
+pub use paging::{COUNTED_MAX, Direction, ListCursor, ListPage, ListQuery, Sort, SortKey};
 pub use restaurant::{NewRestaurant, Restaurant, RestaurantForm, RestaurantId, RestaurantSummary};
 pub use review::{NewReview, Rating, RatingSummary, Review, ReviewForm};
+pub use review_paging::{ReviewCursor, ReviewPage, ReviewPhoto, ReviewQuery, ReviewSort};
 pub use search::{Search, SearchText, Term, Token};
 pub use submission::SubmissionId;
 pub use text::{FieldErrors, without_direction_controls};

@@ -4,11 +4,8 @@
 //! row to another page, as it would with page numbers (OFFSET).
 
 use std::fmt;
-use std::str::FromStr;
 
-use time::OffsetDateTime;
-
-use super::{RestaurantSummary, Review, Search, sort_key};
+use super::{RestaurantSummary, Search, sort_key};
 
 /// The orders of the list of restaurants.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Hash)]
@@ -16,7 +13,8 @@ pub enum Sort {
     /// By name, A to Z.
     #[default]
     Name,
-    /// Best average first; among equal averages, most reviews first.
+    /// Best weighted average first: as if each restaurant had five more reviews of three stars, so that one review of
+    /// five stars ranks below fifty that average 4.9. Among equals, most reviews first; without reviews, last.
     Rating,
     /// Most reviews first.
     Reviews,
@@ -50,6 +48,15 @@ impl Sort {
         }
     }
 
+    /// What the name does not tell.
+    #[must_use]
+    pub fn explanation(self) -> Option<&'static str> {
+        match self {
+            Self::Rating => Some("By weighted average, as if each restaurant had five more reviews of three stars"),
+            Self::Name | Self::Reviews | Self::Newest => None,
+        }
+    }
+
     /// The order with that name. An unknown name gives the default, because a mistyped URL should still show
     /// restaurants.
     #[must_use]
@@ -75,7 +82,7 @@ pub enum Direction {
 pub enum SortKey {
     /// [`Sort::Name`].
     Name(String),
-    /// [`Sort::Rating`]: the average in thousandths of a star, and the number of reviews.
+    /// [`Sort::Rating`]: the weighted average in thousandths of a star, and the number of reviews.
     Rating {
         /// Thousandths of a star, rounded down; 0 without ratings.
         milli_stars: i64,
@@ -109,6 +116,8 @@ impl SortKey {
 pub struct ListCursor {
     /// The restaurant at that position.
     pub id: i64,
+    /// Its number in the list when the page was made: 1 for the first restaurant. It only tells visitors where they are.
+    pub number: u64,
     /// Its sort key.
     pub key: SortKey,
 }
@@ -126,14 +135,15 @@ impl ListCursor {
             Sort::Reviews => (i64::MAX, SortKey::Reviews(i64::MAX)),
             Sort::Newest => (i64::MAX, SortKey::Newest),
         };
-        Self { id, key }
+        Self { id, number: 0, key }
     }
 
     /// Parses a cursor of that order from an address. `None` if the text is not one, for instance because it is a
     /// cursor of another order.
     #[must_use]
     pub fn parse(sort: Sort, text: &str) -> Option<Self> {
-        let (id, key) = text.split_once('_')?;
+        let (id, text) = text.split_once('_')?;
+        let (number, key) = text.split_once('_')?;
         let key = match sort {
             Sort::Name if !key.is_empty() && !key.contains('\0') => SortKey::Name(key.to_owned()),
             Sort::Rating => {
@@ -147,14 +157,14 @@ impl ListCursor {
             Sort::Newest if key.is_empty() => SortKey::Newest,
             Sort::Name | Sort::Newest => return None,
         };
-        let id = id.parse().ok()?;
-        Some(Self { id, key })
+        let (id, number) = (id.parse().ok()?, number.parse().ok()?);
+        Some(Self { id, number, key })
     }
 }
 
 impl fmt::Display for ListCursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}_", self.id)?;
+        write!(f, "{}_{}_", self.id, self.number)?;
         match &self.key {
             SortKey::Name(name) => f.write_str(name),
             SortKey::Rating { milli_stars, count } => write!(f, "{milli_stars}_{count}"),
@@ -163,6 +173,9 @@ impl fmt::Display for ListCursor {
         }
     }
 }
+
+/// Restaurants are counted up to this number, so that the count stays cheap. One more stands for any larger number.
+pub const COUNTED_MAX: u64 = 1000;
 
 /// Which restaurants to list, in which order, and from which position.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -180,74 +193,14 @@ pub struct ListQuery {
 pub struct ListPage {
     /// Its rows, in order.
     pub restaurants: Vec<RestaurantSummary>,
+    /// The number of restaurants before them. If rows were added or deleted meanwhile, roughly.
+    pub skipped: u64,
+    /// The number of restaurants on all pages, counted up to [`COUNTED_MAX`] and one more.
+    pub total: u64,
     /// The position of its first row, if rows come before it.
     pub before: Option<ListCursor>,
     /// The position of its last row, if more rows follow.
     pub after: Option<ListCursor>,
-}
-
-/// A position in the reviews of a restaurant, newest first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ReviewCursor {
-    /// The review's date, in milliseconds since 1970.
-    pub date_ms: i64,
-    /// The review's id.
-    pub id: i64,
-}
-
-impl ReviewCursor {
-    /// The position before every review.
-    pub const START: Self = Self {
-        // The year 9999: the tables accept no later date.
-        date_ms: 253_370_764_800_000,
-        id: i64::MAX,
-    };
-
-    /// The position of that review.
-    #[must_use]
-    pub fn of(review: &Review) -> Self {
-        let date_ms = i64::try_from(review.review_date.unix_timestamp_nanos().div_euclid(1_000_000))
-            .expect("every date that `time` can hold fits");
-        Self { date_ms, id: review.id }
-    }
-
-    /// The review's date.
-    #[must_use]
-    pub fn date(self) -> OffsetDateTime {
-        OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.date_ms) * 1_000_000)
-            .expect("checked when it was parsed")
-    }
-}
-
-impl FromStr for ReviewCursor {
-    type Err = ();
-
-    fn from_str(text: &str) -> Result<Self, ()> {
-        let (date, id) = text.split_once('.').ok_or(())?;
-        let date_ms = date.parse().map_err(|_| ())?;
-        OffsetDateTime::from_unix_timestamp_nanos(i128::from(date_ms) * 1_000_000).map_err(|_| ())?;
-        Ok(Self {
-            date_ms,
-            id: id.parse().map_err(|_| ())?,
-        })
-    }
-}
-
-impl fmt::Display for ReviewCursor {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}", self.date_ms, self.id)
-    }
-}
-
-/// One page of a restaurant's reviews, newest first.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ReviewPage {
-    /// The reviews.
-    pub reviews: Vec<Review>,
-    /// The position of its first review, if newer ones come before it.
-    pub before: Option<ReviewCursor>,
-    /// The position of its last review, if older ones follow.
-    pub after: Option<ReviewCursor>,
 }
 
 #[cfg(test)]
@@ -264,7 +217,7 @@ mod tests {
             any::<i64>().prop_map(|count| (Sort::Reviews, SortKey::Reviews(count))),
             Just((Sort::Newest, SortKey::Newest)),
         ];
-        (key, any::<i64>()).prop_map(|((sort, key), id)| (sort, ListCursor { id, key }))
+        (key, any::<i64>(), any::<u64>()).prop_map(|((sort, key), id, number)| (sort, ListCursor { id, number, key }))
     }
 
     proptest! {
@@ -278,20 +231,10 @@ mod tests {
             for sort in Sort::ALL {
                 let _ = ListCursor::parse(sort, &text);
             }
-            if let Ok(cursor) = text.parse::<ReviewCursor>() {
-                let _ = cursor.date();
-            }
-        }
-
-        #[test]
-        fn a_review_cursor_survives_a_round_trip(date_ms in -60_000_000_000_000i64..200_000_000_000_000, id: i64) {
-            let cursor = ReviewCursor { date_ms, id };
-            prop_assert_eq!(cursor.to_string().parse(), Ok(cursor));
-            prop_assert_eq!(cursor.date().unix_timestamp_nanos(), i128::from(date_ms) * 1_000_000);
         }
     }
 
-    /// Earlier versions wrote cursors with dots.
+    /// Earlier versions wrote cursors with dots, or without the number.
     #[test]
     fn a_cursor_in_an_earlier_format_is_refused() {
         for (sort, text) in [
@@ -302,13 +245,12 @@ mod tests {
             (Sort::Reviews, "5.123.17"),
             (Sort::Reviews, "5.123~17.17"),
             (Sort::Newest, "5.123.-"),
+            (Sort::Name, "5_Bistro"),
+            (Sort::Rating, "5_4000_17"),
+            (Sort::Reviews, "5_17"),
+            (Sort::Newest, "5_"),
         ] {
             assert_eq!(ListCursor::parse(sort, text), None, "{text}");
         }
-    }
-
-    #[test]
-    fn a_date_beyond_the_calendar_is_not_a_cursor() {
-        assert!("9223372036854775807.1".parse::<ReviewCursor>().is_err());
     }
 }

@@ -1,4 +1,4 @@
-//! GET `/create`: the form for a new restaurant. POST `/add`: adds the restaurant.
+//! GET `/create`: the form for a new restaurant. POST `/add`: adds the restaurant; GET leads to the form.
 
 use askama::Template;
 use axum::Extension;
@@ -35,6 +35,11 @@ pub async fn get() -> Response {
         ..CreateTemplate::default()
     };
     Page(form).into_response()
+}
+
+/// GET `/add`, as when the address of a refused form is loaded again.
+pub async fn to_form() -> Redirect {
+    Redirect::to("/create")
 }
 
 /// Adds the restaurant and redirects to its page, or shows the form again with its errors.

@@ -1,4 +1,4 @@
-//! POST `/review/<id>`: adds a review, perhaps with a photo.
+//! POST `/review/<id>`: adds a review, perhaps with a photo; GET leads to the form.
 
 use askama::Template;
 use axum::Extension;
@@ -10,7 +10,7 @@ use tower_http::request_id::RequestId;
 
 use crate::app::App;
 use crate::error::AppError;
-use crate::model::{NewReview, RestaurantId, ReviewForm, SubmissionId};
+use crate::model::{NewReview, RestaurantId, ReviewForm, ReviewQuery, SubmissionId};
 use crate::pages::details::{DetailsTemplate, ReviewFormView};
 use crate::photo_cleanup::remove_if_unclaimed;
 use crate::photos::{PhotoError, PhotoName, ProcessedPhoto};
@@ -29,6 +29,11 @@ const FIELDS: FormFields = FormFields {
     texts: &[SubmissionId::FIELD, "user_name", "rating", "review_text"],
     photo: Some("reviewImage"),
 };
+
+/// GET `/review/<id>`, as when the address of a refused form is loaded again.
+pub async fn to_form(PathParameter(id): PathParameter<RestaurantId>) -> Redirect {
+    Redirect::to(&format!("{}#new-review", id.url()))
+}
 
 /// Adds the review and redirects to the restaurant, or shows the form again with its errors.
 pub async fn post(
@@ -200,7 +205,8 @@ async fn with_restaurant(
     status: StatusCode,
     form: ReviewFormView,
 ) -> Result<Response, AppError> {
-    let (restaurant, page) = match app.store.details(form.restaurant_id, None).await {
+    let query = ReviewQuery::default();
+    let (restaurant, page) = match app.store.details(form.restaurant_id, &query).await {
         Ok(details) => details.ok_or(AppError::NotFound)?,
         Err(error) => {
             tracing::warn!(%error, "the form is shown without its restaurant");
@@ -209,8 +215,11 @@ async fn with_restaurant(
     };
     let template = DetailsTemplate {
         chrome: Chrome::of_error(&app.config, request_id, status),
+        site_url: app.config.site_url(),
         photo_urls: app.photo_urls.clone(),
         restaurant,
+        photos: Vec::new(),
+        query,
         page,
         form,
     };

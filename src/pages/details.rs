@@ -4,23 +4,28 @@ use askama::Template;
 use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum_extra::extract::CookieJar;
+use serde_json::json;
 
 use crate::app::App;
 use crate::error::AppError;
 use crate::model::{
-    Direction, FieldErrors, Restaurant, RestaurantId, ReviewCursor, ReviewForm, ReviewPage, SubmissionId,
+    Direction, FieldErrors, Rating, Restaurant, RestaurantId, ReviewCursor, ReviewForm, ReviewPage, ReviewPhoto,
+    ReviewQuery, ReviewSort, SubmissionId, without_direction_controls,
 };
 use crate::pages::filters;
 use crate::photos::PhotoUrls;
-use crate::web::{Chrome, Page, PathParameter, query_pairs};
+use crate::web::{Chrome, Page, PathParameter, query_pairs, with_query};
 
 /// The page of a restaurant.
 #[derive(Template)]
 #[template(path = "details.html")]
 pub(super) struct DetailsTemplate {
     pub(super) chrome: Chrome,
+    pub(super) site_url: String,
     pub(super) photo_urls: PhotoUrls,
     pub(super) restaurant: Restaurant,
+    pub(super) photos: Vec<ReviewPhoto>,
+    pub(super) query: ReviewQuery,
     pub(super) page: ReviewPage,
     pub(super) form: ReviewFormView,
 }
@@ -87,9 +92,145 @@ impl ReviewFormView {
 }
 
 impl DetailsTemplate {
+    /// The photos above the reviews. The viewer shows those of the reviews too.
+    fn gallery(&self) -> &[ReviewPhoto] {
+        const SHOWN: usize = 5;
+        &self.photos[..self.photos.len().min(SHOWN)]
+    }
+
     /// Each number of stars with the number of reviews that gave it, best first.
     fn distribution(&self) -> impl Iterator<Item = (u8, u64)> {
         (1..=5).zip(self.restaurant.distribution).rev()
+    }
+
+    /// Whether only the reviews with this rating are shown.
+    fn is_shown(&self, stars: &u8) -> bool {
+        self.query.rating.is_some_and(|rating| rating.stars() == *stars)
+    }
+
+    /// What the list of reviews has.
+    fn heading(&self) -> String {
+        let stars = self.query.rating.map(|rating| match rating.stars() {
+            1 => "1 star".to_owned(),
+            stars => format!("{stars} stars"),
+        });
+        match (stars, self.query.with_photo) {
+            (None, false) => "Reviews".to_owned(),
+            (None, true) => "Reviews with photos".to_owned(),
+            (Some(stars), false) => format!("Reviews with {stars}"),
+            (Some(stars), true) => format!("Reviews with {stars} and a photo"),
+        }
+    }
+
+    /// The address of these reviews in that order, from that position.
+    fn url(&self, sort: &ReviewSort, from: Option<&(&str, &ReviewCursor)>) -> String {
+        self.url_of(
+            &ReviewQuery {
+                sort: *sort,
+                ..self.query
+            },
+            from,
+        )
+    }
+
+    fn sort_url(&self, sort: &ReviewSort) -> String {
+        self.url(sort, None)
+    }
+
+    /// The address of the reviews with this rating. If these are shown already, that of all.
+    fn rating_url(&self, stars: &u8) -> String {
+        let rating = if self.is_shown(stars) {
+            None
+        } else {
+            Rating::new((*stars).into())
+        };
+        self.url_of(&ReviewQuery { rating, ..self.query }, None)
+    }
+
+    /// The address of the reviews with a photo. If these are shown already, that of all.
+    fn with_photo_url(&self) -> String {
+        let with_photo = !self.query.with_photo;
+        self.url_of(
+            &ReviewQuery {
+                with_photo,
+                ..self.query
+            },
+            None,
+        )
+    }
+
+    fn url_of(&self, query: &ReviewQuery, from: Option<&(&str, &ReviewCursor)>) -> String {
+        let mut pairs = form_urlencoded::Serializer::new(String::new());
+        if let Some(rating) = query.rating {
+            pairs.append_pair("rating", &rating.stars().to_string());
+        }
+        if query.with_photo {
+            pairs.append_pair("photos", "1");
+        }
+        if query.sort != ReviewSort::default() {
+            pairs.append_pair("sort", query.sort.as_str());
+        }
+        if let Some((direction, cursor)) = from {
+            pairs.append_pair(direction, &cursor.to_string());
+        }
+        with_query(&self.restaurant.id.url(), &pairs.finish()) + "#reviews"
+    }
+
+    /// A map of the address.
+    fn map_url(&self) -> String {
+        let query = form_urlencoded::Serializer::new(String::new())
+            .append_pair("query", &self.restaurant.street_address)
+            .finish();
+        format!("https://www.openstreetmap.org/search?{query}")
+    }
+
+    /// The restaurant in one line, for search engines and previews of a link.
+    fn summary(&self) -> String {
+        let rating = self.restaurant.rating;
+        let description = self.restaurant.description.replace('\n', " ");
+        let text = match rating.average() {
+            Some(average) if rating.count == 1 => format!("{average} (1 review). {description}"),
+            Some(average) => format!("{average} ({} reviews). {description}", rating.count),
+            None => description,
+        };
+        without_direction_controls(&text).into_owned()
+    }
+
+    /// The address with scheme and host, if the site knows its own.
+    fn absolute(&self, url: String) -> String {
+        if url.starts_with('/') {
+            format!("{}{url}", self.site_url)
+        } else {
+            url
+        }
+    }
+
+    /// The restaurant as <https://schema.org/Restaurant>, in JSON that can stand between tags.
+    fn structured_data(&self) -> String {
+        let restaurant = &self.restaurant;
+        let mut data = json!({
+            "@context": "https://schema.org",
+            "@type": "Restaurant",
+            "name": restaurant.name,
+            "description": restaurant.description,
+            "url": self.absolute(restaurant.id.url()),
+        });
+        if !restaurant.street_address.is_empty() {
+            data["address"] = restaurant.street_address.clone().into();
+        }
+        if let Some(cover) = self.photos.first() {
+            data["image"] = self.absolute(self.photo_urls.photo(&cover.photo)).into();
+        }
+        if let Some(average) = restaurant.rating.average() {
+            data["aggregateRating"] = json!({
+                "@type": "AggregateRating",
+                "ratingValue": average,
+                "reviewCount": restaurant.rating.count,
+                "bestRating": 5,
+                "worstRating": 1,
+            });
+        }
+        data.to_string().replace('<', "\\u003c")
     }
 }
 
@@ -100,13 +241,22 @@ pub async fn get(
     RawQuery(query): RawQuery,
     cookies: CookieJar,
 ) -> Result<Response, AppError> {
-    let from = parse(query.as_deref().unwrap_or_default());
-    let (restaurant, page) = app.store.details(id, from).await?.ok_or(AppError::NotFound)?;
+    let query = parse(query.as_deref().unwrap_or_default());
+    let (restaurant, page) = app.store.details(id, &query).await?.ok_or(AppError::NotFound)?;
+    // Later pages continue the reviews.
+    let photos = if query.from.is_none() {
+        app.store.photos(id).await?
+    } else {
+        Vec::new()
+    };
     let (chrome, notice_shown) = Chrome::of(&app.config, &cookies);
     let template = DetailsTemplate {
         chrome,
+        site_url: app.config.site_url(),
         photo_urls: app.photo_urls.clone(),
         restaurant,
+        photos,
+        query,
         page,
         form: ReviewFormView::empty(&app, id),
     };
@@ -118,13 +268,19 @@ pub async fn redirect(PathParameter(id): PathParameter<RestaurantId>) -> Redirec
     Redirect::permanent(&id.url())
 }
 
-fn parse(query: &str) -> Option<(Direction, ReviewCursor)> {
-    query_pairs(query).find_map(|(name, value)| {
-        let direction = match &*name {
-            "after" => Direction::After,
-            "before" => Direction::Before,
-            _ => return None,
-        };
-        Some((direction, value.parse().ok()?))
-    })
+/// Reads `rating`, `photos`, `sort`, `after` and `before`. Invalid values are ignored: a mistyped address still shows the
+/// restaurant.
+fn parse(query: &str) -> ReviewQuery {
+    let mut parsed = ReviewQuery::default();
+    for (name, value) in query_pairs(query) {
+        match &*name {
+            "rating" => parsed.rating = value.parse().ok().and_then(Rating::new),
+            "photos" => parsed.with_photo = value == "1",
+            "sort" => parsed.sort = ReviewSort::parse(&value),
+            "after" => parsed.from = value.parse().ok().map(|cursor| (Direction::After, cursor)),
+            "before" => parsed.from = value.parse().ok().map(|cursor| (Direction::Before, cursor)),
+            _ => {}
+        }
+    }
+    parsed
 }

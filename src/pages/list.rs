@@ -9,15 +9,16 @@ use tower_http::request_id::RequestId;
 
 use crate::app::App;
 use crate::error::AppError;
-use crate::model::{Direction, ListCursor, ListPage, ListQuery, Search, Sort};
+use crate::model::{COUNTED_MAX, Direction, ListCursor, ListPage, ListQuery, Search, Sort};
 use crate::pages::filters;
 use crate::photos::PhotoUrls;
-use crate::web::{Chrome, Client, Page, query_pairs};
+use crate::web::{Chrome, Client, Page, query_pairs, with_query};
 
 #[derive(Template)]
 #[template(path = "list.html")]
 struct ListTemplate {
     chrome: Chrome,
+    site_url: String,
     photo_urls: PhotoUrls,
     query: ListQuery,
     page: ListPage,
@@ -39,6 +40,7 @@ pub async fn get(
     {
         let template = ListTemplate {
             chrome: Chrome::of_error(&app.config, &request_id, refused.status()),
+            site_url: app.config.site_url(),
             photo_urls: app.photo_urls.clone(),
             query,
             page: ListPage::default(),
@@ -50,6 +52,7 @@ pub async fn get(
     let (chrome, notice_shown) = Chrome::of(&app.config, &cookies);
     let template = ListTemplate {
         chrome,
+        site_url: app.config.site_url(),
         photo_urls: app.photo_urls.clone(),
         query,
         page,
@@ -88,11 +91,30 @@ impl ListTemplate {
         if let Some((direction, cursor)) = from {
             query.append_pair(direction, &cursor.to_string());
         }
-        let query = query.finish();
-        if query.is_empty() {
-            "/".to_owned()
-        } else {
-            format!("/?{query}")
+        with_query("/", &query.finish())
+    }
+
+    /// The address of all restaurants in the same order.
+    fn all_url(&self) -> String {
+        match self.query.sort {
+            sort if sort == Sort::default() => "/".to_owned(),
+            sort => format!("/?sort={}", sort.as_str()),
         }
+    }
+
+    /// Which restaurants the page shows, and of how many: `51–100 of 120 restaurants`.
+    fn count(&self) -> String {
+        let (length, total) = (self.page.restaurants.len() as u64, self.page.total);
+        let noun = if total == 1 { "restaurant" } else { "restaurants" };
+        if length == total {
+            return format!("{total} {noun}");
+        }
+        let first = self.page.skipped + 1;
+        let all = if total > COUNTED_MAX {
+            "over 1,000".to_owned()
+        } else {
+            total.to_string()
+        };
+        format!("{first}–{} of {all} {noun}", self.page.skipped + length)
     }
 }

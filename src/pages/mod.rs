@@ -8,3 +8,4 @@ mod filters;
 pub mod health;
 pub mod list;
 pub mod photo;
+pub mod sitemap;

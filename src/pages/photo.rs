@@ -1,4 +1,4 @@
-//! GET `/photos/<name>`: a photo or its thumbnail, streamed from the photo store.
+//! GET `/photos/<name>`: a photo in one of its sizes, streamed from the photo store.
 
 use axum::extract::State;
 use axum::http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG};
@@ -25,7 +25,12 @@ pub async fn get(
         (ETAG, etag.as_str()),
         (CACHE_CONTROL, "public, max-age=31536000, immutable"),
     ];
-    let Some(photo) = app.photos.get(&name).await? else {
+    let photo = match app.photos.get(&name).await? {
+        // Photos of earlier versions have no middle size.
+        None if name.is_medium() => app.photos.get(&name.photo()).await?,
+        found => found,
+    };
+    let Some(photo) = photo else {
         return Err(AppError::NotFound);
     };
     if has_etag(&headers, etag.as_bytes()) {

@@ -123,6 +123,7 @@ impl PhotoStore for BlobPhotos {
     async fn put(&self, name: &PhotoName, photo: &ProcessedPhoto) -> Result<(), PhotoStoreError> {
         self.within_limit(async {
             self.upload(&name.thumbnail(), photo.thumbnail.clone()).await?;
+            self.upload(&name.medium(), photo.medium.clone()).await?;
             self.upload(name, photo.photo.clone()).await
         })
         .await
@@ -163,10 +164,11 @@ impl PhotoStore for BlobPhotos {
 
     async fn delete(&self, name: &PhotoName) -> Result<(), PhotoStoreError> {
         self.within_limit(async {
-            // Both are deleted, even if one of them fails.
-            let thumbnail = name.thumbnail();
-            let (photo, thumbnail) = tokio::join!(self.remove(name), self.remove(&thumbnail));
-            photo.and(thumbnail)
+            // All are deleted, even if one of them fails.
+            let (medium, thumbnail) = (name.medium(), name.thumbnail());
+            let (photo, medium, thumbnail) =
+                tokio::join!(self.remove(name), self.remove(&medium), self.remove(&thumbnail));
+            photo.and(medium).and(thumbnail)
         })
         .await
     }

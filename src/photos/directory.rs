@@ -98,6 +98,7 @@ impl PhotoStore for DirectoryPhotos {
         }
         let written = async {
             self.write(&name.thumbnail(), &photo.thumbnail).await?;
+            self.write(&name.medium(), &photo.medium).await?;
             self.write(name, &photo.photo).await?;
             self.sync_folder().await
         };
@@ -125,8 +126,8 @@ impl PhotoStore for DirectoryPhotos {
     }
 
     async fn delete(&self, name: &PhotoName) -> Result<(), PhotoStoreError> {
-        for name in [name, &name.thumbnail()] {
-            for path in [self.path(name), self.part_path(name)] {
+        for name in [name.photo(), name.medium(), name.thumbnail()] {
+            for path in [self.path(&name), self.part_path(&name)] {
                 fs::remove_file(path).await.or_else(ignore_missing)?;
             }
         }
@@ -160,6 +161,7 @@ mod tests {
         let photos = DirectoryPhotos::open(folder.path(), 0).await.unwrap();
         let photo = ProcessedPhoto {
             photo: Bytes::from_static(b"photo"),
+            medium: Bytes::from_static(b"medium"),
             thumbnail: Bytes::from_static(b"thumbnail"),
         };
         let name = PhotoName::random();

@@ -60,12 +60,12 @@ pub trait PhotoStore: Send + Sync {
     /// Succeeds if the store can be reached and its folder or container exists.
     async fn ready(&self) -> Result<(), PhotoStoreError>;
 
-    /// Stores a photo and its thumbnail. Each appears only once it is complete.
+    /// Stores a photo in its three sizes. Each appears only once it is complete.
     async fn put(&self, name: &PhotoName, photo: &ProcessedPhoto) -> Result<(), PhotoStoreError>;
 
-    /// The photo or thumbnail with this name; `None` if there is none.
+    /// The photo with this name, in the size that the name says; `None` if there is none.
     async fn get(&self, name: &PhotoName) -> Result<Option<StoredPhoto>, PhotoStoreError>;
 
-    /// Removes a photo and its thumbnail. A missing one is not an error.
+    /// Removes a photo in all its sizes. A missing one is not an error.
     async fn delete(&self, name: &PhotoName) -> Result<(), PhotoStoreError>;
 }

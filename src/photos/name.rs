@@ -6,10 +6,11 @@ use std::str::FromStr;
 use uuid::Uuid;
 
 const EXTENSION: &str = ".jpg";
+const MEDIUM: &str = "-medium.jpg";
 const THUMBNAIL: &str = "-thumb.jpg";
 
-/// A photo's name, `<uuid>.jpg`, or its thumbnail's, `<uuid>-thumb.jpg`. Nothing else is a name; in particular, a path
-/// is not.
+/// A photo's name, `<uuid>.jpg`, that of its middle size, `<uuid>-medium.jpg`, or its thumbnail's, `<uuid>-thumb.jpg`.
+/// Nothing else is a name; in particular, a path is not.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct PhotoName(String);
 
@@ -33,13 +34,33 @@ impl PhotoName {
         &self.0
     }
 
-    /// The name of this photo's thumbnail. For a thumbnail, its own name.
+    /// The name of the photo itself, whichever of its sizes this is.
+    #[must_use]
+    pub fn photo(&self) -> Self {
+        self.sized(EXTENSION)
+    }
+
+    /// The name of the photo at its middle size.
+    #[must_use]
+    pub fn medium(&self) -> Self {
+        self.sized(MEDIUM)
+    }
+
+    /// The name of its thumbnail.
     #[must_use]
     pub fn thumbnail(&self) -> Self {
-        if self.0.ends_with(THUMBNAIL) {
-            return self.clone();
-        }
-        Self(format!("{}{THUMBNAIL}", self.0.trim_end_matches(EXTENSION)))
+        self.sized(THUMBNAIL)
+    }
+
+    /// Whether this is the name of a photo at its middle size.
+    #[must_use]
+    pub fn is_medium(&self) -> bool {
+        self.0.ends_with(MEDIUM)
+    }
+
+    fn sized(&self, ending: &str) -> Self {
+        const UUID: usize = uuid::fmt::Hyphenated::LENGTH;
+        Self(format!("{}{ending}", &self.0[..UUID]))
     }
 }
 
@@ -55,6 +76,7 @@ impl FromStr for PhotoName {
     fn from_str(text: &str) -> Result<Self, ()> {
         let stem = text
             .strip_suffix(THUMBNAIL)
+            .or_else(|| text.strip_suffix(MEDIUM))
             .or_else(|| text.strip_suffix(EXTENSION))
             .ok_or(())?;
         let id = Uuid::try_parse(stem).map_err(|_| ())?;
@@ -74,8 +96,11 @@ mod tests {
     fn names_are_read_back() {
         let name = PhotoName::random();
         assert_eq!(name.as_str().parse(), Ok(name.clone()));
-        assert_eq!(name.thumbnail().as_str().parse(), Ok(name.thumbnail()));
-        assert_eq!(name.thumbnail().thumbnail(), name.thumbnail());
+        for size in [name.photo(), name.medium(), name.thumbnail()] {
+            assert_eq!(size.as_str().parse(), Ok(size.clone()));
+            assert_eq!(size.is_medium(), size == name.medium());
+            assert_eq!((size.photo(), size.thumbnail()), (name.clone(), name.thumbnail()));
+        }
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use photo_processing::{MEDIUM_SIDE, PHOTO_SIDE, THUMBNAIL_SIDE};
+
 use super::PhotoName;
 use crate::config::Config;
 
@@ -29,5 +31,23 @@ impl PhotoUrls {
     #[must_use]
     pub fn thumbnail(&self, name: &PhotoName) -> String {
         self.photo(&name.thumbnail())
+    }
+
+    /// The addresses of its sizes with their widths, for `<img srcset>`.
+    ///
+    /// Photos that earlier versions stored lack the middle size. This site serves the photo itself in its place; another
+    /// one cannot, so there the photo itself is named.
+    #[must_use]
+    pub fn sizes(&self, name: &PhotoName) -> String {
+        let (larger, width) = if self.0.starts_with('/') {
+            (name.medium(), MEDIUM_SIDE)
+        } else {
+            (name.photo(), PHOTO_SIDE)
+        };
+        format!(
+            "{} {THUMBNAIL_SIDE}w, {} {width}w",
+            self.thumbnail(name),
+            self.photo(&larger)
+        )
     }
 }

@@ -19,7 +19,7 @@ pub use self::error::StoreError;
 pub use self::postgres::{PostgresStore, SignIn};
 pub use self::sqlite::{SqliteStore, copy as copy_sqlite};
 use crate::model::{
-    Direction, ListPage, ListQuery, NewRestaurant, NewReview, Restaurant, RestaurantId, ReviewCursor, ReviewPage,
+    ListPage, ListQuery, NewRestaurant, NewReview, Restaurant, RestaurantId, ReviewPage, ReviewPhoto, ReviewQuery,
     SubmissionId,
 };
 use crate::photos::PhotoName;
@@ -28,6 +28,8 @@ use crate::photos::PhotoName;
 pub const RESTAURANTS_PER_PAGE: usize = 50;
 /// Reviews on one page of a restaurant.
 pub const REVIEWS_PER_PAGE: usize = 20;
+/// Restaurants that the sitemap lists.
+pub const SITEMAP_RESTAURANTS: usize = 10_000;
 
 /// The result of adding a review.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,12 +107,18 @@ pub trait Store: Send + Sync {
     /// One page of restaurants.
     async fn list(&self, query: &ListQuery) -> Result<ListPage, StoreError>;
 
-    /// A restaurant with one page of its reviews, newest first. `None` if it does not exist.
+    /// A restaurant with one page of its reviews. `None` if it does not exist.
     async fn details(
         &self,
         id: RestaurantId,
-        from: Option<(Direction, ReviewCursor)>,
+        query: &ReviewQuery,
     ) -> Result<Option<(Restaurant, ReviewPage)>, StoreError>;
+
+    /// The ids of the newest restaurants, at most [`SITEMAP_RESTAURANTS`].
+    async fn newest_restaurants(&self) -> Result<Vec<RestaurantId>, StoreError>;
+
+    /// The newest photos of a restaurant, at most 12.
+    async fn photos(&self, id: RestaurantId) -> Result<Vec<ReviewPhoto>, StoreError>;
 
     /// Adds a restaurant and returns its id. If the same submission was saved before, returns the id of that
     /// restaurant.

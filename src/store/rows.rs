@@ -3,15 +3,16 @@
 use sqlx::FromRow;
 use time::OffsetDateTime;
 
-use super::{RESTAURANTS_PER_PAGE, REVIEWS_PER_PAGE};
+use super::{RESTAURANTS_PER_PAGE, REVIEWS_PER_PAGE, SITEMAP_RESTAURANTS};
 use crate::model::{
-    Direction, ListCursor, ListPage, ListQuery, Rating, RatingSummary, Restaurant, RestaurantId, RestaurantSummary,
-    Review, ReviewCursor, ReviewPage, Sort, SortKey,
+    COUNTED_MAX, Direction, ListCursor, ListPage, ListQuery, Rating, RatingSummary, Restaurant, RestaurantId,
+    RestaurantSummary, Review, ReviewCursor, ReviewPage, ReviewPhoto, ReviewQuery, Sort, SortKey,
 };
 use crate::photos::PhotoName;
 
-// The queries of both stores contain each limit plus one: the extra row tells whether another page follows.
-const _: () = assert!(RESTAURANTS_PER_PAGE == 50 && REVIEWS_PER_PAGE == 20);
+// The queries of both stores contain each limit plus one: the extra row tells whether there is more.
+const _: () = assert!(RESTAURANTS_PER_PAGE == 50 && REVIEWS_PER_PAGE == 20 && COUNTED_MAX == 1000);
+const _: () = assert!(SITEMAP_RESTAURANTS == 10_000);
 
 /// A restaurant in the list.
 #[derive(FromRow)]
@@ -21,22 +22,26 @@ pub(super) struct ListRow {
     pub(super) street_address: String,
     pub(super) rating_sum: i64,
     pub(super) review_count: i64,
-    pub(super) milli_stars: i64,
+    pub(super) weighted_milli_stars: i64,
     pub(super) cover: Option<String>,
 }
 
 impl ListRow {
-    fn cursor(&self, sort: Sort) -> ListCursor {
+    fn cursor(&self, sort: Sort, number: u64) -> ListCursor {
         let key = match sort {
             Sort::Name => SortKey::Name(self.name.clone()),
             Sort::Rating => SortKey::Rating {
-                milli_stars: self.milli_stars,
+                milli_stars: self.weighted_milli_stars,
                 count: self.review_count,
             },
             Sort::Reviews => SortKey::Reviews(self.review_count),
             Sort::Newest => SortKey::Newest,
         };
-        ListCursor { id: self.id, key }
+        ListCursor {
+            id: self.id,
+            number,
+            key,
+        }
     }
 
     fn restaurant(self) -> sqlx::Result<RestaurantSummary> {
@@ -53,14 +58,25 @@ impl ListRow {
     }
 }
 
-/// The page that a query asked for, from its rows in the order in which they were read.
-pub(super) fn list_page(query: &ListQuery, rows: Vec<ListRow>) -> sqlx::Result<ListPage> {
+/// The page that a query asked for, from its rows in the order in which they were read. `total` is the number of rows of
+/// all pages, counted up to [`COUNTED_MAX`] and one more.
+pub(super) fn list_page(query: &ListQuery, rows: Vec<ListRow>, total: i64) -> sqlx::Result<ListPage> {
     let direction = query.from.as_ref().map(|(direction, _)| *direction);
     let (rows, has_before, has_after) = one_page(rows, direction, RESTAURANTS_PER_PAGE);
-    let cursor = |row: &ListRow| row.cursor(query.sort);
+    let (total, length) = (count("count", total)?, rows.len() as u64);
+    let skipped = match &query.from {
+        _ if !has_before => 0,
+        _ if !has_after && total <= COUNTED_MAX => total.saturating_sub(length),
+        None => 0,
+        Some((Direction::After, cursor)) => cursor.number,
+        Some((Direction::Before, cursor)) => cursor.number.saturating_sub(length + 1),
+    };
+    let cursor = |row: &ListRow, number: u64| row.cursor(query.sort, skipped.saturating_add(number));
     Ok(ListPage {
-        before: rows.first().filter(|_| has_before).map(cursor),
-        after: rows.last().filter(|_| has_after).map(cursor),
+        before: rows.first().filter(|_| has_before).map(|row| cursor(row, 1)),
+        after: rows.last().filter(|_| has_after).map(|row| cursor(row, length)),
+        skipped,
+        total,
         restaurants: rows.into_iter().map(ListRow::restaurant).collect::<Result<_, _>>()?,
     })
 }
@@ -126,15 +142,37 @@ impl ReviewRow {
     }
 }
 
-/// A page of reviews, from its rows in the order in which they were read.
-pub(super) fn review_page(direction: Option<Direction>, rows: Vec<ReviewRow>) -> sqlx::Result<ReviewPage> {
+/// The page of reviews that a query asked for, from its rows in the order in which they were read.
+pub(super) fn review_page(query: &ReviewQuery, rows: Vec<ReviewRow>) -> sqlx::Result<ReviewPage> {
     let reviews = rows.into_iter().map(ReviewRow::review).collect::<Result<_, _>>()?;
+    let direction = query.from.map(|(direction, _)| direction);
     let (reviews, has_before, has_after): (Vec<Review>, _, _) = one_page(reviews, direction, REVIEWS_PER_PAGE);
     Ok(ReviewPage {
         before: reviews.first().filter(|_| has_before).map(ReviewCursor::of),
         after: reviews.last().filter(|_| has_after).map(ReviewCursor::of),
         reviews,
     })
+}
+
+/// A photo of a restaurant.
+#[derive(FromRow)]
+pub(super) struct PhotoRow {
+    pub(super) id: i64,
+    pub(super) image_name: String,
+    pub(super) user_name: String,
+    pub(super) review_date: OffsetDateTime,
+}
+
+impl PhotoRow {
+    /// `None` if the name is not one of this site's.
+    pub(super) fn photo(self) -> Option<ReviewPhoto> {
+        Some(ReviewPhoto {
+            review: self.id,
+            photo: photo(Some(self.image_name))?,
+            user_name: self.user_name,
+            review_date: self.review_date,
+        })
+    }
 }
 
 /// Cuts rows to the size of a page, puts them in the order of the page, and tells whether rows come before and after

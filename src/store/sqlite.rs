@@ -2,6 +2,7 @@
 //! writer.
 
 mod checkpoint;
+mod details;
 mod list;
 mod opening;
 mod search;
@@ -19,12 +20,12 @@ use time::{OffsetDateTime, UtcOffset};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::line::Line;
-use super::rows::{RestaurantRow, list_page, review_page};
+use super::rows::{PhotoRow, RestaurantRow, list_page, review_page};
 use super::{AddedReview, ImportedRestaurant, Store, StoreError, added_review};
 use crate::disk;
 use crate::model::{
-    Direction, FOLDING, ListCursor, ListPage, ListQuery, NewRestaurant, NewReview, Restaurant, RestaurantId,
-    ReviewCursor, ReviewPage, SearchText, SubmissionId, sort_key,
+    Direction, FOLDING, ListCursor, ListPage, ListQuery, NewRestaurant, NewReview, Rating, Restaurant, RestaurantId,
+    ReviewPage, ReviewPhoto, ReviewQuery, SearchText, SubmissionId, sort_key,
 };
 use crate::photos::PhotoName;
 
@@ -188,21 +189,26 @@ impl Store for SqliteStore {
             None => (Direction::After, &ListCursor::start(query.sort)),
         };
         let (name, milli_stars, review_count) = cursor.key.values();
+        let words = search::match_expression(&query.search);
+        let total = sqlx::query_scalar(include_str!("sqlite/list/count.sql"))
+            .bind(&words)
+            .fetch_one(&self.readers)
+            .await?;
         let rows = sqlx::query_as(list::sql(query.sort, direction))
-            .bind(search::match_expression(&query.search))
+            .bind(words)
             .bind(cursor.id)
             .bind(name)
             .bind(milli_stars)
             .bind(review_count)
             .fetch_all(&self.readers)
             .await?;
-        Ok(list_page(query, rows)?)
+        Ok(list_page(query, rows, total)?)
     }
 
     async fn details(
         &self,
         id: RestaurantId,
-        from: Option<(Direction, ReviewCursor)>,
+        query: &ReviewQuery,
     ) -> Result<Option<(Restaurant, ReviewPage)>, StoreError> {
         let _place = self.reading.join()?;
         // One snapshot for both queries, so that the numbers on a page agree with its reviews.
@@ -213,19 +219,34 @@ impl Store for SqliteStore {
             .await?;
         let Some(restaurant) = restaurant else { return Ok(None) };
 
-        let (direction, cursor) = from.unwrap_or((Direction::After, ReviewCursor::START));
-        let sql = match direction {
-            Direction::After => include_str!("sqlite/details/after.sql"),
-            Direction::Before => include_str!("sqlite/details/before.sql"),
-        };
-        let reviews = sqlx::query_as(sql)
+        let (direction, cursor) = query.start();
+        let reviews = sqlx::query_as(details::sql(query.sort, direction))
             .bind(id.0)
             .bind(date_text(cursor.date()))
             .bind(cursor.id)
+            .bind(query.rating.map(Rating::stars))
+            .bind(query.with_photo)
+            .bind(cursor.rating.map(Rating::stars))
             .fetch_all(&mut *snapshot)
             .await?;
-        let reviews = review_page(from.map(|(direction, _)| direction), reviews)?;
-        Ok(Some((restaurant.restaurant()?, reviews)))
+        Ok(Some((restaurant.restaurant()?, review_page(query, reviews)?)))
+    }
+
+    async fn newest_restaurants(&self) -> Result<Vec<RestaurantId>, StoreError> {
+        let _place = self.reading.join()?;
+        let ids: Vec<i64> = sqlx::query_scalar("select id from restaurants order by id desc limit 10000")
+            .fetch_all(&self.readers)
+            .await?;
+        Ok(ids.into_iter().map(RestaurantId).collect())
+    }
+
+    async fn photos(&self, id: RestaurantId) -> Result<Vec<ReviewPhoto>, StoreError> {
+        let _place = self.reading.join()?;
+        let rows: Vec<PhotoRow> = sqlx::query_as(include_str!("sqlite/details/photos.sql"))
+            .bind(id.0)
+            .fetch_all(&self.readers)
+            .await?;
+        Ok(rows.into_iter().filter_map(PhotoRow::photo).collect())
     }
 
     async fn add_restaurant(

@@ -19,6 +19,6 @@ pub use self::form::{FormBody, FormFields, SentPhoto, Uploads};
 pub use self::notice::{FRESH_FOR, Notice};
 pub use self::page::{Chrome, HTML, Page};
 pub use self::path::PathParameter;
-pub use self::query::query_pairs;
+pub use self::query::{query_pairs, with_query};
 pub use self::rates::{Rates, TOO_MANY_FORMS};
 pub use self::security::{SecurityHeaders, security_headers};

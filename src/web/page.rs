@@ -19,7 +19,7 @@ pub const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8
 pub struct Chrome {
     /// The message that the previous page left.
     pub notice: Option<Notice>,
-    /// On a page that reports an error: information that helps to find the cause.
+    /// On a page that reports an error of the site: information that helps to find the cause.
     pub error_help: Option<ErrorHelp>,
 }
 
@@ -44,15 +44,17 @@ impl Chrome {
         (chrome, notice.map(|_| Notice::shown(config)))
     }
 
-    /// The chrome of a page that reports an error. The hints are for the site's own errors outside production.
+    /// The chrome of a page that reports an error. The site's own errors have the request's id, and outside production
+    /// hints.
     #[must_use]
     pub fn of_error(config: &Config, request_id: &RequestId, status: StatusCode) -> Self {
+        let help = || ErrorHelp {
+            request_id: request_id.header_value().to_str().unwrap_or_default().to_owned(),
+            hints: !config.is_production(),
+        };
         Self {
             notice: None,
-            error_help: Some(ErrorHelp {
-                request_id: request_id.header_value().to_str().unwrap_or_default().to_owned(),
-                hints: status.is_server_error() && !config.is_production(),
-            }),
+            error_help: status.is_server_error().then(help),
         }
     }
 }

@@ -9,3 +9,13 @@ const PAIRS_MAX: usize = 20;
 pub fn query_pairs(query: &str) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
     form_urlencoded::parse(query.as_bytes()).take(PAIRS_MAX)
 }
+
+/// The address of this path with this query, if there is one.
+#[must_use]
+pub fn with_query(path: &str, query: &str) -> String {
+    if query.is_empty() {
+        path.to_owned()
+    } else {
+        format!("{path}?{query}")
+    }
+}

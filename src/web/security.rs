@@ -23,6 +23,7 @@ const POLICY: &[&str] = &[
     "img-src 'self' data: blob:",
     // The script sends the form for a review, to show the progress of the upload.
     "connect-src 'self'",
+    "manifest-src 'self'",
     "form-action 'self'",
     "base-uri 'none'",
     "frame-ancestors 'none'",

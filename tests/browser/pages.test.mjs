@@ -24,12 +24,29 @@ const STATES = {
   "list-search": { open: (page) => page.goto("/?q=caf%C3%A9&sort=newest") },
   "list-nothing-found": { open: (page) => page.goto("/?q=nothing+like+it") },
   "list-empty": { empty: true, open: (page) => page.goto("/") },
-  "details": { open: (page) => page.goto("/?sort=reviews").then(() => page.locator(".restaurant .btn").first().click()) },
+  "details": { open: (page) => page.goto("/?sort=reviews").then(() => page.locator(".restaurant h2 a").first().click()) },
   "details-second-page": {
     open: async (page) => {
       await page.goto("/?sort=reviews");
-      await page.locator(".restaurant .btn").first().click();
+      await page.locator(".restaurant h2 a").first().click();
       await page.getByRole("link", { name: "Older" }).click();
+    },
+  },
+  "details-rating": {
+    open: async (page) => {
+      await page.goto("/?sort=reviews");
+      await page.locator(".restaurant h2 a").first().click();
+      await page.locator(".distribution a").nth(1).click();
+      await page.getByText("Show all reviews").first().waitFor();
+    },
+  },
+  "details-with-photos": { open: (page) => page.goto("/1/?photos=1&sort=lowest") },
+  "viewer": {
+    open: async (page) => {
+      await page.goto("/?sort=newest");
+      await page.locator(".restaurant:has(img) h2 a").first().click();
+      await page.locator(".gallery a").first().click();
+      await page.locator(".viewer[open]").waitFor();
     },
   },
   "details-no-reviews": {
@@ -101,6 +118,7 @@ const STATES = {
 const LOOKS = {
   "wide": { viewport: { width: 1280, height: 900 } },
   "narrow-dark": { viewport: { width: 320, height: 700 }, colorScheme: "dark" },
+  "widest-forced-colours": { viewport: { width: 2560, height: 1200 }, forcedColors: "active" },
 };
 
 let browser, full, html;

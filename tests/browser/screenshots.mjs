@@ -15,10 +15,10 @@ const LOOKS = {
 
 const PAGES = {
   list: (page) => page.goto("/?sort=rating"),
-  details: (page) => page.goto("/?sort=reviews").then(() => page.locator(".restaurant .btn").first().click()),
+  details: (page) => page.goto("/?sort=reviews").then(() => page.locator(".restaurant h2 a").first().click()),
   "new-review": async (page) => {
     await page.goto("/?sort=reviews");
-    await page.locator(".restaurant .btn").first().click();
+    await page.locator(".restaurant h2 a").first().click();
     await page.locator("#add-review").click();
     await page.fill("#user_name", "Ada");
     await page.locator("label[for=rating-4]").click();

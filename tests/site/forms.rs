@@ -163,8 +163,8 @@ async fn the_same_form_sent_twice_is_saved_once(site: Site) {
     assert!(site.page("/1/").await.contains("5.0 (1 review)"));
     assert_eq!(
         site.stored_photos().await.len(),
-        2,
-        "one photo with its thumbnail: the second copy did not stay"
+        3,
+        "one photo in its three sizes: the second copy did not stay"
     );
     site.review("/1/", review("Ada", "4", "").text("form_id", id)).await;
     assert!(site.page("/1/").await.contains("4.5 (2 reviews)"));

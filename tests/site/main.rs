@@ -30,5 +30,6 @@ mod soak;
 mod sqlite_log;
 mod start_sh;
 mod store;
+mod store_reviews;
 mod store_search;
 mod upload_turns;

@@ -93,14 +93,64 @@ async fn a_search_says_which_words_it_used() {
     let site = Site::start().await;
     site.add_restaurant("One two three four five six seven eight").await;
     for (extra, said) in [
-        ("", "Restaurants that match <strong>"),
-        ("+nine", "Restaurants that match the first 8 words of <strong>"),
+        ("", "1 restaurant matches <strong>"),
+        ("+nine", "1 restaurant matches the first 8 words of <strong>"),
     ] {
         let page = site
             .page(&format!("/?q=one+two+three+four+five+six+seven+eight{extra}"))
             .await;
         assert!(page.contains(said) && page.contains("/1/"), "{page}");
     }
+}
+
+/// What search engines and previews of a link read.
+#[tokio::test]
+async fn a_restaurant_describes_itself_to_programs() {
+    let site = Site::start().await;
+    let form = [
+        ("restaurant_name", "</script><b>\"Anchor\" & Söhne"),
+        ("street_address", "1 <Quay>"),
+        ("description", "Fish\n\"fresh\" </script>"),
+    ];
+    location(&site.post("/add").form(&form).send().await.unwrap());
+    for stars in ["5", "4"] {
+        site.review("/1/", review("Ada", stars, "")).await;
+    }
+    let page = site.page("/1/").await;
+    let start = "<script type=\"application/ld+json\">";
+    let json = page.split_once(start).unwrap().1.split_once("</script>").unwrap().0;
+    let data: serde_json::Value = serde_json::from_str(json).unwrap();
+    let expected = serde_json::json!({
+        "@context": "https://schema.org",
+        "@type": "Restaurant",
+        "name": form[0].1,
+        "address": form[1].1,
+        "description": form[2].1,
+        "url": "/1/",
+        "aggregateRating": {
+            "@type": "AggregateRating", "ratingValue": "4.5", "reviewCount": 2, "bestRating": 5, "worstRating": 1,
+        },
+    });
+    assert_eq!(data, expected);
+    assert!(page.contains("<meta name=\"description\" content=\"4.5 (2 reviews). Fish "));
+    assert!(page.contains("<link rel=\"canonical\" href=\"/1/\">"));
+
+    let sitemap = site.page("/sitemap.xml").await;
+    for path in ["/", "/1/"] {
+        assert!(
+            sitemap.contains(&format!("<loc>{}{path}</loc>", site.base)),
+            "{sitemap}"
+        );
+    }
+    let robots = site.page("/robots.txt").await;
+    assert!(robots.contains(&format!("Sitemap: {}/sitemap.xml", site.base)));
+    let forged = site
+        .get("/sitemap.xml")
+        .header("Host", "a.example/<b>")
+        .send()
+        .await
+        .unwrap();
+    assert!(!forged.text().await.unwrap().contains("<b>"));
 }
 
 #[tokio::test]
@@ -157,13 +207,9 @@ pub async fn assert_search_finds(site: Site) {
     ] {
         found(odd).await;
     }
+    assert!(site.page("/?q=nothing-like-it").await.contains("No restaurant matches"));
     assert!(
-        site.page("/?q=nothing-like-it")
-            .await
-            .contains("No restaurant matches.")
-    );
-    assert!(
-        site.page("/?q=%FF%FE").await.contains("No restaurant matches."),
+        site.page("/?q=%FF%FE").await.contains("No restaurant matches"),
         "bytes that are not text"
     );
 }
@@ -197,11 +243,11 @@ async fn a_mangled_address_still_shows_restaurants() {
 }
 
 #[tokio::test]
-async fn errors_have_pages_with_a_way_back_and_a_request_id() {
+async fn errors_have_pages_with_a_way_back() {
     let site = Site::start().await;
     site.add_restaurant("A").await;
-    let add_by_get = site.get("/add").send().await.unwrap();
-    assert_eq!(add_by_get.headers()[ALLOW], "POST");
+    let create_by_post = site.post("/create").form(&[("a", "b")]).send().await.unwrap();
+    assert_eq!(create_by_post.headers()[ALLOW], "GET,HEAD");
     let cross_site = site
         .post("/add")
         .header("Sec-Fetch-Site", "cross-site")
@@ -235,7 +281,7 @@ async fn errors_have_pages_with_a_way_back_and_a_request_id() {
                 .unwrap(),
             404,
         ),
-        (add_by_get, 405),
+        (create_by_post, 405),
         (cross_site, 403),
         (foreign_origin, 403),
         (json, 415),
@@ -254,11 +300,21 @@ async fn errors_have_pages_with_a_way_back_and_a_request_id() {
         let id = response.headers()["x-request-id"].to_str().unwrap().to_owned();
         let page = response.text().await.unwrap();
         assert!(page.contains("Back to all restaurants"), "{address}");
-        assert!(page.contains(&id), "{address}");
+        assert!(!page.contains(&id), "{address}: an id is for the site's own errors");
         assert!(
             !page.contains("For the developer"),
             "{address}: hints are for the site's own errors"
         );
+    }
+}
+
+#[tokio::test]
+async fn the_address_of_a_refused_form_leads_to_the_form() {
+    let site = Site::start().await;
+    let path = site.add_restaurant("A").await;
+    assert_eq!(path, "/1/");
+    for (address, form) in [("/add", "/create"), ("/review/1", "/1/#new-review")] {
+        assert_eq!(location(&site.get(address).send().await.unwrap()), form);
     }
 }
 

@@ -4,7 +4,7 @@ use std::io::Cursor;
 
 use image::codecs::jpeg::JpegEncoder;
 use image::{DynamicImage, GenericImageView, ImageEncoder, ImageFormat, ImageReader, Rgba, RgbaImage};
-use photo_processing::{PHOTO_SIDE, PhotoError, PhotoProcessor, THUMBNAIL_SIDE, process};
+use photo_processing::{MEDIUM_SIDE, PHOTO_SIDE, PhotoError, PhotoProcessor, THUMBNAIL_SIDE, process};
 use reqwest::StatusCode;
 use reqwest::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
 
@@ -118,7 +118,7 @@ fn a_photo_is_turned_upright_and_loses_its_metadata() {
             !is_red(&photo, size.0 - red.0, size.1 - red.1),
             "orientation {orientation}"
         );
-        for bytes in [&processed.photo, &processed.thumbnail] {
+        for bytes in [&processed.photo, &processed.medium, &processed.thumbnail] {
             assert!(!contains(bytes, b"SECRET-POSITION") && !contains(bytes, b"Exif"));
         }
     }
@@ -134,17 +134,24 @@ fn large_photos_are_scaled_small_ones_are_not() {
         let processed = process(sent).unwrap();
         (
             decoded(&processed.photo).dimensions(),
+            decoded(&processed.medium).dimensions(),
             decoded(&processed.thumbnail).dimensions(),
         )
     };
     let large = encoded(&red_blue(4000, 3000), ImageFormat::Jpeg);
-    assert_eq!(size(&large), ((PHOTO_SIDE, 1536), (THUMBNAIL_SIDE, 240)));
+    assert_eq!(
+        size(&large),
+        ((PHOTO_SIDE, 1536), (MEDIUM_SIDE, 540), (THUMBNAIL_SIDE, 240))
+    );
     let tall = encoded(&red_blue(300, 6000), ImageFormat::Png);
-    assert_eq!(size(&tall), ((102, PHOTO_SIDE), (16, THUMBNAIL_SIDE)));
+    assert_eq!(
+        size(&tall),
+        ((102, PHOTO_SIDE), (36, MEDIUM_SIDE), (16, THUMBNAIL_SIDE))
+    );
     let tiny = encoded(&red_blue(2, 1), ImageFormat::Png);
-    assert_eq!(size(&tiny), ((2, 1), (2, 1)));
+    assert_eq!(size(&tiny), ((2, 1), (2, 1), (2, 1)));
     let line = encoded(&red_blue(20_000, 1), ImageFormat::Png);
-    assert_eq!(size(&line), ((PHOTO_SIDE, 1), (THUMBNAIL_SIDE, 1)));
+    assert_eq!(size(&line), ((PHOTO_SIDE, 1), (MEDIUM_SIDE, 1), (THUMBNAIL_SIDE, 1)));
 }
 
 /// Phones take photos in Display P3: the same numbers are a stronger colour there than in sRGB.

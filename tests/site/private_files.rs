@@ -79,8 +79,8 @@ async fn only_its_own_user_may_read_what_the_site_writes() {
         let folder = parent.path().join("new").join("data");
         let site = Process::from(with_umask(umask, "", &folder)).await;
         fill(&site).await;
-        // Two folders, the file with -wal and -shm, the photo and its thumbnail.
-        assert!(assert_private(&folder) >= 7, "{:?}", modes(&folder));
+        // Two folders, the file with -wal and -shm, the photo in its three sizes.
+        assert!(assert_private(&folder) >= 8, "{:?}", modes(&folder));
         assert_private(&parent.path().join("new"));
 
         let copy = parent.path().join("copy.sqlite3");

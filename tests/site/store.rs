@@ -8,10 +8,10 @@ use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use restaurant_review::model::SubmissionId;
 use restaurant_review::model::{
-    Direction, ListQuery, NewRestaurant, NewReview, Rating, RatingSummary, RestaurantId, ReviewCursor, Search, Sort,
+    Direction, ListQuery, NewRestaurant, NewReview, Rating, RatingSummary, RestaurantId, ReviewQuery, Search, Sort,
 };
 use restaurant_review::photos::PhotoName;
-use restaurant_review::store::{AddedReview, ImportedRestaurant, RESTAURANTS_PER_PAGE, REVIEWS_PER_PAGE, Store};
+use restaurant_review::store::{AddedReview, ImportedRestaurant, RESTAURANTS_PER_PAGE, Store};
 use time::OffsetDateTime;
 
 use crate::every_store::{Kind, fresh, had_no_connection, on_every_store};
@@ -28,7 +28,7 @@ on_every_store! {
             a_photo_is_unclaimed_until_its_review_is_saved
             the_cover_is_the_newest_photo
             a_search_is_paged_like_the_whole_list
-            reviews_are_paged_each_once_newest_first
+            the_list_tells_how_many_there_are
             an_import_is_saved_whole_or_not_at_all
             the_longest_texts_of_any_script_are_kept_and_found,
         blocking
@@ -37,7 +37,7 @@ on_every_store! {
     }
 }
 
-fn restaurant(name: &str) -> NewRestaurant {
+pub fn restaurant(name: &str) -> NewRestaurant {
     NewRestaurant {
         name: name.into(),
         street_address: "1 Main Street".into(),
@@ -45,7 +45,7 @@ fn restaurant(name: &str) -> NewRestaurant {
     }
 }
 
-fn review(stars: i64) -> NewReview {
+pub fn review(stars: i64) -> NewReview {
     NewReview {
         user_name: "Ada".into(),
         rating: Rating::new(stars).unwrap(),
@@ -53,7 +53,7 @@ fn review(stars: i64) -> NewReview {
     }
 }
 
-async fn add_review(store: &dyn Store, id: RestaurantId, stars: i64) {
+pub async fn add_review(store: &dyn Store, id: RestaurantId, stars: i64) {
     loop {
         match store.add_review(id, &review(stars), None, None).await {
             // A full line refuses at once: this lets those in it continue.
@@ -70,7 +70,7 @@ async fn a_restaurant_is_read_as_it_was_added(kind: Kind) {
         .add_restaurant(&restaurant("Café 🍕 'quoted'"), None)
         .await
         .unwrap();
-    let (read, page) = store.details(id, None).await.unwrap().unwrap();
+    let (read, page) = store.details(id, &ReviewQuery::default()).await.unwrap().unwrap();
     assert_eq!((read.id, read.name.as_str()), (id, "Café 🍕 'quoted'"));
     assert_eq!(
         (read.street_address.as_str(), read.description.as_str()),
@@ -78,7 +78,13 @@ async fn a_restaurant_is_read_as_it_was_added(kind: Kind) {
     );
     assert_eq!(read.rating, RatingSummary::default());
     assert!(page.reviews.is_empty() && page.before.is_none() && page.after.is_none());
-    assert!(store.details(RestaurantId(id.0 + 1), None).await.unwrap().is_none());
+    assert!(
+        store
+            .details(RestaurantId(id.0 + 1), &ReviewQuery::default())
+            .await
+            .unwrap()
+            .is_none()
+    );
 }
 
 async fn reviews_change_the_aggregates_of_only_their_restaurant(kind: Kind) {
@@ -88,7 +94,7 @@ async fn reviews_change_the_aggregates_of_only_their_restaurant(kind: Kind) {
     for stars in [5, 4, 4, 1] {
         add_review(&*store, first, stars).await;
     }
-    let (read, page) = store.details(first, None).await.unwrap().unwrap();
+    let (read, page) = store.details(first, &ReviewQuery::default()).await.unwrap().unwrap();
     assert_eq!(read.rating, RatingSummary { sum: 14, count: 4 });
     assert_eq!(read.distribution, [1, 0, 0, 2, 1]);
     let stars: Vec<_> = page.reviews.iter().map(|review| review.rating.stars()).collect();
@@ -96,7 +102,13 @@ async fn reviews_change_the_aggregates_of_only_their_restaurant(kind: Kind) {
     let age = OffsetDateTime::now_utc() - page.reviews[0].review_date;
     assert!(age.unsigned_abs() < Duration::from_mins(10), "dated now: {age}");
     assert_eq!(
-        store.details(second, None).await.unwrap().unwrap().0.rating,
+        store
+            .details(second, &ReviewQuery::default())
+            .await
+            .unwrap()
+            .unwrap()
+            .0
+            .rating,
         RatingSummary::default()
     );
 }
@@ -126,7 +138,17 @@ async fn a_repeated_submission_is_recognised(kind: Kind) {
     let add = || store.add_review(id, &new, None, submission.as_ref());
     assert_eq!(add().await.unwrap(), AddedReview::Added);
     assert_eq!(add().await.unwrap(), AddedReview::Repeated);
-    assert_eq!(store.details(id, None).await.unwrap().unwrap().0.rating.count, 1);
+    assert_eq!(
+        store
+            .details(id, &ReviewQuery::default())
+            .await
+            .unwrap()
+            .unwrap()
+            .0
+            .rating
+            .count,
+        1
+    );
 }
 
 async fn concurrent_changes_are_all_counted(kind: Kind) {
@@ -142,7 +164,7 @@ async fn concurrent_changes_are_all_counted(kind: Kind) {
     for task in tasks {
         task.await.unwrap();
     }
-    let (read, _) = store.details(id, None).await.unwrap().unwrap();
+    let (read, _) = store.details(id, &ReviewQuery::default()).await.unwrap().unwrap();
     assert_eq!(read.rating, RatingSummary { sum: 300, count: 100 });
     assert_eq!(read.distribution, [20; 5]);
 }
@@ -168,7 +190,7 @@ async fn a_photo_is_unclaimed_until_its_review_is_saved(kind: Kind) {
 
     store.add_review(id, &review(5), Some(&photo), None).await.unwrap();
     assert!(store.unclaimed_photos(Duration::ZERO).await.unwrap().is_empty());
-    let (_, page) = store.details(id, None).await.unwrap().unwrap();
+    let (_, page) = store.details(id, &ReviewQuery::default()).await.unwrap().unwrap();
     assert_eq!(page.reviews[0].photo, Some(photo.clone()));
 
     let other = PhotoName::random();
@@ -270,11 +292,13 @@ fn paging_shows_each_once_in_order(kind: Kind) {
                     let key = |id: &i64| {
                         let (count, stars) = restaurants[usize::try_from(*id - 1).unwrap()];
                         let name = ["bistro", "bistro", "café", "diner"][usize::try_from(*id - 1).unwrap() % 4];
-                        let stars = if count > 0 { stars } else { 0 };
+                        let stars = if count > 0 { u32::from(stars) } else { 0 };
+                        let weighted = (1000 * u32::from(count) * stars + 15_000) / (u32::from(count) + 5);
+                        let weighted = if count > 0 { weighted } else { 0 };
                         match sort {
                             Sort::Name => (name, 0, 0, *id),
-                            Sort::Rating => ("", 5 - stars, 255 - count, -*id),
-                            Sort::Reviews => ("", 255 - count, 0, -*id),
+                            Sort::Rating => ("", 5000 - weighted, 255 - count, -*id),
+                            Sort::Reviews => ("", u32::from(255 - count), 0, -*id),
                             Sort::Newest => ("", 0, 0, -*id),
                         }
                     };
@@ -350,52 +374,48 @@ async fn a_search_is_paged_like_the_whole_list(kind: Kind) {
     }
 }
 
-/// Reviews of one restaurant, page by page, with many of the same date.
-async fn reviews_are_paged_each_once_newest_first(kind: Kind) {
+/// The numbers of the rows on each page, forwards and backwards, and of all rows up to 1,000.
+async fn the_list_tells_how_many_there_are(kind: Kind) {
     let (_guard, store) = fresh(kind).await;
-    let start = OffsetDateTime::from_unix_timestamp(1_700_000_000).unwrap();
-    let reviews: Vec<_> = (0..95i64)
-        .map(|index| {
-            (
-                review(1 + index % 5),
-                start + time::Duration::milliseconds((index * 37) % 10),
-                None,
-            )
-        })
-        .collect();
-    let imported = ImportedRestaurant {
-        restaurant: restaurant("A"),
-        created_at: start,
-        reviews,
+    let (mut added, mut bistros) = (0, 0);
+    for wanted in [0, 1, 50, 51, 130, 1000, 1001, 1100] {
+        filled(&*store, &vec![(1, 3); wanted - added]).await;
+        bistros += (0..wanted - added).filter(|index| index % 4 < 2).count() as u64;
+        added = wanted;
+        for sort in [Sort::Name, Sort::Newest] {
+            let mut query = ListQuery {
+                sort,
+                ..ListQuery::default()
+            };
+            let mut skipped = Vec::new();
+            let last = loop {
+                let page = store.list(&query).await.unwrap();
+                assert_eq!(page.total, added.min(1001) as u64);
+                skipped.push(page.skipped);
+                match &page.after {
+                    Some(cursor) => query.from = Some((Direction::After, cursor.clone())),
+                    None => break page,
+                }
+            };
+            let expected: Vec<_> = (0..added.max(1) as u64).step_by(RESTAURANTS_PER_PAGE).collect();
+            assert_eq!(skipped, expected, "{added}");
+            let mut before = last.before;
+            while let Some(cursor) = before {
+                skipped.pop();
+                query.from = Some((Direction::Before, cursor));
+                let page = store.list(&query).await.unwrap();
+                assert_eq!(Some(&page.skipped), skipped.last());
+                before = page.before;
+            }
+            assert_eq!(skipped, [0], "{added}");
+        }
+    }
+    let search = Search::parse("bistro");
+    let query = ListQuery {
+        search,
+        ..ListQuery::default()
     };
-    store.import(&[imported]).await.unwrap();
-    let read =
-        async |from: Option<(Direction, ReviewCursor)>| store.details(RestaurantId(1), from).await.unwrap().unwrap().1;
-
-    let mut page = read(None).await;
-    assert!(page.before.is_none());
-    let mut shown = page.reviews.clone();
-    let mut pages = vec![page.reviews.clone()];
-    while let Some(cursor) = page.after {
-        add_review(&*store, RestaurantId(1), 5).await; // meanwhile
-        page = read(Some((Direction::After, cursor))).await;
-        assert!(page.reviews.len() <= REVIEWS_PER_PAGE);
-        shown.extend(page.reviews.clone());
-        pages.push(page.reviews.clone());
-    }
-    assert_eq!(shown.len(), 95);
-    assert!(
-        shown.is_sorted_by(|a, b| (a.review_date, a.id) > (b.review_date, b.id)),
-        "newest first, each once"
-    );
-    pages.pop();
-    while let Some(cursor) = page.before
-        && let Some(expected) = pages.pop()
-    {
-        page = read(Some((Direction::Before, cursor))).await;
-        assert_eq!(page.reviews, expected);
-    }
-    assert!(pages.is_empty());
+    assert_eq!(store.list(&query).await.unwrap().total, bistros);
 }
 
 async fn an_import_is_saved_whole_or_not_at_all(kind: Kind) {
@@ -427,7 +447,7 @@ async fn the_longest_texts_of_any_script_are_kept_and_found(kind: Kind) {
             description: fill(250),
         };
         let id = store.add_restaurant(&new, None).await.unwrap();
-        let (read, _) = store.details(id, None).await.unwrap().unwrap();
+        let (read, _) = store.details(id, &ReviewQuery::default()).await.unwrap().unwrap();
         assert_eq!(
             (read.name, read.street_address, read.description),
             (new.name.clone(), new.street_address, new.description)

@@ -25,7 +25,7 @@ use image::codecs::jpeg::JpegEncoder;
 use image::{DynamicImage, RgbImage};
 
 pub use crate::error::PhotoError;
-pub use crate::limits::{PHOTO_QUALITY, PHOTO_SIDE, THUMBNAIL_QUALITY, THUMBNAIL_SIDE};
+pub use crate::limits::{MEDIUM_QUALITY, MEDIUM_SIDE, PHOTO_QUALITY, PHOTO_SIDE, THUMBNAIL_QUALITY, THUMBNAIL_SIDE};
 pub use crate::processor::PhotoProcessor;
 pub use crate::scale::resize_to_fit;
 
@@ -38,6 +38,8 @@ use crate::limits::check_size;
 pub struct ProcessedPhoto {
     /// The photo, JPEG, at most [`PHOTO_SIDE`] on its longer side.
     pub photo: Bytes,
+    /// The same at its middle size, JPEG, at most [`MEDIUM_SIDE`] on its longer side.
+    pub medium: Bytes,
     /// Its thumbnail, JPEG, at most [`THUMBNAIL_SIDE`] on its longer side.
     pub thumbnail: Bytes,
 }
@@ -72,9 +74,12 @@ fn upright(decoded: Decoded) -> RgbImage {
 fn finish(decoded: Decoded) -> ProcessedPhoto {
     let picture = upright(decoded);
     let photo = jpeg(&picture, PHOTO_QUALITY);
+    let picture = resize_to_fit(picture, MEDIUM_SIDE);
+    let medium = jpeg(&picture, MEDIUM_QUALITY);
     let thumbnail = jpeg(&resize_to_fit(picture, THUMBNAIL_SIDE), THUMBNAIL_QUALITY);
     ProcessedPhoto {
         photo: photo.into(),
+        medium: medium.into(),
         thumbnail: thumbnail.into(),
     }
 }

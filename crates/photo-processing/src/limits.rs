@@ -4,11 +4,15 @@ use crate::PhotoError;
 
 /// The longest side of a stored photo, in pixels.
 pub const PHOTO_SIDE: u32 = 2048;
+/// The longest side of the photo at its middle size, in pixels: as wide as a phone, or a card on a large screen.
+pub const MEDIUM_SIDE: u32 = 720;
 /// The longest side of a thumbnail, in pixels: 160 CSS pixels on a screen of double density.
 pub const THUMBNAIL_SIDE: u32 = 320;
 
 /// JPEG quality of the photo (1 to 100).
 pub const PHOTO_QUALITY: u8 = 85;
+/// JPEG quality of the middle size.
+pub const MEDIUM_QUALITY: u8 = 80;
 /// JPEG quality of the thumbnail.
 pub const THUMBNAIL_QUALITY: u8 = 80;
 

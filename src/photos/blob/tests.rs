@@ -91,6 +91,7 @@ fn refusal(status: u16, code: &str, more: &str) -> AsyncRawResponse {
 fn photo() -> ProcessedPhoto {
     ProcessedPhoto {
         photo: Bytes::from_static(b"photo"),
+        medium: Bytes::from_static(b"medium"),
         thumbnail: Bytes::from_static(b"thumbnail"),
     }
 }
@@ -258,8 +259,8 @@ async fn an_upload_whose_answer_was_lost_is_stored_once() {
     });
     let name = PhotoName::random();
     store.put(&name, &photo()).await.unwrap();
-    let (thumbnail, photo) = (format!("/photos/{}", name.thumbnail()), format!("/photos/{name}"));
-    assert_eq!(*sent.lock().unwrap(), [thumbnail.clone(), thumbnail, photo]);
+    let [thumbnail, medium, photo] = [name.thumbnail(), name.medium(), name].map(|name| format!("/photos/{name}"));
+    assert_eq!(*sent.lock().unwrap(), [thumbnail.clone(), thumbnail, medium, photo]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -8,6 +8,8 @@
 //! the words with a given beginning are from its statistics, if those list at least 100 words. In the order of names, it
 //! finds the page in the index alone, which includes the words, and then reads the rows.
 //!
+//! Only as many restaurants are counted as the page tells: with a search, that costs no more than the page itself.
+//!
 //! The parameters are the columns of the cursor's restaurant, in the order of the query's sort, and then the search.
 
 use sqlx::PgConnection;
@@ -24,17 +26,34 @@ macro_rules! rows {
     };
 }
 
-/// Reads one row more than a page has, which tells whether another page follows.
-pub(super) async fn page(connection: &mut PgConnection, query: &ListQuery) -> sqlx::Result<Vec<ListRow>> {
+/// Reads one row more than a page has, which tells whether another page follows. Also returns the number of rows on all
+/// pages, up to 1,001.
+pub(super) async fn page(connection: &mut PgConnection, query: &ListQuery) -> sqlx::Result<(Vec<ListRow>, i64)> {
     let (direction, cursor) = match &query.from {
         Some((direction, cursor)) => (*direction, cursor),
         None => (After, &ListCursor::start(query.sort)),
     };
     match query.search.terms() {
-        None => without_search(connection, query.sort, direction, cursor).await,
+        None => {
+            let total =
+                sqlx::query_scalar!(r#"select count(*) as "count!" from (select from restaurants limit 1001) counted"#)
+                    .fetch_one(&mut *connection)
+                    .await?;
+            let rows = without_search(connection, query.sort, direction, cursor).await?;
+            Ok((rows, total))
+        }
         Some(terms) => {
             let terms = search::query(terms);
-            with_search(connection, query.sort, direction, cursor, terms.as_deref()).await
+            let total = sqlx::query_scalar!(
+                r#"select count(*) as "count!" from (
+                       select from restaurants where search_words @@ search_terms($1) limit 1001
+                   ) counted"#,
+                terms
+            )
+            .fetch_one(&mut *connection)
+            .await?;
+            let rows = with_search(connection, query.sort, direction, cursor, terms.as_deref()).await?;
+            Ok((rows, total))
         }
     }
 }

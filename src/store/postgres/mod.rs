@@ -25,12 +25,12 @@ pub use self::connect::SignIn;
 use self::pool::{Pool, READ_LIMIT, WRITE_LIMIT};
 use self::privileges::{Privileges, quoted};
 use self::silence::within;
-use super::rows::{list_page, review_page};
+use super::rows::{PhotoRow, list_page, review_page};
 use super::{AddedReview, Changes, ImportedRestaurant, Store, StoreError, added_review};
 use crate::config::DatabaseConfig;
 use crate::model::{
-    Direction, FOLDING, ListPage, ListQuery, NewRestaurant, NewReview, Restaurant, RestaurantId, ReviewCursor,
-    ReviewPage, SearchText, SubmissionId, sort_key,
+    FOLDING, ListPage, ListQuery, NewRestaurant, NewReview, Restaurant, RestaurantId, ReviewPage, ReviewPhoto,
+    ReviewQuery, SearchText, SubmissionId, sort_key,
 };
 use crate::photos::PhotoName;
 
@@ -175,23 +175,37 @@ impl Store for PostgresStore {
     }
 
     async fn list(&self, query: &ListQuery) -> Result<ListPage, StoreError> {
-        let rows = self.pool.read(async |connection| list::page(connection, query).await);
-        Ok(list_page(query, rows.await?)?)
+        let read = self.pool.read(async |connection| list::page(connection, query).await);
+        let (rows, total) = read.await?;
+        Ok(list_page(query, rows, total)?)
     }
 
     async fn details(
         &self,
         id: RestaurantId,
-        from: Option<(Direction, ReviewCursor)>,
+        query: &ReviewQuery,
     ) -> Result<Option<(Restaurant, ReviewPage)>, StoreError> {
         let rows = self
             .pool
-            .read(async |connection| details::page(connection, id, from).await);
+            .read(async |connection| details::page(connection, id, query).await);
         let Some((restaurant, reviews)) = rows.await? else {
             return Ok(None);
         };
-        let reviews = review_page(from.map(|(direction, _)| direction), reviews)?;
-        Ok(Some((restaurant.restaurant()?, reviews)))
+        Ok(Some((restaurant.restaurant()?, review_page(query, reviews)?)))
+    }
+
+    async fn newest_restaurants(&self) -> Result<Vec<RestaurantId>, StoreError> {
+        let read = self.pool.read(async |connection| {
+            sqlx::query_scalar!("select id from restaurants order by id desc limit 10000")
+                .fetch_all(connection)
+                .await
+        });
+        Ok(read.await?.into_iter().map(RestaurantId).collect())
+    }
+
+    async fn photos(&self, id: RestaurantId) -> Result<Vec<ReviewPhoto>, StoreError> {
+        let rows = self.pool.read(async |connection| details::photos(connection, id).await);
+        Ok(rows.await?.into_iter().filter_map(PhotoRow::photo).collect())
     }
 
     async fn add_restaurant(

@@ -24,6 +24,7 @@ use crate::rig::{Container, TestCredential, shared};
 fn photo(content: &'static [u8]) -> ProcessedPhoto {
     ProcessedPhoto {
         photo: content.into(),
+        medium: b"medium"[..].into(),
         thumbnail: b"small"[..].into(),
     }
 }
@@ -43,7 +44,11 @@ async fn a_blob_has_a_type_and_never_changes() {
     photos.put(&name, &photo(b"the photo")).await.unwrap();
     photos.put(&name, &photo(b"another")).await.unwrap();
 
-    for (name, content) in [(&name, &b"the photo"[..]), (&name.thumbnail(), b"small")] {
+    for (name, content) in [
+        (&name, &b"the photo"[..]),
+        (&name.medium(), b"medium"),
+        (&name.thumbnail(), b"small"),
+    ] {
         let stored = photos.get(name).await.unwrap().unwrap();
         assert_eq!(stored.length, content.len() as u64);
         let body = axum::body::to_bytes(stored.body, usize::MAX).await.unwrap();

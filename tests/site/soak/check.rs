@@ -67,7 +67,10 @@ impl Saved {
         let shown = self.reviews.iter().filter_map(|(_, photo)| photo.as_ref());
         let known: BTreeSet<&String> = shown.chain(&self.unclaimed).collect();
         self.files.iter().filter(move |file| {
-            let name = file.trim_end_matches(".part").replace("-thumb.jpg", ".jpg");
+            let name = file
+                .trim_end_matches(".part")
+                .replace("-thumb.jpg", ".jpg")
+                .replace("-medium.jpg", ".jpg");
             !known.contains(&name)
         })
     }
@@ -81,7 +84,7 @@ async fn photo_is_wrong(write: Write, photo: Option<String>, photos: &dyn PhotoS
         (_, photo) => return Some(format!("{write:?} has the photo {photo:?}")),
     };
     let name: PhotoName = name.parse().unwrap();
-    for file in [name.clone(), name.thumbnail()] {
+    for file in [name.clone(), name.medium(), name.thumbnail()] {
         let Some(stored) = photos.get(&file).await.unwrap() else {
             return Some(format!("{write:?} lacks its photo {file}"));
         };

@@ -1,7 +1,7 @@
-select id, name, street_address, rating_sum, review_count, milli_stars,
+select id, name, street_address, rating_sum, review_count, weighted_milli_stars,
        (select image_name from reviews
         where restaurant_id = restaurants.id and image_name is not null
         order by review_date desc, reviews.id desc limit 1) as cover
 from restaurants
-where (milli_stars, review_count, id) > ((select $1::bigint), $2, $3)
-order by milli_stars, review_count, id limit 51
+where (weighted_milli_stars, review_count, id) > ((select $1::bigint), $2, $3)
+order by weighted_milli_stars, review_count, id limit 51

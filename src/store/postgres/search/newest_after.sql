@@ -1,4 +1,4 @@
-select id, name, street_address, rating_sum, review_count, milli_stars,
+select id, name, street_address, rating_sum, review_count, weighted_milli_stars,
        (select image_name from reviews
         where restaurant_id = restaurants.id and image_name is not null
         order by review_date desc, reviews.id desc limit 1) as cover

@@ -1,8 +1,8 @@
-select id, name, street_address, rating_sum, review_count, milli_stars,
+select id, name, street_address, rating_sum, review_count, weighted_milli_stars,
        (select image_name from reviews
         where restaurant_id = restaurants.id and image_name is not null
         order by review_date desc, reviews.id desc limit 1) as cover
 from restaurants
-where (milli_stars, review_count, id) < (?4, ?5, ?2)
+where (weighted_milli_stars, review_count, id) < (?4, ?5, ?2)
   and (?1 is null or id in (select rowid from restaurants_search where restaurants_search match ?1))
-order by milli_stars desc, review_count desc, id desc limit 51
+order by weighted_milli_stars desc, review_count desc, id desc limit 51
