@@ -10,7 +10,7 @@ use crate::config::Config;
 use crate::photos::{PhotoProcessor, PhotoStore, PhotoUrls};
 use crate::readiness::Readiness;
 use crate::store::Store;
-use crate::web::{Rates, Uploads};
+use crate::web::{LocalDoor, Rates, Uploads};
 
 /// The running site: a handle that is cheap to clone.
 #[derive(Clone)]
@@ -36,6 +36,8 @@ pub struct Parts {
     pub uploads: Uploads,
     /// The limits of each client.
     pub rates: Rates,
+    /// How a developer gets to the staff pages on this machine.
+    pub local_door: LocalDoor,
     /// Reviews that are being saved. Each continues even if its request is dropped, and a shutdown waits for them until
     /// the grace period ends.
     pub saves: TaskTracker,
@@ -52,6 +54,7 @@ impl App {
             photo_urls: PhotoUrls::of(&config),
             uploads: Uploads::new(&config),
             rates: Rates::new(&config.limits),
+            local_door: LocalDoor::default(),
             config,
             readiness: Arc::new(Readiness::of(Arc::clone(&store), Arc::clone(&photos))),
             store,

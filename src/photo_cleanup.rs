@@ -7,7 +7,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::photos::{PhotoName, PhotoStore};
+use crate::error_chain::chain;
+use crate::photos::{PhotoName, PhotoStore, copy_photo};
 use crate::store::Store;
 
 /// The pause between two clean-ups.
@@ -24,15 +25,33 @@ pub async fn run(store: Arc<dyn Store>, photos: Arc<dyn PhotoStore>) {
     }
 }
 
-/// Removes the photos that have been unclaimed for at least this long.
+/// Removes the photos that have been unclaimed for at least this long, batch by batch, until none is left or one cannot
+/// be removed.
 pub async fn remove_unclaimed(store: &dyn Store, photos: &dyn PhotoStore, for_at_least: Duration) {
-    match store.unclaimed_photos(for_at_least).await {
-        Ok(names) => {
-            for name in names {
-                remove(store, photos, &name).await;
+    loop {
+        let names = match store.unclaimed_photos(for_at_least).await {
+            Ok(names) if names.is_empty() => return,
+            Ok(names) => names,
+            Err(error) => {
+                tracing::warn!(%error, "cannot look up photos without a review; trying again later");
+                return;
             }
+        };
+        let mut all_removed = true;
+        for name in names {
+            all_removed &= remove(store, photos, &name).await;
         }
-        Err(error) => tracing::warn!(%error, "cannot look up photos without a review; trying again later"),
+        if !all_removed {
+            return;
+        }
+    }
+}
+
+/// Removes those of these photos that no review shows, for instance because theirs was deleted. A later clean-up removes
+/// those for which that fails.
+pub async fn remove_all_unclaimed(store: &dyn Store, photos: &dyn PhotoStore, names: &[PhotoName]) {
+    for name in names {
+        remove_if_unclaimed(store, photos, name).await;
     }
 }
 
@@ -40,20 +59,53 @@ pub async fn remove_unclaimed(store: &dyn Store, photos: &dyn PhotoStore, for_at
 /// lost.
 pub async fn remove_if_unclaimed(store: &dyn Store, photos: &dyn PhotoStore, photo: &PhotoName) {
     match store.is_unclaimed(photo).await {
-        Ok(true) => remove(store, photos, photo).await,
+        Ok(true) => {
+            remove(store, photos, photo).await;
+        }
         Ok(false) => {}
         Err(error) => tracing::warn!(%photo, %error, "cannot check whether a photo has a review; trying again later"),
     }
 }
 
-/// Removes one photo. If that fails, a later clean-up tries again.
-async fn remove(store: &dyn Store, photos: &dyn PhotoStore, photo: &PhotoName) {
+/// Gives the photo of a hidden review a new name, which nobody knows, and removes it under its old one: visitors may still
+/// have that address. Returns whether it did; if not, the photo can still be loaded by its old address.
+///
+/// Asking the store about each photo that is served would do too, but not for photos that browsers load directly from
+/// Blob Storage.
+pub async fn withdraw(store: &dyn Store, photos: &dyn PhotoStore, review: i64, photo: &PhotoName) -> bool {
+    let new = PhotoName::random();
+    let renamed = async {
+        store.announce_photo(&new).await.map_err(|error| chain(&error))?;
+        let is_copied = copy_photo(photos, photo, &new).await.map_err(|error| chain(&error))?;
+        if is_copied {
+            let renamed = store.rename_hidden_photo(review, photo, &new).await;
+            renamed.map_err(|error| chain(&error))?;
+        }
+        Ok::<_, String>(())
+    };
+    let renamed = renamed.await;
+    // Whichever of the two names is not the review's.
+    remove_all_unclaimed(store, photos, &[new, photo.clone()]).await;
+    if let Err(cause) = &renamed {
+        tracing::warn!(%photo, cause, "cannot withdraw the photo of a hidden review; hide it again");
+    }
+    renamed.is_ok()
+}
+
+/// Removes one photo, and returns whether it did. If that fails, a later clean-up tries again.
+async fn remove(store: &dyn Store, photos: &dyn PhotoStore, photo: &PhotoName) -> bool {
     if let Err(error) = photos.delete(photo).await {
         tracing::warn!(%photo, %error, "cannot remove a photo without a review; trying again later");
-        return;
+        return false;
     }
     match store.forget_photo(photo).await {
-        Ok(()) => tracing::info!(%photo, "removed a photo without a review"),
-        Err(error) => tracing::warn!(%photo, %error, "cannot forget a removed photo; trying again later"),
+        Ok(()) => {
+            tracing::info!(%photo, "removed a photo without a review");
+            true
+        }
+        Err(error) => {
+            tracing::warn!(%photo, %error, "cannot forget a removed photo; trying again later");
+            false
+        }
     }
 }

@@ -8,7 +8,7 @@ use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::StatusCode;
 use axum::http::header::HeaderName;
 use axum::middleware::{from_fn_with_state, map_request, map_request_with_state, map_response_with_state};
-use axum::routing::get;
+use axum::routing::{get, post};
 use tower::ServiceBuilder;
 use tower_http::CompressionLevel;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -27,7 +27,7 @@ use crate::config::Config;
 use crate::connections::RefusedHead;
 use crate::error::AppError;
 use crate::pages::error::error_pages;
-use crate::pages::{add_restaurant, add_review, details, health, list, photo, sitemap};
+use crate::pages::{add_restaurant, add_review, admin, details, edit_review, health, list, photo, sitemap};
 use crate::web::{SecurityHeaders, identify_client, security_headers};
 
 /// How long a page may take.
@@ -49,6 +49,10 @@ pub fn router(app: App) -> Router {
     let pages = cached_pages
         .route("/create", get(add_restaurant::get))
         .route("/{id}", get(details::redirect))
+        .route("/admin", get(admin::home::redirect))
+        .route("/admin/enter/{key}", get(admin::enter::get))
+        .route("/review/edit/{key}", get(edit_review::get))
+        .merge(staff_pages(&app))
         .route("/photos/{name}", get(photo::get))
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
@@ -64,6 +68,9 @@ pub fn router(app: App) -> Router {
     let forms = Router::new()
         .route("/add", get(add_restaurant::to_form).post(add_restaurant::post))
         .route("/review/{id}", get(add_review::to_form).post(add_review::post))
+        .route("/review/edit/{key}", post(edit_review::post))
+        .route("/review/edit/{key}/delete", post(edit_review::delete))
+        .merge(staff_forms(&app))
         .layer(TimeoutLayer::with_status_code(
             StatusCode::SERVICE_UNAVAILABLE,
             FORM_LIMIT,
@@ -75,6 +82,31 @@ pub fn router(app: App) -> Router {
         .fallback(async || AppError::NotFound)
         .with_state(app.clone());
     apply_layers(routes, app)
+}
+
+/// The pages of the staff.
+fn staff_pages(app: &App) -> Router<App> {
+    Router::new()
+        .route("/admin/", get(admin::home::get))
+        .route("/admin/restaurants/", get(admin::restaurants::get))
+        .route("/admin/restaurants/add", get(admin::restaurant::get_new))
+        .route("/admin/restaurants/delete", get(admin::delete_restaurants::get))
+        .route("/admin/restaurants/{id}", get(admin::restaurant::get))
+        .route("/admin/reviews/", get(admin::reviews::get))
+        .route("/admin/reviews/act", get(admin::act_on_reviews::get))
+        .route("/admin/reviews/{id}", get(admin::review::get))
+        .route_layer(from_fn_with_state(app.clone(), admin::gate::staff_only))
+}
+
+/// The forms of the staff.
+fn staff_forms(app: &App) -> Router<App> {
+    Router::new()
+        .route("/admin/restaurants/add", post(admin::restaurant::add))
+        .route("/admin/restaurants/delete", post(admin::delete_restaurants::post))
+        .route("/admin/restaurants/{id}", post(admin::restaurant::post))
+        .route("/admin/reviews/act", post(admin::act_on_reviews::post))
+        .route("/admin/reviews/{id}", post(admin::review::post))
+        .route_layer(from_fn_with_state(app.clone(), admin::gate::staff_only))
 }
 
 /// The layers around all routes, from the outside in: a request passes through them in this order.
@@ -137,7 +169,17 @@ fn request_span<B>(request: &axum::http::Request<B>) -> Span {
         .get::<RequestId>()
         .and_then(|id| id.header_value().to_str().ok())
         .unwrap_or_default();
-    tracing::info_span!("request", method = %request.method(), path = request.uri().path(), id)
+    let path = without_key(request.uri().path());
+    tracing::info_span!("request", method = %request.method(), path, id)
+}
+
+/// The path without the key of a private link, which would let every reader of the log use it.
+fn without_key(path: &str) -> &str {
+    let with_key = ["/review/edit/", "/admin/enter/"];
+    with_key
+        .into_iter()
+        .find(|prefix| path.starts_with(prefix))
+        .unwrap_or(path)
 }
 
 /// Logs one line for each request. A request that succeeded and changed nothing is logged at debug level: the platform
@@ -179,6 +221,20 @@ mod tests {
         assert_eq!(page.contains(id), parts.status.is_server_error(), "{page}");
         assert!(page.contains("Back to all restaurants"), "{page}");
         (parts.status, parts.headers, page)
+    }
+
+    #[test]
+    fn the_log_has_no_key_of_a_private_link() {
+        for (path, logged) in [
+            ("/review/edit/0a1b", "/review/edit/"),
+            ("/review/edit/0a1b/delete", "/review/edit/"),
+            ("/admin/enter/0a1b", "/admin/enter/"),
+            ("/admin/reviews/1", "/admin/reviews/1"),
+            ("/review/1", "/review/1"),
+            ("/", "/"),
+        ] {
+            assert_eq!(without_key(path), logged);
+        }
     }
 
     #[tokio::test]

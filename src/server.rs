@@ -10,11 +10,12 @@ use tokio::sync::oneshot;
 
 use crate::app::App;
 use crate::cache;
-use crate::config::Config;
+use crate::config::{Config, StaffAccess};
 use crate::connections::{self, Limits};
 use crate::error_chain::chain;
 use crate::folding;
 use crate::open::{StartError, open};
+use crate::pages::admin::gate;
 use crate::photo_cleanup;
 use crate::routes::router;
 
@@ -51,6 +52,13 @@ fn announce(app: &App, listener: &TcpListener) -> io::Result<()> {
     tracing::info!("restaurants and reviews: {}", app.store.describe());
     tracing::info!("photos: {}", app.photos.describe());
     tracing::info!("listening on http://{host}");
+    if app.config.staff == StaffAccess::NoAuthentication {
+        tracing::warn!(
+            "the staff pages are off: ADMIN_PRINCIPALS is set, but App Service Authentication is not enabled \
+             (WEBSITE_AUTH_ENABLED is not True)"
+        );
+    }
+    gate::log_link(app, &format!("http://{host}"));
     Ok(())
 }
 

@@ -16,4 +16,5 @@ create index restaurants_by_weighted_rating on restaurants (weighted_milli_stars
 
 -- The reviews of a restaurant with one rating, newest first: by rating, each rating is read on its own (see
 -- store/postgres/details.rs).
-create index reviews_by_rating on reviews (restaurant_id, rating, review_date desc, id desc);
+create index reviews_of_restaurant_by_rating on reviews (restaurant_id, rating, review_date desc, id desc)
+    where not hidden;

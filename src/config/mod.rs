@@ -5,6 +5,7 @@ mod database;
 mod limits;
 mod reader;
 mod redact;
+mod staff;
 mod storage;
 
 use std::ffi::OsString;
@@ -18,6 +19,7 @@ pub use self::limits::{Limits, Pace};
 pub use self::reader::Secret;
 use self::reader::{Reader, Variables};
 pub use self::redact::shown;
+pub use self::staff::{Principal, StaffAccess};
 pub use self::storage::StorageConfig;
 
 /// The settings of the site, read once at start.
@@ -44,6 +46,9 @@ pub struct Config {
     pub storage: Option<StorageConfig>,
     /// How much of the site clients may use.
     pub limits: Limits,
+    /// `ADMIN_PRINCIPALS`: who may use the staff pages. Default: on the embedded stores, whoever opens the link in the log
+    /// on this machine; otherwise nobody.
+    pub staff: StaffAccess,
     /// `RUST_LOG`: which log lines are written, such as `debug` or `info,sqlx=debug`. Default `info`.
     pub log_filter: tracing_subscriber::filter::Targets,
 }
@@ -133,11 +138,14 @@ impl Config {
                 tracing_subscriber::filter::Targets::new().with_default(tracing::Level::INFO),
                 |_| true,
             ),
+            staff: StaffAccess::Off,
             database: None,
             storage: None,
             website_hostname,
         };
         (config.database, config.storage) = read_stores(&mut reader, config.is_production());
+        let is_on_embedded_defaults = config.database.is_none() && config.storage.is_none() && !config.is_production();
+        config.staff = StaffAccess::read(&mut reader, is_on_embedded_defaults);
         config
     }
 

@@ -423,3 +423,40 @@ fn a_refused_setting_does_not_show_a_secret() {
         }
     }
 }
+
+#[test]
+fn the_staff_is_let_in_by_one_way_at_most() {
+    let server: Vec<_> = [&SERVER[..], &[("DBPASS", "x")]].concat();
+    let account = ("STORAGE_ACCOUNT_NAME", "contoso");
+    let azure: Vec<_> = [&SERVER[..], &[HOSTNAME, account]].concat();
+    let list = (
+        "ADMIN_PRINCIPALS",
+        " Ada@Contoso.com;0B6E2B9E-0d5c-4d34-9d0f-0a4f0b0f6a01, Staff ,",
+    );
+    let on = ("WEBSITE_AUTH_ENABLED", "True");
+    let listed = StaffAccess::Listed(vec![
+        Principal::Account("ada@contoso.com".into()),
+        Principal::ObjectId("0b6e2b9e-0d5c-4d34-9d0f-0a4f0b0f6a01".parse().unwrap()),
+        Principal::Role("Staff".into()),
+    ]);
+    for (settings, wanted) in [
+        (vec![], StaffAccess::ThisMachine),
+        (vec![on], StaffAccess::ThisMachine),
+        (vec![HOSTNAME, ("ALLOW_LOCAL_DATA", "1")], StaffAccess::Off),
+        (vec![account], StaffAccess::Off),
+        (server.clone(), StaffAccess::Off),
+        (azure.clone(), StaffAccess::Off),
+        ([&azure[..], &[on]].concat(), StaffAccess::Off),
+        ([&azure[..], &[list]].concat(), StaffAccess::NoAuthentication),
+        (
+            [&azure[..], &[list, ("WEBSITE_AUTH_ENABLED", "False")]].concat(),
+            StaffAccess::NoAuthentication,
+        ),
+        (vec![list], StaffAccess::NoAuthentication),
+        ([&azure[..], &[list, on]].concat(), listed),
+    ] {
+        assert_eq!(read(&settings).unwrap().staff, wanted, "{settings:?}");
+    }
+    let errors = read(&[("ADMIN_PRINCIPALS", ",; ")]).unwrap_err();
+    assert!(errors[0].contains("ADMIN_PRINCIPALS names nobody"), "{errors:?}");
+}

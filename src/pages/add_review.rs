@@ -10,12 +10,13 @@ use tower_http::request_id::RequestId;
 
 use crate::app::App;
 use crate::error::AppError;
-use crate::model::{NewReview, RestaurantId, ReviewForm, ReviewQuery, SubmissionId};
+use crate::model::{Capability, NewReview, RestaurantId, ReviewForm, ReviewQuery, SubmissionId};
 use crate::pages::details::{DetailsTemplate, ReviewFormView};
+use crate::pages::review_input::{NotSaved, check, store_photo};
 use crate::photo_cleanup::remove_if_unclaimed;
-use crate::photos::{PhotoError, PhotoName, ProcessedPhoto};
+use crate::photos::ProcessedPhoto;
 use crate::store::AddedReview;
-use crate::web::{Chrome, Client, FormBody, FormFields, Notice, Page, PathParameter, SentPhoto, TOO_MANY_FORMS};
+use crate::web::{Chrome, Client, FormBody, FormFields, Notice, Page, PathParameter, TOO_MANY_FORMS, writer_link};
 
 /// The form alone, for when the restaurant cannot be read.
 #[derive(Template)]
@@ -66,7 +67,7 @@ pub async fn post(
         form.problem = Some(format!("Review not added: {}", incomplete.problem()));
         return with_restaurant(&app, &request_id, AppError::from(incomplete).status(), form).await;
     }
-    let (new, photo) = match check(&app, &mut form, body.photo.take()).await {
+    let (new, photo) = match check(&app, &mut form, body.photo.take(), "Review not added").await {
         Ok(checked) => checked,
         Err(status) => return with_restaurant(&app, &request_id, status, form).await,
     };
@@ -80,90 +81,32 @@ pub async fn post(
         photo_bytes,
     ];
     let submission = SubmissionId::of(&form.form_id, &contents);
+    // Opens the writer's private link. The store keeps only its hash.
+    let writer = Capability::random();
     // A separate task, which finishes even if the visitor closes the page now.
-    let saving = app.saves.spawn(save(app.clone(), id, new, photo, submission));
+    let saving = app
+        .saves
+        .spawn(save(app.clone(), id, new, photo, submission, writer.clone()));
     match saving.await.map_err(|error| AppError::Internal(error.into()))? {
         Ok(AddedReview::NoRestaurant) => Err(AppError::NotFound),
-        Ok(AddedReview::Added | AddedReview::Repeated) if by_script => Ok((
-            StatusCode::CREATED,
-            Notice::ReviewAdded.left(&app.config),
-            [(LOCATION, id.url())],
-        )
-            .into_response()),
-        Ok(AddedReview::Added | AddedReview::Repeated) => {
-            Ok((Notice::ReviewAdded.left(&app.config), Redirect::to(&id.url())).into_response())
+        Ok(added) => {
+            // A form that is sent again gets no link: it may come from someone else who saw the same page.
+            let link = (added == AddedReview::Added).then(|| writer_link(&app.config, &writer));
+            let notice = Notice::ReviewAdded.left(&app.config);
+            Ok(if by_script {
+                (StatusCode::CREATED, notice, link, [(LOCATION, id.url())]).into_response()
+            } else {
+                (notice, link, Redirect::to(&id.url())).into_response()
+            })
         }
-        Err(NotSaved::Store(error)) => {
-            error.log();
-            form.problem = Some(format!("Review not added: {}", error.not_saved()));
-            // Without the restaurant: to read it, the visitor would have to wait for the failing store again.
-            Ok(alone(&app, &request_id, error.status(), form))
-        }
-        Err(NotSaved::Photo(error)) => {
-            error.log();
-            let problem = match error {
-                AppError::InsufficientStorage(_) => {
-                    "Review not added: the site has no room for its photo. Send it again without the photo, or later."
-                }
-                _ => {
-                    "Review not added: its photo could not be stored just now. Send it again in a moment, or without \
-                     the photo."
-                }
-            };
-            form.problem = Some(problem.to_owned());
-            with_restaurant(&app, &request_id, error.status(), form).await
-        }
-    }
-}
-
-/// Which of the two stores failed.
-enum NotSaved {
-    Store(AppError),
-    Photo(AppError),
-}
-
-/// Returns the review and its processed photo. If something is wrong with them, notes it in the form and returns the
-/// status of the response.
-async fn check(
-    app: &App,
-    form: &mut ReviewFormView,
-    photo: Option<SentPhoto>,
-) -> Result<(NewReview, Option<ProcessedPhoto>), StatusCode> {
-    let mut status = StatusCode::UNPROCESSABLE_ENTITY;
-    let mut problem = "Review not added. Correct the marked fields and send again.";
-    let new = form.typed.validate().map_err(|errors| form.errors = errors).ok();
-    let mut processed = None;
-    match photo {
-        Some(SentPhoto::TooBig) => {
-            status = StatusCode::PAYLOAD_TOO_LARGE;
-            problem = "Image too big, try again.";
-            form.errors.add("reviewImage", form.too_big());
-        }
-        Some(SentPhoto::NoRoom) => {
-            status = StatusCode::TOO_MANY_REQUESTS;
-            form.errors.add("reviewImage", PhotoError::Busy.to_string());
-        }
-        Some(SentPhoto::Empty) => form.errors.add("reviewImage", ReviewFormView::EMPTY_PHOTO),
-        // A photo is processed only if the other fields are valid: otherwise the form must be sent again anyway.
-        Some(SentPhoto::Bytes(bytes, _held)) if new.is_some() => match app.photo_processor.process(bytes).await {
-            Ok(photo) => processed = Some(photo),
-            Err(error) => {
-                if error == PhotoError::Busy {
-                    status = StatusCode::TOO_MANY_REQUESTS;
-                }
-                form.errors.add("reviewImage", error.to_string());
+        Err(failure) => {
+            failure.error().log();
+            form.problem = Some(format!("Review not added: {}", failure.advice()));
+            match &failure {
+                // Without the restaurant: to read it, the visitor would have to wait for the failing store again.
+                NotSaved::Store(error) => Ok(alone(&app, &request_id, error.status(), form)),
+                NotSaved::Photo(error) => with_restaurant(&app, &request_id, error.status(), form).await,
             }
-        },
-        Some(SentPhoto::Bytes(..) | SentPhoto::Cut) | None => {}
-    }
-    if form.typed.is_incomplete() {
-        problem = "Review not added. Include at least a name and rating for review.";
-    }
-    match new {
-        Some(new) if form.errors.is_empty() => Ok((new, processed)),
-        _ => {
-            form.problem = Some(problem.to_owned());
-            Err(status)
         }
     }
 }
@@ -176,18 +119,16 @@ async fn save(
     new: NewReview,
     photo: Option<ProcessedPhoto>,
     submission: Option<SubmissionId>,
+    writer: Capability,
 ) -> Result<AddedReview, NotSaved> {
-    let mut name = None;
-    if let Some(photo) = photo {
-        let name = name.insert(PhotoName::random());
-        let announced = app.store.announce_photo(name).await;
-        announced.map_err(|error| NotSaved::Store(error.into()))?;
-        // If this fails, part of the photo may be stored, or still arrive. The clean-up removes it later: to
-        // remove it now, the visitor would have to wait for the failing store again.
-        let stored = app.photos.put(name, &photo).await;
-        stored.map_err(|error| NotSaved::Photo(error.into()))?;
-    }
-    let result = app.store.add_review(id, &new, name.as_ref(), submission.as_ref()).await;
+    let name = match photo {
+        Some(photo) => Some(store_photo(&app, &photo).await?),
+        None => None,
+    };
+    let add = app
+        .store
+        .add_review(id, &new, name.as_ref(), submission.as_ref(), Some(&writer));
+    let result = add.await;
     // Evicts the page even after a failure: the store may have saved the review although its answer was lost.
     app.page_cache.restaurant_changed(id);
     if let Some(name) = name
@@ -222,6 +163,7 @@ async fn with_restaurant(
         query,
         page,
         form,
+        writer_link: None,
     };
     Ok((status, Page(template)).into_response())
 }

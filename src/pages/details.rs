@@ -2,6 +2,7 @@
 
 use askama::Template;
 use axum::extract::{RawQuery, State};
+use axum::http::header::CACHE_CONTROL;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum_extra::extract::CookieJar;
 use serde_json::json;
@@ -14,7 +15,9 @@ use crate::model::{
 };
 use crate::pages::filters;
 use crate::photos::PhotoUrls;
-use crate::web::{Chrome, Page, PathParameter, query_pairs, with_query};
+use crate::web::{
+    Chrome, Notice, Page, PathParameter, query_pairs, with_query, writer_key, writer_link_shown, writer_url,
+};
 
 /// The page of a restaurant.
 #[derive(Template)]
@@ -28,6 +31,8 @@ pub(super) struct DetailsTemplate {
     pub(super) query: ReviewQuery,
     pub(super) page: ReviewPage,
     pub(super) form: ReviewFormView,
+    /// The private link of the visitor's new review, which is shown once.
+    pub(super) writer_link: Option<String>,
 }
 
 /// The form for a new review (`templates/review_form.html`): empty, or as it was sent with its errors.
@@ -250,9 +255,15 @@ pub async fn get(
         Vec::new()
     };
     let (chrome, notice_shown) = Chrome::of(&app.config, &cookies);
+    let writer_key = writer_key(&app.config, &cookies).filter(|_| chrome.notice == Some(Notice::ReviewAdded));
+    // A page with a secret must not be kept.
+    let once = writer_key
+        .is_some()
+        .then(|| ([(CACHE_CONTROL, "no-store")], writer_link_shown(&app.config)));
     let template = DetailsTemplate {
         chrome,
         site_url: app.config.site_url(),
+        writer_link: writer_key.as_ref().map(writer_url),
         photo_urls: app.photo_urls.clone(),
         restaurant,
         photos,
@@ -260,7 +271,7 @@ pub async fn get(
         page,
         form: ReviewFormView::empty(&app, id),
     };
-    Ok((notice_shown, Page(template)).into_response())
+    Ok((notice_shown, once, Page(template)).into_response())
 }
 
 /// GET `/<id>`, without the final slash.

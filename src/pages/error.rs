@@ -6,7 +6,7 @@
 use askama::Template;
 use axum::Extension;
 use axum::extract::{Request, State};
-use axum::http::header::{ALLOW, CONTENT_TYPE, REFRESH, RETRY_AFTER};
+use axum::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, REFRESH, RETRY_AFTER};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -68,7 +68,7 @@ fn with_page(app: &App, request_id: &RequestId, is_get: bool, response: Response
         advice: own_advice.map_or_else(|| advice.to_owned(), |Advice(text)| text.clone()),
     };
     let mut headers = HeaderMap::new();
-    for name in [ALLOW, RETRY_AFTER] {
+    for name in [ALLOW, CACHE_CONTROL, RETRY_AFTER] {
         if let Some(value) = response.headers().get(&name) {
             headers.insert(name, value.clone());
         }

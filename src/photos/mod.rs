@@ -1,6 +1,7 @@
 //! Photos: the crate `photo-processing` decodes and cleans them, and a [`PhotoStore`] keeps them.
 
 mod blob;
+mod copy;
 mod directory;
 mod name;
 mod urls;
@@ -14,6 +15,7 @@ use axum::body::Body;
 pub use photo_processing::{PhotoError, PhotoProcessor, ProcessedPhoto};
 
 pub use self::blob::{BlobError, BlobPhotos};
+pub use self::copy::copy_photo;
 pub use self::directory::DirectoryPhotos;
 pub use self::name::PhotoName;
 pub use self::urls::PhotoUrls;

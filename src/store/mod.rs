@@ -9,6 +9,8 @@ mod line;
 mod postgres;
 mod rows;
 mod sqlite;
+mod staff;
+mod staff_rows;
 
 use std::time::{Duration, Instant};
 
@@ -18,9 +20,10 @@ use time::OffsetDateTime;
 pub use self::error::StoreError;
 pub use self::postgres::{PostgresStore, SignIn};
 pub use self::sqlite::{SqliteStore, copy as copy_sqlite};
+pub use self::staff::{CHANGES_PER_PAGE, STAFF_REVIEWS_PER_PAGE, StaffStore};
 use crate::model::{
-    ListPage, ListQuery, NewRestaurant, NewReview, Restaurant, RestaurantId, ReviewPage, ReviewPhoto, ReviewQuery,
-    SubmissionId,
+    Capability, ListPage, ListQuery, NewRestaurant, NewReview, Restaurant, RestaurantId, ReviewPage, ReviewPhoto,
+    ReviewQuery, SubmissionId,
 };
 use crate::photos::PhotoName;
 
@@ -74,7 +77,7 @@ pub trait Changes: Send {
 
 /// Restaurants, reviews, and the names of photos that no review shows.
 #[async_trait]
-pub trait Store: Send + Sync {
+pub trait Store: StaffStore {
     /// The kind and location of the store, for the start-up log.
     fn describe(&self) -> String;
 
@@ -128,13 +131,14 @@ pub trait Store: Send + Sync {
         submission: Option<&SubmissionId>,
     ) -> Result<RestaurantId, StoreError>;
 
-    /// Adds a review, which claims the photo that it names.
+    /// Adds a review, which claims the photo that it names. Whoever has the capability may change it later.
     async fn add_review(
         &self,
         restaurant: RestaurantId,
         new: &NewReview,
         photo: Option<&PhotoName>,
         submission: Option<&SubmissionId>,
+        writer: Option<&Capability>,
     ) -> Result<AddedReview, StoreError>;
 
     /// Records that a photo will be stored before its review is saved, so that the photo can be removed if the review

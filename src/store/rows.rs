@@ -130,7 +130,7 @@ pub(super) struct ReviewRow {
 }
 
 impl ReviewRow {
-    fn review(self) -> sqlx::Result<Review> {
+    pub(super) fn review(self) -> sqlx::Result<Review> {
         Ok(Review {
             id: self.id,
             user_name: self.user_name,
@@ -177,7 +177,7 @@ impl PhotoRow {
 
 /// Cuts rows to the size of a page, puts them in the order of the page, and tells whether rows come before and after
 /// it. `direction` is that of the cursor that led to the page; the first page has none.
-fn one_page<T>(mut rows: Vec<T>, direction: Option<Direction>, size: usize) -> (Vec<T>, bool, bool) {
+pub(super) fn one_page<T>(mut rows: Vec<T>, direction: Option<Direction>, size: usize) -> (Vec<T>, bool, bool) {
     let has_more = rows.len() > size;
     rows.truncate(size);
     match direction {
@@ -190,11 +190,15 @@ fn one_page<T>(mut rows: Vec<T>, direction: Option<Direction>, size: usize) -> (
     }
 }
 
-fn count(column: &str, value: i64) -> sqlx::Result<u64> {
+pub(super) fn count(column: &str, value: i64) -> sqlx::Result<u64> {
     u64::try_from(value).map_err(|_| invalid_value(column, value))
 }
 
 fn invalid_value(column: &str, value: i64) -> sqlx::Error {
+    invalid_text(column, &value.to_string())
+}
+
+pub(super) fn invalid_text(column: &str, value: &str) -> sqlx::Error {
     sqlx::Error::ColumnDecode {
         index: column.to_owned(),
         source: format!("{value} is not a valid value").into(),

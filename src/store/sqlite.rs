@@ -6,6 +6,8 @@ mod details;
 mod list;
 mod opening;
 mod search;
+mod staff;
+mod staff_changes;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -24,8 +26,8 @@ use super::rows::{PhotoRow, RestaurantRow, list_page, review_page};
 use super::{AddedReview, ImportedRestaurant, Store, StoreError, added_review};
 use crate::disk;
 use crate::model::{
-    Direction, FOLDING, ListCursor, ListPage, ListQuery, NewRestaurant, NewReview, Rating, Restaurant, RestaurantId,
-    ReviewPage, ReviewPhoto, ReviewQuery, SearchText, SubmissionId, sort_key,
+    Capability, Direction, FOLDING, ListCursor, ListPage, ListQuery, NewRestaurant, NewReview, Rating, Restaurant,
+    RestaurantId, ReviewPage, ReviewPhoto, ReviewQuery, SearchText, SubmissionId, sort_key,
 };
 use crate::photos::PhotoName;
 
@@ -278,11 +280,13 @@ impl Store for SqliteStore {
         new: &NewReview,
         photo: Option<&PhotoName>,
         submission: Option<&SubmissionId>,
+        writer: Option<&Capability>,
     ) -> Result<AddedReview, StoreError> {
         let _place = self.writing.join()?;
         let result = sqlx::query(
-            "insert into reviews (restaurant_id, user_name, rating, review_text, image_name, submission_id)
-             values (?1, ?2, ?3, ?4, ?5, ?6)
+            "insert into reviews
+                 (restaurant_id, user_name, rating, review_text, image_name, submission_id, writer_key_hash)
+             values (?1, ?2, ?3, ?4, ?5, ?6, ?7)
              on conflict (submission_id) do nothing",
         )
         .bind(restaurant.0)
@@ -291,6 +295,7 @@ impl Store for SqliteStore {
         .bind(&new.review_text)
         .bind(photo.map(PhotoName::as_str))
         .bind(submission.map(SubmissionId::as_str))
+        .bind(writer.map(|key| key.hash().to_vec()))
         .execute(&self.writer)
         .await;
         Ok(added_review(result.map(|done| done.rows_affected()))?)

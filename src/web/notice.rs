@@ -1,9 +1,10 @@
 //! A short message on the page after a redirect.
 //!
 //! A cookie carries it. The cookie holds only a known code: no session, no secret, and nothing that a stranger could
-//! put on the page. A second cookie makes pages come straight from the store for a moment after a change: another
+//! put on the page. After a new review, another cookie carries the key of the writer's private link to the same page. A third cookie makes pages come straight from the store for a moment after a change: another
 //! instance may answer next, and may not know about the change yet.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use axum::http::HeaderMap;
@@ -11,6 +12,7 @@ use axum_extra::extract::CookieJar;
 use axum_extra::extract::cookie::{Cookie, SameSite};
 
 use crate::config::Config;
+use crate::model::Capability;
 
 const NOTICE: Name = Name {
     plain: "notice",
@@ -19,6 +21,10 @@ const NOTICE: Name = Name {
 const FRESH: Name = Name {
     plain: "fresh",
     secure: "__Host-fresh",
+};
+const WRITER: Name = Name {
+    plain: "writer",
+    secure: "__Host-writer",
 };
 
 /// How long a notice waits for its page.
@@ -33,15 +39,42 @@ pub enum Notice {
     RestaurantAdded,
     /// A review was added.
     ReviewAdded,
+    /// A writer changed a review.
+    ReviewCorrected,
+    /// A writer took a review back.
+    ReviewTakenBack,
+    /// The staff saved a change.
+    Saved,
+    /// The staff changed or deleted what they had chosen.
+    AllDone,
+    /// The same, except for what others had changed meanwhile.
+    SomeDone,
+    /// The staff hid a review, but its photo can still be loaded.
+    PhotoNotWithdrawn,
 }
 
 impl Notice {
-    const ALL: [Self; 2] = [Self::RestaurantAdded, Self::ReviewAdded];
+    const ALL: [Self; 8] = [
+        Self::RestaurantAdded,
+        Self::ReviewAdded,
+        Self::ReviewCorrected,
+        Self::ReviewTakenBack,
+        Self::Saved,
+        Self::AllDone,
+        Self::SomeDone,
+        Self::PhotoNotWithdrawn,
+    ];
 
     fn code(self) -> &'static str {
         match self {
             Self::RestaurantAdded => "restaurant-added",
             Self::ReviewAdded => "review-added",
+            Self::ReviewCorrected => "review-corrected",
+            Self::ReviewTakenBack => "review-taken-back",
+            Self::Saved => "saved",
+            Self::AllDone => "all-done",
+            Self::SomeDone => "some-done",
+            Self::PhotoNotWithdrawn => "photo-not-withdrawn",
         }
     }
 
@@ -51,6 +84,17 @@ impl Notice {
         match self {
             Self::RestaurantAdded => "Restaurant added. Be the first to review it.",
             Self::ReviewAdded => "Review added. Thank you!",
+            Self::ReviewCorrected => "Your review was changed.",
+            Self::ReviewTakenBack => "Your review was deleted.",
+            Self::Saved => "Saved.",
+            Self::AllDone => "Done.",
+            Self::SomeDone => {
+                "Done, except for what someone else had changed or deleted meanwhile. Look at it, then try again."
+            }
+            Self::PhotoNotWithdrawn => {
+                "Hidden. But a photo could not be moved just now, so whoever knows its address can still load it. Hide \
+                 the review again in a moment."
+            }
         }
     }
 
@@ -84,6 +128,28 @@ impl Notice {
     }
 }
 
+/// The part of a response that hands the writer's private link to the next page, which shows it once.
+pub fn writer_link(config: &Config, key: &Capability) -> CookieJar {
+    CookieJar::new().add(cookie(config, WRITER, key.expose().to_owned(), NOTICE_FOR))
+}
+
+/// The part of a response that removes the private link once it has been shown.
+pub fn writer_link_shown(config: &Config) -> CookieJar {
+    CookieJar::new().add(cookie(config, WRITER, "", Duration::ZERO))
+}
+
+/// The path of the page that this key of a private link opens.
+#[must_use]
+pub fn writer_url(key: &Capability) -> String {
+    format!("/review/edit/{}", key.expose())
+}
+
+/// The key of the private link in the cookies of a request.
+#[must_use]
+pub fn writer_key(config: &Config, cookies: &CookieJar) -> Option<Capability> {
+    cookies.get(WRITER.of(config))?.value().parse().ok()
+}
+
 /// The name of a cookie. With the prefix `__Host-`, browsers accept it only from this host and over HTTPS, which a
 /// development machine does not have.
 #[derive(Clone, Copy)]
@@ -102,8 +168,8 @@ impl Name {
     }
 }
 
-fn cookie(config: &Config, name: Name, value: &'static str, max_age: Duration) -> Cookie<'static> {
-    Cookie::build((name.of(config), value))
+fn cookie(config: &Config, name: Name, value: impl Into<Cow<'static, str>>, max_age: Duration) -> Cookie<'static> {
+    Cookie::build((name.of(config), value.into()))
         .secure(config.is_production())
         .path("/")
         .max_age(max_age.try_into().expect("a short time"))
@@ -150,18 +216,20 @@ mod tests {
             let responses = [
                 Notice::RestaurantAdded.left(&config).into_response(),
                 Notice::shown(&config).into_response(),
+                writer_link_shown(&config).into_response(),
             ];
             let cookies: Vec<&str> = responses
                 .iter()
                 .flat_map(|response| response.headers().get_all(SET_COOKIE))
                 .map(|cookie| cookie.to_str().unwrap())
                 .collect();
-            assert_eq!(cookies.len(), 3);
+            assert_eq!(cookies.len(), 4);
             for cookie in cookies {
                 let mut attributes = cookie.split("; ");
                 let pair = attributes.next().unwrap();
                 assert_eq!(pair.starts_with("__Host-"), is_production, "{cookie}");
-                assert!(Notice::wants_fresh_page(&headers(pair)), "{cookie}");
+                let is_writers = pair.contains("writer");
+                assert_eq!(Notice::wants_fresh_page(&headers(pair)), !is_writers, "{cookie}");
                 let attributes: Vec<&str> = attributes.collect();
                 assert_eq!(attributes.contains(&"Secure"), is_production, "{cookie}");
                 assert!(

@@ -8,7 +8,7 @@ import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { startBrowser, startSite, withPage } from "./site.mjs";
+import { enterStaffPages, startBrowser, startSite, withPage } from "./site.mjs";
 
 const require = createRequire(import.meta.url);
 const axe = require.resolve("axe-core/axe.min.js");
@@ -16,6 +16,8 @@ const nuChecker = join(require.resolve("vnu-jar/package.json"), "../build/dist/v
 
 const submit = (page) => page.locator("main [type=submit]").last().click();
 const removePhotos = (site) => rmSync(join(site.folder, "photos"), { recursive: true });
+
+const staff = (page, site, path) => enterStaffPages(page, site).then(() => page.goto(path));
 
 /** Each state of each page, with the steps that open it. */
 const STATES = {
@@ -106,6 +108,48 @@ const STATES = {
       await page.locator("#description-error").waitFor();
     },
   },
+  "writer-link": {
+    open: async (page) => {
+      await page.goto("/1/#new-review");
+      await page.locator("#user_name").fill("Ada");
+      await page.locator("label[for=rating-3]").click();
+      await submit(page);
+      await page.locator("#writer-link").waitFor();
+    },
+  },
+  "writer-page": {
+    script: false,
+    open: async (page) => {
+      await STATES["writer-link"].open(page);
+      await page.locator("#writer-link").click();
+      await page.getByRole("button", { name: "Delete my review" }).click({ noWaitAfter: true });
+    },
+  },
+  "staff-link": { open: (page) => page.goto("/admin/") },
+  "staff-restaurants": { open: (page, site) => staff(page, site, "/admin/restaurants/") },
+  "staff-restaurant": { open: (page, site) => staff(page, site, "/admin/restaurants/1") },
+  "staff-restaurant-add": { open: (page, site) => staff(page, site, "/admin/restaurants/add").then(() => submit(page)) },
+  "staff-restaurant-delete": { open: (page, site) => staff(page, site, "/admin/restaurants/delete?id=1&id=2") },
+  "staff-reviews": { open: (page, site) => staff(page, site, "/admin/reviews/?photo=yes&sort=lowest") },
+  "staff-reviews-none": { open: (page, site) => staff(page, site, "/admin/reviews/?q=nothing+like+it") },
+  "staff-reviews-delete": { open: (page, site) => staff(page, site, "/admin/reviews/act?action=delete&id=1&id=2") },
+  "staff-review-conflict": {
+    open: async (page, site) => {
+      await staff(page, site, "/admin/reviews/1");
+      await page.locator("[name=seen]").evaluate((field) => (field.value = "1:0"));
+      await submit(page);
+      await page.getByText("this review was changed meanwhile").waitFor();
+    },
+  },
+  "staff-history": {
+    open: async (page, site) => {
+      await staff(page, site, "/admin/restaurants/2");
+      await page.getByLabel("Description").fill(String(Math.random()));
+      await submit(page);
+      await page.getByText("Saved.").waitFor();
+      await page.locator("summary").first().click();
+    },
+  },
   "not-found": { open: (page) => page.goto("/no-such-page") },
   "method-not-allowed": { open: (page) => page.goto("/add") },
   "unavailable": {
@@ -147,7 +191,7 @@ for (const [state, { open, empty, before: prepare, script = true }] of Object.en
           // Checks the HTML that the server sent, not what a script or the browser makes of it.
           if (isPage) writeFileSync(join(html, `${state}-${response.status()}.html`), await response.body().catch(() => ""));
         });
-        await open(page);
+        await open(page, site);
         await page.waitForLoadState("networkidle");
         const width = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
         assert.ok(width[0] <= width[1], `the page is ${width[0]} pixels wide on a screen of ${width[1]}`);

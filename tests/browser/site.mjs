@@ -102,3 +102,19 @@ export async function withPage(browser, site, name, options, test) {
     await context.close();
   }
 }
+
+/** Opens the staff pages by a link in the site's log. */
+export async function enterStaffPages(page, site) {
+  await page.goto("/admin/"); // A new link is logged unless an unused one is there.
+  site.usedLinks ??= new Set();
+  for (;;) {
+    const links = site.log.map((line) => line.match(/staff pages.*(\/admin\/enter\/[0-9a-f]{64})/)?.[1]);
+    const link = links.findLast((link) => link && !site.usedLinks.has(link));
+    if (link) {
+      site.usedLinks.add(link);
+      await page.goto(link);
+      return page.waitForURL("/admin/");
+    }
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}

@@ -64,15 +64,15 @@ macro_rules! on_every_store {
             on_every_store!(@ $kind, $tests);
         })+
     };
-    (@ $kind:expr, { async $($name:ident)+, blocking $($blocking:ident)+ }) => {
+    (@ $kind:expr, { async $($name:ident)+ $(, blocking $($blocking:ident)+)? }) => {
         $(#[tokio::test]
         async fn $name() {
             super::$name($kind).await;
         })+
-        $(#[test]
+        $($(#[test]
         fn $blocking() {
             super::$blocking($kind);
-        })+
+        })+)?
     };
 }
 

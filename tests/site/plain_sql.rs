@@ -90,7 +90,7 @@ pub async fn assert_recounted(sql: &sqlx::SqlitePool) {
              select restaurant_id, count(*) as n, sum(rating) as s,
                     sum(rating = 1) as r1, sum(rating = 2) as r2, sum(rating = 3) as r3,
                     sum(rating = 4) as r4, sum(rating = 5) as r5
-             from reviews group by restaurant_id
+             from reviews where hidden = 0 group by restaurant_id
          ) v on v.restaurant_id = r.id
          where (r.review_count, r.rating_sum, r.rating_1, r.rating_2, r.rating_3, r.rating_4, r.rating_5)
             is not (coalesce(n, 0), coalesce(s, 0), coalesce(r1, 0), coalesce(r2, 0), coalesce(r3, 0),
@@ -115,10 +115,18 @@ async fn aggregates_follow_every_kind_of_change() {
         "update reviews set rating = 6 - rating",
         "update reviews set restaurant_id = 3 where restaurant_id = 1",
         "update reviews set restaurant_id = 1, rating = 5 where user_name in ('a', 'c')",
+        "update reviews set hidden = 1 where user_name = 'a'",
+        "insert into reviews (restaurant_id, user_name, rating, hidden) values (2, 'h', 5, 1), (2, 'v', 5, 0)",
+        "update reviews set rating = 6 - rating, hidden = 1 - hidden",
+        "update reviews set restaurant_id = 3, hidden = 1 where user_name = 'b'",
+        "update reviews set hidden = 0 where user_name = 'b'",
+        "delete from reviews where hidden = 1",
+        "update reviews set hidden = 1 where user_name = 'v'",
         "delete from reviews where user_name = 'd'",
         "insert into reviews (restaurant_id, user_name, rating) select restaurant_id, user_name, rating from reviews",
         "delete from restaurants where id = 3",
         "insert into restaurants (name, rating_sum, review_count, rating_5) values ('Boast', 500, 100, 100)",
+        "update reviews set hidden = 1 where id % 2 = 0",
         "insert or replace into restaurants (id, name) values (2, 'Replaced')",
         "delete from reviews",
     ] {

@@ -55,7 +55,7 @@ pub fn review(stars: i64) -> NewReview {
 
 pub async fn add_review(store: &dyn Store, id: RestaurantId, stars: i64) {
     loop {
-        match store.add_review(id, &review(stars), None, None).await {
+        match store.add_review(id, &review(stars), None, None, None).await {
             // A full line refuses at once: this lets those in it continue.
             Err(error) if had_no_connection(&error) => tokio::time::sleep(Duration::from_millis(10)).await,
             added => return assert_eq!(added.unwrap(), AddedReview::Added),
@@ -115,7 +115,10 @@ async fn reviews_change_the_aggregates_of_only_their_restaurant(kind: Kind) {
 
 async fn a_review_of_a_missing_restaurant_is_not_saved(kind: Kind) {
     let (_guard, store) = fresh(kind).await;
-    let result = store.add_review(RestaurantId(7), &review(5), None, None).await.unwrap();
+    let result = store
+        .add_review(RestaurantId(7), &review(5), None, None, None)
+        .await
+        .unwrap();
     assert_eq!(result, AddedReview::NoRestaurant);
 }
 
@@ -135,7 +138,7 @@ async fn a_repeated_submission_is_recognised(kind: Kind) {
     );
     assert_ne!(store.add_restaurant(&restaurant("Once"), None).await.unwrap(), id);
     let new = review(5);
-    let add = || store.add_review(id, &new, None, submission.as_ref());
+    let add = || store.add_review(id, &new, None, submission.as_ref(), None);
     assert_eq!(add().await.unwrap(), AddedReview::Added);
     assert_eq!(add().await.unwrap(), AddedReview::Repeated);
     assert_eq!(
@@ -188,7 +191,10 @@ async fn a_photo_is_unclaimed_until_its_review_is_saved(kind: Kind) {
             .is_empty()
     );
 
-    store.add_review(id, &review(5), Some(&photo), None).await.unwrap();
+    store
+        .add_review(id, &review(5), Some(&photo), None, None)
+        .await
+        .unwrap();
     assert!(store.unclaimed_photos(Duration::ZERO).await.unwrap().is_empty());
     let (_, page) = store.details(id, &ReviewQuery::default()).await.unwrap().unwrap();
     assert_eq!(page.reviews[0].photo, Some(photo.clone()));
@@ -203,8 +209,14 @@ async fn the_cover_is_the_newest_photo(kind: Kind) {
     let (_guard, store) = fresh(kind).await;
     let id = store.add_restaurant(&restaurant("A"), None).await.unwrap();
     let (older, newer) = (PhotoName::random(), PhotoName::random());
-    store.add_review(id, &review(5), Some(&older), None).await.unwrap();
-    store.add_review(id, &review(5), Some(&newer), None).await.unwrap();
+    store
+        .add_review(id, &review(5), Some(&older), None, None)
+        .await
+        .unwrap();
+    store
+        .add_review(id, &review(5), Some(&newer), None, None)
+        .await
+        .unwrap();
     add_review(&*store, id, 5).await;
     let page = store.list(&ListQuery::default()).await.unwrap();
     assert_eq!(page.restaurants[0].cover, Some(newer));

@@ -11,6 +11,8 @@ mod pool;
 mod privileges;
 mod search;
 mod silence;
+mod staff;
+mod staff_changes;
 
 use std::time::Duration;
 
@@ -29,8 +31,8 @@ use super::rows::{PhotoRow, list_page, review_page};
 use super::{AddedReview, Changes, ImportedRestaurant, Store, StoreError, added_review};
 use crate::config::DatabaseConfig;
 use crate::model::{
-    FOLDING, ListPage, ListQuery, NewRestaurant, NewReview, Restaurant, RestaurantId, ReviewPage, ReviewPhoto,
-    ReviewQuery, SearchText, SubmissionId, sort_key,
+    Capability, FOLDING, ListPage, ListQuery, NewRestaurant, NewReview, Restaurant, RestaurantId, ReviewPage,
+    ReviewPhoto, ReviewQuery, SearchText, SubmissionId, sort_key,
 };
 use crate::photos::PhotoName;
 
@@ -237,17 +239,21 @@ impl Store for PostgresStore {
         new: &NewReview,
         photo: Option<&PhotoName>,
         submission: Option<&SubmissionId>,
+        writer: Option<&Capability>,
     ) -> Result<AddedReview, StoreError> {
+        let hash = writer.map(Capability::hash);
         let insert = sqlx::query!(
-            "insert into reviews (restaurant_id, user_name, rating, review_text, image_name, submission_id)
-             values ($1, $2, $3, $4, $5, $6)
+            "insert into reviews
+                 (restaurant_id, user_name, rating, review_text, image_name, submission_id, writer_key_hash)
+             values ($1, $2, $3, $4, $5, $6, $7)
              on conflict (submission_id) do nothing",
             restaurant.0,
             new.user_name,
             i16::from(new.rating.stars()),
             new.review_text,
             photo.map(PhotoName::as_str),
-            submission.map(SubmissionId::as_str)
+            submission.map(SubmissionId::as_str),
+            hash.as_ref().map(<[u8; 32]>::as_slice)
         );
         let insert = async |connection: &mut PgConnection| {
             let result = insert.execute(connection).await;

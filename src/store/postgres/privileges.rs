@@ -3,13 +3,19 @@
 use sqlx::PgConnection;
 
 /// What the site does with each table. (An identity column needs no privilege on its sequence.)
-const NEEDED: [(&str, &str); 9] = [
+const NEEDED: [(&str, &str); 15] = [
     ("_sqlx_migrations", "SELECT"),
     ("restaurants", "SELECT"),
     ("restaurants", "INSERT"),
     ("restaurants", "UPDATE"),
+    ("restaurants", "DELETE"),
     ("reviews", "SELECT"),
     ("reviews", "INSERT"),
+    ("reviews", "UPDATE"),
+    ("reviews", "DELETE"),
+    ("changes", "SELECT"),
+    ("changes", "INSERT"),
+    ("changes", "UPDATE"),
     ("unclaimed_photos", "SELECT"),
     ("unclaimed_photos", "INSERT"),
     ("unclaimed_photos", "DELETE"),

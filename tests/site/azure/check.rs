@@ -73,7 +73,13 @@ async fn each_missing_privilege_is_named_with_its_grant() {
     database
         .admin(&format!("revoke create on schema public from \"{user}\""))
         .await;
-    for table in ["_sqlx_migrations", "restaurants", "reviews", "unclaimed_photos"] {
+    for table in [
+        "_sqlx_migrations",
+        "restaurants",
+        "reviews",
+        "changes",
+        "unclaimed_photos",
+    ] {
         database
             .admin(&format!("alter table {table} owner to \"{owner}\""))
             .await;
@@ -85,8 +91,9 @@ async fn each_missing_privilege_is_named_with_its_grant() {
     assert!(ok && !text.contains("the next start"), "{text}");
     let needed = [
         ("_sqlx_migrations", vec!["SELECT"]),
-        ("restaurants", vec!["SELECT", "INSERT", "UPDATE"]),
-        ("reviews", vec!["SELECT", "INSERT"]),
+        ("restaurants", vec!["SELECT", "INSERT", "UPDATE", "DELETE"]),
+        ("reviews", vec!["SELECT", "INSERT", "UPDATE", "DELETE"]),
+        ("changes", vec!["SELECT", "INSERT", "UPDATE"]),
         ("unclaimed_photos", vec!["SELECT", "INSERT", "DELETE"]),
     ];
     let mut cases = vec![

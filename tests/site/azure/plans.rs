@@ -192,7 +192,7 @@ async fn add_review(store: &dyn Store, restaurant: RestaurantId) {
         rating: Rating::new(5).unwrap(),
         review_text: String::new(),
     };
-    store.add_review(restaurant, &review, None, None).await.unwrap();
+    store.add_review(restaurant, &review, None, None, None).await.unwrap();
 }
 
 struct Plan {

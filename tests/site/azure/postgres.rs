@@ -91,7 +91,7 @@ pub async fn assert_recounted(sql: &mut PgConnection) {
                     count(*) filter (where rating = 1) as r1, count(*) filter (where rating = 2) as r2,
                     count(*) filter (where rating = 3) as r3, count(*) filter (where rating = 4) as r4,
                     count(*) filter (where rating = 5) as r5
-             from reviews group by restaurant_id
+             from reviews where not hidden group by restaurant_id
          ) v on v.restaurant_id = r.id
          where (r.review_count, r.rating_sum, r.rating_1, r.rating_2, r.rating_3, r.rating_4, r.rating_5)
             is distinct from (coalesce(n, 0), coalesce(s, 0), coalesce(r1, 0), coalesce(r2, 0), coalesce(r3, 0),
@@ -116,6 +116,14 @@ async fn aggregates_follow_every_kind_of_change() {
         "update reviews set rating = 6 - rating",
         "update reviews set restaurant_id = 3 where restaurant_id = 1",
         "update reviews set restaurant_id = 1, rating = 5 where user_name in ('a', 'c')",
+        "update reviews set hidden = true where user_name = 'a'",
+        "insert into reviews (restaurant_id, user_name, rating, hidden) values (2, 'h', 5, true), (2, 'v', 5, false)",
+        "insert into reviews (restaurant_id, user_name, rating, hidden) values (2, 'h', 4, true)",
+        "update reviews set rating = 6 - rating, hidden = not hidden",
+        "update reviews set restaurant_id = 3, hidden = true where user_name = 'b'",
+        "update reviews set hidden = false where user_name = 'b'",
+        "delete from reviews where hidden",
+        "update reviews set hidden = true where user_name = 'v'",
         "delete from reviews where user_name = 'd'",
         "insert into reviews (restaurant_id, user_name, rating) select restaurant_id, user_name, rating from reviews",
         "insert into reviews (id, restaurant_id, user_name, rating) select id, 1, 'same', 1 from reviews

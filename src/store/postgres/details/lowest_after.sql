@@ -9,7 +9,7 @@ union all (
            id, user_name, rating, review_text, review_date, image_name
     from unnest($4::smallint[]) stars cross join lateral (
         select * from reviews
-        where restaurant_id = $1 and rating = stars and (not $5 or image_name is not null)
+        where restaurant_id = $1 and not hidden and rating = stars and (not $5 or image_name is not null)
           and (review_date, id) < (case stars when $6 then $2 else 'infinity'::timestamptz end, $3)
         order by review_date desc, id desc limit 21
     ) of_rating

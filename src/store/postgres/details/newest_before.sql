@@ -8,6 +8,6 @@ union all (
     select null, null, null, null, null, null, null, null,
            id, user_name, rating, review_text, review_date, image_name
     from reviews
-    where restaurant_id = $1 and (review_date, id) > ($2, $3)
+    where restaurant_id = $1 and not hidden and (review_date, id) > ($2, $3)
     order by review_date, id limit 21
 )

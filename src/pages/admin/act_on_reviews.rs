@@ -1,0 +1,116 @@
+//! `/admin/reviews/act?action=<action>&id=<id>…`: shows these reviews, and hides, shows or deletes them once that is
+//! confirmed.
+
+use askama::Template;
+use axum::extract::{RawQuery, Request, State};
+use axum::response::{IntoResponse, Redirect, Response};
+
+use crate::app::App;
+use crate::error::AppError;
+use crate::model::{ReviewAction, StaffReview, Versioned};
+use crate::photo_cleanup::{remove_all_unclaimed, withdraw};
+use crate::photos::{PhotoName, PhotoUrls};
+use crate::store::STAFF_REVIEWS_PER_PAGE;
+use crate::web::{Chrome, FormBody, FormFields, Notice, Page, Staff};
+
+#[derive(Template)]
+#[template(path = "admin/act_on_reviews.html")]
+struct ActTemplate {
+    chrome: Chrome,
+    staff: Staff,
+    photo_urls: PhotoUrls,
+    action: ReviewAction,
+    reviews: Vec<StaffReview>,
+}
+
+const FIELDS: FormFields = FormFields {
+    texts: &["action", "seen"],
+    photo: None,
+};
+
+impl ActTemplate {
+    /// The reviews in their versions, as the form carries them.
+    fn seen(&self) -> String {
+        let rows = self.reviews.iter().map(|review| review.versioned().to_string());
+        rows.collect::<Vec<_>>().join(",")
+    }
+}
+
+/// Asks for confirmation.
+pub async fn get(State(app): State<App>, staff: Staff, RawQuery(query): RawQuery) -> Result<Response, AppError> {
+    let query = query.unwrap_or_default();
+    let action = form_urlencoded::parse(query.as_bytes()).find_map(|(name, value)| (name == "action").then_some(value));
+    let template = ActTemplate {
+        chrome: Chrome::default(),
+        staff,
+        photo_urls: app.photo_urls.clone(),
+        action: action_of(&action.unwrap_or_default())?,
+        reviews: app.store.staff_reviews_by_id(&chosen(&query)).await?,
+    };
+    Ok(Page(template).into_response())
+}
+
+/// Does it. Photos of deleted reviews leave the photo store, and those of hidden ones their address.
+pub async fn post(State(app): State<App>, staff: Staff, request: Request) -> Result<Response, AppError> {
+    let mut body = FormBody::read(&app.uploads, request, &FIELDS).await?;
+    let action = action_of(&body.take("action"))?;
+    let seen = seen_rows(&body.take("seen"))?;
+    // A separate task, which finishes even if the page is closed now.
+    let acting = app.saves.spawn(act(app.clone(), action, seen, staff.name));
+    let notice = acting.await.map_err(|error| AppError::Internal(error.into()))??;
+    Ok((notice.left(&app.config), Redirect::to("/admin/reviews/")).into_response())
+}
+
+async fn act(app: App, action: ReviewAction, seen: Vec<Versioned>, by: String) -> Result<Notice, AppError> {
+    let done = app.store.act_on_reviews(&seen, action, &by).await?;
+    for review in &done {
+        app.page_cache.restaurant_changed(review.restaurant);
+    }
+    let photos = done
+        .iter()
+        .filter_map(|review| Some((review.review.id, review.review.photo.clone()?)));
+    let photos: Vec<(i64, PhotoName)> = photos.collect();
+    let mut all_withdrawn = true;
+    match action {
+        ReviewAction::Show => {}
+        ReviewAction::Delete => {
+            let names: Vec<_> = photos.into_iter().map(|(_, name)| name).collect();
+            remove_all_unclaimed(&*app.store, &*app.photos, &names).await;
+        }
+        ReviewAction::Hide => {
+            for (review, name) in photos {
+                all_withdrawn &= withdraw(&*app.store, &*app.photos, review, &name).await;
+            }
+        }
+    }
+    Ok(if !all_withdrawn {
+        Notice::PhotoNotWithdrawn
+    } else if done.len() == seen.len() {
+        Notice::AllDone
+    } else {
+        Notice::SomeDone
+    })
+}
+
+fn action_of(text: &str) -> Result<ReviewAction, AppError> {
+    let unknown = |()| AppError::BadRequest("Choose what to do with the reviews: hide, show or delete.".into());
+    text.parse().map_err(unknown)
+}
+
+/// The ids that were chosen in a list: each is one `id` of the query.
+pub(super) fn chosen(query: &str) -> Vec<i64> {
+    let pairs = form_urlencoded::parse(query.as_bytes());
+    let ids = pairs.filter_map(|(name, value)| (name == "id").then(|| value.parse().ok())?);
+    ids.take(STAFF_REVIEWS_PER_PAGE).collect()
+}
+
+/// The rows that a form carries. A list has no more of them on one page.
+pub(super) fn seen_rows(text: &str) -> Result<Vec<Versioned>, AppError> {
+    let rows = text.split(',').take(STAFF_REVIEWS_PER_PAGE + 1).map(str::parse);
+    match rows.collect::<Result<Vec<_>, ()>>() {
+        Ok(rows) if rows.len() <= STAFF_REVIEWS_PER_PAGE => Ok(rows),
+        _ => Err(AppError::BadRequest(
+            "Choose at least one entry in the list, and not more than one page has.".into(),
+        )),
+    }
+}

@@ -1,0 +1,33 @@
+//! GET `/admin/enter/<key>`: the link in the log of a site on a developer's machine. It starts a session.
+
+use axum::Extension;
+use axum::extract::{Request, State};
+use axum::http::header::{CACHE_CONTROL, REFERRER_POLICY};
+use axum::response::{IntoResponse, Redirect, Response};
+use tower_http::request_id::RequestId;
+
+use super::gate::{look_at_the_log, session_cookie};
+use crate::app::App;
+use crate::config::StaffAccess;
+use crate::error::AppError;
+use crate::model::Capability;
+use crate::web::{LocalDoor, PathParameter};
+
+/// Starts a session and redirects to the staff pages, or says how to get a new link.
+pub async fn get(
+    State(app): State<App>,
+    PathParameter(key): PathParameter<Capability>,
+    Extension(request_id): Extension<RequestId>,
+    request: Request,
+) -> Result<Response, AppError> {
+    let is_here = LocalDoor::is_here(request.extensions(), request.headers());
+    if app.config.staff != StaffAccess::ThisMachine || !is_here {
+        return Err(AppError::NotFound);
+    }
+    let answer = match app.local_door.enter(&key) {
+        Some(session) => (session_cookie(&session), Redirect::to("/admin/")).into_response(),
+        None => look_at_the_log(&app, &request_id),
+    };
+    let headers = [(CACHE_CONTROL, "no-store"), (REFERRER_POLICY, "no-referrer")];
+    Ok((headers, answer).into_response())
+}

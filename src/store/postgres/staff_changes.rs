@@ -1,0 +1,318 @@
+//! What the staff and writers change, each in one transaction with its entry in the history.
+//!
+//! Rows are locked in the same order everywhere: restaurants before reviews, each by their ids. The triggers lock
+//! restaurants, and the deletion of a restaurant locks its reviews, so transactions never wait for each other.
+
+use sqlx::{Connection as _, PgConnection, Postgres, Transaction};
+
+use super::search;
+use crate::model::{
+    Done, Entry, FOLDING, NewRestaurant, Outcome, PhotoChange, RestaurantId, ReviewAction, ReviewChange, SearchText,
+    StaffReview, SubmissionId, Versioned, sort_key,
+};
+use crate::photos::PhotoName;
+use crate::store::staff_rows::{
+    StaffRestaurantRow, StaffReviewRow, action_entry, deletion_entry, restaurant_entry, review_entry, reviews,
+};
+
+/// Those of these restaurants that exist, with the numbers of their reviews and photos.
+pub(super) async fn restaurants(connection: &mut PgConnection, ids: &[i64]) -> sqlx::Result<Vec<StaffRestaurantRow>> {
+    sqlx::query_as!(
+        StaffRestaurantRow,
+        "select id, name, street_address, description, version,
+                (select count(*) from reviews where restaurant_id = restaurants.id) as \"reviews!\",
+                (select count(image_name) from reviews where restaurant_id = restaurants.id) as \"photos!\"
+         from restaurants where id = any($1) order by id",
+        ids
+    )
+    .fetch_all(connection)
+    .await
+}
+
+pub(super) async fn add_restaurant(
+    connection: &mut PgConnection,
+    new: &NewRestaurant,
+    submission: Option<&SubmissionId>,
+    by: &str,
+) -> sqlx::Result<RestaurantId> {
+    let mut transaction = connection.begin().await?;
+    let submission = submission.map(SubmissionId::as_str);
+    let added = sqlx::query_scalar!(
+        "insert into restaurants (name, street_address, description, submission_id, name_folded, search_words, folding)
+         values ($1, $2, $3, $4, $5, $6::text::tsvector, $7)
+         on conflict (submission_id) do nothing returning id",
+        new.name,
+        new.street_address,
+        new.description,
+        submission,
+        sort_key(&new.name),
+        search::vector(&SearchText::of(new)),
+        FOLDING
+    )
+    .fetch_optional(&mut *transaction)
+    .await?;
+    let id = match added {
+        Some(id) => {
+            let entry = restaurant_entry(RestaurantId(id), None, new);
+            record(&mut transaction, &[entry], by).await?;
+            id
+        }
+        None => {
+            sqlx::query_scalar!("select id from restaurants where submission_id = $1", submission)
+                .fetch_one(&mut *transaction)
+                .await?
+        }
+    };
+    transaction.commit().await?;
+    Ok(RestaurantId(id))
+}
+
+pub(super) async fn change_restaurant(
+    connection: &mut PgConnection,
+    seen: Versioned,
+    new: &NewRestaurant,
+    by: &str,
+) -> sqlx::Result<Outcome> {
+    let mut transaction = connection.begin().await?;
+    let row = sqlx::query!(
+        "select name, street_address, description, version from restaurants where id = $1 for no key update",
+        seen.id
+    )
+    .fetch_optional(&mut *transaction)
+    .await?;
+    let Some(row) = row else {
+        return unchanged(transaction, Outcome::Missing).await;
+    };
+    if row.version != seen.version {
+        return unchanged(transaction, Outcome::Stale).await;
+    }
+    let before = NewRestaurant {
+        name: row.name,
+        street_address: row.street_address,
+        description: row.description,
+    };
+    if before == *new {
+        return unchanged(transaction, Outcome::Done).await;
+    }
+    sqlx::query!(
+        "update restaurants set name = $2, street_address = $3, description = $4 where id = $1",
+        seen.id,
+        new.name,
+        new.street_address,
+        new.description
+    )
+    .execute(&mut *transaction)
+    .await?;
+    // A trigger has folded the texts roughly.
+    sqlx::query!(
+        "update restaurants set name_folded = $2, search_words = $3::text::tsvector, folding = $4 where id = $1",
+        seen.id,
+        sort_key(&new.name),
+        search::vector(&SearchText::of(new)),
+        FOLDING
+    )
+    .execute(&mut *transaction)
+    .await?;
+    let entry = restaurant_entry(RestaurantId(seen.id), Some(&before), new);
+    record(&mut transaction, &[entry], by).await?;
+    transaction.commit().await?;
+    Ok(Outcome::Done)
+}
+
+pub(super) async fn delete_restaurants(
+    connection: &mut PgConnection,
+    seen: &[Versioned],
+    by: &str,
+) -> sqlx::Result<(Vec<RestaurantId>, Vec<PhotoName>)> {
+    let mut transaction = connection.begin().await?;
+    let (ids, versions) = columns(seen);
+    let ids = sqlx::query_scalar!(
+        "select restaurants.id from restaurants
+         join unnest($1::bigint[], $2::bigint[]) seen (id, version)
+             on seen.id = restaurants.id and seen.version = restaurants.version
+         order by restaurants.id for update of restaurants",
+        &ids,
+        &versions
+    )
+    .fetch_all(&mut *transaction)
+    .await?;
+    let mut entries = Vec::new();
+    for row in restaurants(&mut transaction, &ids).await? {
+        entries.push(deletion_entry(&row.restaurant()?));
+    }
+    let photos = sqlx::query_scalar!(
+        "select image_name as \"image_name!\" from reviews where restaurant_id = any($1) and image_name is not null",
+        &ids
+    )
+    .fetch_all(&mut *transaction)
+    .await?;
+    sqlx::query!("delete from restaurants where id = any($1)", &ids)
+        .execute(&mut *transaction)
+        .await?;
+    record(&mut transaction, &entries, by).await?;
+    transaction.commit().await?;
+    let photos = photos.iter().filter_map(|name| name.parse().ok()).collect();
+    Ok((ids.into_iter().map(RestaurantId).collect(), photos))
+}
+
+pub(super) async fn change_review(
+    connection: &mut PgConnection,
+    seen: Versioned,
+    change: &ReviewChange,
+    by: &str,
+) -> sqlx::Result<Outcome> {
+    let mut transaction = connection.begin().await?;
+    let Some(before) = locked(&mut transaction, &[seen]).await?.pop() else {
+        return missing_or_stale(transaction, seen.id).await;
+    };
+    let entry = review_entry(&before, change);
+    if entry.before == entry.after {
+        return unchanged(transaction, Outcome::Done).await;
+    }
+    let new = &change.new;
+    sqlx::query!(
+        "update reviews set user_name = $2, rating = $3, review_text = $4 where id = $1",
+        seen.id,
+        new.user_name,
+        i16::from(new.rating.stars()),
+        new.review_text
+    )
+    .execute(&mut *transaction)
+    .await?;
+    let photo = match &change.photo {
+        PhotoChange::Keep => None,
+        PhotoChange::Remove => Some(None),
+        PhotoChange::Replace(photo) => Some(Some(photo.as_str())),
+    };
+    if let Some(photo) = photo {
+        sqlx::query!("update reviews set image_name = $2 where id = $1", seen.id, photo)
+            .execute(&mut *transaction)
+            .await?;
+    }
+    record(&mut transaction, &[entry], by).await?;
+    transaction.commit().await?;
+    Ok(Outcome::Done)
+}
+
+pub(super) async fn act_on_reviews(
+    connection: &mut PgConnection,
+    seen: &[Versioned],
+    action: ReviewAction,
+    by: &str,
+) -> sqlx::Result<Vec<StaffReview>> {
+    let mut transaction = connection.begin().await?;
+    let found = locked(&mut transaction, seen).await?;
+    let ids: Vec<i64> = found.iter().map(|review| review.review.id).collect();
+    let entries: Vec<_> = found.iter().map(|review| action_entry(review, action)).collect();
+    let done = match action {
+        ReviewAction::Delete => sqlx::query!("delete from reviews where id = any($1)", &ids),
+        ReviewAction::Hide => sqlx::query!("update reviews set hidden = true where id = any($1)", &ids),
+        ReviewAction::Show => sqlx::query!("update reviews set hidden = false where id = any($1)", &ids),
+    };
+    done.execute(&mut *transaction).await?;
+    record(&mut transaction, &entries, by).await?;
+    transaction.commit().await?;
+    Ok(found)
+}
+
+pub(super) async fn take_back_review(
+    connection: &mut PgConnection,
+    seen: Versioned,
+    by: &str,
+) -> sqlx::Result<Outcome> {
+    let mut transaction = connection.begin().await?;
+    let Some(review) = locked(&mut transaction, &[seen]).await?.pop() else {
+        return missing_or_stale(transaction, seen.id).await;
+    };
+    sqlx::query!("delete from reviews where id = $1", seen.id)
+        .execute(&mut *transaction)
+        .await?;
+    sqlx::query!(
+        "update changes set text_before = null, text_after = null where review_id = $1",
+        seen.id
+    )
+    .execute(&mut *transaction)
+    .await?;
+    let entry = Entry {
+        done: Done::Deleted,
+        restaurant: review.restaurant,
+        review: Some(seen.id),
+        before: None,
+        after: None,
+    };
+    record(&mut transaction, &[entry], by).await?;
+    transaction.commit().await?;
+    Ok(Outcome::Done)
+}
+
+/// Locks those of these reviews that still have the version that was seen, and their restaurants.
+async fn locked(transaction: &mut PgConnection, seen: &[Versioned]) -> sqlx::Result<Vec<StaffReview>> {
+    let (ids, versions) = columns(seen);
+    sqlx::query_scalar!(
+        "select id from restaurants where id in (select restaurant_id from reviews where id = any($1))
+         order by id for no key update",
+        &ids
+    )
+    .fetch_all(&mut *transaction)
+    .await?;
+    let rows = sqlx::query_as!(
+        StaffReviewRow,
+        "select reviews.id, restaurant_id, restaurants.name as restaurant_name, user_name, rating, review_text,
+                review_date, image_name, hidden, reviews.version
+         from reviews
+         join restaurants on restaurants.id = restaurant_id
+         join unnest($1::bigint[], $2::bigint[]) seen (id, version)
+             on seen.id = reviews.id and seen.version = reviews.version
+         order by reviews.id for update of reviews",
+        &ids,
+        &versions
+    )
+    .fetch_all(transaction)
+    .await?;
+    reviews(rows)
+}
+
+async fn missing_or_stale(mut transaction: Transaction<'_, Postgres>, review: i64) -> sqlx::Result<Outcome> {
+    let exists = sqlx::query_scalar!(
+        "select exists (select from reviews where id = $1) as \"exists!\"",
+        review
+    );
+    let outcome = if exists.fetch_one(&mut *transaction).await? {
+        Outcome::Stale
+    } else {
+        Outcome::Missing
+    };
+    unchanged(transaction, outcome).await
+}
+
+/// Ends a transaction that has changed nothing. Without this, its locks would remain until the connection is next used.
+async fn unchanged(transaction: Transaction<'_, Postgres>, outcome: Outcome) -> sqlx::Result<Outcome> {
+    transaction.rollback().await?;
+    Ok(outcome)
+}
+
+fn columns(seen: &[Versioned]) -> (Vec<i64>, Vec<i64>) {
+    seen.iter().map(|row| (row.id, row.version)).unzip()
+}
+
+/// Adds entries to the history.
+async fn record(transaction: &mut PgConnection, entries: &[Entry], by: &str) -> sqlx::Result<()> {
+    let actions: Vec<_> = entries.iter().map(|entry| entry.done.as_str()).collect();
+    let restaurants: Vec<_> = entries.iter().map(|entry| entry.restaurant.0).collect();
+    let reviews: Vec<_> = entries.iter().map(|entry| entry.review).collect();
+    let before: Vec<_> = entries.iter().map(|entry| entry.before.as_deref()).collect();
+    let after: Vec<_> = entries.iter().map(|entry| entry.after.as_deref()).collect();
+    sqlx::query!(
+        "insert into changes (changed_by, action, restaurant_id, review_id, text_before, text_after)
+         select $1, * from unnest($2::text[], $3::bigint[], $4::bigint[], $5::text[], $6::text[])",
+        by,
+        &actions as &[&str],
+        &restaurants,
+        &reviews as &[Option<i64>],
+        &before as &[Option<&str>],
+        &after as &[Option<&str>]
+    )
+    .execute(transaction)
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,173 @@
+//! What the staff sees.
+
+use async_trait::async_trait;
+use sqlx::Sqlite;
+use sqlx::query::QueryAs;
+use sqlx::sqlite::SqliteArguments;
+
+use super::staff_changes::{self as changes, RESTAURANT, REVIEW};
+use super::{SqliteStore, date_text};
+use crate::model::{
+    NewRestaurant, Outcome, Recorded, RestaurantId, ReviewAction, ReviewChange, ReviewOrder, StaffCursor,
+    StaffRestaurant, StaffReview, StaffReviewPage, StaffReviewQuery, Subject, SubmissionId, Versioned,
+};
+use crate::photos::PhotoName;
+use crate::store::staff_rows::{ChangeRow, StaffRestaurantRow, StaffReviewRow, like_pattern, staff_review_page};
+use crate::store::{StaffStore, StoreError};
+
+#[async_trait]
+impl StaffStore for SqliteStore {
+    async fn staff_reviews(&self, query: &StaffReviewQuery) -> Result<StaffReviewPage, StoreError> {
+        let _place = self.reading.join()?;
+        let (order, cursor) = match query.from {
+            Some((direction, cursor)) => (query.order.towards(direction), cursor),
+            None => (query.order, StaffCursor::start(query.order)),
+        };
+        let select = match order {
+            ReviewOrder::Newest => sqlx::query_as(include_str!("staff/newest.sql")).bind(date_text(cursor.date())),
+            ReviewOrder::Oldest => sqlx::query_as(include_str!("staff/oldest.sql")).bind(date_text(cursor.date())),
+            ReviewOrder::Highest => sqlx::query_as(include_str!("staff/highest.sql")).bind(cursor.stars()),
+            ReviewOrder::Lowest => sqlx::query_as(include_str!("staff/lowest.sql")).bind(cursor.stars()),
+        };
+        let rows = filtered(select, cursor, query).fetch_all(&self.readers).await?;
+        Ok(staff_review_page(query, rows)?)
+    }
+
+    async fn staff_reviews_by_id(&self, ids: &[i64]) -> Result<Vec<StaffReview>, StoreError> {
+        let _place = self.reading.join()?;
+        let mut reviews = Vec::new();
+        for id in sorted(ids) {
+            let row: Option<StaffReviewRow> = sqlx::query_as(REVIEW).bind(id).fetch_optional(&self.readers).await?;
+            reviews.extend(row.map(StaffReviewRow::review).transpose()?);
+        }
+        Ok(reviews)
+    }
+
+    async fn staff_restaurants_by_id(&self, ids: &[RestaurantId]) -> Result<Vec<StaffRestaurant>, StoreError> {
+        let _place = self.reading.join()?;
+        let ids: Vec<i64> = ids.iter().map(|id| id.0).collect();
+        let mut restaurants = Vec::new();
+        for id in sorted(&ids) {
+            let row: Option<StaffRestaurantRow> = sqlx::query_as(RESTAURANT)
+                .bind(id)
+                .fetch_optional(&self.readers)
+                .await?;
+            restaurants.extend(row.map(StaffRestaurantRow::restaurant).transpose()?);
+        }
+        Ok(restaurants)
+    }
+
+    async fn review_of_writer(&self, key_hash: [u8; 32]) -> Result<Option<StaffReview>, StoreError> {
+        let _place = self.reading.join()?;
+        let id: Option<i64> = sqlx::query_scalar("select id from reviews where writer_key_hash = ?1")
+            .bind(key_hash.to_vec())
+            .fetch_optional(&self.readers)
+            .await?;
+        match id {
+            Some(id) => {
+                let row: Option<StaffReviewRow> = sqlx::query_as(REVIEW).bind(id).fetch_optional(&self.readers).await?;
+                Ok(row.map(StaffReviewRow::review).transpose()?)
+            }
+            None => Ok(None),
+        }
+    }
+
+    async fn staff_add_restaurant(
+        &self,
+        new: &NewRestaurant,
+        submission: Option<&SubmissionId>,
+        by: &str,
+    ) -> Result<RestaurantId, StoreError> {
+        let _place = self.writing.join()?;
+        Ok(changes::add_restaurant(&self.writer, new, submission, by).await?)
+    }
+
+    async fn change_restaurant(&self, seen: Versioned, new: &NewRestaurant, by: &str) -> Result<Outcome, StoreError> {
+        let _place = self.writing.join()?;
+        Ok(changes::change_restaurant(&self.writer, seen, new, by).await?)
+    }
+
+    async fn delete_restaurants(
+        &self,
+        seen: &[Versioned],
+        by: &str,
+    ) -> Result<(Vec<RestaurantId>, Vec<PhotoName>), StoreError> {
+        let _place = self.writing.join()?;
+        Ok(changes::delete_restaurants(&self.writer, seen, by).await?)
+    }
+
+    async fn change_review(&self, seen: Versioned, change: &ReviewChange, by: &str) -> Result<Outcome, StoreError> {
+        let _place = self.writing.join()?;
+        Ok(changes::change_review(&self.writer, seen, change, by).await?)
+    }
+
+    async fn act_on_reviews(
+        &self,
+        seen: &[Versioned],
+        action: ReviewAction,
+        by: &str,
+    ) -> Result<Vec<StaffReview>, StoreError> {
+        let _place = self.writing.join()?;
+        Ok(changes::act_on_reviews(&self.writer, seen, action, by).await?)
+    }
+
+    async fn take_back_review(&self, seen: Versioned, by: &str) -> Result<Outcome, StoreError> {
+        let _place = self.writing.join()?;
+        Ok(changes::take_back_review(&self.writer, seen, by).await?)
+    }
+
+    async fn rename_hidden_photo(&self, review: i64, from: &PhotoName, to: &PhotoName) -> Result<bool, StoreError> {
+        let _place = self.writing.join()?;
+        let done = sqlx::query("update reviews set image_name = ?3 where id = ?1 and image_name = ?2 and hidden = 1")
+            .bind(review)
+            .bind(from.as_str())
+            .bind(to.as_str())
+            .execute(&self.writer)
+            .await?;
+        Ok(done.rows_affected() > 0)
+    }
+
+    async fn history(&self, of: Subject, before: Option<i64>) -> Result<Vec<Recorded>, StoreError> {
+        let _place = self.reading.join()?;
+        let (sql, id) = match of {
+            Subject::All => ("select * from changes where id < ?1 order by id desc limit 51", 0),
+            Subject::Restaurant(id) => (
+                "select * from changes where restaurant_id = ?2 and id < ?1 order by id desc limit 51",
+                id.0,
+            ),
+            Subject::Review(id) => (
+                "select * from changes where review_id = ?2 and id < ?1 order by id desc limit 51",
+                id,
+            ),
+        };
+        let mut select = sqlx::query_as(sql).bind(before.unwrap_or(i64::MAX));
+        if of != Subject::All {
+            select = select.bind(id);
+        }
+        let rows: Vec<ChangeRow> = select.fetch_all(&self.readers).await?;
+        Ok(rows.into_iter().map(ChangeRow::recorded).collect::<Result<_, _>>()?)
+    }
+}
+
+type Select<'q> = QueryAs<'q, Sqlite, StaffReviewRow, SqliteArguments>;
+
+/// The query with the parameters that follow the cursor's key.
+fn filtered<'q>(select: Select<'q>, cursor: StaffCursor, query: &StaffReviewQuery) -> Select<'q> {
+    let filter = &query.filter;
+    select
+        .bind(cursor.id)
+        .bind(filter.restaurant.map(|id| id.0))
+        .bind(filter.rating.map(|rating| i64::from(rating.stars())))
+        .bind(filter.hidden)
+        .bind(filter.photo)
+        .bind(filter.since.map(date_text))
+        .bind(filter.until.map(date_text))
+        .bind((!filter.text.is_empty()).then(|| like_pattern(&filter.text)))
+}
+
+fn sorted(ids: &[i64]) -> Vec<i64> {
+    let mut ids = ids.to_vec();
+    ids.sort_unstable();
+    ids.dedup();
+    ids
+}

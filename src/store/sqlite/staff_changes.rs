@@ -1,0 +1,253 @@
+//! What the staff and writers change, each in one transaction with its entry in the history. A transaction has the whole
+//! file for itself from its beginning.
+
+use sqlx::{SqliteConnection, SqlitePool};
+
+use super::search;
+use crate::model::{
+    Done, Entry, FOLDING, NewRestaurant, Outcome, PhotoChange, RestaurantId, ReviewAction, ReviewChange, SearchText,
+    StaffReview, SubmissionId, Versioned, sort_key,
+};
+use crate::photos::PhotoName;
+use crate::store::staff_rows::{
+    StaffRestaurantRow, StaffReviewRow, action_entry, deletion_entry, restaurant_entry, review_entry,
+};
+
+const BEGIN: &str = "begin immediate";
+
+/// One review.
+pub(super) const REVIEW: &str =
+    "select reviews.id, restaurant_id, restaurants.name as restaurant_name, user_name, rating, review_text, review_date,
+            image_name, hidden, reviews.version
+     from reviews join restaurants on restaurants.id = restaurant_id
+     where reviews.id = ?1";
+
+/// One restaurant, with the numbers of its reviews and photos.
+pub(super) const RESTAURANT: &str = "select id, name, street_address, description, version,
+            (select count(*) from reviews where restaurant_id = restaurants.id) as reviews,
+            (select count(image_name) from reviews where restaurant_id = restaurants.id) as photos
+     from restaurants where id = ?1";
+
+pub(super) async fn add_restaurant(
+    writer: &SqlitePool,
+    new: &NewRestaurant,
+    submission: Option<&SubmissionId>,
+    by: &str,
+) -> sqlx::Result<RestaurantId> {
+    let mut transaction = writer.begin_with(BEGIN).await?;
+    let submission = submission.map(SubmissionId::as_str);
+    let known: Option<i64> = sqlx::query_scalar("select id from restaurants where submission_id = ?1")
+        .bind(submission)
+        .fetch_optional(&mut *transaction)
+        .await?;
+    if let Some(id) = known {
+        return Ok(RestaurantId(id));
+    }
+    let done = sqlx::query(
+        "insert into restaurants (name, street_address, description, submission_id, name_folded, search_text, folding)
+         values (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    )
+    .bind(&new.name)
+    .bind(&new.street_address)
+    .bind(&new.description)
+    .bind(submission)
+    .bind(sort_key(&new.name))
+    .bind(search::text(&SearchText::of(new)))
+    .bind(FOLDING)
+    .execute(&mut *transaction)
+    .await?;
+    let id = RestaurantId(done.last_insert_rowid());
+    record(&mut transaction, &restaurant_entry(id, None, new), by).await?;
+    transaction.commit().await?;
+    Ok(id)
+}
+
+pub(super) async fn change_restaurant(
+    writer: &SqlitePool,
+    seen: Versioned,
+    new: &NewRestaurant,
+    by: &str,
+) -> sqlx::Result<Outcome> {
+    let mut transaction = writer.begin_with(BEGIN).await?;
+    let row: Option<StaffRestaurantRow> = sqlx::query_as(RESTAURANT)
+        .bind(seen.id)
+        .fetch_optional(&mut *transaction)
+        .await?;
+    let Some(row) = row else { return Ok(Outcome::Missing) };
+    let before = row.restaurant()?;
+    if before.version != seen.version {
+        return Ok(Outcome::Stale);
+    }
+    if before.texts == *new {
+        return Ok(Outcome::Done);
+    }
+    sqlx::query("update restaurants set name = ?2, street_address = ?3, description = ?4 where id = ?1")
+        .bind(seen.id)
+        .bind(&new.name)
+        .bind(&new.street_address)
+        .bind(&new.description)
+        .execute(&mut *transaction)
+        .await?;
+    // A trigger has folded the texts roughly.
+    sqlx::query("update restaurants set name_folded = ?2, search_text = ?3, folding = ?4 where id = ?1")
+        .bind(seen.id)
+        .bind(sort_key(&new.name))
+        .bind(search::text(&SearchText::of(new)))
+        .bind(FOLDING)
+        .execute(&mut *transaction)
+        .await?;
+    let entry = restaurant_entry(before.id, Some(&before.texts), new);
+    record(&mut transaction, &entry, by).await?;
+    transaction.commit().await?;
+    Ok(Outcome::Done)
+}
+
+pub(super) async fn delete_restaurants(
+    writer: &SqlitePool,
+    seen: &[Versioned],
+    by: &str,
+) -> sqlx::Result<(Vec<RestaurantId>, Vec<PhotoName>)> {
+    let mut transaction = writer.begin_with(BEGIN).await?;
+    let (mut ids, mut photos) = (Vec::new(), Vec::new());
+    for seen in seen {
+        let row: Option<StaffRestaurantRow> = sqlx::query_as(RESTAURANT)
+            .bind(seen.id)
+            .fetch_optional(&mut *transaction)
+            .await?;
+        let Some(restaurant) = row.map(StaffRestaurantRow::restaurant).transpose()? else {
+            continue;
+        };
+        if restaurant.version != seen.version {
+            continue;
+        }
+        let names: Vec<String> =
+            sqlx::query_scalar("select image_name from reviews where restaurant_id = ?1 and image_name is not null")
+                .bind(seen.id)
+                .fetch_all(&mut *transaction)
+                .await?;
+        sqlx::query("delete from restaurants where id = ?1")
+            .bind(seen.id)
+            .execute(&mut *transaction)
+            .await?;
+        record(&mut transaction, &deletion_entry(&restaurant), by).await?;
+        ids.push(restaurant.id);
+        photos.extend(names.iter().filter_map(|name| name.parse().ok()));
+    }
+    transaction.commit().await?;
+    Ok((ids, photos))
+}
+
+pub(super) async fn change_review(
+    writer: &SqlitePool,
+    seen: Versioned,
+    change: &ReviewChange,
+    by: &str,
+) -> sqlx::Result<Outcome> {
+    let mut transaction = writer.begin_with(BEGIN).await?;
+    let before = match found(&mut transaction, seen).await? {
+        Ok(review) => review,
+        Err(outcome) => return Ok(outcome),
+    };
+    let entry = review_entry(&before, change);
+    if entry.before == entry.after {
+        return Ok(Outcome::Done);
+    }
+    let new = &change.new;
+    sqlx::query("update reviews set user_name = ?2, rating = ?3, review_text = ?4 where id = ?1")
+        .bind(seen.id)
+        .bind(&new.user_name)
+        .bind(i64::from(new.rating.stars()))
+        .bind(&new.review_text)
+        .execute(&mut *transaction)
+        .await?;
+    let photo = match &change.photo {
+        PhotoChange::Keep => None,
+        PhotoChange::Remove => Some(None),
+        PhotoChange::Replace(photo) => Some(Some(photo.as_str())),
+    };
+    if let Some(photo) = photo {
+        sqlx::query("update reviews set image_name = ?2 where id = ?1")
+            .bind(seen.id)
+            .bind(photo)
+            .execute(&mut *transaction)
+            .await?;
+    }
+    record(&mut transaction, &entry, by).await?;
+    transaction.commit().await?;
+    Ok(Outcome::Done)
+}
+
+pub(super) async fn act_on_reviews(
+    writer: &SqlitePool,
+    seen: &[Versioned],
+    action: ReviewAction,
+    by: &str,
+) -> sqlx::Result<Vec<StaffReview>> {
+    let sql = match action {
+        ReviewAction::Delete => "delete from reviews where id = ?1",
+        ReviewAction::Hide => "update reviews set hidden = 1 where id = ?1",
+        ReviewAction::Show => "update reviews set hidden = 0 where id = ?1",
+    };
+    let mut transaction = writer.begin_with(BEGIN).await?;
+    let mut done = Vec::new();
+    for seen in seen {
+        if let Ok(review) = found(&mut transaction, *seen).await? {
+            sqlx::query(sql).bind(seen.id).execute(&mut *transaction).await?;
+            record(&mut transaction, &action_entry(&review, action), by).await?;
+            done.push(review);
+        }
+    }
+    transaction.commit().await?;
+    Ok(done)
+}
+
+pub(super) async fn take_back_review(writer: &SqlitePool, seen: Versioned, by: &str) -> sqlx::Result<Outcome> {
+    let mut transaction = writer.begin_with(BEGIN).await?;
+    let review = match found(&mut transaction, seen).await? {
+        Ok(review) => review,
+        Err(outcome) => return Ok(outcome),
+    };
+    for sql in [
+        "delete from reviews where id = ?1",
+        "update changes set text_before = null, text_after = null where review_id = ?1",
+    ] {
+        sqlx::query(sql).bind(seen.id).execute(&mut *transaction).await?;
+    }
+    let entry = Entry {
+        done: Done::Deleted,
+        restaurant: review.restaurant,
+        review: Some(seen.id),
+        before: None,
+        after: None,
+    };
+    record(&mut transaction, &entry, by).await?;
+    transaction.commit().await?;
+    Ok(Outcome::Done)
+}
+
+/// The review, if it still has the version that was seen.
+async fn found(transaction: &mut SqliteConnection, seen: Versioned) -> sqlx::Result<Result<StaffReview, Outcome>> {
+    let row: Option<StaffReviewRow> = sqlx::query_as(REVIEW).bind(seen.id).fetch_optional(transaction).await?;
+    Ok(match row.map(StaffReviewRow::review).transpose()? {
+        None => Err(Outcome::Missing),
+        Some(review) if review.version != seen.version => Err(Outcome::Stale),
+        Some(review) => Ok(review),
+    })
+}
+
+/// Adds an entry to the history.
+async fn record(transaction: &mut SqliteConnection, entry: &Entry, by: &str) -> sqlx::Result<()> {
+    sqlx::query(
+        "insert into changes (changed_by, action, restaurant_id, review_id, text_before, text_after)
+         values (?1, ?2, ?3, ?4, ?5, ?6)",
+    )
+    .bind(by)
+    .bind(entry.done.as_str())
+    .bind(entry.restaurant.0)
+    .bind(entry.review)
+    .bind(&entry.before)
+    .bind(&entry.after)
+    .execute(transaction)
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,107 @@
+// The staff pages and a writer's private link in a real browser.
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { enterStaffPages, startBrowser, startSite, withPage } from "./site.mjs";
+
+let browser;
+before(async () => {
+  browser = await startBrowser();
+});
+after(() => browser.close());
+
+const text = (page, selector) => page.locator(selector).innerText();
+
+async function addReview(page, javaScriptEnabled, name) {
+  await page.goto("/1/");
+  await page.locator("#add-review").click();
+  await page.getByLabel("Your name").fill(name);
+  await page.locator("label[for=rating-5]").click();
+  await page.getByLabel("Review", { exact: true }).fill("Lovly");
+  await page.getByRole("button", { name: "Save review" }).click();
+  await page.getByText("Review added. Thank you!").waitFor();
+}
+
+for (const javaScriptEnabled of [true, false]) {
+  const how = javaScriptEnabled ? "with JavaScript" : "without JavaScript";
+
+  test(`a writer corrects and takes back a review ${how}`, async () => {
+    const site = await startSite();
+    site.seed(1, 0, 0);
+    await withPage(browser, site, `writer ${how}`, { javaScriptEnabled }, async (page) => {
+      await addReview(page, javaScriptEnabled, "Ada");
+      const link = await page.locator("#writer-link").getAttribute("href");
+      await page.reload();
+      assert.equal(await page.locator("#writer-link").count(), 0, "it is shown once");
+      if (javaScriptEnabled) {
+        await page.getByRole("link", { name: "Change or delete your review" }).click();
+      } else {
+        await page.goto(link);
+      }
+      await page.waitForURL(link);
+      assert.equal(await page.getByLabel("Review", { exact: true }).inputValue(), "Lovly");
+      await page.getByLabel("Review", { exact: true }).fill("Lovely");
+      await page.getByRole("button", { name: "Save changes" }).click();
+      await page.getByText("Your review was changed.").waitFor();
+      assert.match(await text(page, ".review"), /Lovely/);
+
+      await page.goto(link);
+      await page.getByLabel(/Yes, delete my review/).check();
+      await page.getByRole("button", { name: "Delete my review" }).click();
+      await page.getByText("Your review was deleted.").waitFor();
+      assert.equal(await page.locator(".review").count(), 0);
+    });
+    await site.stop();
+  });
+
+  test(`the staff hides, changes and deletes ${how}`, async () => {
+    const site = await startSite();
+    site.seed(2, 6, 0);
+    await withPage(browser, site, `staff ${how}`, { javaScriptEnabled }, async (page) => {
+      await page.goto("/admin/");
+      assert.equal(await text(page, "h1"), "Open the link in the log");
+      await enterStaffPages(page, site);
+      assert.equal(await text(page, "h1"), "Staff pages");
+
+      // Two reviews are hidden after a question.
+      await page.getByRole("navigation", { name: "Staff" }).getByRole("link", { name: "Reviews" }).click();
+      const boxes = page.getByRole("checkbox");
+      assert.equal(await boxes.count(), 6);
+      await boxes.nth(0).check();
+      await boxes.nth(1).check();
+      await page.getByRole("button", { name: "Hide…" }).click();
+      assert.match(await text(page, "main"), /no longer see 2 reviews/);
+      await page.getByRole("button", { name: "Hide", exact: true }).click();
+      await page.getByText("Done.").waitFor();
+      await page.getByLabel("Hidden").selectOption("yes");
+      await page.getByRole("button", { name: "Find" }).click();
+      assert.equal(await page.locator(".hidden-mark").count(), 2);
+
+      // Two tabs change the same review: the second one sees both texts.
+      await page.locator("tbody th a").first().click();
+      const second = await page.context().newPage();
+      await second.goto(page.url());
+      await page.getByLabel("Review", { exact: true }).fill("From the first tab");
+      await page.getByRole("button", { name: "Save changes" }).click();
+      await page.getByText("Saved.").waitFor();
+      await second.getByLabel("Review", { exact: true }).fill("From the second tab");
+      await second.getByRole("button", { name: "Save changes" }).click();
+      await second.getByText("this review was changed meanwhile").waitFor();
+      assert.match(await text(second, ".current"), /From the first tab/);
+      assert.equal(await second.getByLabel("Review", { exact: true }).inputValue(), "From the second tab");
+      await second.close();
+
+      // A restaurant is deleted with its reviews, and the history says so.
+      await page.goto("/admin/restaurants/");
+      await page.getByRole("checkbox").first().check();
+      await page.getByRole("button", { name: "Delete the chosen ones…" }).click();
+      assert.match(await text(page, "main"), /deletes 1 restaurant with \d+ reviews?/);
+      await page.getByRole("button", { name: "Delete", exact: true }).click();
+      await page.getByText("Done.").waitFor();
+      assert.equal(await page.locator("tbody tr").count(), 1);
+      await page.goto("/admin/");
+      assert.match(await text(page, ".history"), /developer on this machine · restaurant \d+ deleted/);
+    });
+    await site.stop();
+  });
+}

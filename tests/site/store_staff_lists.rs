@@ -1,0 +1,144 @@
+//! The staff's lists of reviews, in every store alike.
+
+use proptest::test_runner::TestRunner;
+use restaurant_review::model::{
+    Direction, Rating, ReviewAction, ReviewFilter, ReviewOrder, StaffReview, StaffReviewQuery,
+};
+use restaurant_review::photos::PhotoName;
+use restaurant_review::store::STAFF_REVIEWS_PER_PAGE;
+
+use crate::every_store::{Kind, fresh, on_every_store};
+use crate::store_staff::{add, new_review, restaurant};
+
+on_every_store! {
+    [sqlite Kind::Sqlite, postgresql Kind::Postgres]
+    {
+        async
+            reviews_are_filtered,
+        blocking
+            staff_pages_show_each_review_once_in_order
+    }
+}
+
+async fn reviews_are_filtered(kind: Kind) {
+    let (_guard, store) = fresh(kind).await;
+    let first = store.add_restaurant(&restaurant("A"), None).await.unwrap();
+    let second = store.add_restaurant(&restaurant("B"), None).await.unwrap();
+    let photo = PhotoName::random();
+    add(&*store, first, "50%_\\", 5, Some(&photo)).await;
+    add(&*store, first, "Bob", 1, None).await;
+    let hidden = add(&*store, second, "Eve", 1, None).await;
+    store
+        .act_on_reviews(&[hidden.versioned()], ReviewAction::Hide, "ada")
+        .await
+        .unwrap();
+    let date = hidden.review.review_date;
+    let hour = time::Duration::HOUR;
+    let names = async |filter: ReviewFilter| {
+        let query = StaffReviewQuery {
+            filter,
+            order: ReviewOrder::Oldest,
+            from: None,
+        };
+        let page = store.staff_reviews(&query).await.unwrap();
+        let names = page.reviews.into_iter().map(|review| review.review.user_name);
+        names.collect::<Vec<_>>().join(" ")
+    };
+    let change = |change: fn(&mut ReviewFilter)| {
+        let mut filter = ReviewFilter::default();
+        change(&mut filter);
+        filter
+    };
+    let text = |text: &str| ReviewFilter {
+        text: text.to_owned(),
+        ..ReviewFilter::default()
+    };
+    let dates = |since, until| ReviewFilter {
+        since: Some(since),
+        until: Some(until),
+        ..ReviewFilter::default()
+    };
+    let in_second = ReviewFilter {
+        restaurant: Some(second),
+        ..ReviewFilter::default()
+    };
+    let all = "50%_\\ Bob Eve";
+    for (filter, wanted) in [
+        (ReviewFilter::default(), all),
+        (text("bOB"), "Bob"),
+        (text("%"), "50%_\\"),
+        (text("0%_\\"), "50%_\\"),
+        (text("B_b"), ""),
+        (text("text"), all),
+        (text("'; drop table reviews; --"), ""),
+        (in_second, "Eve"),
+        (change(|filter| filter.rating = Rating::new(1)), "Bob Eve"),
+        (change(|filter| filter.hidden = Some(true)), "Eve"),
+        (change(|filter| filter.hidden = Some(false)), "50%_\\ Bob"),
+        (change(|filter| filter.photo = Some(true)), "50%_\\"),
+        (
+            change(|filter| (filter.photo, filter.hidden) = (Some(false), Some(false))),
+            "Bob",
+        ),
+        (dates(date - hour, date + hour), all),
+        (dates(date + hour, date + hour * 2), ""),
+        (dates(date - hour * 2, date - hour), ""),
+    ] {
+        assert_eq!(names(filter.clone()).await, wanted, "{filter:?}");
+    }
+}
+
+fn staff_pages_show_each_review_once_in_order(kind: Kind) {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let stars = proptest::collection::vec(1i64..=5, STAFF_REVIEWS_PER_PAGE..2 * STAFF_REVIEWS_PER_PAGE + 10);
+    TestRunner::new(kind.cases())
+        .run(&stars, |stars| {
+            runtime.block_on(async {
+                let (_guard, store) = fresh(kind).await;
+                let id = store.add_restaurant(&restaurant("A"), None).await.unwrap();
+                for stars in &stars {
+                    let new = new_review("Ada", *stars, "");
+                    store.add_review(id, &new, None, None, None).await.unwrap();
+                }
+                for order in ReviewOrder::ALL {
+                    let mut query = StaffReviewQuery {
+                        order,
+                        ..StaffReviewQuery::default()
+                    };
+                    let mut pages = Vec::new();
+                    loop {
+                        let page = store.staff_reviews(&query).await.unwrap();
+                        assert!(page.reviews.len() <= STAFF_REVIEWS_PER_PAGE);
+                        query.from = page.after.map(|cursor| (Direction::After, cursor));
+                        pages.push(page);
+                        if query.from.is_none() {
+                            break;
+                        }
+                    }
+                    let all: Vec<_> = pages.iter().flat_map(|page| &page.reviews).collect();
+                    assert_eq!(all.len(), stars.len());
+                    let key = |review: &StaffReview| {
+                        let (date, id) = (review.review.review_date, review.review.id);
+                        let rating = review.review.rating;
+                        match order {
+                            ReviewOrder::Newest | ReviewOrder::Oldest => (date.unix_timestamp_nanos(), id),
+                            ReviewOrder::Highest | ReviewOrder::Lowest => (rating.stars().into(), id),
+                        }
+                    };
+                    let mut keys: Vec<_> = all.iter().map(|review| key(review)).collect();
+                    if matches!(order, ReviewOrder::Newest | ReviewOrder::Highest) {
+                        keys.reverse();
+                    }
+                    assert!(keys.is_sorted_by(|a, b| a < b), "{order:?}: {keys:?}");
+                    // And back again.
+                    for window in pages.windows(2) {
+                        query.from = window[1].before.map(|cursor| (Direction::Before, cursor));
+                        let page = store.staff_reviews(&query).await.unwrap();
+                        assert_eq!(page.reviews, window[0].reviews, "{order:?}");
+                    }
+                }
+            });
+            Ok(())
+        })
+        .unwrap();
+}
