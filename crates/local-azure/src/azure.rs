@@ -164,7 +164,7 @@ impl Azure {
     /// Returns a token's claims if this tenant issued it for one of these audiences and it is valid now. A trailing
     /// slash in the token's audience is ignored.
     pub fn verify(&self, token: &str, audiences: &[&str]) -> Result<Claims, TokenRejection> {
-        let claims = self.keys().open_token(token)?;
+        let claims: Claims = self.keys().open_token(token)?;
         let now = now();
         if claims.iss != self.issuer() || claims.tid != self.read(|state| state.tenant) {
             Err(TokenRejection::Tenant)

@@ -10,7 +10,7 @@ use axum::http::header::{
     CONNECTION, EXPECT, HeaderName, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
 };
 use axum::http::uri::PathAndQuery;
-use axum::http::{HeaderMap, Uri, Version};
+use axum::http::{HeaderMap, HeaderValue, Uri, Version};
 use axum::response::Response;
 use hyper_rustls::HttpsConnectorBuilder;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -73,15 +73,31 @@ pub async fn forward(client: &Client, base: &Uri, mut request: Request) -> Resul
     Ok(answer)
 }
 
+/// The headers that `Connection` names.
+fn named_by_connection(headers: &HeaderMap) -> Vec<HeaderName> {
+    let values = headers.get_all(CONNECTION).iter();
+    values
+        .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
+        .filter_map(|name| HeaderName::from_bytes(name.trim_ascii()).ok())
+        .collect()
+}
+
+/// Removes the headers that the `Connection` of a client names. Without this, a client could name headers that the front end
+/// sets afterwards, and [`forward`] would remove those.
+pub fn remove_named_by_client(headers: &mut HeaderMap) {
+    let (named, upgrades) = (named_by_connection(headers), headers.contains_key(UPGRADE));
+    for name in named.into_iter().filter(|name| name != UPGRADE) {
+        headers.remove(name);
+    }
+    headers.remove(CONNECTION);
+    if upgrades {
+        headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+    }
+}
+
 /// Removes the hop-by-hop headers, and the headers that `Connection` names.
 fn remove_hop_by_hop(headers: &mut HeaderMap) {
-    let named: Vec<HeaderName> = headers
-        .get_all(CONNECTION)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .filter_map(|name| name.trim().parse().ok())
-        .collect();
+    let named = named_by_connection(headers);
     let always = [
         CONNECTION,
         PROXY_AUTHENTICATE,

@@ -7,6 +7,7 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::affinity;
+use super::authentication::Memory;
 use super::configuration::Configuration;
 use super::deployment::Deployments;
 use super::instance::{Instance, InstanceStatus, Stop};
@@ -25,6 +26,8 @@ pub(super) struct App {
     pub(super) platform: Arc<Platform>,
     pub(super) site: Site,
     pub(super) deployments: Deployments,
+    /// Who is signed in, with App Service Authentication.
+    pub(super) visitors: Memory,
     instances: Mutex<Instances>,
     changes: watch::Sender<()>,
     /// Held during operations that start or stop instances.
@@ -83,6 +86,7 @@ impl App {
             deployments: Deployments::open(site.deployments()),
             site,
             folder,
+            visitors: Memory::default(),
             instances: Mutex::default(),
             changes: watch::Sender::new(()),
             operation: tokio::sync::Mutex::default(),

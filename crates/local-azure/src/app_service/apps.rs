@@ -1,17 +1,15 @@
 //! The web apps.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use super::app::{App, no_such_app};
+use super::names::app_at;
 use super::platform::Platform;
 use crate::error::{Error, Result};
-use crate::host::without_port;
 use crate::reconcile::each;
 use crate::state::{View as _, WebApp};
-use crate::tutorial;
 
 /// The pause before an app that could not be brought in line with the state is tried again.
 const RETRY: Duration = Duration::from_secs(5);
@@ -121,17 +119,7 @@ impl Apps {
 
     /// The app with that host name, which may include a port.
     pub(super) fn with_host(&self, host: &str) -> Option<Arc<App>> {
-        let name = without_port(host);
-        if name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok() {
-            let state = self.platform.azure.state();
-            let tutorial = state.find::<WebApp>(tutorial::APP);
-            let app = tutorial.or_else(|| state.all().next())?;
-            return self.get(app.name()).ok();
-        }
-        let (label, domain) = name.split_once('.')?;
-        let is_served = ["localhost", "azurewebsites.net"]
-            .iter()
-            .any(|name| domain.eq_ignore_ascii_case(name));
-        is_served.then(|| self.get(label).ok()).flatten()
+        let name = app_at(&self.platform.azure.state(), host)?;
+        self.get(&name).ok()
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::state::{AssignedIdentities, ConnectionString, WebApp};
+use crate::state::{AssignedIdentities, Authentication, ConnectionString, State, WebApp};
 
 /// What an instance is started with. A change restarts the app.
 #[derive(PartialEq)]
@@ -12,16 +12,18 @@ pub(super) struct Configuration {
     startup_command: String,
     runtime: String,
     identity: AssignedIdentities,
+    authentication: Authentication,
 }
 
 impl Configuration {
-    pub(super) fn of(app: &WebApp) -> Self {
+    pub(super) fn of(state: &State, app: &WebApp) -> Self {
         Self {
             settings: app.settings.clone(),
             connection_strings: app.connection_strings.clone(),
             startup_command: app.startup_command.clone(),
             runtime: app.runtime.clone(),
             identity: app.identity.clone(),
+            authentication: Authentication::of(state, &app.id),
         }
     }
 }

@@ -17,15 +17,16 @@ use tokio::time::{sleep, timeout};
 
 use super::app::{App, Pick};
 use super::apps::Apps;
+use super::authentication::{self, Visit};
 use super::headers::{self, RequestInfo};
 use super::instance::ActiveRequest;
 use super::names::{Names, azure_name};
 use super::{affinity, tls, websocket};
 use crate::error::Result;
 use crate::host::without_port;
-use crate::proxy::{Client, Endpoint, client, forward};
+use crate::proxy::{Client, Endpoint, client, forward, remove_named_by_client};
 use crate::server::Server;
-use crate::state::{View as _, WebApp};
+use crate::state::{Authentication, View as _, WebApp};
 
 /// Azure's ports.
 pub(super) const AZURE_PORTS: (u16, u16) = (443, 80);
@@ -75,8 +76,30 @@ async fn handle(
         );
     };
     let platform = &front.apps.platform;
-    if web_app.https_only && !front.https {
+    let authentication = Authentication::of(&platform.azure.state(), web_app.id());
+    let needs_https = web_app.https_only || authentication.is_enabled && authentication.requires_https;
+    if needs_https && !front.https {
         return redirect_to_https(&request, without_port(&host), front.ports.0);
+    }
+    // Otherwise a client could have headers removed that are set below.
+    remove_named_by_client(request.headers_mut());
+    let inside = azure_name(&app.name);
+    if authentication.is_enabled {
+        let visit = Visit {
+            platform,
+            name: &app.name,
+            memory: &app.visitors,
+            web_app: &web_app,
+            settings: &authentication,
+            host: &host,
+            inside: &inside,
+            is_in_azure: front.ports == AZURE_PORTS,
+            client: &front.client,
+        };
+        request = match authentication::admit(&visit, request).await {
+            Ok(request) => request,
+            Err(answer) => return answer,
+        };
     }
     let has_affinity = web_app.client_affinity_enabled && platform.azure.state().instances(&web_app) > 1;
     let cookie = has_affinity.then(|| affinity::requested(request.headers())).flatten();
@@ -91,7 +114,6 @@ async fn handle(
         .path_and_query()
         .map_or("/", |target| target.as_str())
         .to_owned();
-    let inside = azure_name(&app.name);
     let names = Names {
         outside: &host,
         inside: &inside,

@@ -39,9 +39,9 @@ const PLATFORM_HEADERS: [&str; 14] = [
 ///
 /// The client's own `X-Forwarded-For` is kept in front, so only the last entry can be trusted.
 ///
-/// The headers of App Service Authentication, such as `X-MS-CLIENT-PRINCIPAL`, are forwarded as the client sent them,
-/// so an app must not trust them. App Service does the same when that feature is off. Here it is always off, and
-/// `WEBSITE_AUTH_ENABLED` is `False`.
+/// While App Service Authentication is off and `WEBSITE_AUTH_ENABLED` is `False`, its headers, such as
+/// `X-MS-CLIENT-PRINCIPAL`, are forwarded as the client sent them, as on App Service, so an app must not trust them. While
+/// it is on, `authentication` has replaced them before.
 /// <https://github.com/Azure/app-service-linux-docs/blob/master/Things_You_Should_Know/headers.md>
 pub(super) fn set(headers: &mut HeaderMap, request: &RequestInfo<'_>) {
     for name in PLATFORM_HEADERS {

@@ -12,6 +12,7 @@
 //! - `supervisor`, `health`, `listening` and `diagnosis`: running an instance, and finding out why it does not start.
 //! - `operations`: restarting, stopping and scaling an app.
 //! - `deployment`, `deploying` and `build`: the records of deployments, and carrying them out.
+//! - `authentication`: App Service Authentication, which signs visitors in.
 //! - `front_end`, with `tls`, `names`, `headers`, `affinity` and `websocket`: routing requests to instances.
 //!
 //! Differences from Azure:
@@ -20,13 +21,14 @@
 //!   `HOST` is 127.0.0.1 instead of 0.0.0.0, each instance has its own port, and the setting `PORT` applies only to the
 //!   first instance.
 //! - CPU and memory are not limited.
-//! - There are no deployment slots and no App Service Authentication.
+//! - There are no deployment slots.
 //! - One Python and one Node.js, those of this machine, stand for all their versions.
 //! - The deprecated variables `MSI_ENDPOINT` and `MSI_SECRET` are not set.
 
 mod affinity;
 mod app;
 mod apps;
+mod authentication;
 mod build;
 mod configuration;
 mod deploying;
@@ -70,6 +72,7 @@ pub use self::platform::Options;
 
 pub(crate) use self::instance::role_instance_id;
 pub(crate) use self::log::{START, START_FAILED, STARTED};
+pub(crate) use self::names::app_at;
 
 use self::app::no_such_app;
 use self::apps::Apps;
@@ -124,6 +127,7 @@ impl AppService {
             client: client(azure.authority().client()?),
             replacements: Replacements::default(),
             addresses: RwLock::default(),
+            authority: OnceLock::new(),
             blob_port: OnceLock::new(),
         }));
         Ok(Self {
@@ -307,6 +311,12 @@ impl AppService {
     /// Sets the port of the storage accounts on this machine, to which redirections of apps are translated.
     pub fn set_blob_port(&self, port: u16) {
         let _ = self.apps.platform.blob_port.set(port);
+    }
+
+    /// Sets the URL of the tenant's authority (Entra), where App Service Authentication signs visitors in. It ends with a
+    /// slash.
+    pub fn set_authority(&self, url: String) {
+        let _ = self.apps.platform.authority.set(url);
     }
 
     /// Sets variables that take the place of app settings while all instances share the network of this machine.

@@ -3,11 +3,15 @@
 //! An app sees only its name in Azure, such as `contoso.azurewebsites.net`, so that its checks of `Host`, `Origin` and
 //! `Referer` work as in Azure. What it answers is translated back, so that a visitor stays at `localhost`.
 
+use std::net::IpAddr;
+
 use axum::http::header::{HOST, LOCATION, ORIGIN, REFERER, SET_COOKIE, STRICT_TRANSPORT_SECURITY};
 use axum::http::{HeaderMap, HeaderValue};
 use url::{Position, Url};
 
 use crate::host::without_port;
+use crate::state::{State, View as _, WebApp};
+use crate::tutorial;
 
 /// The name of an app in Azure.
 #[must_use]
@@ -19,6 +23,22 @@ pub fn azure_name(app: &str) -> String {
 #[must_use]
 pub fn scm_name(app: &str) -> String {
     format!("{}.scm.azurewebsites.net", app.to_ascii_lowercase())
+}
+
+/// The name of the app that a host stands for, which may include a port. This machine's own names stand for the tutorial's
+/// app, or for the first one.
+pub(crate) fn app_at(state: &State, host: &str) -> Option<String> {
+    let name = without_port(host);
+    if name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok() {
+        let tutorial = state.find::<WebApp>(tutorial::APP);
+        return Some(tutorial.or_else(|| state.all().next())?.name().to_owned());
+    }
+    let (label, domain) = name.split_once('.')?;
+    let is_served = ["localhost", "azurewebsites.net"]
+        .iter()
+        .any(|name| domain.eq_ignore_ascii_case(name));
+    let app = is_served.then(|| state.find::<WebApp>(label)).flatten();
+    app.map(|app| app.name().to_owned())
 }
 
 /// The names of the app that a request is for.

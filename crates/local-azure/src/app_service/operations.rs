@@ -48,7 +48,7 @@ impl App {
         }
         let is_current = {
             let instances = self.instances();
-            instances.started && instances.configuration.as_deref() == Some(&Configuration::of(&app))
+            instances.started && instances.configuration.as_deref() == Some(&Configuration::of(&state, &app))
         };
         if is_current {
             self.scale_to(state.instances(&app)).await;
@@ -103,7 +103,7 @@ impl App {
         instances.started = true;
         instances.generations += 1;
         instances.generation = instances.generations;
-        instances.configuration = Some(Arc::new(Configuration::of(&web_app)));
+        instances.configuration = Some(Arc::new(Configuration::of(&state, &web_app)));
         self.start_missing(&mut instances, state.instances(&web_app));
         drop(instances);
         self.notify();

@@ -55,6 +55,8 @@ pub(super) struct Platform {
     pub(super) replacements: Replacements,
     /// Variables that take the place of app settings while all instances share the network of this machine.
     pub(super) addresses: RwLock<BTreeMap<String, String>>,
+    /// The URL of the tenant's authority (Entra) for a browser on this machine, once it runs. It ends with a slash.
+    pub(super) authority: OnceLock<String>,
     /// The port of the storage accounts on this machine, once they run.
     pub(super) blob_port: OnceLock<u16>,
 }

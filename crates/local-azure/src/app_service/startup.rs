@@ -19,7 +19,7 @@ use crate::files::write_private;
 use crate::network::{Inside, NetworkFiles, View};
 use crate::process::{Program, plain_environment};
 use crate::server::LOOPBACK;
-use crate::state::{State, View as _, WebApp};
+use crate::state::{Authentication, State, UnauthenticatedAction, View as _, WebApp};
 
 /// The parameters for starting an instance.
 pub(super) struct Start<'a> {
@@ -160,9 +160,11 @@ impl Start<'_> {
             ("WEBSITE_OWNER_NAME", &owner),
             ("REGION_NAME", &app.location),
             ("WEBSITE_SKU", "Basic"),
-            ("WEBSITE_AUTH_ENABLED", "False"),
         ] {
             set(name, value);
+        }
+        for (name, value) in authentication_variables(&Authentication::of(state, &app.id)) {
+            set(name, &value);
         }
         if let Some((endpoint, header)) = self.identity {
             set("IDENTITY_ENDPOINT", endpoint);
@@ -175,6 +177,37 @@ impl Start<'_> {
         }
         variables
     }
+}
+
+/// The variables that tell an app about App Service Authentication. It cannot set them itself.
+///
+/// Microsoft documents `WEBSITE_AUTH_ENABLED`, and `Microsoft.Identity.Web` reads the others. The default provider is set only if
+/// visitors are sent to its sign-in page (AzureAD/microsoft-identity-web#1806).
+/// <https://learn.microsoft.com/azure/app-service/reference-app-settings#authentication--authorization>
+fn authentication_variables(settings: &Authentication) -> Vec<(&'static str, String)> {
+    if !settings.is_enabled {
+        return vec![("WEBSITE_AUTH_ENABLED", "False".to_owned())];
+    }
+    let mut variables = vec![
+        ("WEBSITE_AUTH_ENABLED", "True".to_owned()),
+        ("WEBSITE_AUTH_LOGOUT_PATH", "/.auth/logout".to_owned()),
+        (
+            "WEBSITE_AUTH_UNAUTHENTICATED_ACTION",
+            settings.unauthenticated.name().to_owned(),
+        ),
+    ];
+    if settings.unauthenticated == UnauthenticatedAction::RedirectToLoginPage {
+        variables.push(("WEBSITE_AUTH_DEFAULT_PROVIDER", "AzureActiveDirectory".to_owned()));
+    }
+    let optional = [
+        ("WEBSITE_AUTH_CLIENT_ID", &settings.client_id),
+        ("WEBSITE_AUTH_OPENID_ISSUER", &settings.issuer),
+    ];
+    let optional = optional
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value.clone()?)));
+    variables.extend(optional);
+    variables
 }
 
 /// The app's folder in the file system of an instance with its own network.

@@ -1,27 +1,23 @@
 //! The device code flow: a program shows a code, and a person confirms it in a browser.
 //! <https://learn.microsoft.com/entra/identity-platform/v2-oauth2-device-code>
 
-use std::collections::HashMap;
-use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
-use axum::http::header::{CONTENT_SECURITY_POLICY, ORIGIN};
 use axum::http::{HeaderMap, StatusCode};
-use axum::response::{Html, IntoResponse, Response};
+use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use url::form_urlencoded;
 use uuid::Uuid;
 
 use super::device_codes::Pending;
 use super::error::OAuthError;
 use super::form::Form;
 use super::shared::Shared;
-use super::{discovery, users};
+use super::{discovery, pages, users};
 
 /// How long a code is valid.
 const LIFETIME: Duration = Duration::from_mins(15);
@@ -113,7 +109,7 @@ pub fn redeem(shared: &Shared, form: &Form) -> Result<Value, OAuthError> {
     let scope = pending.scope.clone();
     codes.remove(code);
     drop(codes);
-    users::answer(shared, &users::by_id(shared, user)?, client, &scope)
+    users::answer(shared, &users::by_id(shared, user)?, client, &scope, None)
 }
 
 /// The query of the page.
@@ -131,26 +127,15 @@ pub async fn page(State(shared): State<Arc<Shared>>, Query(query): Query<PageQue
 /// `POST /device`
 pub async fn confirm(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes) -> Response {
     // A page of another site must not confirm a code.
-    let origin = headers.get(ORIGIN).and_then(|origin| origin.to_str().ok());
-    if origin.is_some_and(|origin| origin != shared.outside.trim_end_matches('/')) {
-        return show(
-            StatusCode::FORBIDDEN,
-            "<p>The form was sent by a page of another site.</p>",
-        );
+    if pages::is_foreign(&shared, &headers) {
+        return pages::foreign();
     }
-    let fields: HashMap<String, String> = form_urlencoded::parse(&body).into_owned().collect();
-    let field = |name: &str| fields.get(name).map(|text| text.trim()).unwrap_or_default();
-    let code = field("code").to_uppercase();
-    let Ok(user) = users::find(&shared.azure, field("user")) else {
-        return show(StatusCode::BAD_REQUEST, &form_page(&shared, &code, "Choose a user."));
+    let form = Form::parse(&HeaderMap::new(), &body);
+    let code = form.get("code").unwrap_or_default().trim().to_uppercase();
+    let user = match pages::authenticate(&shared, &form) {
+        Ok(user) => user,
+        Err((status, text)) => return show(status, &form_page(&shared, &code, text)),
     };
-    // A user without a password stands for the person at this machine.
-    if user.password.is_some() && users::check_password(&shared, &user, field("password")).is_err() {
-        return show(
-            StatusCode::FORBIDDEN,
-            &form_page(&shared, &code, "The password is wrong."),
-        );
-    }
     let mut codes = shared.device_codes.lock();
     let now = Instant::now();
     let pending = codes
@@ -161,7 +146,7 @@ pub async fn confirm(State(shared): State<Arc<Shared>>, headers: HeaderMap, body
         let text = "There is no such code, or it has expired. Start the sign-in again.";
         return show(StatusCode::BAD_REQUEST, &form_page(&shared, &code, text));
     };
-    let name = escape(&user.user_principal_name);
+    let name = pages::escape(&user.user_principal_name);
     pending.user = Some(user.id);
     show(
         StatusCode::OK,
@@ -170,42 +155,17 @@ pub async fn confirm(State(shared): State<Arc<Shared>>, headers: HeaderMap, body
 }
 
 fn form_page(shared: &Shared, code: &str, error: &str) -> String {
-    let users = shared.azure.read(|state| state.directory.users.clone());
-    let mut options = String::new();
-    for user in users {
-        let name = escape(&user.user_principal_name);
-        let _ = write!(options, "<option value=\"{name}\">{name}</option>");
-    }
-    let error = if error.is_empty() {
-        String::new()
-    } else {
-        format!("<p role=\"alert\">{}</p>", escape(error))
-    };
     format!(
-        "{error}<p>A program asks to sign in. Enter the code that it shows only if you started it.</p>\
+        "{}<p>A program asks to sign in. Enter the code that it shows only if you started it.</p>\
          <form method=\"post\" action=\"/device\">\
-         <p><label>Code <input name=\"code\" value=\"{}\" required autofocus autocomplete=\"off\"></label></p>\
-         <p><label>User <select name=\"user\">{options}</select></label></p>\
-         <p><label>Password, if the user has one <input name=\"password\" type=\"password\"></label></p>\
+         <p><label>Code <input name=\"code\" value=\"{}\" required autofocus autocomplete=\"off\"></label></p>{}\
          <p><button>Sign in</button></p></form>",
-        escape(code)
+        pages::alert(error),
+        pages::escape(code),
+        pages::user_fields(shared, "")
     )
 }
 
 fn show(status: StatusCode, content: &str) -> Response {
-    let page = format!(
-        "<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" \
-         content=\"width=device-width\"><title>Sign in to Local Azure</title></head><body><h1>Sign in to Local \
-         Azure</h1>{content}</body></html>"
-    );
-    let policy = "default-src 'none'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
-    (status, [(CONTENT_SECURITY_POLICY, policy)], Html(page)).into_response()
-}
-
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
-        .replace('\'', "&#39;")
+    pages::show(status, content, "'self'")
 }

@@ -46,9 +46,18 @@ impl OAuthError {
     }
 
     /// The number after `AADSTS`.
-    #[cfg(test)]
     pub fn code(&self) -> u32 {
         self.code
+    }
+
+    /// The error code of RFC 6749, or one of Entra's own.
+    pub fn error(&self) -> &'static str {
+        self.error
+    }
+
+    /// The code and the text, as `AADSTS50011: …`.
+    pub fn description(&self) -> String {
+        format!("AADSTS{}: {}", self.code, self.text)
     }
 
     /// The response to a request with these headers. Their `client-request-id` becomes the correlation id.

@@ -34,6 +34,13 @@ impl Form {
         Some(value.as_str()).filter(|value| !value.is_empty())
     }
 
+    /// The name of a parameter that occurs more than once.
+    pub fn repeated(&self) -> Option<&str> {
+        let mut names = self.0.iter().map(|(name, _)| name.as_str()).enumerate();
+        let found = names.find(|(at, name)| self.0[..*at].iter().any(|(before, _)| before == name));
+        found.map(|(_, name)| name)
+    }
+
     pub fn required(&self, name: &str) -> Result<&str, OAuthError> {
         self.get(name).ok_or_else(|| OAuthError::missing(name))
     }

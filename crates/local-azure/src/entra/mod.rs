@@ -1,25 +1,32 @@
 //! The tenant's authority, which is `https://login.microsoftonline.com` on Azure.
 //!
 //! It publishes its signing keys ([`Entra::authority_host`] and the discovery document), and issues tokens to applications
-//! that authenticate with a secret, a certificate or the token of an issuer that they trust, and to users by password or
-//! by a code that they confirm in a browser. It also acts as an issuer of workload tokens ([`Entra::workload_issuer`]).
+//! that authenticate with a secret, a certificate or the token of an issuer that they trust, and to users by password, by
+//! a code that they confirm in a browser, or on the sign-in page to which an application sends them. It also acts as an issuer of workload tokens ([`Entra::workload_issuer`]).
 
 mod assertion;
 mod attempts;
+mod authorize;
 mod certificate;
+mod client;
+mod code_grant;
+mod codes;
 mod device;
 mod device_codes;
 mod discovery;
 mod error;
 mod federation;
 mod form;
+mod id_token;
+mod pages;
+mod redirects;
 mod secrets;
 mod shared;
 mod token;
 mod users;
 mod workload;
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use axum::Router;
 use axum::extract::Request;
@@ -63,6 +70,8 @@ impl Entra {
                 outside: authority.clone(),
                 authority,
                 device_codes: Arc::default(),
+                codes: Arc::default(),
+                app_port: Arc::new(OnceLock::new()),
                 attempts: Arc::default(),
                 workload_keys: Arc::new(SigningKeys::open(&azure.subfolder("workload")?)?),
                 issuers: Arc::new(Issuers::new(azure)?),
@@ -105,6 +114,12 @@ impl Entra {
     #[must_use]
     pub fn workload_token(&self, subject: &str, audience: &str) -> String {
         workload::token(&self.shared, subject, audience)
+    }
+
+    /// Sets the port of web apps on this machine. A sign-in may lead to the address of an app there if the application has
+    /// registered the app's address in Azure.
+    pub fn set_app_port(&self, https: u16) {
+        let _ = self.shared.app_port.set(https);
     }
 
     /// The routes of the authority for clients that reach it as `login.microsoftonline.com`.
@@ -167,6 +182,11 @@ fn router(shared: Arc<Shared>) -> Router {
         .route("/{tenant}/oauth2/token", post(token::v1))
         .route("/{tenant}/oauth2/v2.0/token", post(token::v2))
         .route("/{tenant}/oauth2/v2.0/devicecode", post(device::start))
+        .route(
+            "/{tenant}/oauth2/v2.0/authorize",
+            get(authorize::page).post(authorize::sign_in),
+        )
+        .route(pages::SUBMIT, get(pages::submit))
         .route("/{tenant}/userrealm/{user}", get(discovery::user_realm))
         .route("/device", get(device::page).post(device::confirm))
         .with_state(shared);

@@ -1,10 +1,11 @@
 //! The state that the authority's handlers share.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use uuid::Uuid;
 
 use super::attempts::Attempts;
+use super::codes::Codes;
 use super::device_codes::DeviceCodes;
 use super::federation::Issuers;
 use crate::azure::Azure;
@@ -25,6 +26,10 @@ pub struct Shared {
     pub outside: String,
     /// The codes that wait for a person.
     pub device_codes: Arc<DeviceCodes>,
+    /// The authorization codes that wait to be redeemed.
+    pub codes: Arc<Codes>,
+    /// The port of web apps on this machine, once it is known.
+    pub app_port: Arc<OnceLock<u16>>,
     /// Wrong passwords.
     pub attempts: Arc<Attempts>,
     /// The `iss` of this machine's workload tokens.

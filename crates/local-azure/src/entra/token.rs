@@ -1,4 +1,5 @@
-//! The token endpoint, with the client credentials grant. The grants for users are in `users` and `device`.
+//! The token endpoint, with the client credentials grant. The grants for users are in `users`, `device`
+//! and `code_grant`.
 //! <https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow>
 
 use std::sync::Arc;
@@ -9,14 +10,12 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
-use uuid::Uuid;
 
-use super::assertion::{self, Assertion};
+use super::client::Client;
 use super::error::OAuthError;
 use super::form::Form;
 use super::shared::{Shared, Tenant};
-use super::{certificate, device, discovery, secrets, users};
-use crate::state::{Application, FederatedCredential, ManagedIdentity, Principal};
+use super::{code_grant, device, discovery, users};
 use crate::tokens::Claims;
 
 /// `POST /{tenant}/oauth2/token`, version 1.0: the parameter `resource` names the resource.
@@ -56,10 +55,12 @@ pub async fn v2(
         Some("urn:ietf:params:oauth:grant-type:device_code") => Some(device::redeem),
         _ => None,
     };
-    if let Some(grant) = for_user {
-        let granted = match shared.tenant(&tenant) {
-            Some(_) => grant(&shared, &form),
-            None => Err(discovery::unknown_tenant("invalid_request", &tenant)),
+    let is_code = form.get("grant_type") == Some("authorization_code");
+    if is_code || for_user.is_some() {
+        let granted = match (shared.tenant(&tenant), for_user) {
+            (Some(_), Some(grant)) => grant(&shared, &form),
+            (Some(_), None) => code_grant::redeem(&shared, &form).await,
+            (None, _) => Err(discovery::unknown_tenant("invalid_request", &tenant)),
         };
         return match granted {
             Ok(body) => ([(header::CACHE_CONTROL, "no-store, no-cache")], Json(body)).into_response(),
@@ -163,115 +164,6 @@ fn resource_v2(form: &Form) -> Result<String, OAuthError> {
         );
         OAuthError::request("invalid_scope", 1_002_012, text)
     })
-}
-
-/// The client that requests a token.
-enum Client {
-    Application(Box<Application>, Principal),
-    /// A managed identity, which can authenticate only by federation.
-    Identity(ManagedIdentity),
-}
-
-impl Client {
-    fn find(shared: &Shared, client_id: &str) -> Result<Self, OAuthError> {
-        let id = Uuid::try_parse(client_id).ok();
-        shared.azure.read(|state| {
-            let mut principals = state.directory.service_principals.iter();
-            if let Some(disabled) = principals.find(|one| Some(one.client_id) == id && !one.is_enabled()) {
-                let name = state.principal(disabled.id).map(|principal| principal.display_name);
-                let text = format!("Application '{client_id}'({}) is disabled.", name.unwrap_or_default());
-                return Err(OAuthError::request("unauthorized_client", 7_000_112, text));
-            }
-            let application = || {
-                let directory = &state.directory;
-                let own = directory.service_principals.iter().find(|one| Some(one.client_id) == id)?;
-                let mut applications = directory.applications.iter();
-                let mut application = applications.find(|one| Some(one.client_id) == id)?.clone();
-                application.secrets.extend(own.secrets.iter().cloned());
-                application.certificates.extend(own.certificates.iter().cloned());
-                Some(Self::Application(Box::new(application), state.principal(own.id)?))
-            };
-            application()
-                .or_else(|| {
-                    let identity = state.identities().find(|identity| Some(identity.client_id) == id)?;
-                    Some(Self::Identity(identity))
-                })
-                .ok_or_else(|| {
-                    let text = format!(
-                        "Application with identifier '{client_id}' was not found in the directory '{}'. This can happen \
-                         if the application has not been installed by the administrator of the tenant or consented to \
-                         by any user in the tenant. You may have sent your authentication request to the wrong tenant.",
-                        state.tenant
-                    );
-                    OAuthError::request("unauthorized_client", 700_016, text)
-                })
-        })
-    }
-
-    /// Authenticates the client. Returns the method, as the value of the claim `appidacr`.
-    async fn authenticate(&self, shared: &Shared, form: &Form) -> Result<&'static str, OAuthError> {
-        if let Some(assertion) = form.get("client_assertion") {
-            if form.required("client_assertion_type")? != assertion::TYPE {
-                let text = format!("The client_assertion_type must be '{}'.", assertion::TYPE);
-                return Err(OAuthError::request("invalid_request", 90023, text));
-            }
-            // Some clients send the newline at the end of the token's file too.
-            self.check_assertion(shared, &Assertion::read(assertion.trim())?)
-                .await?;
-            return Ok("2");
-        }
-        let Some(secret) = form.get("client_secret") else {
-            let text = "'client_assertion', 'client_secret' or 'request' is required for the 'client_credentials' \
-                        grant type.";
-            return Err(OAuthError::client(7_000_216, text));
-        };
-        if let Self::Application(application, _) = self
-            && secrets::has_secret(&application.secrets, secret)
-        {
-            return Ok("1");
-        }
-        let text = "Invalid client secret provided. Ensure the secret being sent in the request is the client secret \
-                    value, not the client secret ID, for a secret added to app";
-        Err(OAuthError::client(7_000_215, format!("{text} '{}'.", self.client_id())))
-    }
-
-    /// Checks an assertion. It is either signed with the application's certificate, or a token of another issuer.
-    async fn check_assertion(&self, shared: &Shared, assertion: &Assertion<'_>) -> Result<(), OAuthError> {
-        let is_external = assertion.claims.iss.starts_with("https://");
-        if let Self::Application(application, _) = self
-            && !is_external
-        {
-            return certificate::check(assertion, application, &shared.audiences());
-        }
-        let trusted = self.federated_credentials();
-        if trusted.is_empty() {
-            let (id, name) = (self.client_id(), self.principal().display_name);
-            let text = format!("The client '{id}'({name}) has no configured federated identity credentials.");
-            return Err(OAuthError::client(70025, text));
-        }
-        shared.issuers.check(assertion, trusted).await
-    }
-
-    fn client_id(&self) -> Uuid {
-        match self {
-            Self::Application(application, _) => application.client_id,
-            Self::Identity(identity) => identity.client_id,
-        }
-    }
-
-    fn federated_credentials(&self) -> &[FederatedCredential] {
-        match self {
-            Self::Application(application, _) => &application.federated_credentials,
-            Self::Identity(identity) => &identity.federated_credentials,
-        }
-    }
-
-    fn principal(&self) -> Principal {
-        match self {
-            Self::Application(_, principal) => principal.clone(),
-            Self::Identity(identity) => identity.principal(),
-        }
-    }
 }
 
 #[cfg(test)]

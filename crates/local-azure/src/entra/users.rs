@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::error::OAuthError;
 use super::form::Form;
+use super::id_token;
 use super::secrets::is_password;
 use super::shared::Shared;
 use crate::azure::Azure;
@@ -23,6 +24,9 @@ const KNOWN_CLIENTS: [&str; 4] = [
     "872cd9fa-d31f-45e0-9eab-6e460a02d1f1",
     "aebc6443-996d-45c2-90f0-388ff96faa56",
 ];
+
+/// The code of the error for an account that is locked.
+pub const LOCKED: u32 = 50_053;
 
 /// The audience of refresh tokens, which no service accepts.
 const REFRESH: &str = "urn:local-azure:refresh-token";
@@ -38,8 +42,7 @@ pub fn client(shared: &Shared, form: &Form) -> Result<Uuid, OAuthError> {
     let text = form.required("client_id")?;
     let id = Uuid::try_parse(text).ok();
     let is_registered = |id: Uuid| {
-        let is_known = KNOWN_CLIENTS.iter().any(|known| Uuid::try_parse(known) == Ok(id));
-        is_known
+        is_known(id)
             || shared
                 .azure
                 .read(|state| state.directory.applications.iter().any(|one| one.client_id == id))
@@ -51,13 +54,18 @@ pub fn client(shared: &Shared, form: &Form) -> Result<Uuid, OAuthError> {
     })
 }
 
+/// Whether it is the client id of one of Microsoft's programs.
+pub fn is_known(client: Uuid) -> bool {
+    KNOWN_CLIENTS.iter().any(|known| Uuid::try_parse(known) == Ok(client))
+}
+
 /// The grant by user name and password.
 pub fn by_password(shared: &Shared, form: &Form) -> Result<Value, OAuthError> {
     let client = client(shared, form)?;
     let (name, password) = (form.required("username")?, form.required("password")?);
     let user = find(&shared.azure, name)?;
     check_password(shared, &user, password)?;
-    answer(shared, &user, client, form.required("scope")?)
+    answer(shared, &user, client, form.required("scope")?, None)
 }
 
 /// The grant by a refresh token. The user must still exist.
@@ -83,7 +91,7 @@ pub fn by_refresh_token(shared: &Shared, form: &Form) -> Result<Value, OAuthErro
              changed or reset their password.",
         ));
     }
-    answer(shared, &user, client, form.required("scope")?)
+    answer(shared, &user, client, form.required("scope")?, None)
 }
 
 /// A refresh token of a user for the Azure CLI, as a sign-in would have left it.
@@ -118,7 +126,7 @@ pub fn check_password(shared: &Shared, user: &User, password: &str) -> Result<()
     if shared.attempts.is_locked(user.id, now) {
         return Err(OAuthError::request(
             "invalid_grant",
-            50_053,
+            LOCKED,
             "The account is locked, you've tried to sign in too many times with an incorrect user ID or password.",
         ));
     }
@@ -151,13 +159,16 @@ pub fn find(azure: &Azure, name: &str) -> Result<User, OAuthError> {
     })
 }
 
-/// The tokens for a user who has authenticated.
-pub fn answer(shared: &Shared, user: &User, client: Uuid, scope: &str) -> Result<Value, OAuthError> {
+/// The tokens for a user who has authenticated. The ID token contains the nonce of the sign-in, if it has one.
+pub fn answer(
+    shared: &Shared,
+    user: &User,
+    client: Uuid,
+    scope: &str,
+    nonce: Option<&str>,
+) -> Result<Value, OAuthError> {
     let azure = &shared.azure;
-    if !user.is_enabled() {
-        let text = "The user account is disabled.";
-        return Err(OAuthError::request("invalid_grant", 50_057, text));
-    }
+    let id_token = id_token::issue(shared, user, client, nonce)?;
     let resource = resource(scope)?;
     let principal = azure.read(|state| {
         if !state.knows_resource(&resource) {
@@ -170,21 +181,7 @@ pub fn answer(shared: &Shared, user: &User, client: Uuid, scope: &str) -> Result
     let mut claims = azure.claims(&principal, &resource);
     claims.appid = client.to_string();
     let lifetime = claims.exp - claims.iat;
-    let tenant = claims.tid;
-    let id_token = json!({
-        "aud": client,
-        "iss": format!("{}{tenant}/v2.0", shared.authority),
-        "iat": claims.iat,
-        "nbf": claims.nbf,
-        "exp": claims.exp,
-        "name": principal.display_name,
-        "oid": principal.id,
-        "preferred_username": principal.display_name,
-        "sub": principal.id,
-        "tid": tenant,
-        "ver": "2.0",
-    });
-    let client_info = json!({"uid": principal.id, "utid": tenant}).to_string();
+    let client_info = json!({"uid": principal.id, "utid": claims.tid}).to_string();
     Ok(json!({
         "token_type": "Bearer",
         // Clients look for the scope that they asked for.
@@ -193,7 +190,7 @@ pub fn answer(shared: &Shared, user: &User, client: Uuid, scope: &str) -> Result
         "ext_expires_in": lifetime,
         "access_token": azure.sign(&claims),
         "refresh_token": refresh_token(azure, &principal, client),
-        "id_token": azure.keys().sign(&id_token),
+        "id_token": id_token,
         "client_info": URL_SAFE_NO_PAD.encode(client_info),
     }))
 }

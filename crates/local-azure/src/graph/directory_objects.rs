@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::answer::Answer;
+use super::app_roles::{self, End};
 use super::call::Call;
 use super::error::GraphError;
 use super::objects::{Objects, exists};
@@ -81,6 +82,7 @@ pub fn relations(call: &Call, id: Uuid, path: &[&str]) -> Result<Answer, GraphEr
             Ok(Answer::ok(query::list(call, "directoryObjects", values)?))
         }
         (&Method::GET, ["ownedobjects"]) => owned_by(call, id),
+        (_, ["approleassignments", rest @ ..]) => app_roles::handle(call, id, rest, End::Principal),
         (&Method::GET, ["oauth2permissiongrants"]) => {
             permission_grants::list(call, |grant| grant.principal_id == Some(id))
         }

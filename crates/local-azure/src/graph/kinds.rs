@@ -176,3 +176,15 @@ pub const PERMISSION_GRANT: Kind = Kind {
         (ReadOnly, "id"),
     ],
 };
+
+/// <https://learn.microsoft.com/graph/api/resources/approleassignment>
+pub const APP_ROLE_ASSIGNMENT: Kind = Kind {
+    resource: "AppRoleAssignment",
+    properties: &[
+        (Id, "appRoleId principalId resourceId"),
+        (
+            ReadOnly,
+            "createdDateTime deletedDateTime id principalDisplayName principalType resourceDisplayName",
+        ),
+    ],
+};

@@ -4,6 +4,7 @@
 //! `properties` (what can be set), and a module for each kind of object.
 
 mod answer;
+mod app_roles;
 mod applications;
 mod batch;
 mod built_in;

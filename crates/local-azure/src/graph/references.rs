@@ -64,7 +64,8 @@ pub fn add(list: &mut Vec<Uuid>, ids: &[Uuid], name: &str) -> Result<(), GraphEr
     Ok(())
 }
 
-/// Removes a deleted object from groups, lists of owners and consents. Its role assignments stay.
+/// Removes a deleted object from groups, lists of owners, consents and the roles of applications. Its role assignments in
+/// the subscription stay.
 pub fn forget(state: &mut State, id: Uuid) {
     for group in &mut state.directory.groups {
         group.members.retain(|member| *member != id);
@@ -76,6 +77,8 @@ pub fn forget(state: &mut State, id: Uuid) {
     for principal in &mut state.directory.service_principals {
         principal.owners.retain(|owner| *owner != id);
     }
+    let assignments = &mut state.directory.app_role_assignments;
+    assignments.retain(|one| one.principal_id != id && one.resource_id != id);
     let grants = &mut state.directory.permission_grants;
     grants.retain(|grant| grant.client_id != id && grant.resource_id != id && grant.principal_id != Some(id));
 }

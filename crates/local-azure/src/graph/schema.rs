@@ -1,6 +1,8 @@
 //! The properties that the objects of a list can have.
 
-use super::kinds::{APPLICATION, FEDERATED_CREDENTIAL, GROUP, PERMISSION_GRANT, SERVICE_PRINCIPAL, USER};
+use super::kinds::{
+    APP_ROLE_ASSIGNMENT, APPLICATION, FEDERATED_CREDENTIAL, GROUP, PERMISSION_GRANT, SERVICE_PRINCIPAL, USER,
+};
 use super::properties::Kind;
 
 fn kinds(list: &str) -> &'static [Kind] {
@@ -10,6 +12,7 @@ fn kinds(list: &str) -> &'static [Kind] {
     const SERVICE_PRINCIPALS: &[Kind] = &[SERVICE_PRINCIPAL];
     const FEDERATED_CREDENTIALS: &[Kind] = &[FEDERATED_CREDENTIAL];
     const PERMISSION_GRANTS: &[Kind] = &[PERMISSION_GRANT];
+    const APP_ROLE_ASSIGNMENTS: &[Kind] = &[APP_ROLE_ASSIGNMENT];
     const ALL: &[Kind] = &[USER, GROUP, APPLICATION, SERVICE_PRINCIPAL];
     match list {
         "users" => USERS,
@@ -19,6 +22,7 @@ fn kinds(list: &str) -> &'static [Kind] {
         "directoryObjects" => ALL,
         "federatedIdentityCredentials" => FEDERATED_CREDENTIALS,
         "oauth2PermissionGrants" => PERMISSION_GRANTS,
+        "appRoleAssignments" => APP_ROLE_ASSIGNMENTS,
         _ => &[],
     }
 }

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::answer::Answer;
+use super::app_roles::{self, End};
 use super::built_in::{APIS, Api};
 use super::call::Call;
 use super::error::GraphError;
@@ -84,9 +85,7 @@ fn one(call: &Call, state: &State, found: Value, guid: Uuid, path: &[&str]) -> R
         (&Method::POST, ["removepassword"]) => credentials::remove_password(call, guid, secrets),
         (_, ["owners", ..]) => references::handle(call, guid, existing, path, owners),
         (&Method::GET, ["oauth2permissiongrants"]) => permission_grants::list(call, |grant| grant.client_id == guid),
-        (&Method::GET, ["approleassignments" | "approleassignedto"]) => {
-            Ok(Answer::ok(query::list(call, "directoryObjects", Vec::new())?))
-        }
+        (_, ["approleassignedto", rest @ ..]) => app_roles::handle(call, guid, rest, End::Resource),
         (_, rest) => directory_objects::relations(call, guid, rest),
     }
 }

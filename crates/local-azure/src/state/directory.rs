@@ -27,6 +27,9 @@ pub struct Directory {
     /// What applications may do on behalf of users.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub permission_grants: Vec<PermissionGrant>,
+    /// Which users and groups have the roles of applications.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub app_role_assignments: Vec<AppRoleAssignment>,
     /// Everything else.
     #[serde(flatten)]
     pub other: Map<String, Value>,
@@ -256,6 +259,22 @@ pub struct PermissionGrant {
     pub resource_id: Uuid,
     /// The names of the permissions, separated by blanks.
     pub scope: String,
+    /// Fields that a newer version of Local Azure has added.
+    #[serde(flatten)]
+    pub other: Map<String, Value>,
+}
+
+/// A role of an application that a principal has.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AppRoleAssignment {
+    /// Its id.
+    pub id: Uuid,
+    /// The object id of the user, group or service principal.
+    pub principal_id: Uuid,
+    /// The object id of the application's service principal.
+    pub resource_id: Uuid,
+    /// The id of the role, or nil for access without a role.
+    pub app_role_id: Uuid,
     /// Fields that a newer version of Local Azure has added.
     #[serde(flatten)]
     pub other: Map<String, Value>,

@@ -4,10 +4,12 @@
 //!
 //! - `resource_id` and `resource`: resources of any type, with their properties as Azure names them.
 //! - `views`: resources as the types that code reads.
-//! - `directory` and `principals`: users, groups, applications and service principals.
+//! - `directory` and `principals`: users, groups, applications and service principals. `app_roles`: the roles that an
+//!   application gives to its users.
 //! - `roles` and `permissions`: which operations a principal may carry out.
 //! - `store`: the file, and changes to it. `version_1` and `version_2`: files of an earlier version.
 
+mod app_roles;
 mod directory;
 mod permissions;
 mod principals;
@@ -28,16 +30,17 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 pub use self::directory::{
-    Application, ClientSecret, DOMAIN, Directory, FederatedCredential, Group, PermissionGrant, Principal,
-    PrincipalKind, ServicePrincipal, User,
+    AppRoleAssignment, Application, ClientSecret, DOMAIN, Directory, FederatedCredential, Group, PermissionGrant,
+    Principal, PrincipalKind, ServicePrincipal, User,
 };
 pub use self::resource::{AssignedIdentities, Resource, SystemAssigned};
 pub use self::resource_id::{InvalidResourceId, ResourceId};
 pub use self::roles::{Action, Permission, RoleAssignment, RoleDefinition};
 pub use self::views::{
-    ADMINISTRATORS, CONFIGURATIONS, CONNECTION_STRING_TYPES, CONTAINERS, ConnectionString, Container, DATABASES,
-    FEDERATED_CREDENTIALS, ManagedIdentity, PUBLISHING_PASSWORD, Plan, PostgresServer, PublicAccess, StorageAccount,
-    View, WebApp, new_key, new_publishing_password,
+    ADMINISTRATORS, AUTHENTICATION, Authentication, CLIENT_SECRET, CONFIGURATIONS, CONNECTION_STRING_TYPES, CONTAINERS,
+    ConnectionString, Container, DATABASES, FEDERATED_CREDENTIALS, ManagedIdentity, PUBLISHING_PASSWORD, Plan,
+    PostgresServer, PublicAccess, StorageAccount, UnauthenticatedAction, View, WebApp, new_key,
+    new_publishing_password, time_span,
 };
 
 pub(crate) use self::store::Store;

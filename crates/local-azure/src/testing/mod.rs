@@ -181,10 +181,21 @@ impl Cloud {
         &self.endpoints
     }
 
-    /// The tenant's authority, which issues tokens to applications outside of Azure.
+    /// The tenant's authority, which issues tokens to applications outside of Azure, and signs the visitors of web apps in.
     pub fn entra(&self) -> &Entra {
-        self.entra
-            .get_or_init(|| ready(on_a_port(|port| Entra::start(&self.azure, port))))
+        let entra = self
+            .entra
+            .get_or_init(|| ready(on_a_port(|port| Entra::start(&self.azure, port))));
+        self.connect_sign_in();
+        entra
+    }
+
+    /// Lets App Service sign visitors in, once both it and the tenant's authority run.
+    fn connect_sign_in(&self) {
+        if let (Some(apps), Some(entra)) = (self.app_service.get(), self.entra.get()) {
+            apps.set_authority(entra.authority_host());
+            entra.set_app_port(apps.https_port());
+        }
     }
 
     /// The PostgreSQL server.
@@ -238,10 +249,12 @@ impl Cloud {
 
     /// App Service with these options. They take effect only if this is the first call that returns App Service.
     pub fn app_service_with(&self, options: Options) -> &Arc<AppService> {
-        self.app_service.get_or_init(|| {
+        let apps = self.app_service.get_or_init(|| {
             let endpoint = self.endpoints.app_service_url();
             Arc::new(ready(AppService::start(&self.azure, endpoint, options)))
-        })
+        });
+        self.connect_sign_in();
+        apps
     }
 
     /// A token of the identity for that resource, such as [`crate::tokens::POSTGRES`]. It is issued without a request

@@ -65,6 +65,8 @@ impl Parts {
             ..app_service::Options::default()
         };
         let apps = Arc::new(AppService::start(azure, identity.app_service_url(), ports)?);
+        apps.set_authority(entra.authority_host());
+        entra.set_app_port(apps.https_port());
 
         progress.report("PostgreSQL");
         let servers = Servers::new(azure, tutorial::SERVER, options.postgres_port);

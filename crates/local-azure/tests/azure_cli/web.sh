@@ -56,7 +56,23 @@ az webapp cors add --name contoso --allowed-origins https://contoso.com
 equals https://contoso.com webapp cors show --name contoso --query allowedOrigins
 equals "" webapp traffic-routing show --name contoso
 equals "" webapp config storage-account list --name contoso
+
+# App Service Authentication: the classic form, and then that of a deployment.
 equals false webapp auth show --name contoso --query enabled
+client=$(az ad app create --display-name contoso --enable-id-token-issuance true --query appId --output tsv \
+  --web-redirect-uris https://contoso.azurewebsites.net/.auth/login/aad/callback)
+az webapp auth update --name contoso --enabled true --action LoginWithAzureActiveDirectory --token-store true \
+  --aad-client-id "$client" --aad-client-secret s3cret --allowed-external-redirect-urls https://contoso.com/
+equals "True	RedirectToLoginPage	True	$client	https://contoso.com/" webapp auth show --name contoso \
+  --query "[[enabled, unauthenticatedClientAction, tokenStoreEnabled, clientId, allowedExternalRedirectUrls[0]]]"
+az webapp auth update --name contoso --action AllowAnonymous
+equals "AllowAnonymous	$client" webapp auth show --name contoso --query "[[unauthenticatedClientAction, clientId]]"
+says "Microsoft Entra only" az webapp auth update --name contoso --google-client-id x
+auth="$group/providers/Microsoft.Web/sites/contoso/config/authsettingsV2?api-version=2025-05-01"
+equals True rest --method get --url "$auth" --query properties.login.tokenStore.enabled
+az rest --method put --url "$auth" --body '{"properties": {"platform": {"enabled": false}}}'
+says "running on auth version v2" az webapp auth update --name contoso --enabled true
+az ad app delete --id "$client"
 az webapp log config --name contoso --docker-container-logging filesystem
 equals true webapp log show --name contoso --query httpLogs.fileSystem.enabled
 

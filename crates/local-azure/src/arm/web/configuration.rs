@@ -167,25 +167,3 @@ pub fn storage_accounts(call: &Call, site: &ResourceId) -> Result<Answer, ArmErr
     let app = check_action(call, &state, site, "config/list")?;
     Ok(Answer::ok(show(app, CONFIG, "azurestorageaccounts", &json!({}))))
 }
-
-/// `POST …/config/authsettings/list`: App Service Authentication is off.
-pub fn authentication(call: &Call, site: &ResourceId) -> Result<Answer, ArmError> {
-    let state = call.azure.state();
-    let app = check_action(call, &state, site, "config/list")?;
-    let off = json!({"enabled": false, "runtimeVersion": "~1", "configVersion": "v1"});
-    Ok(Answer::ok(show(app, CONFIG, "authsettings", &off)))
-}
-
-/// `GET …/config/authsettingsV2`: App Service Authentication is off.
-pub fn authentication_v2(call: &Call, site: &ResourceId) -> Result<Answer, ArmError> {
-    let state = call.azure.state();
-    let app = check_read(call, &state, site, CONFIG)?;
-    let off = json!({
-        "platform": {"enabled": false, "runtimeVersion": "~1"},
-        "globalValidation": {"requireAuthentication": false, "unauthenticatedClientAction": "AllowAnonymous"},
-        "identityProviders": {},
-        "login": {"tokenStore": {"enabled": false}},
-        "httpSettings": {"requireHttps": true},
-    });
-    Ok(Answer::ok(show(app, CONFIG, "authsettingsV2", &off)))
-}

@@ -8,9 +8,12 @@
 //! - `values` and `site_config`: the settings, the connection strings and the configuration of an app, as bodies contain
 //!   them.
 //! - `sites`: web apps. `operations`: starting, stopping and restarting them. `facets`: what is only shown of them.
-//! - `configuration`: the parts `config` of an app. `publishing`: its publishing user.
+//! - `configuration`: the parts `config` of an app. `authentication_settings` and `authentication`: App Service
+//!   Authentication. `publishing`: its publishing user.
 //! - `onedeploy`: deploying a package of this machine. `deployments`: the deployments of an app.
 
+mod authentication;
+mod authentication_settings;
 mod configuration;
 mod deployments;
 mod facets;
@@ -70,10 +73,10 @@ fn below_site(arm: &Arm, call: &Call, site: &ResourceId, part: &[&str], names: &
             configuration::list_values(call, site, part[1])
         }
         ["config", "azurestorageaccounts", "list"] => configuration::storage_accounts(call, site),
-        ["config", "authsettings", "list"] => configuration::authentication(call, site),
-        ["config", "authsettingsv2"] | ["config", "authsettingsv2", "list"] if get => {
-            configuration::authentication_v2(call, site)
-        }
+        ["config", "authsettings"] => authentication::put_classic(call, site),
+        ["config", "authsettings", "list"] => authentication::list_classic(call, site),
+        ["config", "authsettingsv2"] => authentication::v2(call, site),
+        ["config", "authsettingsv2", "list"] => authentication::list_v2(call, site),
         ["config", "publishingcredentials", "list"] => publishing::credentials(call, site),
         ["publishxml"] => publishing::profiles(call, site),
         ["newpassword"] => publishing::new_password(call, site),

@@ -1,5 +1,6 @@
 //! Resources as the types that code reads.
 
+mod authentication;
 mod connection_strings;
 mod identities;
 mod plans;
@@ -7,6 +8,7 @@ mod postgres;
 mod storage;
 mod web;
 
+pub use self::authentication::{AUTHENTICATION, Authentication, CLIENT_SECRET, UnauthenticatedAction, time_span};
 pub use self::connection_strings::{CONNECTION_STRING_TYPES, ConnectionString};
 pub use self::identities::{FEDERATED_CREDENTIALS, ManagedIdentity};
 pub use self::plans::Plan;

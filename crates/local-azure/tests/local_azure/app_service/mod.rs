@@ -1,5 +1,6 @@
 //! Web apps, deployed and run as on App Service on Linux, with real processes.
 
+mod authentication;
 mod deployment;
 mod front_end;
 mod kudu;

@@ -1,6 +1,8 @@
 //! The control plane and the directory, by requests of their own.
 
 mod access;
+mod app_roles;
+mod authentication;
 mod coverage;
 mod directory;
 mod directory_changes;

@@ -258,7 +258,7 @@ async fn what_an_app_does_not_have_is_shown_as_absent() {
         (format!("PUT {site}/slots/staging"), "InvalidResourceType"),
         (format!("GET {site}/slots/staging"), "InvalidResourceType"),
         (format!("PUT {site}/sourcecontrols/web"), "InvalidResourceType"),
-        (format!("PUT {site}/config/authsettingsV2"), "InvalidResourceType"),
+        (format!("PATCH {site}/config/authsettingsV2"), "InvalidResourceType"),
         (format!("GET {site}/config/backup"), "InvalidResourceType"),
         ("GET sites/ghost/config/web".to_owned(), "ResourceNotFound"),
         ("GET serverfarms/ghost/sites".to_owned(), "ResourceNotFound"),

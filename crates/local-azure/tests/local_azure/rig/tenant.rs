@@ -13,7 +13,7 @@ use local_azure::state::{
 use local_azure::testing::{APP, Cloud};
 use local_azure::tokens::Claims;
 use rcgen::{CertificateParams, KeyPair, PKCS_RSA_SHA256};
-use reqwest::{Client, RequestBuilder, Response};
+use reqwest::{Client, RequestBuilder, Response, redirect};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -139,6 +139,11 @@ impl Tenant {
     /// A client that trusts only the tenant's authority.
     pub fn https(&self) -> Client {
         https(self.azure()).build().unwrap()
+    }
+
+    /// The same, for a test of redirections.
+    pub fn https_without_redirects(&self) -> Client {
+        https(self.azure()).redirect(redirect::Policy::none()).build().unwrap()
     }
 
     pub fn tenant(&self) -> Uuid {
