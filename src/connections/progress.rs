@@ -129,13 +129,13 @@ impl Progress {
             if deadline < alarm.deadline() {
                 alarm.as_mut().reset(deadline);
             }
-            loop {
+            // The alarm alone would not end a connection whose client sends without a pause: what a task has left to do at
+            // once, it has then spent on reading, and its alarm stays silent.
+            while deadline > Instant::now() {
                 ready!(alarm.as_mut().poll(context));
-                if deadline <= Instant::now() {
-                    return Poll::Ready(None);
-                }
                 alarm.as_mut().reset(deadline);
             }
+            Poll::Ready(None)
         })
         .await
     }
