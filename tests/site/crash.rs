@@ -113,7 +113,11 @@ async fn check(pool: &SqlitePool, folder: &std::path::Path, confirmed: usize) {
         .await
         .unwrap();
     for name in &shown {
-        for file in [name.clone(), name.replace(".jpg", "-thumb.jpg")] {
+        for file in [
+            name.clone(),
+            name.replace(".jpg", "-medium.jpg"),
+            name.replace(".jpg", "-thumb.jpg"),
+        ] {
             let bytes =
                 std::fs::read(folder.join("photos").join(&file)).unwrap_or_else(|_| panic!("{file} is missing"));
             image::load_from_memory(&bytes).unwrap_or_else(|error| panic!("{file} is broken: {error}"));
@@ -127,7 +131,10 @@ async fn check(pool: &SqlitePool, folder: &std::path::Path, confirmed: usize) {
         .collect();
     for entry in std::fs::read_dir(folder.join("photos")).unwrap() {
         let file = entry.unwrap().file_name().into_string().unwrap();
-        let name = file.trim_end_matches(".part").replace("-thumb.jpg", ".jpg");
+        let name = file
+            .trim_end_matches(".part")
+            .replace("-thumb.jpg", ".jpg")
+            .replace("-medium.jpg", ".jpg");
         assert!(
             shown.contains(&name) || announced.contains(&name),
             "{file} would stay for ever"

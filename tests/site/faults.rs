@@ -84,7 +84,7 @@ async fn unavailable_photos(site: Site) {
             .unwrap()
             .is_empty()
     );
-    assert_eq!(site.stored_photos().await.len(), 2, "the failed upload leaves nothing");
+    assert_eq!(site.stored_photos().await.len(), 3, "the failed upload leaves nothing");
     patiently("the site is ready", async || {
         let ready = site.get("/readyz").send().await.unwrap();
         (ready.status() == StatusCode::OK).then_some(())
@@ -244,7 +244,7 @@ async fn a_photo_whose_review_cannot_be_saved_is_removed(site: Site) {
         location(&site.review(&path, review_with_photo("Ada", "4", photo)).await),
         path
     );
-    assert_eq!(site.stored_photos().await.len(), 2);
+    assert_eq!(site.stored_photos().await.len(), 3);
 }
 
 async fn photos_that_lost_their_review_are_removed(site: Site) {
@@ -264,12 +264,12 @@ async fn photos_that_lost_their_review_are_removed(site: Site) {
         .execute(&site.plain_sql().await)
         .await
         .unwrap();
-    assert_eq!(site.stored_photos().await.len(), 6);
+    assert_eq!(site.stored_photos().await.len(), 9);
 
     remove_unclaimed(&site, Duration::from_hours(1)).await;
-    assert_eq!(site.stored_photos().await.len(), 6, "a photo may still get its review");
+    assert_eq!(site.stored_photos().await.len(), 9, "a photo may still get its review");
     remove_unclaimed(&site, Duration::ZERO).await;
-    assert_eq!(site.stored_photos().await.len(), 2);
+    assert_eq!(site.stored_photos().await.len(), 3);
     let link = photo_link(&site.page(&path).await);
     assert_eq!(
         site.get(&link).send().await.unwrap().status(),

@@ -169,7 +169,7 @@ impl Site {
             .unwrap()
     }
 
-    /// The names of the stored photos and thumbnails, wherever they are.
+    /// The names of the stored photos in all their sizes, wherever they are.
     pub async fn stored_photos(&self) -> Vec<String> {
         match &self.container {
             None => self.photo_files(),

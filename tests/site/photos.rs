@@ -348,7 +348,7 @@ async fn the_content_decides_and_not_the_name_or_the_type() {
     let png = encoded(&red_blue(20, 10), ImageFormat::Png);
     let real = site.review(&path, part(&png, "../../evil.html", "text/html")).await;
     assert_eq!(location(&real), path);
-    assert_eq!(site.photo_files().len(), 2);
+    assert_eq!(site.photo_files().len(), 3);
 }
 
 #[tokio::test]

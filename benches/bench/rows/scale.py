@@ -86,10 +86,10 @@ def measure(bench: Bench) -> list[Row]:
 def _pages(big: Server, small: Server) -> list[Page]:
     """The pages. The addresses of the deep ones are built from the site's own links."""
     after = _next_link(big, "/")
-    # A cursor is the id and the name of a restaurant.
-    if not re.fullmatch(r"/\?after=\d+_.+", after):
+    # A cursor is the id, the number and the name of a restaurant.
+    if not re.fullmatch(r"/\?after=\d+_\d+_.+", after):
         raise SystemExit(f"{after} has a cursor of an unexpected form")
-    middle, beginning = (f"/?after=0_{name}" for name in ("Munson", "+"))
+    middle, beginning = (f"/?after=0_0_{name}" for name in ("Munson", "+"))
     for server, path in ((big, middle), (small, beginning)):
         if "before=" not in client.get(server.port, path).text():
             raise SystemExit(f"{path} is not a page in the middle of the list")
@@ -107,7 +107,7 @@ def _next_link(server: Server, path: str) -> str:
     links = re.findall(r'href="([^"]*[?&](?:amp;)?after=[^"]*)"', client.get(server.port, path).text())
     if not links:
         raise SystemExit(f"{path} has no link to a next page")
-    link = unescape(links[0])
+    link = unescape(links[0]).partition("#")[0]
     return link if link.startswith("/") else path + link
 
 

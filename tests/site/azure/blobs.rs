@@ -264,11 +264,9 @@ async fn with_a_base_url_browsers_load_photos_directly() {
     );
     let names = site.stored_photos().await;
     let details = details.text().await.unwrap();
-    for name in &names {
-        assert!(
-            details.contains(&format!("\"{base}{name}\"")),
-            "{name} is not in {details}"
-        );
+    // Nobody but this site serves a photo in place of a middle size that an earlier version did not store.
+    for name in names.iter().filter(|name| !name.ends_with("-medium.jpg")) {
+        assert!(details.contains(&format!("{base}{name}")), "{name} is not in {details}");
     }
     let list = site.page("/").await;
     assert!(
