@@ -2,6 +2,7 @@
 
 mod capability;
 mod folding;
+mod number;
 mod paging;
 mod restaurant;
 mod review;

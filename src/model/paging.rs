@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use super::number::written_number;
 use super::{RestaurantSummary, Search, sort_key};
 
 /// The orders of the list of restaurants.
@@ -149,15 +150,15 @@ impl ListCursor {
             Sort::Rating => {
                 let (milli_stars, count) = key.split_once('_')?;
                 SortKey::Rating {
-                    milli_stars: milli_stars.parse().ok()?,
-                    count: count.parse().ok()?,
+                    milli_stars: written_number(milli_stars)?,
+                    count: written_number(count)?,
                 }
             }
-            Sort::Reviews => SortKey::Reviews(key.parse().ok()?),
+            Sort::Reviews => SortKey::Reviews(written_number(key)?),
             Sort::Newest if key.is_empty() => SortKey::Newest,
             Sort::Name | Sort::Newest => return None,
         };
-        let (id, number) = (id.parse().ok()?, number.parse().ok()?);
+        let (id, number) = (written_number(id)?, written_number(number)?);
         Some(Self { id, number, key })
     }
 }
@@ -227,9 +228,11 @@ mod tests {
         }
 
         #[test]
-        fn any_text_is_a_cursor_or_refused(text in ".*") {
+        fn a_cursor_is_written_as_it_was_read(text in "([+-]?[0-9]{1,3}[_.]){0,3}.{0,5}") {
             for sort in Sort::ALL {
-                let _ = ListCursor::parse(sort, &text);
+                if let Some(cursor) = ListCursor::parse(sort, &text) {
+                    prop_assert_eq!(cursor.to_string(), text.clone());
+                }
             }
         }
     }

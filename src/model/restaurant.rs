@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::RatingSummary;
+use super::number::written_number;
 use super::text::{self, FieldErrors};
 use crate::photos::PhotoName;
 
@@ -28,12 +29,12 @@ impl fmt::Display for RestaurantId {
 impl FromStr for RestaurantId {
     type Err = ();
 
-    /// Accepts digits only: one restaurant has one address, so `+1` and ` 1` are not ids.
+    /// Accepts a number as it is written: one restaurant has one address, so `+1`, ` 1` and `01` are not ids.
     fn from_str(text: &str) -> Result<Self, ()> {
         if !text.bytes().all(|b| b.is_ascii_digit()) {
             return Err(());
         }
-        text.parse().map(Self).map_err(|_| ())
+        written_number(text).map(Self).ok_or(())
     }
 }
 
@@ -181,7 +182,7 @@ mod tests {
     #[test]
     fn an_id_is_digits() {
         assert_eq!("7".parse(), Ok(RestaurantId(7)));
-        for bad in ["", "+7", "-7", " 7", "7a", "٧", "99999999999999999999"] {
+        for bad in ["", "+7", "-7", " 7", "07", "00", "7a", "٧", "99999999999999999999"] {
             assert!(bad.parse::<RestaurantId>().is_err(), "{bad:?}");
         }
     }

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use time::OffsetDateTime;
 
+use super::number::written_number;
 use super::{Direction, Rating, Review};
 use crate::photos::PhotoName;
 
@@ -126,8 +127,8 @@ impl FromStr for ReviewCursor {
 
     fn from_str(text: &str) -> Result<Self, ()> {
         let mut parts = text.split('.');
-        let mut next = || parts.next().and_then(|part| part.parse::<i64>().ok()).ok_or(());
-        let (date_ms, id, rating) = (next()?, next()?, next()?);
+        let mut next = || parts.next().and_then(written_number).ok_or(());
+        let (date_ms, id, rating): (i64, i64, i64) = (next()?, next()?, next()?);
         OffsetDateTime::from_unix_timestamp_nanos(i128::from(date_ms) * 1_000_000).map_err(|_| ())?;
         let rating = Some(Rating::new(rating).ok_or(())?);
         match parts.next() {
