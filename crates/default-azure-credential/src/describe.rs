@@ -40,19 +40,19 @@ impl Secrets {
         let variants = secrets.flat_map(|secret| {
             let encoded = Url::parse_with_params("http://localhost/", [("", secret)]).ok();
             let encoded = encoded.and_then(|url| url.query()?.strip_prefix('=').map(str::to_owned));
-            [Some(secret.to_owned()), encoded].into_iter().flatten()
+            [Some(on_one_line(secret)), encoded].into_iter().flatten()
         });
-        Self(variants.collect())
+        Self(variants.filter(|secret| !secret.is_empty()).collect())
     }
 
     /// Returns `text` as one line of limited length, with known secrets and everything that looks like a token
     /// hidden.
     pub fn hide(&self, text: &str) -> String {
-        let mut text = text.to_owned();
+        let mut line = on_one_line(text);
         for secret in &self.0 {
-            text = text.replace(secret, HIDDEN);
+            line = line.replace(secret, HIDDEN);
         }
-        let line = text.split_whitespace().map(hide_tokens).collect::<Vec<_>>().join(" ");
+        let line = line.split(' ').map(hide_tokens).collect::<Vec<_>>().join(" ");
         match line.char_indices().nth(MAX_CHARS) {
             Some((end, _)) => format!("{}...", &line[..end]),
             None => line,
@@ -109,6 +109,12 @@ impl Secrets {
     }
 }
 
+/// The text with one space instead of each run of white space. A secret is looked for in a text of this form: a response
+/// may break the lines of what it repeats.
+fn on_one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 fn cause<'a>(error: &&'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
     (**error).source()
 }
@@ -148,6 +154,23 @@ mod tests {
         let text = secrets.hide("secret a~b c, sent client_secret=a%7Eb+c&x=1");
         assert_eq!(text, "secret [hidden], sent client_secret=[hidden]&x=1");
         assert_eq!(format!("{secrets:?}"), "Secrets");
+        assert_eq!(Secrets::new([" \n"]).hide("a b"), "a b");
+    }
+
+    #[test]
+    fn a_secret_is_hidden_whatever_white_space_is_in_it() {
+        let spaces = ["", " ", "\n", "\r\n\t", "\u{a0}", "  "];
+        for (own, sent) in spaces.iter().flat_map(|own| spaces.map(|sent| (*own, sent))) {
+            if own.is_empty() == sent.is_empty() {
+                let secret = format!("first{own}second");
+                let text = format!("sent: first{sent}second.");
+                assert_eq!(
+                    Secrets::new([secret.as_str()]).hide(&text),
+                    "sent: [hidden].",
+                    "{secret:?} {text:?}"
+                );
+            }
+        }
     }
 
     #[test]
