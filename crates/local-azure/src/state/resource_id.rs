@@ -124,9 +124,10 @@ impl ResourceId {
     /// The resource group, if it is in one or is one.
     #[must_use]
     pub fn resource_group(&self) -> Option<&str> {
-        let mut parts = self.0.text.split('/').skip(3);
-        let is_group = parts.next()?.eq_ignore_ascii_case("resourceGroups");
-        parts.next().filter(|_| is_group)
+        let mut parts = self.0.text.split('/').skip(1);
+        let is_in_subscription = parts.next()?.eq_ignore_ascii_case("subscriptions");
+        let is_group = parts.nth(1)?.eq_ignore_ascii_case("resourceGroups");
+        parts.next().filter(|_| is_in_subscription && is_group)
     }
 
     /// The id of the resource group, if it is in one or is one.
@@ -309,6 +310,10 @@ mod tests {
         assert_eq!(app.name(), "Contoso");
         assert_eq!(app.resource_group(), Some("Rg"));
         assert_eq!(app.group(), Some(id("/subscriptions/S/resourceGroups/Rg")));
+        // A provider's own type has that name.
+        for other in ["/", "/subscriptions/S", "/providers/A.B/resourceGroups/Rg"] {
+            assert_eq!(id(other).group(), None, "{other}");
+        }
     }
 
     #[test]
