@@ -93,6 +93,10 @@ impl Secrets {
             }
             text.push_str(&message);
         }
+        if text.is_empty() {
+            // A command may fail without a word.
+            "it failed without saying why".clone_into(&mut text);
+        }
         if unreadable {
             text = format!("the response is not a token in the expected format: {text}");
         }
@@ -207,6 +211,15 @@ mod tests {
              invalid type: string [hidden], expected u32 at line 1 column 28"
         );
         assert!(description.status.is_none() && description.body.is_none());
+    }
+
+    #[test]
+    fn an_error_without_a_message_has_a_description() {
+        for message in ["", " ", "\n"] {
+            let error = azure_core::Error::with_message(ErrorKind::Credential, message);
+            let description = Secrets::default().describe(&error);
+            assert_eq!(description.text, "it failed without saying why", "{message:?}");
+        }
     }
 
     #[test]
