@@ -32,12 +32,9 @@ impl Search {
     /// Parses the text of the search field.
     #[must_use]
     pub fn parse(text: &str) -> Self {
-        let text: String = text
-            .trim()
-            .chars()
-            .filter(|c| !c.is_control())
-            .take(Self::TEXT_MAX)
-            .collect();
+        let visible: String = text.chars().filter(|c| !c.is_control()).collect();
+        let cut: String = visible.trim().chars().take(Self::TEXT_MAX).collect();
+        let text = cut.trim_end().to_owned();
         let mut parts = parts(&text);
         let is_shortened = parts.len() > Self::WORDS_MAX;
         parts.truncate(Self::WORDS_MAX);
@@ -138,6 +135,8 @@ fn spellings(word: &str) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn beginning(text: &str) -> Term {
@@ -171,6 +170,14 @@ mod tests {
     fn control_characters_are_removed_and_the_length_is_limited() {
         assert_eq!(Search::parse("a\0b").text(), "ab");
         assert_eq!(Search::parse(&"é".repeat(1000)).text().chars().count(), 100);
+    }
+
+    proptest! {
+        #[test]
+        fn the_text_of_a_search_is_the_same_search(text in "[ \0\u{a0}ab]{0,30}[^ ]{60,90}[ \0ab]{0,30}") {
+            let search = Search::parse(&text);
+            prop_assert_eq!(Search::parse(search.text()), search);
+        }
     }
 
     #[test]
