@@ -25,7 +25,7 @@ const LENGTH_MAX: u64 = u64::MAX / 2;
 
 /// The body that follows a head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum BodyLength {
+pub enum BodyLength {
     /// It has this many bytes.
     Exactly(u64),
     /// It is in chunks, and the last one says so.
@@ -48,7 +48,7 @@ const LENGTH: RefusedHead = RefusedHead::Malformed(
 );
 
 /// The end of the first head in a buffer; `None` if it is not complete. `seen` bytes were in the buffer before.
-pub(super) fn end(buffer: &[u8], seen: usize) -> Result<Option<usize>, RefusedHead> {
+pub fn end(buffer: &[u8], seen: usize) -> Result<Option<usize>, RefusedHead> {
     for at in seen..buffer.len() {
         let after_cr = at > 0 && buffer[at - 1] == b'\r';
         match buffer[at] {
@@ -72,7 +72,7 @@ pub(super) fn end(buffer: &[u8], seen: usize) -> Result<Option<usize>, RefusedHe
 }
 
 /// Checks a complete head, and returns what follows it.
-pub(super) fn check(head: &[u8]) -> Result<BodyLength, RefusedHead> {
+pub fn check(head: &[u8]) -> Result<BodyLength, RefusedHead> {
     let text = head.strip_suffix(b"\r\n\r\n").unwrap_or(head);
     let mut lines = text
         .split(|byte| *byte == b'\n')

@@ -8,7 +8,7 @@
 
 mod busy;
 mod descriptors;
-mod head;
+pub mod head;
 mod limits;
 mod progress;
 mod stream;

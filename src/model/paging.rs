@@ -158,7 +158,7 @@ impl ListCursor {
             Sort::Newest if key.is_empty() => SortKey::Newest,
             Sort::Name | Sort::Newest => return None,
         };
-        let (id, number) = (written_number(id)?, written_number(number)?);
+        let (id, number) = (written_number(id)?, u64::try_from(written_number(number)?).ok()?);
         Some(Self { id, number, key })
     }
 }
@@ -218,7 +218,7 @@ mod tests {
             any::<i64>().prop_map(|count| (Sort::Reviews, SortKey::Reviews(count))),
             Just((Sort::Newest, SortKey::Newest)),
         ];
-        (key, any::<i64>(), any::<u64>()).prop_map(|((sort, key), id, number)| (sort, ListCursor { id, number, key }))
+        (key, any::<i64>(), 0..=i64::MAX.unsigned_abs()).prop_map(|((sort, key), id, number)| (sort, ListCursor { id, number, key }))
     }
 
     proptest! {

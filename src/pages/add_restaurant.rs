@@ -23,7 +23,8 @@ struct CreateTemplate {
     problem: Option<String>,
 }
 
-const FIELDS: FormFields = FormFields {
+/// The fields of the form.
+pub const FIELDS: FormFields = FormFields {
     texts: &[SubmissionId::FIELD, "restaurant_name", "street_address", "description"],
     photo: None,
 };

@@ -26,7 +26,8 @@ struct ReviewAgainTemplate {
     form: ReviewFormView,
 }
 
-const FIELDS: FormFields = FormFields {
+/// The fields of the form.
+pub const FIELDS: FormFields = FormFields {
     texts: &[SubmissionId::FIELD, "user_name", "rating", "review_text"],
     photo: Some("reviewImage"),
 };

@@ -281,7 +281,8 @@ pub async fn redirect(PathParameter(id): PathParameter<RestaurantId>) -> Redirec
 
 /// Reads `rating`, `photos`, `sort`, `after` and `before`. Invalid values are ignored: a mistyped address still shows the
 /// restaurant.
-fn parse(query: &str) -> ReviewQuery {
+#[must_use]
+pub fn parse(query: &str) -> ReviewQuery {
     let mut parsed = ReviewQuery::default();
     for (name, value) in query_pairs(query) {
         match &*name {

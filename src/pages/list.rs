@@ -62,7 +62,8 @@ pub async fn get(
 }
 
 /// Reads `q`, `sort`, `after` and `before`. Invalid values are ignored: a mistyped address still shows restaurants.
-pub(super) fn parse(query: &str) -> ListQuery {
+#[must_use]
+pub fn parse(query: &str) -> ListQuery {
     let mut parsed = ListQuery::default();
     let mut from = None;
     for (name, value) in query_pairs(query) {

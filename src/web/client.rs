@@ -24,7 +24,8 @@ impl Client {
     /// The client of a request with these headers, over a connection from this address. `None` if limits do not apply:
     /// to this machine (App Service's front end has no such client, but Local Azure's has), and to a router without a
     /// server, as in tests.
-    fn find(on_app_service: bool, headers: &HeaderMap, peer: Option<SocketAddr>) -> Option<Self> {
+    #[must_use]
+    pub fn find(on_app_service: bool, headers: &HeaderMap, peer: Option<SocketAddr>) -> Option<Self> {
         let peer = peer?.ip();
         // On App Service, a request without the header is the platform's own.
         let forwarded = on_app_service.then(|| forwarded(headers)).flatten();

@@ -50,7 +50,7 @@ pub mod kudu;
 mod log_time;
 pub mod logs;
 pub mod network;
-mod odata;
+pub mod odata;
 mod one_line;
 mod open_folder;
 pub mod postgres;
@@ -69,7 +69,7 @@ pub mod tls;
 pub mod tokens;
 pub mod tutorial;
 pub mod up;
-mod url_path;
+pub mod url_path;
 pub mod watch;
 
 pub use self::azure::Azure;

@@ -120,6 +120,7 @@ impl Filter {
 }
 
 /// The property at a path. The case of names is ignored, and `$count` is the length of a list.
+#[must_use]
 pub fn get(object: &Value, path: &[String]) -> Value {
     let mut found = object;
     for name in path {
@@ -149,6 +150,7 @@ fn compare(found: &Value, operator: Operator, value: &Value) -> bool {
 }
 
 /// How two values are ordered. The case of texts is ignored, as both services do.
+#[must_use]
 pub fn order(one: &Value, two: &Value) -> Option<Ordering> {
     match (one, two) {
         (Value::String(one), Value::String(two)) => Some(one.to_lowercase().cmp(&two.to_lowercase())),

@@ -29,7 +29,7 @@ mod resources;
 mod role_assignments;
 mod role_definitions;
 mod running;
-mod scopes;
+pub mod scopes;
 mod service;
 mod storage;
 mod subscriptions;

@@ -6,6 +6,7 @@ use crate::state::{RESOURCE_GROUPS, ResourceId, State};
 const BLOB_SERVICES: &str = "Microsoft.Storage/storageAccounts/blobServices";
 
 /// What contains a resource: another resource, a resource group or a subscription.
+#[must_use]
 pub fn parent(id: &ResourceId) -> ResourceId {
     let mut parts: Vec<&str> = id.as_str().split('/').collect();
     parts.truncate(parts.len().saturating_sub(2));
@@ -20,6 +21,8 @@ pub fn parent(id: &ResourceId) -> ResourceId {
     text.parse().unwrap_or_else(|_| id.clone())
 }
 
+/// Checks that a resource can be in this scope.
+///
 /// # Errors
 ///
 /// The scope does not exist.

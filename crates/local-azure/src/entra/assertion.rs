@@ -20,14 +20,18 @@ const SKEW: u64 = 5 * 60;
 /// A parsed client assertion. It must not be trusted before [`Assertion::is_signed_by`] has returned true.
 pub struct Assertion<'a> {
     token: &'a str,
+    /// Its header.
     pub header: Header,
+    /// Its claims.
     pub claims: AssertionClaims,
 }
 
 /// The claims that are checked.
 #[derive(Deserialize)]
 pub struct AssertionClaims {
+    /// Who issued it.
     pub iss: String,
+    /// Whom it is about.
     pub sub: String,
     aud: Audience,
     #[serde(deserialize_with = "seconds")]
@@ -52,6 +56,7 @@ enum Audience {
 
 impl AssertionClaims {
     /// The token's audiences.
+    #[must_use]
     pub fn audiences(&self) -> &[String] {
         match &self.aud {
             Audience::One(audience) => std::slice::from_ref(audience),
@@ -72,6 +77,7 @@ impl<'a> Assertion<'a> {
     }
 
     /// Whether it is signed with the private key of `key` and with that algorithm.
+    #[must_use]
     pub fn is_signed_by(&self, key: &DecodingKey, algorithm: Algorithm) -> bool {
         let mut validation = Validation::new(algorithm);
         validation.required_spec_claims.clear();

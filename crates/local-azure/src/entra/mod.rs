@@ -4,7 +4,7 @@
 //! that authenticate with a secret, a certificate or the token of an issuer that they trust, and to users by password, by
 //! a code that they confirm in a browser, or on the sign-in page to which an application sends them. It also acts as an issuer of workload tokens ([`Entra::workload_issuer`]).
 
-mod assertion;
+pub mod assertion;
 mod attempts;
 mod authorize;
 mod certificate;

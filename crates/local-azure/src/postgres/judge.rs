@@ -6,34 +6,24 @@
 //! <https://www.postgresql.org/docs/current/auth-ldap.html>
 
 use std::collections::VecDeque;
-use std::io;
 use std::sync::{Arc, Mutex};
 
 use futures_util::{SinkExt as _, StreamExt as _};
-use ldap3_proto::LdapCodec;
 use ldap3_proto::proto::{
     LdapBindCred, LdapBindRequest, LdapBindResponse, LdapMsg, LdapOp, LdapResult, LdapResultCode,
 };
 use sqlx::postgres::PgConnectOptions;
 use tokio::net::{TcpListener, TcpStream};
-use tokio_util::bytes::BytesMut;
-use tokio_util::codec::{Decoder, Encoder, Framed};
-use tracing::subscriber::{NoSubscriber, with_default};
+use tokio_util::codec::Framed;
 
 use super::catalogue::{Binding, Catalogue};
+use super::ldap::{Codec, PREFIX, SUFFIX, role};
 use crate::azure::Azure;
 use crate::error::{Error, Result};
 use crate::server::{Server, bind};
 use crate::tokens::{POSTGRES, TokenRejection};
 
 const PART: &str = "the judge of PostgreSQL's tokens";
-const PREFIX: &str = "cn=";
-const SUFFIX: &str = ",ou=entra";
-
-/// The maximum length of a request in bytes. PostgreSQL accepts passwords of 64 KiB.
-const REQUEST_LIMIT: usize = 80 * 1024;
-/// The maximum nesting of a request. A bind needs three levels.
-const DEPTH_LIMIT: usize = 8;
 
 /// The maximum number of verdicts that are stored.
 const VERDICT_LIMIT: usize = 1000;
@@ -169,13 +159,7 @@ impl Shared {
                 "only simple binds are supported".to_owned(),
             );
         };
-        // PostgreSQL inserts the role's name without the escapes of RFC 4514. Decoding escapes would therefore confuse one
-        // role with another.
-        let role = request
-            .dn
-            .strip_prefix(PREFIX)
-            .and_then(|rest| rest.strip_suffix(SUFFIX));
-        match role {
+        match role(&request.dn) {
             Some(role) => self.judge(role, &token).await,
             None => (
                 LdapResultCode::InvalidCredentials,
@@ -199,10 +183,7 @@ async fn serve(listener: TcpListener, shared: Arc<Shared>) {
 
 /// Responds to the binds on one connection, and closes the connection on any other request.
 async fn serve_connection(stream: TcpStream, shared: &Shared) {
-    let mut framed = Framed::new(
-        stream,
-        WithoutLogs(LdapCodec::new(Some(REQUEST_LIMIT), Some(DEPTH_LIMIT))),
-    );
+    let mut framed = Framed::new(stream, Codec::default());
     while let Some(Ok(LdapMsg {
         msgid,
         op: LdapOp::BindRequest(request),
@@ -222,26 +203,6 @@ async fn serve_connection(stream: TcpStream, shared: &Shared) {
         if framed.send(LdapMsg::new(msgid, response)).await.is_err() {
             return;
         }
-    }
-}
-
-/// The codec without its log messages, which would contain tokens.
-struct WithoutLogs(LdapCodec);
-
-impl Decoder for WithoutLogs {
-    type Item = LdapMsg;
-    type Error = io::Error;
-
-    fn decode(&mut self, bytes: &mut BytesMut) -> io::Result<Option<LdapMsg>> {
-        with_default(NoSubscriber::default(), || self.0.decode(bytes))
-    }
-}
-
-impl Encoder<LdapMsg> for WithoutLogs {
-    type Error = io::Error;
-
-    fn encode(&mut self, message: LdapMsg, bytes: &mut BytesMut) -> io::Result<()> {
-        with_default(NoSubscriber::default(), || self.0.encode(message, bytes))
     }
 }
 

@@ -7,7 +7,8 @@
 //! - `data`: the server's folder, its settings and its authentication rules.
 //! - `connection`: the superuser's connections.
 //! - `administration` and `parameters`: the operations of Azure's control plane on the server.
-//! - `judge`: decides whether a token is the password of a role. `catalogue`: the principal of each role.
+//! - `judge`: decides whether a token is the password of a role. [`ldap`]: the messages in which it is asked. `catalogue`:
+//!   the principal of each role.
 //! - `sql/`: gives the server Azure's roles, functions and extension allow-list.
 //!
 //! There are two differences from Azure, because Azure's own libraries are not in the server. First,
@@ -21,6 +22,7 @@ mod connection;
 mod data;
 mod identifier;
 mod judge;
+pub mod ldap;
 mod parameters;
 mod programs;
 mod servers;

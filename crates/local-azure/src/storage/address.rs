@@ -9,15 +9,18 @@ use crate::host::without_port;
 /// The resource that a URL addresses. A URL must be parsed exactly as Azurite parses it: otherwise a request could be
 /// permitted for one container and carried out in another.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct BlobAddress {
-    pub(super) account: String,
-    pub(super) container: Option<String>,
-    pub(super) blob: Option<String>,
+pub struct BlobAddress {
+    /// The account.
+    pub account: String,
+    /// The container, unless the URL is that of the account.
+    pub container: Option<String>,
+    /// The blob, unless the URL is that of the container.
+    pub blob: Option<String>,
 }
 
 /// The part of a URL that contains the account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum AddressStyle {
+pub enum AddressStyle {
     /// The first label of the host name, as on Azure: `<account>.blob.core.windows.net`.
     Host,
     /// The first part of the path, because the host is an IP address or a name without dots.
@@ -27,7 +30,9 @@ pub(super) enum AddressStyle {
 }
 
 impl AddressStyle {
-    pub(super) fn of(host: &str) -> Self {
+    /// The style of a URL with this value of `Host`.
+    #[must_use]
+    pub fn of(host: &str) -> Self {
         let host = without_port(host);
         if host.split('.').nth(1) == Some("blob") {
             Self::Host
@@ -41,7 +46,8 @@ impl AddressStyle {
 
 impl BlobAddress {
     /// Parses a URL. Returns `None` if the path is not percent-encoded UTF-8.
-    pub(super) fn parse(host: &str, path: &str) -> Option<Self> {
+    #[must_use]
+    pub fn parse(host: &str, path: &str) -> Option<Self> {
         let path = decode(path)?;
         let path = path.strip_prefix('/').unwrap_or(&path);
         let (account, rest) = match AddressStyle::of(host) {
@@ -75,18 +81,21 @@ fn decode(text: &str) -> Option<String> {
 
 /// The parameters of a query.
 #[derive(Debug, Default)]
-pub(super) struct Query(Vec<(String, String)>);
+pub struct Query(Vec<(String, String)>);
 
 /// The maximum number of parameters, which is more than any operation has.
 const PARAMETER_LIMIT: usize = 100;
 
 impl Query {
     /// Parses a query. Returns `None` if Azurite could read it differently: if a name occurs twice, or contains brackets,
-    /// which Node.js parses as lists and objects.
-    pub(super) fn parse(query: &str) -> Option<Self> {
+    /// which Node.js parses as lists and objects; or if what is signed of it (`name:value` in each line) could be that of
+    /// another query.
+    #[must_use]
+    pub fn parse(query: &str) -> Option<Self> {
         let mut parsed = Self::default();
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-            if parsed.has(&name) || name.contains(['[', ']']) || parsed.0.len() == PARAMETER_LIMIT {
+            let is_ambiguous = name.contains(['[', ']', ':', '\n']) || value.contains('\n');
+            if parsed.has(&name) || is_ambiguous || parsed.0.len() == PARAMETER_LIMIT {
                 return None;
             }
             parsed.0.push((name.into_owned(), value.into_owned()));
@@ -95,12 +104,15 @@ impl Query {
     }
 
     /// The value of a parameter, or an empty string if it is missing.
-    pub(super) fn get(&self, name: &str) -> &str {
+    #[must_use]
+    pub fn get(&self, name: &str) -> &str {
         let found = self.0.iter().find(|(key, _)| key == name);
         found.map_or("", |(_, value)| value)
     }
 
-    pub(super) fn has(&self, name: &str) -> bool {
+    /// Whether it has this parameter.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
         self.0.iter().any(|(key, _)| key == name)
     }
 }
@@ -147,6 +159,10 @@ mod tests {
             "comp=list&%63omp=acl",
             "comp[]=acl",
             "comp%5B0%5D=acl",
+            "comp=acl%0Arestype:container",
+            "comp%0Arestype=container",
+            "comp:acl=",
+            "comp%3Aacl=",
             &many.join("&"),
         ] {
             assert!(Query::parse(query).is_none(), "{query}");

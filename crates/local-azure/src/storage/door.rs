@@ -1,7 +1,6 @@
 //! The front door, which makes the checks that Azurite does not make.
 
 mod copy;
-mod credential;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,8 +16,8 @@ use tokio::sync::watch;
 use url::Url;
 use uuid::Uuid;
 
-use self::credential::Credential;
 use super::address::{AddressStyle, BlobAddress, Query};
+use super::credential::Credential;
 use super::error::{FIRST_WITH_TOKENS, StorageError};
 use super::operations::{self, AnyOf};
 use super::shared_key;

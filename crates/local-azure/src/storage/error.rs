@@ -12,7 +12,7 @@ use crate::tokens::{STORAGE, TokenRejection};
 
 /// The reason why a request is rejected. It contains no part of the request, and therefore no secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct StorageError {
+pub struct StorageError {
     pub(super) status: StatusCode,
     /// Azure's code. Clients use it to distinguish errors.
     pub(super) code: &'static str,

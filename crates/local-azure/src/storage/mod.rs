@@ -3,15 +3,16 @@
 //!
 //! An acknowledged blob is on disk and survives a SIGKILL of Azurite and of this process.
 
-mod address;
+pub mod address;
 mod azurite;
 mod containers;
+pub mod credential;
 mod door;
 mod error;
 mod index;
 mod install;
-mod operations;
-mod shared_key;
+pub mod operations;
+pub mod shared_key;
 
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex};

@@ -7,7 +7,7 @@ use super::address::{BlobAddress, Query};
 use crate::state::Action;
 
 /// A list of permissions. Any one of them suffices.
-pub(super) type AnyOf = &'static [Action<'static>];
+pub type AnyOf = &'static [Action<'static>];
 
 macro_rules! control {
     ($name:literal) => {
@@ -47,7 +47,8 @@ const IMMUTABILITY: AnyOf = &[data!("immutableStorage/runAsSuperUser/action")];
 
 /// All the permissions that a request requires. An unknown operation requires the permissions of the most similar one,
 /// and Azurite then rejects it.
-pub(super) fn needed(method: &Method, address: &BlobAddress, query: &Query, headers: &HeaderMap) -> Vec<AnyOf> {
+#[must_use]
+pub fn needed(method: &Method, address: &BlobAddress, query: &Query, headers: &HeaderMap) -> Vec<AnyOf> {
     let reads = matches!(*method, Method::GET | Method::HEAD);
     let first = match (&address.container, &address.blob) {
         _ if reads && query.get("restype") == "account" => ACCOUNT_INFORMATION,
@@ -110,7 +111,8 @@ fn blob_operation(method: &Method, reads: bool, query: &Query) -> AnyOf {
 ///
 /// A write is never anonymous. Of the operations that read, some are the owner's alone: the access policy of a container,
 /// the blocks of a blob that are not committed, tags, and everything about the account.
-pub(super) fn may_be_anonymous(method: &Method, address: &BlobAddress, query: &Query) -> bool {
+#[must_use]
+pub fn may_be_anonymous(method: &Method, address: &BlobAddress, query: &Query) -> bool {
     if !matches!(*method, Method::GET | Method::HEAD) || query.get("restype") == "account" {
         return false;
     }

@@ -33,6 +33,15 @@ pub(super) fn sign(
     query: &str,
     headers: &HeaderMap,
 ) -> Option<String> {
+    let text = signed_text(account, method, path, query, headers);
+    let key = hmac::Key::new(hmac::HMAC_SHA256, &STANDARD.decode(key).ok()?);
+    let signature = STANDARD.encode(hmac::sign(&key, text.as_bytes()));
+    Some(format!("SharedKey {account}:{signature}"))
+}
+
+/// What is signed of a request.
+#[must_use]
+pub fn signed_text(account: &str, method: &Method, path: &str, query: &str, headers: &HeaderMap) -> String {
     let value = |name: &str| {
         let value = headers.get(name).and_then(|value| value.to_str().ok());
         value.unwrap_or_default()
@@ -59,7 +68,5 @@ pub(super) fn sign(
     for (name, value) in parameters {
         let _ = write!(text, "\n{name}:{value}");
     }
-    let key = hmac::Key::new(hmac::HMAC_SHA256, &STANDARD.decode(key).ok()?);
-    let signature = STANDARD.encode(hmac::sign(&key, text.as_bytes()));
-    Some(format!("SharedKey {account}:{signature}"))
+    text
 }

@@ -1,7 +1,10 @@
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpStream};
 
+use ldap3_proto::LdapCodec;
 use ldap3_proto::proto::SaslCredentials;
+use tokio_util::bytes::BytesMut;
+use tokio_util::codec::{Decoder as _, Encoder as _};
 
 use super::*;
 use crate::state::ManagedIdentity;

@@ -4,12 +4,12 @@ use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use uuid::Uuid;
 
-use super::super::address::Query;
-use super::super::error::StorageError;
+use super::address::Query;
+use super::error::StorageError;
 
 /// The credential of a request.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Credential<'a> {
+pub enum Credential<'a> {
     /// An access token.
     Token(&'a str),
     /// A signature of the request with the account's key.
@@ -17,13 +17,23 @@ pub(super) enum Credential<'a> {
     /// A shared access signature with the account's key.
     KeySas,
     /// A shared access signature with a user delegation key that this principal requested.
-    DelegationSas { principal: Uuid, tenant: Uuid },
+    DelegationSas {
+        /// Whose permissions it has.
+        principal: Uuid,
+        /// The tenant of that principal.
+        tenant: Uuid,
+    },
     /// No credential.
     None,
 }
 
 impl<'a> Credential<'a> {
-    pub(super) fn of(headers: &'a HeaderMap, query: &Query) -> Result<Self, StorageError> {
+    /// Reads the header `Authorization`, or else the query.
+    ///
+    /// # Errors
+    ///
+    /// There are several credentials, or one of a kind that Azure does not accept.
+    pub fn of(headers: &'a HeaderMap, query: &Query) -> Result<Self, StorageError> {
         let mut values = headers.get_all(AUTHORIZATION).iter();
         if let Some(value) = values.next() {
             let value = value.to_str().map_err(|_| StorageError::WRONG_SCHEME)?;
