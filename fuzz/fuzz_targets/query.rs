@@ -11,12 +11,12 @@ use restaurant_review::photos::PhotoName;
 
 fuzz_target!(|text: &str| {
     check_list(text);
-    if let Some((direction, cursor)) = details::parse(text) {
+    if let Some((direction, cursor)) = details::parse(text).from {
         let _ = cursor.date();
         let query = Serializer::new(String::new())
             .append_pair(name(direction), &cursor.to_string())
             .finish();
-        assert_eq!(details::parse(&query), Some((direction, cursor)));
+        assert_eq!(details::parse(&query).from, Some((direction, cursor)));
     }
     for sort in Sort::ALL {
         if let Some(cursor) = ListCursor::parse(sort, text) {

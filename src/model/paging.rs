@@ -218,7 +218,8 @@ mod tests {
             any::<i64>().prop_map(|count| (Sort::Reviews, SortKey::Reviews(count))),
             Just((Sort::Newest, SortKey::Newest)),
         ];
-        (key, any::<i64>(), 0..=i64::MAX.unsigned_abs()).prop_map(|((sort, key), id, number)| (sort, ListCursor { id, number, key }))
+        (key, any::<i64>(), 0..=i64::MAX.unsigned_abs())
+            .prop_map(|((sort, key), id, number)| (sort, ListCursor { id, number, key }))
     }
 
     proptest! {
