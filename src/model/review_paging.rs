@@ -1,6 +1,7 @@
 //! Keyset paging of the reviews of a restaurant.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 use time::OffsetDateTime;
@@ -94,10 +95,12 @@ pub struct ReviewCursor {
 }
 
 impl ReviewCursor {
+    /// The dates that the tables accept, the years 1 to 9998, and the moment after them; in milliseconds since 1970.
+    pub(super) const DATES_MS: RangeInclusive<i64> = -62_135_596_800_000..=253_370_764_800_000;
+
     /// The position before every review.
     pub const START: Self = Self {
-        // The year 9999: the tables accept no later date.
-        date_ms: 253_370_764_800_000,
+        date_ms: *Self::DATES_MS.end(),
         id: i64::MAX,
         rating: None,
     };
@@ -129,7 +132,10 @@ impl FromStr for ReviewCursor {
         let mut parts = text.split('.');
         let mut next = || parts.next().and_then(written_number).ok_or(());
         let (date_ms, id, rating): (i64, i64, i64) = (next()?, next()?, next()?);
-        OffsetDateTime::from_unix_timestamp_nanos(i128::from(date_ms) * 1_000_000).map_err(|_| ())?;
+        // PostgreSQL has fewer dates than `time`.
+        if !Self::DATES_MS.contains(&date_ms) {
+            return Err(());
+        }
         let rating = Some(Rating::new(rating).ok_or(())?);
         match parts.next() {
             None => Ok(Self { date_ms, id, rating }),
@@ -193,7 +199,17 @@ mod tests {
 
     #[test]
     fn what_is_beyond_the_calendar_or_the_stars_is_not_a_cursor() {
-        for text in ["9223372036854775807.1.5", "1.1", "1.1.0", "1.1.6", "1.1.5.5", ""] {
+        for text in [
+            "9223372036854775807.1.5",
+            "253370764800001.1.5",
+            "-62135596800001.1.5",
+            "-377705116800000.1.5",
+            "1.1",
+            "1.1.0",
+            "1.1.6",
+            "1.1.5.5",
+            "",
+        ] {
             assert!(text.parse::<ReviewCursor>().is_err(), "{text}");
         }
     }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use time::OffsetDateTime;
 
-use super::{Direction, Rating, RestaurantId, Review, StaffReview};
+use super::{Direction, Rating, RestaurantId, Review, ReviewCursor, StaffReview};
 
 /// Which reviews the staff wants to see.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -135,7 +135,7 @@ impl StaffCursor {
         let is_valid = if order.is_by_rating() {
             (0..=6).contains(&cursor.key)
         } else {
-            OffsetDateTime::from_unix_timestamp_nanos(i128::from(cursor.key) * 1_000_000).is_ok()
+            ReviewCursor::DATES_MS.contains(&cursor.key)
         };
         is_valid.then_some(cursor)
     }

@@ -15,6 +15,7 @@ on_every_store! {
     [sqlite Kind::Sqlite, postgresql Kind::Postgres]
     {
         async
+            every_cursor_that_can_be_parsed_is_read
             newer_reviews_do_not_disturb_paging
             the_newest_photos_are_shown
             one_review_does_not_outrank_many,
@@ -101,6 +102,45 @@ fn every_order_and_selection_is_paged_each_once(kind: Kind) {
             })
         })
         .unwrap();
+}
+
+/// The stores have fewer dates than an address can name.
+async fn every_cursor_that_can_be_parsed_is_read(kind: Kind) {
+    let (_guard, store) = fresh(kind).await;
+    fill(&*store, &[(3, 0, true)]).await;
+    let years = [-9999, -4800, -4713, 0, 1, 1969, 1970, 2026, 9998, 9999, 10_000, 294_277];
+    let dates = years.into_iter().flat_map(|year| {
+        let start = (year - 1970) * 31_556_952_000_i64;
+        [start - 86_400_000, start, start + 86_400_000]
+    });
+    let edges = [
+        i64::MIN,
+        -62_135_596_800_001,
+        -62_135_596_800_000,
+        253_370_764_799_999,
+        253_370_764_800_000,
+        i64::MAX,
+    ];
+    let mut read_dates = 0;
+    for date in dates.chain(edges) {
+        for id in [i64::MIN, -1, 0, i64::MAX] {
+            let Ok(cursor) = format!("{date}.{id}.3").parse() else {
+                continue;
+            };
+            read_dates += 1;
+            for sort in ReviewSort::ALL {
+                for direction in [Direction::After, Direction::Before] {
+                    let query = ReviewQuery {
+                        sort,
+                        from: Some((direction, cursor)),
+                        ..ReviewQuery::default()
+                    };
+                    read(&*store, query).await;
+                }
+            }
+        }
+    }
+    assert!(read_dates > 50, "{read_dates}");
 }
 
 async fn newer_reviews_do_not_disturb_paging(kind: Kind) {
