@@ -158,7 +158,10 @@ pub(super) async fn complete(visit: &Visit<'_>, headers: &HeaderMap, body: &Byte
             let id = memory.begin(session, lifetime);
             let mut answer = answers::redirect(&pending.target);
             answer.headers_mut().append(SET_COOKIE, cookies::session(&id));
-            answer.headers_mut().append(SET_COOKIE, cookies::no_nonce());
+            // Another tab may be signing in with the same cookie.
+            if memory.known_browser(std::slice::from_ref(&pending.browser)).is_none() {
+                answer.headers_mut().append(SET_COOKIE, cookies::no_nonce());
+            }
             answer
         }
         Err(why) => {

@@ -174,9 +174,11 @@ pub fn time_span(text: &str) -> Option<Duration> {
     let [hours, minutes, seconds] = parts[..] else {
         return None;
     };
-    let is_valid = hours < 24 && minutes < 60 && seconds < 60;
+    if hours >= 24 || minutes >= 60 || seconds >= 60 {
+        return None;
+    }
     let seconds = u64::from(days) * 86_400 + u64::from(hours * 3600 + minutes * 60 + seconds);
-    is_valid.then(|| Duration::from_secs(seconds))
+    Some(Duration::from_secs(seconds))
 }
 
 #[cfg(test)]
