@@ -90,9 +90,12 @@ impl Database {
 
     /// Ends every connection of the site.
     pub async fn end_connections(&self) {
-        self.admin(
-            "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'restaurant-review'",
-        )
+        // Other tests use other databases of the same server.
+        let name = &self.config.name;
+        self.admin(&format!(
+            "select pg_terminate_backend(pid) from pg_stat_activity
+             where application_name = 'restaurant-review' and datname = '{name}'"
+        ))
         .await;
     }
 
