@@ -78,6 +78,12 @@ impl Notice {
         }
     }
 
+    /// Whether something was left undone.
+    #[must_use]
+    pub fn is_warning(self) -> bool {
+        matches!(self, Self::SomeDone | Self::PhotoNotWithdrawn)
+    }
+
     /// The message.
     #[must_use]
     pub fn text(self) -> &'static str {
@@ -89,11 +95,12 @@ impl Notice {
             Self::Saved => "Saved.",
             Self::AllDone => "Done.",
             Self::SomeDone => {
-                "Done, except for what someone else had changed or deleted meanwhile. Look at it, then try again."
+                "Done, except for entries that someone else changed or deleted in the meantime. Check them, then try \
+                 again."
             }
             Self::PhotoNotWithdrawn => {
-                "Hidden. But a photo could not be moved just now, so whoever knows its address can still load it. Hide \
-                 the review again in a moment."
+                "Hidden, but a photo is still available at its old address because it could not be moved. Hide the review \
+                 again in a moment."
             }
         }
     }

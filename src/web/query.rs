@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-/// The maximum number of pairs. The site's own addresses have at most three.
+/// The maximum number of pairs. The site's own addresses have at most nine.
 const PAIRS_MAX: usize = 20;
 
 /// The pairs of a query. Those beyond [`PAIRS_MAX`] are ignored, as pairs of unknown names are.

@@ -104,13 +104,13 @@ fn signed_in(app: &App, request_id: &RequestId, request: &Request, principals: &
             StatusCode::FORBIDDEN,
             "Not for this account",
             format!(
-                "You are signed in as {}, which ADMIN_PRINCIPALS does not list. Ask whoever runs this site to add it, or \
+                "You are signed in as {}, which ADMIN_PRINCIPALS does not list. Ask the person who runs this site to add it, or \
                  sign in with another account.",
                 visitor.name
             ),
             Some((SIGN_OUT.to_owned(), "Sign out")),
         ),
-        Ok(None) if *request.method() == Method::GET => {
+        Ok(None) if matches!(*request.method(), Method::GET | Method::HEAD) => {
             // Only a path of this site, never an address.
             let page = request.uri().path_and_query().map_or("/admin/", |page| page.as_str());
             Err(Redirect::to(&sign_in(page)).into())
