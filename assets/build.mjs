@@ -7,7 +7,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import * as sass from "sass";
 
-const ICONS = ["camera", "chevron-left", "chevron-right", "fork-knife", "geo-alt", "plus-lg", "search", "star", "star-fill", "x-lg"];
+const ICONS = ["camera", "fork-knife", "geo-alt", "plus-lg", "search", "star", "star-fill", "x-lg"];
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 const version = (name) => JSON.parse(readFileSync(here(`node_modules/${name}/package.json`))).version;
