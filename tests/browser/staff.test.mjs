@@ -86,7 +86,7 @@ for (const javaScriptEnabled of [true, false]) {
       await page.getByText("Saved.").waitFor();
       await second.getByLabel("Review", { exact: true }).fill("From the second tab");
       await second.getByRole("button", { name: "Save changes" }).click();
-      await second.getByText("this review was changed meanwhile").waitFor();
+      await second.getByText("someone else has changed this review in the meantime").waitFor();
       assert.match(await text(second, ".current"), /From the first tab/);
       assert.equal(await second.getByLabel("Review", { exact: true }).inputValue(), "From the second tab");
       await second.close();
