@@ -69,7 +69,7 @@ az webapp auth update --name contoso --action AllowAnonymous
 equals "AllowAnonymous	$client" webapp auth show --name contoso --query "[[unauthenticatedClientAction, clientId]]"
 says "Microsoft Entra only" az webapp auth update --name contoso --google-client-id x
 auth="$group/providers/Microsoft.Web/sites/contoso/config/authsettingsV2?api-version=2025-05-01"
-equals True rest --method get --url "$auth" --query properties.login.tokenStore.enabled
+equals true rest --method get --url "$auth" --query properties.login.tokenStore.enabled
 az rest --method put --url "$auth" --body '{"properties": {"platform": {"enabled": false}}}'
 says "running on auth version v2" az webapp auth update --name contoso --enabled true
 az ad app delete --id "$client"
