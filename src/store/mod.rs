@@ -31,6 +31,8 @@ use crate::photos::PhotoName;
 pub const RESTAURANTS_PER_PAGE: usize = 50;
 /// Reviews on one page of a restaurant.
 pub const REVIEWS_PER_PAGE: usize = 20;
+/// Photos of a restaurant above its reviews, and in the viewer.
+pub const PHOTOS_PER_RESTAURANT: usize = 12;
 /// Restaurants that the sitemap lists.
 pub const SITEMAP_RESTAURANTS: usize = 10_000;
 
@@ -120,7 +122,7 @@ pub trait Store: StaffStore {
     /// The ids of the newest restaurants, at most [`SITEMAP_RESTAURANTS`].
     async fn newest_restaurants(&self) -> Result<Vec<RestaurantId>, StoreError>;
 
-    /// The newest photos of a restaurant, at most 12.
+    /// The newest photos of a restaurant, at most [`PHOTOS_PER_RESTAURANT`].
     async fn photos(&self, id: RestaurantId) -> Result<Vec<ReviewPhoto>, StoreError>;
 
     /// Adds a restaurant and returns its id. If the same submission was saved before, returns the id of that

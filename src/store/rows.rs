@@ -3,7 +3,7 @@
 use sqlx::FromRow;
 use time::OffsetDateTime;
 
-use super::{RESTAURANTS_PER_PAGE, REVIEWS_PER_PAGE, SITEMAP_RESTAURANTS};
+use super::{PHOTOS_PER_RESTAURANT, RESTAURANTS_PER_PAGE, REVIEWS_PER_PAGE, SITEMAP_RESTAURANTS};
 use crate::model::{
     COUNTED_MAX, Direction, ListCursor, ListPage, ListQuery, Rating, RatingSummary, Restaurant, RestaurantId,
     RestaurantSummary, Review, ReviewCursor, ReviewPage, ReviewPhoto, ReviewQuery, Sort, SortKey,
@@ -12,7 +12,7 @@ use crate::photos::PhotoName;
 
 // The queries of both stores contain each limit plus one: the extra row tells whether there is more.
 const _: () = assert!(RESTAURANTS_PER_PAGE == 50 && REVIEWS_PER_PAGE == 20 && COUNTED_MAX == 1000);
-const _: () = assert!(SITEMAP_RESTAURANTS == 10_000);
+const _: () = assert!(PHOTOS_PER_RESTAURANT == 12 && SITEMAP_RESTAURANTS == 10_000);
 
 /// A restaurant in the list.
 #[derive(FromRow)]

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use restaurant_review::model::{Direction, Rating, RestaurantId, Review, ReviewPage, ReviewQuery, ReviewSort};
 use restaurant_review::photos::PhotoName;
-use restaurant_review::store::{ImportedRestaurant, REVIEWS_PER_PAGE, Store};
+use restaurant_review::store::{ImportedRestaurant, PHOTOS_PER_RESTAURANT, REVIEWS_PER_PAGE, Store};
 use time::OffsetDateTime;
 
 use crate::every_store::{Kind, fresh, on_every_store};
@@ -168,7 +168,11 @@ async fn the_newest_photos_are_shown(kind: Kind) {
         with_photo: true,
         ..ReviewQuery::default()
     };
-    let newest = read(&*store, with_photo).await.reviews.into_iter().take(12);
+    let newest = read(&*store, with_photo)
+        .await
+        .reviews
+        .into_iter()
+        .take(PHOTOS_PER_RESTAURANT);
     let newest: Vec<_> = newest
         .map(|review| (review.id, review.photo.unwrap(), review.review_date))
         .collect();

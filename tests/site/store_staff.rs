@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use restaurant_review::model::{
-    Capability, Done, ListQuery, NewRestaurant, NewReview, Outcome, PhotoChange, Rating, RatingSummary, RestaurantId,
-    ReviewAction, ReviewChange, ReviewQuery, ReviewSort, Search, StaffReview, StaffReviewQuery, Subject, SubmissionId,
-    Versioned,
+    Capability, Done, ListQuery, NewReview, Outcome, PhotoChange, Rating, RatingSummary, RestaurantId, ReviewAction,
+    ReviewChange, ReviewQuery, ReviewSort, Search, StaffReview, StaffReviewQuery, Subject, SubmissionId, Versioned,
 };
 use restaurant_review::photos::PhotoName;
 use restaurant_review::store::{AddedReview, Store};
 
 use crate::every_store::{Kind, fresh, on_every_store};
+use crate::store::restaurant;
 
 on_every_store! {
     [sqlite Kind::Sqlite, postgresql Kind::Postgres]
@@ -26,14 +26,6 @@ on_every_store! {
             the_history_of_a_review_that_was_taken_back_has_no_text
             a_restaurant_that_is_sent_twice_is_recorded_once
             changes_at_the_same_time_do_not_block_each_other
-    }
-}
-
-pub fn restaurant(name: &str) -> NewRestaurant {
-    NewRestaurant {
-        name: name.into(),
-        street_address: "1 Main Street".into(),
-        description: "Nice food".into(),
     }
 }
 

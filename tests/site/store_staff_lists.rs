@@ -8,7 +8,8 @@ use restaurant_review::photos::PhotoName;
 use restaurant_review::store::STAFF_REVIEWS_PER_PAGE;
 
 use crate::every_store::{Kind, fresh, on_every_store};
-use crate::store_staff::{add, new_review, restaurant};
+use crate::store::restaurant;
+use crate::store_staff::{add, new_review};
 
 on_every_store! {
     [sqlite Kind::Sqlite, postgresql Kind::Postgres]
