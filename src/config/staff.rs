@@ -7,9 +7,9 @@ use super::reader::Reader;
 /// Who may use the staff pages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StaffAccess {
-    /// Nobody: the pages do not exist.
+    /// No one: the pages do not exist.
     Off,
-    /// Nobody: `ADMIN_PRINCIPALS` is set, but App Service Authentication is off, so that the headers that name a visitor
+    /// No one: `ADMIN_PRINCIPALS` is set, but App Service Authentication is off, so that the headers that name a visitor
     /// may be forged.
     NoAuthentication,
     /// These, signed in by App Service Authentication.

@@ -2,7 +2,7 @@
 //! <https://learn.microsoft.com/entra/identity-platform/v2-oauth2-auth-code-flow>
 //!
 //! The request is in the address, so the page that asks for the user keeps no state, and a sign-in lasts no longer than
-//! the answer: nobody stays signed in here.
+//! the answer: no session remains here.
 
 use std::sync::Arc;
 

@@ -22,8 +22,8 @@ pub enum End {
     Resource,
 }
 
-/// The assignments of an object, and what is below them. Only administrators may change them: whoever else could would give
-/// a role to themselves.
+/// The assignments of an object, and what is below them. Only administrators may change them: others could grant
+/// themselves a role.
 pub fn handle(call: &Call, object: Uuid, path: &[&str], end: End) -> Result<Answer, GraphError> {
     let state = call.azure.state();
     call.needs_administrator(&state, path)?;
