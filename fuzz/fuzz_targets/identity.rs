@@ -9,7 +9,7 @@ use std::ffi::OsStr;
 use std::io;
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::{ExitStatus, Output};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use azure_core::credentials::TokenCredential as _;
@@ -33,35 +33,60 @@ const CREDENTIALS: [&str; 4] = [
 const STATUSES: [u16; 12] = [200, 400, 401, 403, 404, 410, 429, 500, 502, 503, 204, 302];
 
 thread_local! {
-    /// The clock does not wait, as IMDS is asked again after seconds.
-    static RUNTIME: RefCell<Runtime> = RefCell::new(
-        Builder::new_current_thread().enable_time().start_paused(true).build().expect("a runtime")
-    );
+    static MACHINE: RefCell<Machine> = RefCell::new(Machine::new());
 }
 
 fuzz_target!(|input: &[u8]| {
-    let Some((&[who, how], answer)) = input.split_first_chunk() else {
-        return;
-    };
-    let credential = CREDENTIALS[usize::from(who) % CREDENTIALS.len()];
-    let has_client_id = (usize::from(who) / CREDENTIALS.len()).is_multiple_of(2);
-    let answer = Arc::new(Answer {
-        how,
-        bytes: answer.to_vec(),
-    });
-    let mut options = DefaultAzureCredentialOptions {
-        executor: Some(answer.clone()),
-        env: Some(Arc::new(move |name| variable(credential, has_client_id, name))),
-        ..DefaultAzureCredentialOptions::default()
-    };
-    options.client_options.transport = Some(Transport::new(answer));
-    let credential = DefaultAzureCredential::with_options(options).expect("the name is one of a credential");
-    let scopes = ["https://storage.azure.com/.default"];
-    let token = RUNTIME.with_borrow(|runtime| runtime.block_on(credential.get_token(&scopes, None)));
-    if let Err(error) = token {
-        check(&error);
+    if let Some((&[who, how], answer)) = input.split_first_chunk() {
+        MACHINE.with_borrow_mut(|machine| machine.ask(who, how, answer));
     }
 });
+
+/// Where a token is asked for.
+struct Machine {
+    /// Its clock does not wait, as IMDS is asked again after seconds.
+    runtime: Runtime,
+    answer: Arc<Answer>,
+    /// Each of the credentials with a client id and without one. They are kept, because it takes long to create one.
+    credentials: Vec<Option<DefaultAzureCredential>>,
+}
+
+impl Machine {
+    fn new() -> Self {
+        let runtime = Builder::new_current_thread().enable_time().start_paused(true).build();
+        Self {
+            runtime: runtime.expect("a runtime"),
+            answer: Arc::default(),
+            credentials: (0..2 * CREDENTIALS.len()).map(|_| None).collect(),
+        }
+    }
+
+    fn ask(&mut self, who: u8, how: u8, answer: &[u8]) {
+        *self.answer.0.lock().expect("nobody panicked") = (how, answer.to_vec());
+        let which = usize::from(who) % self.credentials.len();
+        let credential = self.credentials[which].get_or_insert_with(|| credential(which, &self.answer));
+        let scopes = ["https://storage.azure.com/.default"];
+        match self.runtime.block_on(credential.get_token(&scopes, None)) {
+            // It would not ask again while it has a token.
+            Ok(_) => self.credentials[which] = None,
+            Err(error) => check(&error),
+        }
+    }
+}
+
+fn credential(which: usize, answer: &Arc<Answer>) -> DefaultAzureCredential {
+    let name = CREDENTIALS[which % CREDENTIALS.len()];
+    let has_client_id = which < CREDENTIALS.len();
+    let mut options = DefaultAzureCredentialOptions {
+        executor: Some(answer.clone()),
+        env: Some(Arc::new(move |variable_name| {
+            variable(name, has_client_id, variable_name)
+        })),
+        ..DefaultAzureCredentialOptions::default()
+    };
+    options.client_options.transport = Some(Transport::new(answer.clone()));
+    DefaultAzureCredential::with_options(options).expect("the name is one of a credential")
+}
 
 fn variable(credential: &str, has_client_id: bool, name: &str) -> Option<String> {
     let value = match name {
@@ -95,21 +120,25 @@ fn check(error: &azure_core::Error) {
     }
 }
 
-/// What answers every request and every command.
-#[derive(Debug)]
-struct Answer {
-    how: u8,
-    bytes: Vec<u8>,
+/// What answers every request and every command: how, and with what.
+#[derive(Debug, Default)]
+struct Answer(Mutex<(u8, Vec<u8>)>);
+
+impl Answer {
+    fn now(&self) -> (u8, Vec<u8>) {
+        self.0.lock().expect("nobody panicked").clone()
+    }
 }
 
 #[async_trait]
 impl HttpClient for Answer {
     async fn execute_request(&self, _: &Request) -> azure_core::Result<AsyncRawResponse> {
-        let status = STATUSES[usize::from(self.how) % STATUSES.len()];
+        let (how, bytes) = self.now();
+        let status = STATUSES[usize::from(how) % STATUSES.len()];
         Ok(AsyncRawResponse::from_bytes(
             StatusCode::from(status),
             Headers::new(),
-            self.bytes.clone(),
+            bytes,
         ))
     }
 }
@@ -117,12 +146,13 @@ impl HttpClient for Answer {
 #[async_trait]
 impl Executor for Answer {
     async fn run(&self, _: &OsStr, _: &[&OsStr]) -> io::Result<Output> {
+        let (how, bytes) = self.now();
         // The exit code is in the second byte of the status.
-        let status = ExitStatus::from_raw(i32::from(self.how) << 8);
+        let status = ExitStatus::from_raw(i32::from(how) << 8);
         let (stdout, stderr) = if status.success() {
-            (self.bytes.clone(), Vec::new())
+            (bytes, Vec::new())
         } else {
-            (Vec::new(), self.bytes.clone())
+            (Vec::new(), bytes)
         };
         Ok(Output { status, stdout, stderr })
     }

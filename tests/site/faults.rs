@@ -1,10 +1,9 @@
 //! The store or the photos are unavailable: visitors get a friendly answer, nothing is lost, and the site recovers.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use image::ImageFormat;
-use local_azure::testing::{Cloud, patiently};
+use local_azure::testing::patiently;
 use reqwest::StatusCode;
 use restaurant_review::photo_cleanup;
 use restaurant_review::photos::PhotoName;
@@ -12,7 +11,6 @@ use restaurant_review::photos::PhotoName;
 use crate::harness::{
     Site, encoded, location, over_both_photo_stores, photo_link, red_blue, review, review_with_photo,
 };
-use crate::rig::Container;
 
 over_both_photo_stores!(
     a_form_comes_back_while_the_store_cannot_be_written,
@@ -31,8 +29,7 @@ async fn the_site_recovers_when_photos_are_back_in_the_folder() {
 
 #[tokio::test]
 async fn the_site_recovers_when_photos_are_back_in_blob_storage() {
-    let container = Container::new(&Arc::new(Cloud::start())).await;
-    unavailable_photos(Site::start_in(|_| {}, Some(container)).await).await;
+    unavailable_photos(Site::start_on_own_blobs().await).await;
 }
 
 async fn unavailable_photos(site: Site) {

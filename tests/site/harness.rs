@@ -3,8 +3,10 @@
 use std::io::Cursor;
 use std::path::PathBuf;
 use std::process::Output;
+use std::sync::Arc;
 
 use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
+use local_azure::testing::Cloud;
 use reqwest::multipart::{Form, Part};
 use reqwest::{Client, RequestBuilder, Response, StatusCode, redirect};
 use restaurant_review::app::App;
@@ -49,6 +51,13 @@ impl Site {
     /// Starts a site with an empty store and its photos in Blob Storage.
     pub async fn start_on_blobs() -> Self {
         let container = Container::new(&shared().await).await;
+        Self::start_in(|_| {}, Some(container)).await
+    }
+
+    /// Starts a site with an empty store and its photos in Blob Storage that no other test uses, so that the test may
+    /// stop it.
+    pub async fn start_on_own_blobs() -> Self {
+        let container = Container::new(&Arc::new(Cloud::start())).await;
         Self::start_in(|_| {}, Some(container)).await
     }
 
@@ -178,6 +187,10 @@ impl Site {
     }
 
     /// Makes the photo store unavailable, so that nothing can be stored or read.
+    ///
+    /// # Panics
+    ///
+    /// If other tests store their photos in the same place.
     pub async fn make_photos_unavailable(&self) {
         match &self.container {
             // A file takes the folder's place. Permissions would not suffice, because root may write anywhere.
@@ -185,7 +198,7 @@ impl Site {
                 std::fs::rename(self.photo_folder(), self.folder.path().join("photos-away")).unwrap();
                 std::fs::write(self.photo_folder(), "in the way").unwrap();
             }
-            Some(container) => container.cloud.blob_storage().await.stop(),
+            Some(container) => container.own_cloud().blob_storage().await.stop(),
         }
     }
 
@@ -196,7 +209,7 @@ impl Site {
                 std::fs::remove_file(self.photo_folder()).unwrap();
                 std::fs::rename(self.folder.path().join("photos-away"), self.photo_folder()).unwrap();
             }
-            Some(container) => container.cloud.blob_storage().await.start_again().unwrap(),
+            Some(container) => container.own_cloud().blob_storage().await.start_again().unwrap(),
         }
     }
 

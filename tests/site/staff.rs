@@ -421,8 +421,22 @@ async fn a_hidden_review_disappears_with_its_photo(site: Site) {
     assert_eq!(site.stored_photos().await.len(), 3);
     staff.act("show", &[1]).await;
     assert_eq!(photo_link(&site.page("/1/").await), moved);
+}
 
-    // While photos cannot be moved, the review is hidden all the same, and the page says what is left to do.
+#[tokio::test]
+async fn a_review_is_hidden_while_its_photo_cannot_be_moved_in_a_folder() {
+    hidden_while_photos_are_unavailable(Site::start().await).await;
+}
+
+#[tokio::test]
+async fn a_review_is_hidden_while_its_photo_cannot_be_moved_in_blob_storage() {
+    hidden_while_photos_are_unavailable(Site::start_on_own_blobs().await).await;
+}
+
+/// The page says what is left to do.
+async fn hidden_while_photos_are_unavailable(site: Site) {
+    let path = with_a_photo(&site).await;
+    let staff = Member::sign_in(&site).await;
     site.make_photos_unavailable().await;
     let response = staff.act("hide", &[1]).await;
     let mut cookies = response.headers().get_all(SET_COOKIE).iter();
@@ -430,7 +444,7 @@ async fn a_hidden_review_disappears_with_its_photo(site: Site) {
     assert!(!site.page("/1/").await.contains("Ada"));
     site.make_photos_available().await;
     staff.act("hide", &[1]).await;
-    assert_eq!(site.get(&moved).send().await.unwrap().status(), StatusCode::NOT_FOUND);
+    assert_eq!(site.get(&path).send().await.unwrap().status(), StatusCode::NOT_FOUND);
 }
 
 async fn a_deleted_review_takes_its_photo_along(site: Site) {

@@ -14,7 +14,7 @@ use reqwest::Certificate;
 use restaurant_review::config::StorageConfig;
 use restaurant_review::photos::{BlobPhotos, PhotoName};
 
-use super::print_logs_if_failed;
+use super::{is_shared, print_logs_if_failed};
 
 /// A container, which is private like every new one. If the test fails, the logs of its cloud are printed.
 pub struct Container {
@@ -55,6 +55,12 @@ impl Container {
                 client_id: None,
             },
         }
+    }
+
+    /// The cloud that it is in, which must not be that of other tests: its Blob Storage can be stopped.
+    pub fn own_cloud(&self) -> &Cloud {
+        assert!(!is_shared(&self.cloud), "other tests store their photos here too");
+        &self.cloud
     }
 
     /// An HTTP client that trusts the service's certificate.

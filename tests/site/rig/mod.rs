@@ -41,10 +41,14 @@ pub fn with_passwords() -> Cloud {
     cloud
 }
 
+/// Whether other tests use that cloud too.
+fn is_shared(cloud: &Arc<Cloud>) -> bool {
+    SHARED.get().is_some_and(|shared| Arc::ptr_eq(shared, cloud))
+}
+
 /// Prints the logs of a shared cloud if the test that uses it fails. Any other cloud prints them itself when it ends.
 fn print_logs_if_failed(cloud: &Arc<Cloud>) {
-    let is_shared = SHARED.get().is_some_and(|shared| Arc::ptr_eq(shared, cloud));
-    if is_shared && std::thread::panicking() {
+    if is_shared(cloud) && std::thread::panicking() {
         eprint!("{}", cloud.logs());
     }
 }

@@ -243,7 +243,7 @@ impl Load {
 
     async fn keep_reading(self: Arc<Self>, number: u64) {
         let mut rng = Rng::with_seed(self.seed.wrapping_add(number));
-        let mut thumbnails: Vec<String> = Vec::new();
+        let mut photos: Vec<String> = Vec::new();
         while !self.is_over(&mut rng).await {
             let restaurant = rng.choice(&*self.restaurants.lock().unwrap()).cloned().unwrap();
             let path = match rng.u8(..8) {
@@ -252,10 +252,10 @@ impl Load {
                 2 => format!("/?q=w{}", rng.u64(..WRITERS)),
                 3 => format!("/?q=soaked+street&sort=newest&n={}", rng.u32(..)),
                 4 | 5 => restaurant,
-                _ => thumbnails.pop().unwrap_or(restaurant),
+                _ => photos.pop().unwrap_or(restaurant),
             };
             if let Some(page) = self.read(&path).await {
-                thumbnails = photos_in(&page);
+                photos = photos_in(&page);
             }
         }
     }
@@ -321,10 +321,10 @@ fn text<'a>(headers: &'a HeaderMap, name: &reqwest::header::HeaderName) -> &'a s
     value.unwrap_or_default()
 }
 
-/// The addresses of the photos in a page.
+/// The addresses of the photos in a page, in all their sizes. A `srcset` has several in one attribute.
 fn photos_in(page: &str) -> Vec<String> {
-    let addresses = page.split("\"/photos/").skip(1);
+    let addresses = page.split("/photos/").skip(1);
     addresses
-        .filter_map(|rest| Some(format!("/photos/{}", rest.split('"').next()?)))
+        .filter_map(|rest| Some(format!("/photos/{}", rest.split(['"', ' ']).next()?)))
         .collect()
 }
