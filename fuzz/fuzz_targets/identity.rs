@@ -48,7 +48,7 @@ struct Machine {
     runtime: Runtime,
     answer: Arc<Answer>,
     /// Each of the credentials with a client id and without one. They are kept, because it takes long to create one.
-    credentials: Vec<Option<DefaultAzureCredential>>,
+    credentials: Vec<Option<Arc<DefaultAzureCredential>>>,
 }
 
 impl Machine {
@@ -74,7 +74,7 @@ impl Machine {
     }
 }
 
-fn credential(which: usize, answer: &Arc<Answer>) -> DefaultAzureCredential {
+fn credential(which: usize, answer: &Arc<Answer>) -> Arc<DefaultAzureCredential> {
     let name = CREDENTIALS[which % CREDENTIALS.len()];
     let has_client_id = which < CREDENTIALS.len();
     let mut options = DefaultAzureCredentialOptions {
