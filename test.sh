@@ -259,6 +259,12 @@ scanners() {
   tests/scan/.venv/bin/python -m pytest --quiet -rs -p no:cacheprovider tests/scan
 }
 
+# Google's view of the site on a slow phone.
+lighthouse() {
+  npm_packages tests/lighthouse
+  npm run --silent test --prefix tests/lighthouse
+}
+
 release() {
   unset RUSTC_WORKSPACE_WRAPPER # what is deployed is compiled by rustc itself
   [[ $mode == all ]] || fetch # `all` has fetched them before its first tests
@@ -266,6 +272,7 @@ release() {
   part "licences and sources of the crates" dependency_policy
   part "the package and the container" tests/deploy/run.sh -m release
   part "build" cargo build --workspace --quiet
+  part "Lighthouse" lighthouse
   part "scanners" scanners
   part "fuzzing" fuzz/run.sh 60
   part "the package on Local Azure" env LOCAL_AZURE_PACKAGE="$PWD/dist/restaurant-review.zip" \

@@ -26,6 +26,7 @@ EXPLAINED = {"Cross Site Request Forgery", "Secure Flag cookie", "HTTP Methods"}
 TARGETS = [
     ("/?q=a&sort=name", None),
     ("/1/?after=1", None),
+    ("/1/?rating=2&photos=1&sort=lowest", None),
     ("/add", "restaurant_name=a&street_address=b&description=c&form_id=d"),
     ("/review/1", "user_name=a&rating=4&review_text=c&form_id=d"),
 ]
