@@ -52,10 +52,10 @@ impl Running {
         note(process.stderr.take().unwrap(), said.clone());
         let base = patiently("the site listens", async || {
             let said = said.lock().unwrap();
-            let (_, address) = said
-                .split_once("listening on http://localhost:")
-                .or_else(|| said.split_once("listening on http://"))?;
-            Some(address.split('"').next().unwrap().to_owned())
+            let (_, address) = said.split_once("listening on http://")?;
+            // The line is text, or a string of JSON.
+            let address = address.split(['"', '\n']).next()?;
+            Some(address.replace("localhost", "127.0.0.1"))
         })
         .await;
         let client = Client::builder()
