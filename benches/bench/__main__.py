@@ -15,7 +15,7 @@ from .context import Bench
 from .paths import LOGS, ROOT
 from .plan import FULL, QUICK
 from .postgres import Postgres
-from .rows import binary, database, hour, instructions, pages, photos, posts, scale, start
+from .rows import binary, database, hour, instructions, overload, pages, photos, posts, scale, start
 from .servers import Servers
 from .wrk import Wrk
 
@@ -23,6 +23,7 @@ from .wrk import Wrk
 ROWS = {
     "pages": pages.measure,
     "database": database.measure,
+    "overload": overload.measure,
     "post": posts.measure,
     "photos": photos.measure,
     "scale": scale.measure,
