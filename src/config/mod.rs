@@ -145,7 +145,7 @@ impl Config {
         };
         (config.database, config.storage) = read_stores(&mut reader, config.is_production());
         let is_on_embedded_defaults = config.database.is_none() && config.storage.is_none() && !config.is_production();
-        config.staff = StaffAccess::read(&mut reader, is_on_embedded_defaults);
+        config.staff = StaffAccess::read(&mut reader, config.is_production(), is_on_embedded_defaults);
         config
     }
 

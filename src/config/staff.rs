@@ -9,8 +9,8 @@ use super::reader::Reader;
 pub enum StaffAccess {
     /// No one: the pages do not exist.
     Off,
-    /// No one: `ADMIN_PRINCIPALS` is set, but App Service Authentication is off, so that the headers that name a visitor
-    /// may be forged.
+    /// No one: `ADMIN_PRINCIPALS` is set, but App Service Authentication is off or this is not App Service, so that the
+    /// headers that name a visitor may be forged.
     NoAuthentication,
     /// These, signed in by App Service Authentication.
     Listed(Vec<Principal>),
@@ -32,10 +32,12 @@ pub enum Principal {
 impl StaffAccess {
     /// Reads `ADMIN_PRINCIPALS`, and `WEBSITE_AUTH_ENABLED`, which App Service sets while its authentication is on. (The
     /// platform then removes the headers that name a visitor from what clients send:
-    /// <https://learn.microsoft.com/azure/app-service/configure-authentication-user-identities>.)
-    pub(super) fn read(reader: &mut Reader<'_>, is_on_embedded_defaults: bool) -> Self {
+    /// <https://learn.microsoft.com/azure/app-service/configure-authentication-user-identities>.) Elsewhere nothing removes
+    /// them, so the variable says nothing.
+    pub(super) fn read(reader: &mut Reader<'_>, on_app_service: bool, is_on_embedded_defaults: bool) -> Self {
         let variable = |name: &str| reader.variables.get(name).cloned();
-        let is_authenticated = variable("WEBSITE_AUTH_ENABLED").is_some_and(|value| value.eq_ignore_ascii_case("true"));
+        let is_authenticated =
+            on_app_service && variable("WEBSITE_AUTH_ENABLED").is_some_and(|value| value.eq_ignore_ascii_case("true"));
         match variable("ADMIN_PRINCIPALS") {
             Some(list) => {
                 let principals: Vec<_> = list.split([',', ';']).filter_map(Principal::parse).collect();
