@@ -192,9 +192,13 @@ async fn a_sign_in_counts_once_and_in_its_browser() {
     let (page, nonce) = guarded.begin("/version").await;
     let second = guarded.get("/id", &nonce).await;
     assert_eq!(cookie(&second, "Nonce"), nonce);
-    for page in [location(&second), page] {
+    for (page, is_last) in [(location(&second), false), (page, true)] {
         let answer = guarded.complete(&guarded.sign_in_at(&page).await, &nonce).await;
         assert_eq!(answer.status(), StatusCode::FOUND);
+        // The first tab to finish leaves the browser its cookie, which the other one needs.
+        let mut set = answer.headers().get_all(SET_COOKIE).iter();
+        let is_removed = set.any(|one| one.to_str().unwrap().starts_with("Nonce=;"));
+        assert_eq!(is_removed, is_last);
     }
 }
 
