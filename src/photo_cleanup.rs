@@ -1,4 +1,4 @@
-//! Removes photos that no review shows.
+//! Removes photos that no review shows, and moves those of hidden reviews away from addresses that visitors know.
 //!
 //! A photo is announced to the store before it is stored, and claimed by its review afterwards. The announcement
 //! remains if the process dies in between, and returns if the review is deleted later. It tells the clean-up which
@@ -22,6 +22,24 @@ pub async fn run(store: Arc<dyn Store>, photos: Arc<dyn PhotoStore>) {
     loop {
         tick.tick().await;
         remove_unclaimed(&*store, &*photos, UNCLAIMED_FOR).await;
+        withdraw_exposed(&*store, &*photos).await;
+    }
+}
+
+/// Withdraws the photos of hidden reviews for which that has failed, or whose process died before it was done.
+pub async fn withdraw_exposed(store: &dyn Store, photos: &dyn PhotoStore) {
+    let exposed = match store.exposed_photos().await {
+        Ok(exposed) => exposed,
+        Err(error) => {
+            tracing::warn!(%error, "cannot look up exposed photos of hidden reviews; trying again later");
+            return;
+        }
+    };
+    for (review, photo) in exposed {
+        if !withdraw(store, photos, review, &photo).await {
+            // The next ones would take as long to fail.
+            return;
+        }
     }
 }
 
@@ -68,7 +86,8 @@ pub async fn remove_if_unclaimed(store: &dyn Store, photos: &dyn PhotoStore, pho
 }
 
 /// Gives the photo of a hidden review a new name, which nobody knows, and removes it under its old one: visitors may still
-/// have that address. Returns whether it did; if not, the photo can still be loaded by its old address.
+/// have that address. Returns whether it did; if not, the photo can still be loaded by its old address until a later
+/// clean-up has withdrawn it.
 ///
 /// Asking the store about each photo that is served would do too, but not for photos that browsers load directly from
 /// Blob Storage.
@@ -87,7 +106,7 @@ pub async fn withdraw(store: &dyn Store, photos: &dyn PhotoStore, review: i64, p
     // Whichever of the two names is not the review's.
     remove_all_unclaimed(store, photos, &[new, photo.clone()]).await;
     if let Err(cause) = &renamed {
-        tracing::warn!(%photo, cause, "cannot withdraw the photo of a hidden review; hide it again");
+        tracing::warn!(%photo, cause, "cannot withdraw the photo of a hidden review; trying again later");
     }
     renamed.is_ok()
 }

@@ -65,8 +65,11 @@ pub trait StaffStore: Send + Sync {
     /// Deletes a review for its writer, who wants it gone: the history keeps that it was deleted, but none of its texts.
     async fn take_back_review(&self, seen: Versioned, by: &str) -> Result<Outcome, StoreError>;
 
-    /// Gives a hidden review another name for the same photo, unless it has changed or is no longer hidden. Returns
-    /// whether it did.
+    /// At most 100 hidden reviews whose photos still have the name from before, which visitors may know, with these photos.
+    async fn exposed_photos(&self) -> Result<Vec<(i64, PhotoName)>, StoreError>;
+
+    /// Gives a hidden review another name for the same photo, unless it has changed or is no longer hidden. Then its photo
+    /// is no longer exposed. Returns whether it did.
     async fn rename_hidden_photo(&self, review: i64, from: &PhotoName, to: &PhotoName) -> Result<bool, StoreError>;
 
     /// The latest changes, or those before the change with this number. One more than a page has, if there are more.

@@ -6,6 +6,8 @@ use image::ImageFormat;
 use reqwest::header::{CACHE_CONTROL, COOKIE, LOCATION, SET_COOKIE};
 use reqwest::{RequestBuilder, Response, StatusCode};
 use restaurant_review::config::{Config, Principal, StaffAccess};
+use restaurant_review::model::ReviewAction;
+use restaurant_review::photo_cleanup::withdraw_exposed;
 
 use crate::harness::{Site, encoded, links, over_both_photo_stores, photo_link, red_blue, review, review_with_photo};
 use crate::plain_sql::assert_recounted;
@@ -13,6 +15,7 @@ use crate::redirect::location;
 
 over_both_photo_stores! {
     a_hidden_review_disappears_with_its_photo,
+    a_hidden_photo_is_withdrawn_after_a_crash,
     a_deleted_review_takes_its_photo_along,
     a_replaced_photo_leaves_the_store,
 }
@@ -433,7 +436,7 @@ async fn a_review_is_hidden_while_its_photo_cannot_be_moved_in_blob_storage() {
     hidden_while_photos_are_unavailable(Site::start_on_own_blobs().await).await;
 }
 
-/// The page says what is left to do.
+/// The page says so, and the clean-up moves the photo later.
 async fn hidden_while_photos_are_unavailable(site: Site) {
     let path = with_a_photo(&site).await;
     let staff = Member::sign_in(&site).await;
@@ -443,8 +446,26 @@ async fn hidden_while_photos_are_unavailable(site: Site) {
     assert!(cookies.any(|cookie| cookie.to_str().unwrap().starts_with("notice=photo-not-withdrawn")));
     assert!(!site.page("/1/").await.contains("Ada"));
     site.make_photos_available().await;
-    staff.act("hide", &[1]).await;
+    withdraw_exposed(&*site.app.store, &*site.app.photos).await;
     assert_eq!(site.get(&path).send().await.unwrap().status(), StatusCode::NOT_FOUND);
+}
+
+async fn a_hidden_photo_is_withdrawn_after_a_crash(site: Site) {
+    let path = with_a_photo(&site).await;
+    let (store, photos) = (&*site.app.store, &*site.app.photos);
+    let seen = store.staff_reviews_by_id(&[1]).await.unwrap()[0].versioned();
+    // As if the process had died when the review was hidden, before its photo was moved.
+    store.act_on_reviews(&[seen], ReviewAction::Hide, "ada").await.unwrap();
+    assert_eq!(site.get(&path).send().await.unwrap().status(), StatusCode::OK);
+    withdraw_exposed(store, photos).await;
+    assert_eq!(site.get(&path).send().await.unwrap().status(), StatusCode::NOT_FOUND);
+    let staff = Member::sign_in(&site).await;
+    let moved = photo_link(&staff.page("/admin/reviews/1").await);
+    assert_eq!(site.get(&moved).send().await.unwrap().status(), StatusCode::OK);
+    assert_eq!(site.stored_photos().await.len(), 3);
+    // Once is enough.
+    withdraw_exposed(store, photos).await;
+    assert_eq!(photo_link(&staff.page("/admin/reviews/1").await), moved);
 }
 
 async fn a_deleted_review_takes_its_photo_along(site: Site) {

@@ -211,7 +211,9 @@ async fn a_hidden_review_does_not_count_and_is_not_shown(kind: Kind) {
     assert_eq!(cover().await, Some(old_photo));
     assert!(unclaimed(&*store).await.is_empty(), "the photo is still the review's");
 
-    // The photo gets another name.
+    // The photo gets another name. Until then, visitors may know its address.
+    let exposed = async || store.exposed_photos().await.unwrap();
+    assert_eq!(exposed().await, [(new.review.id, new_photo.clone())]);
     let renamed = PhotoName::random();
     store.announce_photo(&renamed).await.unwrap();
     assert!(
@@ -226,8 +228,13 @@ async fn a_hidden_review_does_not_count_and_is_not_shown(kind: Kind) {
             .await
             .unwrap()
     );
+    assert!(exposed().await.is_empty());
     assert_eq!(unclaimed(&*store).await, [new_photo]);
 
+    // Hidden again, it may be known again; once it is shown, it may be.
+    let again = read(&*store, new.review.id).await.versioned();
+    store.act_on_reviews(&[again], ReviewAction::Hide, "ada").await.unwrap();
+    assert_eq!(exposed().await.len(), 1);
     let review = read(&*store, new.review.id).await;
     assert!(review.is_hidden && review.version != new.version);
     let shown = store
@@ -235,6 +242,7 @@ async fn a_hidden_review_does_not_count_and_is_not_shown(kind: Kind) {
         .await
         .unwrap();
     assert_eq!(shown.len(), 1);
+    assert!(exposed().await.is_empty());
     assert_eq!(rating(&*store, id).await, RatingSummary { sum: 6, count: 2 });
     assert_eq!(cover().await, Some(renamed.clone()));
     assert!(
@@ -245,7 +253,7 @@ async fn a_hidden_review_does_not_count_and_is_not_shown(kind: Kind) {
     );
     let history = store.history(Subject::Review(new.review.id), None).await.unwrap();
     let kinds: Vec<_> = history.iter().map(|change| change.entry.done).collect();
-    assert_eq!(kinds, [Done::Shown, Done::Hidden]);
+    assert_eq!(kinds, [Done::Shown, Done::Hidden, Done::Hidden]);
 }
 
 async fn a_deleted_restaurant_leaves_its_photos_and_its_history(kind: Kind) {

@@ -110,13 +110,27 @@ impl StaffStore for PostgresStore {
 
     async fn rename_hidden_photo(&self, review: i64, from: &PhotoName, to: &PhotoName) -> Result<bool, StoreError> {
         let update = sqlx::query!(
-            "update reviews set image_name = $3 where id = $1 and image_name = $2 and hidden",
+            "update reviews set image_name = $3, photo_exposed = false where id = $1 and image_name = $2 and hidden",
             review,
             from.as_str(),
             to.as_str()
         );
         let done = self.pool.write(async |connection| update.execute(connection).await);
         Ok(done.await?.rows_affected() > 0)
+    }
+
+    async fn exposed_photos(&self) -> Result<Vec<(i64, PhotoName)>, StoreError> {
+        let select = sqlx::query!(
+            "select id, image_name as \"image_name!\" from reviews
+             where hidden and photo_exposed and image_name is not null limit 100"
+        );
+        let rows = self
+            .pool
+            .work(READ_LIMIT, async |connection| select.fetch_all(connection).await);
+        let rows = rows.await?.into_iter();
+        Ok(rows
+            .filter_map(|row| Some((row.id, row.image_name.parse().ok()?)))
+            .collect())
     }
 
     async fn history(&self, of: Subject, before: Option<i64>) -> Result<Vec<Recorded>, StoreError> {

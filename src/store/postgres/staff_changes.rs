@@ -206,8 +206,14 @@ pub(super) async fn act_on_reviews(
     let entries: Vec<_> = found.iter().map(|review| action_entry(review, action)).collect();
     let done = match action {
         ReviewAction::Delete => sqlx::query!("delete from reviews where id = any($1)", &ids),
-        ReviewAction::Hide => sqlx::query!("update reviews set hidden = true where id = any($1)", &ids),
-        ReviewAction::Show => sqlx::query!("update reviews set hidden = false where id = any($1)", &ids),
+        ReviewAction::Hide => sqlx::query!(
+            "update reviews set hidden = true, photo_exposed = image_name is not null where id = any($1)",
+            &ids
+        ),
+        ReviewAction::Show => sqlx::query!(
+            "update reviews set hidden = false, photo_exposed = false where id = any($1)",
+            &ids
+        ),
     };
     done.execute(&mut *transaction).await?;
     record(&mut transaction, &entries, by).await?;

@@ -118,13 +118,28 @@ impl StaffStore for SqliteStore {
 
     async fn rename_hidden_photo(&self, review: i64, from: &PhotoName, to: &PhotoName) -> Result<bool, StoreError> {
         let _place = self.writing.join()?;
-        let done = sqlx::query("update reviews set image_name = ?3 where id = ?1 and image_name = ?2 and hidden = 1")
-            .bind(review)
-            .bind(from.as_str())
-            .bind(to.as_str())
-            .execute(&self.writer)
-            .await?;
+        let done = sqlx::query(
+            "update reviews set image_name = ?3, photo_exposed = 0 where id = ?1 and image_name = ?2 and hidden = 1",
+        )
+        .bind(review)
+        .bind(from.as_str())
+        .bind(to.as_str())
+        .execute(&self.writer)
+        .await?;
         Ok(done.rows_affected() > 0)
+    }
+
+    async fn exposed_photos(&self) -> Result<Vec<(i64, PhotoName)>, StoreError> {
+        let rows: Vec<(i64, String)> = sqlx::query_as(
+            "select id, image_name from reviews where hidden = 1 and photo_exposed = 1 and image_name is not null
+             limit 100",
+        )
+        .fetch_all(&self.readers)
+        .await?;
+        Ok(rows
+            .into_iter()
+            .filter_map(|(id, name)| Some((id, name.parse().ok()?)))
+            .collect())
     }
 
     async fn history(&self, of: Subject, before: Option<i64>) -> Result<Vec<Recorded>, StoreError> {

@@ -185,8 +185,8 @@ pub(super) async fn act_on_reviews(
 ) -> sqlx::Result<Vec<StaffReview>> {
     let sql = match action {
         ReviewAction::Delete => "delete from reviews where id = ?1",
-        ReviewAction::Hide => "update reviews set hidden = 1 where id = ?1",
-        ReviewAction::Show => "update reviews set hidden = 0 where id = ?1",
+        ReviewAction::Hide => "update reviews set hidden = 1, photo_exposed = image_name is not null where id = ?1",
+        ReviewAction::Show => "update reviews set hidden = 0, photo_exposed = 0 where id = ?1",
     };
     let mut transaction = writer.begin_with(BEGIN).await?;
     let mut done = Vec::new();
