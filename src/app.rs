@@ -1,5 +1,6 @@
 //! What every request can use.
 
+use std::future::Future;
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -7,6 +8,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::cache::PageCache;
 use crate::config::Config;
+use crate::error::AppError;
 use crate::photos::{PhotoProcessor, PhotoStore, PhotoUrls};
 use crate::readiness::Readiness;
 use crate::store::Store;
@@ -38,8 +40,7 @@ pub struct Parts {
     pub rates: Rates,
     /// How a developer gets to the staff pages on this machine.
     pub local_door: LocalDoor,
-    /// Reviews that are being saved. Each continues even if its request is dropped, and a shutdown waits for them until
-    /// the grace period ends.
+    /// Changes that are being saved, see [`App::finish`]. A shutdown waits for them until the grace period ends.
     pub saves: TaskTracker,
 }
 
@@ -62,6 +63,16 @@ impl App {
             photo_processor: PhotoProcessor::default(),
             saves: TaskTracker::new(),
         }))
+    }
+
+    /// Makes a change in a task of its own, which finishes even if the visitor closes the page now: its photos and the
+    /// cached pages must follow it.
+    pub async fn finish<T: Send + 'static>(
+        &self,
+        change: impl Future<Output = T> + Send + 'static,
+    ) -> Result<T, AppError> {
+        let change = self.saves.spawn(change);
+        change.await.map_err(|error| AppError::Internal(error.into()))
     }
 }
 

@@ -28,7 +28,7 @@ use crate::connections::RefusedHead;
 use crate::error::AppError;
 use crate::pages::error::error_pages;
 use crate::pages::{add_restaurant, add_review, admin, details, edit_review, health, list, photo, sitemap};
-use crate::web::{SecurityHeaders, identify_client, security_headers};
+use crate::web::{PRIVATE_PATHS, SecurityHeaders, identify_client, security_headers};
 
 /// How long a page may take.
 const PAGE_LIMIT: Duration = Duration::from_secs(30);
@@ -175,8 +175,7 @@ fn request_span<B>(request: &axum::http::Request<B>) -> Span {
 
 /// The path without the key of a private link, which would let every reader of the log use it.
 fn without_key(path: &str) -> &str {
-    let with_key = ["/review/edit/", "/admin/enter/"];
-    with_key
+    PRIVATE_PATHS
         .into_iter()
         .find(|prefix| path.starts_with(prefix))
         .unwrap_or(path)

@@ -54,11 +54,11 @@ fn announce(app: &App, listener: &TcpListener) -> io::Result<()> {
     tracing::info!("listening on http://{host}");
     if app.config.staff == StaffAccess::NoAuthentication {
         tracing::warn!(
-            "the staff pages are off: ADMIN_PRINCIPALS is set, but App Service Authentication is not enabled \
-             (WEBSITE_AUTH_ENABLED is not True)"
+            "the staff pages are off: ADMIN_PRINCIPALS is set, but this is not App Service with its authentication enabled \
+             (WEBSITE_HOSTNAME is not set, or WEBSITE_AUTH_ENABLED is not True)"
         );
     }
-    gate::log_link(app, &format!("http://{host}"));
+    gate::open_on_this_machine(app, &format!("http://{host}"));
     Ok(())
 }
 

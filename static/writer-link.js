@@ -6,7 +6,9 @@
   const KEPT = "writer-links";
   const here = location.pathname;
   const place = document.querySelector("#own-reviews");
-  const shown = document.querySelector("#writer-link");
+  const shown = [...document.querySelectorAll(".writer-link")].map((anchor) => anchor.getAttribute("href"));
+  // The review was deleted, or it is no longer its writer's.
+  const gone = [...document.querySelectorAll("[data-gone-link]")].map((element) => element.dataset.goneLink);
 
   // Private browsing and full or switched-off storage throw errors. The link on the page works all the same.
   const read = () => {
@@ -18,16 +20,16 @@
     }
   };
 
-  const kept = read();
-  if (shown) {
-    kept.push([here, shown.getAttribute("href")]);
+  const kept = read().filter(([, link]) => !gone.includes(link) && !shown.includes(link));
+  if (shown.length + gone.length > 0) {
+    kept.push(...shown.map((link) => [here, link]));
     try {
       // The latest hundred.
       localStorage.setItem(KEPT, JSON.stringify(kept.slice(-100)));
     } catch {}
   }
   const links = kept.filter(([page]) => page === here);
-  if (place && !shown && links.length > 0) {
+  if (place && links.length > 0) {
     links.forEach(([, link], index) => {
       const anchor = document.createElement("a");
       anchor.href = link;

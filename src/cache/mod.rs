@@ -134,6 +134,13 @@ impl PageCache {
         }
     }
 
+    /// Evicts every page.
+    pub fn everything_changed(&self) {
+        if let Some(lease) = &mut *self.lease.write().unwrap_or_else(PoisonError::into_inner) {
+            lease.pages = self.empty();
+        }
+    }
+
     /// Whether cached pages are in use.
     #[must_use]
     pub fn is_on(&self) -> bool {
@@ -142,13 +149,17 @@ impl PageCache {
 
     /// Evicts every page, and caches pages from now on.
     fn restart(&self) {
+        self.set_lease(Some(Lease {
+            pages: self.empty(),
+            until: Instant::now(),
+        }));
+    }
+
+    fn empty(&self) -> Arc<Pages> {
         /// Determines the initial size of the cache's tables. It is not a limit.
         const TYPICAL_PAGE: u64 = 16 << 10;
         let pages = usize::try_from(self.capacity / TYPICAL_PAGE).unwrap_or(usize::MAX);
-        self.set_lease(Some(Lease {
-            pages: Arc::new(Cache::with_weighter(pages, self.capacity, WeightInBytes)),
-            until: Instant::now(),
-        }));
+        Arc::new(Cache::with_weighter(pages, self.capacity, WeightInBytes))
     }
 
     /// Evicts every page, and caches none from now on.
@@ -241,6 +252,9 @@ mod tests {
         assert_eq!(text(&cache, PATH, "new").await, "new");
         assert_eq!(text(&cache, "/", "new").await, "new");
         assert_eq!(text(&cache, "/2/", "new").await, "old", "it did not change");
+        cache.everything_changed();
+        assert_eq!(text(&cache, "/2/", "new").await, "new");
+        assert_eq!(text(&cache, "/2/", "newer").await, "new", "it is cached again");
     }
 
     #[tokio::test]

@@ -23,6 +23,17 @@ pub struct StaffRestaurant {
     pub photos: u64,
 }
 
+impl StaffRestaurant {
+    /// The restaurant in the version that was read.
+    #[must_use]
+    pub fn versioned(&self) -> Versioned {
+        Versioned {
+            id: self.id.0,
+            version: self.version,
+        }
+    }
+}
+
 /// A review with what visitors do not see of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StaffReview {

@@ -99,11 +99,14 @@ async fn add(app: &App, form: &mut CreateTemplate) -> Result<RestaurantId, Statu
         new.description.as_bytes(),
     ];
     let submission = SubmissionId::of(&form.form_id, &contents);
-    let added = app.store.add_restaurant(&new, submission.as_ref()).await;
-    // Evicts the list even after a failure: the store may have saved the restaurant although its answer was lost.
-    app.page_cache.list_changed();
-    added.map_err(|error| {
-        let error = AppError::from(error);
+    let site = app.clone();
+    let saving = async move {
+        let added = site.store.add_restaurant(&new, submission.as_ref()).await;
+        // Evicts the list even after a failure: the store may have saved the restaurant although its answer was lost.
+        site.page_cache.list_changed();
+        Ok(added?)
+    };
+    app.finish(saving).await.flatten().map_err(|error: AppError| {
         error.log();
         form.problem = Some(format!("Restaurant not added: {}", error.not_saved()));
         error.status()

@@ -16,13 +16,15 @@ use crate::pages::review_input::{NotSaved, check, store_photo};
 use crate::photo_cleanup::remove_if_unclaimed;
 use crate::photos::ProcessedPhoto;
 use crate::store::AddedReview;
-use crate::web::{Chrome, Client, FormBody, FormFields, Notice, Page, PathParameter, TOO_MANY_FORMS, writer_link};
+use crate::web::{Chrome, Client, FormBody, FormFields, Notice, Page, PathParameter, TOO_MANY_FORMS, WriterLinks};
 
 /// The form alone, for when the restaurant cannot be read.
 #[derive(Template)]
 #[template(path = "review_again.html")]
 struct ReviewAgainTemplate {
     chrome: Chrome,
+    /// The restaurant.
+    id: RestaurantId,
     form: ReviewFormView,
 }
 
@@ -56,21 +58,21 @@ pub async fn post(
             review_text: body.take("review_text"),
         },
         photo_was_sent: body.photo.is_some(),
-        ..ReviewFormView::empty(&app, id)
+        ..ReviewFormView::empty(&app)
     };
 
     if let Err(refused) = app.rates.count_post(client, form.photo_was_sent) {
         form.problem = Some(format!("Review not added: {TOO_MANY_FORMS}"));
-        let page = with_restaurant(&app, &request_id, refused.status(), form).await?;
+        let page = with_restaurant(&app, &request_id, id, refused.status(), form).await?;
         return Ok((refused.retry_after(), page).into_response());
     }
     if let Some(incomplete) = body.incomplete {
         form.problem = Some(format!("Review not added: {}", incomplete.problem()));
-        return with_restaurant(&app, &request_id, AppError::from(incomplete).status(), form).await;
+        return with_restaurant(&app, &request_id, id, AppError::from(incomplete).status(), form).await;
     }
     let (new, photo) = match check(&app, &mut form, body.photo.take(), "Review not added").await {
         Ok(checked) => checked,
-        Err(status) => return with_restaurant(&app, &request_id, status, form).await,
+        Err(status) => return with_restaurant(&app, &request_id, id, status, form).await,
     };
 
     let rating = [new.rating.stars()];
@@ -84,15 +86,12 @@ pub async fn post(
     let submission = SubmissionId::of(&form.form_id, &contents);
     // Opens the writer's private link. The store keeps only its hash.
     let writer = Capability::random();
-    // A separate task, which finishes even if the visitor closes the page now.
-    let saving = app
-        .saves
-        .spawn(save(app.clone(), id, new, photo, submission, writer.clone()));
-    match saving.await.map_err(|error| AppError::Internal(error.into()))? {
+    let saving = save(app.clone(), id, new, photo, submission, writer.clone());
+    match app.finish(saving).await? {
         Ok(AddedReview::NoRestaurant) => Err(AppError::NotFound),
         Ok(added) => {
             // A form that is sent again gets no link: it may come from someone else who saw the same page.
-            let link = (added == AddedReview::Added).then(|| writer_link(&app.config, &writer));
+            let link = (added == AddedReview::Added).then(|| WriterLinks::of_new_review(&app.config, id, &writer));
             let notice = Notice::ReviewAdded.left(&app.config);
             Ok(if by_script {
                 (StatusCode::CREATED, notice, link, [(LOCATION, id.url())]).into_response()
@@ -105,8 +104,8 @@ pub async fn post(
             form.problem = Some(format!("Review not added: {}", failure.advice()));
             match &failure {
                 // Without the restaurant: to read it, the visitor would have to wait for the failing store again.
-                NotSaved::Store(error) => Ok(alone(&app, &request_id, error.status(), form)),
-                NotSaved::Photo(error) => with_restaurant(&app, &request_id, error.status(), form).await,
+                NotSaved::Store(error) => Ok(alone(&app, &request_id, id, error.status(), form)),
+                NotSaved::Photo(error) => with_restaurant(&app, &request_id, id, error.status(), form).await,
             }
         }
     }
@@ -144,15 +143,16 @@ async fn save(
 async fn with_restaurant(
     app: &App,
     request_id: &RequestId,
+    id: RestaurantId,
     status: StatusCode,
     form: ReviewFormView,
 ) -> Result<Response, AppError> {
     let query = ReviewQuery::default();
-    let (restaurant, page) = match app.store.details(form.restaurant_id, &query).await {
+    let (restaurant, page) = match app.store.details(id, &query).await {
         Ok(details) => details.ok_or(AppError::NotFound)?,
         Err(error) => {
             tracing::warn!(%error, "the form is shown without its restaurant");
-            return Ok(alone(app, request_id, status, form));
+            return Ok(alone(app, request_id, id, status, form));
         }
     };
     let template = DetailsTemplate {
@@ -164,13 +164,17 @@ async fn with_restaurant(
         query,
         page,
         form,
-        writer_link: None,
+        links: WriterLinks::default(),
     };
     Ok((status, Page(template)).into_response())
 }
 
 /// The form again, without its restaurant.
-fn alone(app: &App, request_id: &RequestId, status: StatusCode, form: ReviewFormView) -> Response {
-    let chrome = Chrome::of_error(&app.config, request_id, status);
-    (status, Page(ReviewAgainTemplate { chrome, form })).into_response()
+fn alone(app: &App, request_id: &RequestId, id: RestaurantId, status: StatusCode, form: ReviewFormView) -> Response {
+    let template = ReviewAgainTemplate {
+        chrome: Chrome::of_error(&app.config, request_id, status),
+        id,
+        form,
+    };
+    (status, Page(template)).into_response()
 }

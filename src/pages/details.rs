@@ -15,9 +15,7 @@ use crate::model::{
 };
 use crate::pages::filters;
 use crate::photos::PhotoUrls;
-use crate::web::{
-    Chrome, Notice, Page, PathParameter, query_pairs, with_query, writer_key, writer_link_shown, writer_url,
-};
+use crate::web::{Chrome, Page, PathParameter, WriterLinks, query_pairs, with_query};
 
 /// The page of a restaurant.
 #[derive(Template)]
@@ -31,13 +29,13 @@ pub(super) struct DetailsTemplate {
     pub(super) query: ReviewQuery,
     pub(super) page: ReviewPage,
     pub(super) form: ReviewFormView,
-    /// The private link of the visitor's new review, which is shown once.
-    pub(super) writer_link: Option<String>,
+    /// The private links of the visitor's reviews.
+    pub(super) links: WriterLinks,
 }
 
-/// The form for a new review (`templates/review_form.html`): empty, or as it was sent with its errors.
+/// The form for a review: empty (`templates/review_form.html`), with a review that exists
+/// (`templates/review_change_form.html`), or as it was sent with its errors.
 pub(super) struct ReviewFormView {
-    pub(super) restaurant_id: RestaurantId,
     pub(super) form_id: String,
     pub(super) typed: ReviewForm,
     pub(super) errors: FieldErrors,
@@ -52,9 +50,8 @@ impl ReviewFormView {
     /// The message for a photo without bytes.
     pub(super) const EMPTY_PHOTO: &str = "This file is empty. Choose another photo.";
 
-    pub(super) fn empty(app: &App, restaurant_id: RestaurantId) -> Self {
+    pub(super) fn empty(app: &App) -> Self {
         Self {
-            restaurant_id,
             form_id: SubmissionId::new_form_id(),
             typed: ReviewForm::default(),
             errors: FieldErrors::default(),
@@ -255,21 +252,21 @@ pub async fn get(
         Vec::new()
     };
     let (chrome, notice_shown) = Chrome::of(&app.config, &cookies);
-    let writer_key = writer_key(&app.config, &cookies).filter(|_| chrome.notice == Some(Notice::ReviewAdded));
+    let links = WriterLinks::of(&app.config, &cookies, id);
     // A page with a secret must not be kept.
-    let once = writer_key
-        .is_some()
-        .then(|| ([(CACHE_CONTROL, "no-store")], writer_link_shown(&app.config)));
+    let once = links
+        .as_ref()
+        .map(|links| ([(CACHE_CONTROL, "no-store")], links.shown.clone()));
     let template = DetailsTemplate {
         chrome,
         site_url: app.config.site_url(),
-        writer_link: writer_key.as_ref().map(writer_url),
+        links: links.unwrap_or_default(),
         photo_urls: app.photo_urls.clone(),
         restaurant,
         photos,
         query,
         page,
-        form: ReviewFormView::empty(&app, id),
+        form: ReviewFormView::empty(&app),
     };
     Ok((notice_shown, once, Page(template)).into_response())
 }

@@ -4,7 +4,7 @@
 use askama::Template;
 use axum::Extension;
 use axum::extract::{Request, State};
-use axum::http::header::{CACHE_CONTROL, REFERRER_POLICY};
+use axum::http::header::REFERRER_POLICY;
 use axum::http::{HeaderName, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 use tower_http::request_id::RequestId;
@@ -14,14 +14,17 @@ use crate::error::AppError;
 use crate::model::{Capability, Outcome, ReviewForm, StaffReview, Versioned};
 use crate::pages::review_change::{Changed, FIELDS, ReviewChangeView, change};
 use crate::photo_cleanup::remove_all_unclaimed;
-use crate::web::{Chrome, Client, FormBody, FormFields, Notice, Page, PathParameter, TOO_MANY_FORMS, writer_url};
+use crate::web::{
+    Chrome, Client, FormBody, FormFields, Notice, Page, PathParameter, TOO_MANY_FORMS, WriterLinks, writer_url,
+};
 
 /// Who changed a review, in the history.
 const WRITER: &str = "the writer";
 
-/// The address must not reach other sites, nor the logs of this one as the address where a visitor came from.
-/// (`no-referrer` would also hide the origin of the form, by which the site recognises its own forms.)
-const PRIVATE: [(HeaderName, &str); 2] = [(REFERRER_POLICY, "strict-origin"), (CACHE_CONTROL, "no-store")];
+/// The policy of a page with a form. Like the stricter one of all other answers below a private link, it keeps the address
+/// from other sites, and out of this one's log as the address where a visitor came from. But `no-referrer` would also hide
+/// the origin of the form, by which the site recognises its own forms.
+const WITH_FORM: [(HeaderName, &str); 1] = [(REFERRER_POLICY, "strict-origin")];
 
 const CONFIRMATION: FormFields = FormFields {
     texts: &["seen", "confirmed"],
@@ -37,15 +40,28 @@ struct EditTemplate {
     not_deleted: Option<&'static str>,
 }
 
+/// There is no such review, or none that its writer may still change.
+#[derive(Template)]
+#[template(path = "review_gone.html")]
+struct GoneTemplate {
+    chrome: Chrome,
+    /// The link, which the browser forgets.
+    link: String,
+}
+
 /// Shows the review in a form.
 pub async fn get(
     State(app): State<App>,
     PathParameter(key): PathParameter<Capability>,
     Extension(request_id): Extension<RequestId>,
-) -> Result<Response, AppError> {
-    let review = read(&app, &key).await?;
-    let view = ReviewChangeView::with(&app, writer_url(&key), review);
-    Ok(page(&app, &request_id, StatusCode::OK, view, None))
+) -> Response {
+    match read(&app, &key).await {
+        Ok(review) => {
+            let view = ReviewChangeView::with(&app, writer_url(&key), review);
+            page(&app, &request_id, StatusCode::OK, view, None)
+        }
+        Err(error) => without_review(&key, error),
+    }
 }
 
 /// Changes the review.
@@ -57,26 +73,25 @@ pub async fn post(
 ) -> Result<Response, AppError> {
     let client = request.extensions().get::<Client>().copied();
     let mut body = FormBody::read(&app.uploads, request, &FIELDS).await?;
-    let review = read(&app, &key).await?;
-    let restaurant = review.restaurant;
-    let mut view = ReviewChangeView::sent(&app, writer_url(&key), review, &mut body)?;
+    let mut view = ReviewChangeView::sent(&app, writer_url(&key), &mut body)?;
     if let Err(refused) = app.rates.count_post(client, view.form.photo_was_sent) {
         view.form.problem = Some(format!("Review not changed: {TOO_MANY_FORMS}"));
         let answer = page(&app, &request_id, refused.status(), view, None);
         return Ok((refused.retry_after(), answer).into_response());
     }
-    if view.review.is_hidden {
-        view.form.problem = Some("Review not changed: it is hidden.".to_owned());
-        return Ok(page(&app, &request_id, StatusCode::FORBIDDEN, view, None));
-    }
-    match change(&app, &mut view, &mut body, WRITER).await {
-        Changed::Done => {
+    let found = read(&app, &key).await;
+    Ok(match change(&app, &mut view, &mut body, found, WRITER).await {
+        Changed::Done(restaurant) => {
             let notice = Notice::ReviewCorrected.left(&app.config);
-            Ok((PRIVATE, notice, Redirect::to(&restaurant.url())).into_response())
+            (notice, Redirect::to(&restaurant.url())).into_response()
         }
-        Changed::Missing => Err(AppError::NotFound),
-        Changed::Again(status) => Ok(page(&app, &request_id, status, view, None)),
-    }
+        Changed::Refused(error) => without_review(&key, error),
+        // It was hidden meanwhile.
+        Changed::Again(_) if view.review.as_ref().is_some_and(|review| review.is_hidden) => {
+            without_review(&key, AppError::NotFound)
+        }
+        Changed::Again(status) => page(&app, &request_id, status, view, None),
+    })
 }
 
 /// POST `/review/edit/<key>/delete`: takes the review back.
@@ -87,50 +102,72 @@ pub async fn delete(
     request: Request,
 ) -> Result<Response, AppError> {
     let client = request.extensions().get::<Client>().copied();
-    let mut body = FormBody::read(&app.uploads, request, &CONFIRMATION).await?;
-    let review = read(&app, &key).await?;
-    let restaurant = review.restaurant;
-    let photos: Vec<_> = review.review.photo.clone().into_iter().collect();
-    let seen: Option<Versioned> = body.take("seen").parse().ok();
+    let mut body = FormBody::read_whole(&app.uploads, request, &CONFIRMATION).await?;
+    app.rates.count_post(client, false)?;
+    let review = match read(&app, &key).await {
+        Ok(review) => review,
+        Err(error) => return Ok(without_review(&key, error)),
+    };
     let again = |status, review, why| {
         let view = ReviewChangeView::with(&app, writer_url(&key), review);
         page(&app, &request_id, status, view, Some(why))
     };
-    if let Err(refused) = app.rates.count_post(client, false) {
-        let answer = again(
-            refused.status(),
-            review,
-            "Not deleted: many forms came from your network at once. Wait a minute, then try again.",
-        );
-        return Ok((refused.retry_after(), answer).into_response());
-    }
-    if review.is_hidden {
-        return Ok(again(StatusCode::FORBIDDEN, review, "Not deleted: it is hidden."));
-    }
+    let seen: Option<Versioned> = body.take("seen").parse().ok();
     let Some(seen) = seen.filter(|seen| seen.id == review.review.id && !body.take("confirmed").is_empty()) else {
         let why = "Not deleted: tick “Yes, delete my review” first.";
         return Ok(again(StatusCode::UNPROCESSABLE_ENTITY, review, why));
     };
-    let outcome = app.store.take_back_review(seen, WRITER).await;
-    app.page_cache.restaurant_changed(restaurant);
-    match outcome? {
-        Outcome::Missing => Err(AppError::NotFound),
-        Outcome::Stale => {
-            let why = "Not deleted: the review was changed meanwhile. It is shown as it is now.";
-            Ok(again(StatusCode::CONFLICT, read(&app, &key).await?, why))
-        }
+    let restaurant = review.restaurant;
+    let outcome = app.finish(take_back(app.clone(), review, seen)).await??;
+    Ok(match outcome {
+        Outcome::Missing => without_review(&key, AppError::NotFound),
+        Outcome::Stale => match read(&app, &key).await {
+            Ok(review) => {
+                let why = "Not deleted: someone else changed the review in the meantime. It is shown as it is now.";
+                again(StatusCode::CONFLICT, review, why)
+            }
+            Err(error) => without_review(&key, error),
+        },
         Outcome::Done => {
-            let site = app.clone();
-            app.saves
-                .spawn(async move { remove_all_unclaimed(&*site.store, &*site.photos, &photos).await });
             let notice = Notice::ReviewTakenBack.left(&app.config);
-            Ok((PRIVATE, notice, Redirect::to(&restaurant.url())).into_response())
+            let link = WriterLinks::of_deleted_review(&app.config, restaurant, &key);
+            (notice, link, Redirect::to(&restaurant.url())).into_response()
         }
-    }
+    })
 }
 
+/// Deletes the review, then its photo.
+async fn take_back(app: App, review: StaffReview, seen: Versioned) -> Result<Outcome, AppError> {
+    let outcome = app.store.take_back_review(seen, WRITER).await;
+    // Evicts the page even after a failure: the store may have deleted the review although its answer was lost.
+    app.page_cache.restaurant_changed(review.restaurant);
+    if let Some(photo) = review.review.photo {
+        let site = app.clone();
+        // The writer does not wait for this.
+        app.saves
+            .spawn(async move { remove_all_unclaimed(&*site.store, &*site.photos, &[photo]).await });
+    }
+    Ok(outcome?)
+}
+
+/// The review of this key. One that the staff has hidden is not found: its writer need not know why it is gone.
 async fn read(app: &App, key: &Capability) -> Result<StaffReview, AppError> {
-    app.store.review_of_writer(key.hash()).await?.ok_or(AppError::NotFound)
+    let found = app.store.review_of_writer(key.hash()).await?;
+    found.filter(|review| !review.is_hidden).ok_or(AppError::NotFound)
+}
+
+/// The answer if the review cannot be shown for this reason.
+fn without_review(key: &Capability, error: AppError) -> Response {
+    match error {
+        AppError::NotFound => {
+            let template = GoneTemplate {
+                chrome: Chrome::default(),
+                link: writer_url(key),
+            };
+            (StatusCode::NOT_FOUND, Page(template)).into_response()
+        }
+        error => error.into_response(),
+    }
 }
 
 fn page(
@@ -150,5 +187,5 @@ fn page(
         view,
         not_deleted,
     };
-    (status, PRIVATE, Page(template)).into_response()
+    (status, WITH_FORM, Page(template)).into_response()
 }

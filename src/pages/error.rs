@@ -14,7 +14,7 @@ use tower_http::request_id::RequestId;
 
 use crate::app::App;
 use crate::error::Advice;
-use crate::web::{Chrome, Page};
+use crate::web::{Chrome, PRIVATE_PATHS, Page, keep_private};
 
 /// The number of seconds after which a client may try again.
 const RETRY_SECONDS: HeaderValue = HeaderValue::from_static("10");
@@ -28,7 +28,8 @@ struct ErrorTemplate {
     advice: String,
 }
 
-/// Layer: gives every error without content a page in the site's style, and says when to try again.
+/// Layer: gives every error without content a page in the site's style, and says when to try again. Below a private link,
+/// no response gives the address away: neither one from a handler nor a page from here.
 pub async fn error_pages(
     State(app): State<App>,
     Extension(request_id): Extension<RequestId>,
@@ -36,6 +37,8 @@ pub async fn error_pages(
     next: Next,
 ) -> Response {
     let is_get = request.method() == Method::GET;
+    let path = request.uri().path();
+    let is_private = PRIVATE_PATHS.iter().any(|private| path.starts_with(private));
     let mut response = with_page(&app, &request_id, is_get, next.run(request).await);
     let status = response.status();
     if matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
@@ -44,6 +47,9 @@ pub async fn error_pages(
     // A page reloads by itself. A form does not: only its sender may send it again.
     if is_get && status == StatusCode::SERVICE_UNAVAILABLE {
         response.headers_mut().insert(REFRESH, RETRY_SECONDS);
+    }
+    if is_private {
+        keep_private(response.headers_mut());
     }
     response
 }

@@ -5,11 +5,11 @@ use axum::http::StatusCode;
 
 use crate::app::App;
 use crate::error::AppError;
-use crate::model::{Outcome, PhotoChange, ReviewChange, ReviewForm, StaffReview, Versioned};
+use crate::model::{Outcome, PhotoChange, RestaurantId, ReviewChange, ReviewForm, StaffReview, Versioned};
 use crate::pages::details::ReviewFormView;
 use crate::pages::review_input::{NotSaved, check, store_photo};
 use crate::photo_cleanup::remove_if_unclaimed;
-use crate::photos::{PhotoUrls, ProcessedPhoto};
+use crate::photos::{PhotoName, PhotoUrls, ProcessedPhoto};
 use crate::web::{FormBody, FormFields};
 
 pub(super) const FIELDS: FormFields = FormFields {
@@ -21,7 +21,8 @@ pub(super) const FIELDS: FormFields = FormFields {
 pub(super) struct ReviewChangeView {
     /// Where the form is sent.
     pub(super) action: String,
-    pub(super) review: StaffReview,
+    /// The review as it is stored; `None` if it could not be read, or was not looked up.
+    pub(super) review: Option<StaffReview>,
     /// The version that the form shows.
     pub(super) seen: Versioned,
     pub(super) form: ReviewFormView,
@@ -40,12 +41,12 @@ impl ReviewChangeView {
                 rating: review.review.rating.stars().to_string(),
                 review_text: review.review.review_text.clone(),
             },
-            ..ReviewFormView::empty(app, review.restaurant)
+            ..ReviewFormView::empty(app)
         };
         Self {
             action,
             seen: review.versioned(),
-            review,
+            review: Some(review),
             form,
             removes_photo: false,
             is_stale: false,
@@ -53,41 +54,73 @@ impl ReviewChangeView {
         }
     }
 
-    /// The form as it was sent.
-    pub(super) fn sent(app: &App, action: String, review: StaffReview, body: &mut FormBody) -> Result<Self, AppError> {
-        let seen = body.take("seen").parse().ok();
-        let seen = seen.filter(|seen: &Versioned| seen.id == review.review.id);
-        let opened = || AppError::BadRequest("Open the form again and send it from there.".into());
-        let mut view = Self::with(app, action, review);
-        view.seen = seen.ok_or_else(opened)?;
-        view.form.typed = ReviewForm {
-            user_name: body.take("user_name"),
-            rating: body.take("rating"),
-            review_text: body.take("review_text"),
+    /// The form as it was sent. The review is not read for it, so nothing that was typed is lost if it cannot be read.
+    pub(super) fn sent(app: &App, action: String, body: &mut FormBody) -> Result<Self, AppError> {
+        let form = ReviewFormView {
+            typed: ReviewForm {
+                user_name: body.take("user_name"),
+                rating: body.take("rating"),
+                review_text: body.take("review_text"),
+            },
+            photo_was_sent: body.photo.is_some(),
+            ..ReviewFormView::empty(app)
         };
-        view.removes_photo = !body.take("remove_photo").is_empty();
-        view.form.photo_was_sent = body.photo.is_some();
-        Ok(view)
+        Ok(Self {
+            action,
+            seen: body.take("seen").parse().map_err(|()| open_again())?,
+            review: None,
+            form,
+            removes_photo: !body.take("remove_photo").is_empty(),
+            is_stale: false,
+            photo_urls: app.photo_urls.clone(),
+        })
     }
 
-    /// Whether the review has a photo that the form can remove.
-    pub(super) fn has_photo(&self) -> bool {
-        self.review.review.photo.is_some()
+    /// The photo of the review.
+    pub(super) fn photo(&self) -> Option<&PhotoName> {
+        self.review.as_ref()?.review.photo.as_ref()
     }
+
+    /// Whether the form reports an error.
+    pub(super) fn has_error(&self) -> bool {
+        self.is_stale || self.form.problem.is_some()
+    }
+}
+
+/// The form is not one that a page of this review has shown.
+fn open_again() -> AppError {
+    AppError::BadRequest("Open the form again and send it from there.".into())
 }
 
 /// How a form was answered.
 pub(super) enum Changed {
-    /// The review was changed.
-    Done,
+    /// The review of this restaurant was changed.
+    Done(RestaurantId),
     /// The form must be shown again, with this status.
     Again(StatusCode),
-    /// The review does not exist any more.
-    Missing,
+    /// There is no form to show, for instance because the review does not exist any more.
+    Refused(AppError),
 }
 
-/// Changes the review, unless someone else has changed it meanwhile. If it is not changed, notes the reason in the form.
-pub(super) async fn change(app: &App, view: &mut ReviewChangeView, body: &mut FormBody, by: &str) -> Changed {
+/// Changes the review that was found, unless someone else has changed it meanwhile. If it is not changed, notes the reason
+/// in the form.
+pub(super) async fn change(
+    app: &App,
+    view: &mut ReviewChangeView,
+    body: &mut FormBody,
+    found: Result<StaffReview, AppError>,
+    by: &str,
+) -> Changed {
+    let review = match found {
+        Ok(review) => review,
+        Err(AppError::NotFound) => return Changed::Refused(AppError::NotFound),
+        Err(error) => return failed(view, &NotSaved::Store(error)),
+    };
+    if review.review.id != view.seen.id {
+        return Changed::Refused(open_again());
+    }
+    let restaurant = review.restaurant;
+    view.review = Some(review.clone());
     if let Some(incomplete) = body.incomplete {
         view.form.problem = Some(format!("Review not changed: {}", incomplete.problem()));
         return Changed::Again(AppError::from(incomplete).status());
@@ -104,29 +137,23 @@ pub(super) async fn change(app: &App, view: &mut ReviewChangeView, body: &mut Fo
             PhotoChange::Keep
         },
     };
-    // A separate task, which finishes even if the page is closed now.
-    let saving = save(
-        app.clone(),
-        view.review.clone(),
-        view.seen,
-        change,
-        photo,
-        by.to_owned(),
-    );
-    let saved = match app.saves.spawn(saving).await {
+    let saving = save(app.clone(), review, view.seen, change, photo, by.to_owned());
+    let saved = match app.finish(saving).await {
         Ok(saved) => saved,
-        Err(error) => Err(NotSaved::Store(AppError::Internal(error.into()))),
+        Err(error) => Err(NotSaved::Store(error)),
     };
     match saved {
-        Ok(Outcome::Done) => Changed::Done,
-        Ok(Outcome::Missing) => Changed::Missing,
+        Ok(Outcome::Done) => Changed::Done(restaurant),
+        Ok(Outcome::Missing) => Changed::Refused(AppError::NotFound),
         Ok(Outcome::Stale) => match app.store.staff_reviews_by_id(&[view.seen.id]).await {
             Ok(mut found) => match found.pop() {
-                None => Changed::Missing,
+                None => Changed::Refused(AppError::NotFound),
                 Some(current) => {
                     view.seen = current.versioned();
-                    view.review = current;
+                    view.review = Some(current);
                     view.is_stale = true;
+                    // It may have another photo now.
+                    view.removes_photo = false;
                     Changed::Again(StatusCode::CONFLICT)
                 }
             },

@@ -128,6 +128,15 @@ impl FormBody {
         Ok(form)
     }
 
+    /// Reads a form in which nothing is typed: if it is not complete, nothing is done with the part that arrived.
+    pub async fn read_whole(uploads: &Uploads, request: Request, fields: &FormFields) -> Result<Self, AppError> {
+        let form = Self::read(uploads, request, fields).await?;
+        match form.incomplete {
+            Some(incomplete) => Err(incomplete.into()),
+            None => Ok(form),
+        }
+    }
+
     async fn read_urlencoded(
         &mut self,
         memory: &Allowance,

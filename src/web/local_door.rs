@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::extract::ConnectInfo;
@@ -25,7 +25,10 @@ type Hash = [u8; 32];
 
 /// The door on this machine.
 #[derive(Default)]
-pub struct LocalDoor(Mutex<State>);
+pub struct LocalDoor {
+    state: Mutex<State>,
+    site: OnceLock<String>,
+}
 
 #[derive(Default)]
 struct State {
@@ -42,6 +45,17 @@ impl LocalDoor {
         let peer = extensions.get::<ConnectInfo<SocketAddr>>();
         let is_loopback = peer.is_some_and(|ConnectInfo(peer)| peer.ip().to_canonical().is_loopback());
         is_loopback && !PROXY_HEADERS.iter().any(|name| headers.contains_key(*name))
+    }
+
+    /// Notes the address of the site, such as `http://127.0.0.1:8000`. (The `Host` of a request does not count: a page of
+    /// another site can choose it, and whoever opened the link would give that site the key.)
+    pub fn set_site(&self, address: &str) {
+        let _ = self.site.set(address.to_owned());
+    }
+
+    /// The address of the site; empty if it is not known.
+    pub fn site(&self) -> &str {
+        self.site.get().map_or("", String::as_str)
     }
 
     /// The key of a new link. Earlier links no longer work.
@@ -80,7 +94,7 @@ impl LocalDoor {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Ends the link and all sessions, as time does.

@@ -2,6 +2,7 @@
 
 mod client;
 mod conditional;
+mod cookie;
 mod form;
 mod incomplete;
 mod local_door;
@@ -15,16 +16,18 @@ mod received;
 mod security;
 mod staff;
 mod upload_memory;
+mod writer_links;
 
 pub use self::client::{Client, identify_client};
 pub use self::conditional::{accepts_gzip, has_etag};
 pub use self::form::{FormBody, FormFields, SentPhoto, Uploads};
 pub use self::local_door::{LocalDoor, SESSION_FOR};
-pub use self::notice::{FRESH_FOR, Notice, writer_key, writer_link, writer_link_shown, writer_url};
+pub use self::notice::{FRESH_FOR, Notice};
 pub use self::page::{Chrome, HTML, Page};
 pub use self::path::PathParameter;
 pub use self::principal::{SignedIn, Unclear};
 pub use self::query::{query_pairs, with_query};
 pub use self::rates::{Rates, TOO_MANY_FORMS};
-pub use self::security::{SecurityHeaders, security_headers};
+pub use self::security::{PRIVATE_PATHS, SecurityHeaders, keep_private, security_headers};
 pub use self::staff::Staff;
+pub use self::writer_links::{WriterLinks, writer_url};

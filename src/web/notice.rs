@@ -1,31 +1,16 @@
 //! A short message on the page after a redirect.
 //!
 //! A cookie carries it. The cookie holds only a known code: no session, no secret, and nothing that a stranger could
-//! put on the page. After a new review, another cookie carries the key of the writer's private link to the same page. A third cookie makes pages come straight from the store for a moment after a change: another
-//! instance may answer next, and may not know about the change yet.
+//! put on the page. Another cookie makes pages come straight from the store for a moment after a change: another instance
+//! may answer next, and may not know about the change yet.
 
-use std::borrow::Cow;
 use std::time::Duration;
 
 use axum::http::HeaderMap;
 use axum_extra::extract::CookieJar;
-use axum_extra::extract::cookie::{Cookie, SameSite};
 
+use super::cookie::{FRESH, GONE, NOTICE, WRITER, cookie};
 use crate::config::Config;
-use crate::model::Capability;
-
-const NOTICE: Name = Name {
-    plain: "notice",
-    secure: "__Host-notice",
-};
-const FRESH: Name = Name {
-    plain: "fresh",
-    secure: "__Host-fresh",
-};
-const WRITER: Name = Name {
-    plain: "writer",
-    secure: "__Host-writer",
-};
 
 /// How long a notice waits for its page.
 const NOTICE_FOR: Duration = Duration::from_mins(1);
@@ -99,8 +84,8 @@ impl Notice {
                  again."
             }
             Self::PhotoNotWithdrawn => {
-                "Hidden, but a photo is still available at its old address because it could not be moved. Hide the review \
-                 again in a moment."
+                "Hidden, but a photo could not be moved just now, so it can still be opened at its old address. The site tries again \
+                 every ten minutes."
             }
         }
     }
@@ -112,77 +97,36 @@ impl Notice {
         Self::ALL.into_iter().find(|notice| notice.code() == code)
     }
 
-    /// Whether the page for this request must come straight from the store: there is a notice to show, or the visitor
-    /// has just changed something. Here both names of a cookie count: the page is the same, whoever has set it.
+    /// Whether the page for this request must come straight from the store: there is a notice or a private link to show,
+    /// or the visitor has just changed something. Here both names of a cookie count: the page is the same, whoever has
+    /// set it.
     #[must_use]
     pub fn wants_fresh_page(headers: &HeaderMap) -> bool {
-        let cookies = CookieJar::from_headers(headers);
-        [NOTICE, FRESH]
+        let wanted = |name: &str| {
+            let is_link = |kind: &str| name.strip_prefix(kind).is_some_and(|rest| rest.starts_with('-'));
+            [NOTICE, FRESH]
+                .iter()
+                .any(|known| name == known.plain || name == known.secure)
+                || [WRITER, GONE]
+                    .iter()
+                    .any(|known| is_link(known.plain) || is_link(known.secure))
+        };
+        CookieJar::from_headers(headers)
             .iter()
-            .any(|name| cookies.get(name.plain).is_some() || cookies.get(name.secure).is_some())
+            .any(|cookie| wanted(cookie.name()))
     }
 
     /// The part of a response that leaves this notice for the next page.
     pub fn left(self, config: &Config) -> CookieJar {
         CookieJar::new()
-            .add(cookie(config, NOTICE, self.code(), NOTICE_FOR))
-            .add(cookie(config, FRESH, "1", FRESH_FOR))
+            .add(cookie(config, NOTICE.of(config), self.code(), NOTICE_FOR))
+            .add(cookie(config, FRESH.of(config), "1", FRESH_FOR))
     }
 
     /// The part of a response that removes the notice once it has been shown.
     pub fn shown(config: &Config) -> CookieJar {
-        CookieJar::new().add(cookie(config, NOTICE, "", Duration::ZERO))
+        CookieJar::new().add(cookie(config, NOTICE.of(config), "", Duration::ZERO))
     }
-}
-
-/// The part of a response that hands the writer's private link to the next page, which shows it once.
-pub fn writer_link(config: &Config, key: &Capability) -> CookieJar {
-    CookieJar::new().add(cookie(config, WRITER, key.expose().to_owned(), NOTICE_FOR))
-}
-
-/// The part of a response that removes the private link once it has been shown.
-pub fn writer_link_shown(config: &Config) -> CookieJar {
-    CookieJar::new().add(cookie(config, WRITER, "", Duration::ZERO))
-}
-
-/// The path of the page that this key of a private link opens.
-#[must_use]
-pub fn writer_url(key: &Capability) -> String {
-    format!("/review/edit/{}", key.expose())
-}
-
-/// The key of the private link in the cookies of a request.
-#[must_use]
-pub fn writer_key(config: &Config, cookies: &CookieJar) -> Option<Capability> {
-    cookies.get(WRITER.of(config))?.value().parse().ok()
-}
-
-/// The name of a cookie. With the prefix `__Host-`, browsers accept it only from this host and over HTTPS, which a
-/// development machine does not have.
-#[derive(Clone, Copy)]
-struct Name {
-    plain: &'static str,
-    secure: &'static str,
-}
-
-impl Name {
-    fn of(self, config: &Config) -> &'static str {
-        if config.is_production() {
-            self.secure
-        } else {
-            self.plain
-        }
-    }
-}
-
-fn cookie(config: &Config, name: Name, value: impl Into<Cow<'static, str>>, max_age: Duration) -> Cookie<'static> {
-    Cookie::build((name.of(config), value.into()))
-        .secure(config.is_production())
-        .path("/")
-        .max_age(max_age.try_into().expect("a short time"))
-        .http_only(true)
-        .same_site(SameSite::Lax)
-        .build()
 }
 
 #[cfg(test)]
@@ -191,6 +135,8 @@ mod tests {
     use axum::response::IntoResponse as _;
 
     use super::*;
+    use crate::model::{Capability, RestaurantId};
+    use crate::web::WriterLinks;
 
     fn config(is_production: bool) -> Config {
         let mut config = Config::for_test("unused".into());
@@ -223,7 +169,7 @@ mod tests {
             let responses = [
                 Notice::RestaurantAdded.left(&config).into_response(),
                 Notice::shown(&config).into_response(),
-                writer_link_shown(&config).into_response(),
+                WriterLinks::of_new_review(&config, RestaurantId(1), &Capability::random()).into_response(),
             ];
             let cookies: Vec<&str> = responses
                 .iter()
@@ -235,8 +181,11 @@ mod tests {
                 let mut attributes = cookie.split("; ");
                 let pair = attributes.next().unwrap();
                 assert_eq!(pair.starts_with("__Host-"), is_production, "{cookie}");
-                let is_writers = pair.contains("writer");
-                assert_eq!(Notice::wants_fresh_page(&headers(pair)), !is_writers, "{cookie}");
+                assert!(Notice::wants_fresh_page(&headers(pair)), "{cookie}");
+                assert!(
+                    !Notice::wants_fresh_page(&headers(&format!("other-{pair}"))),
+                    "{cookie}"
+                );
                 let attributes: Vec<&str> = attributes.collect();
                 assert_eq!(attributes.contains(&"Secure"), is_production, "{cookie}");
                 assert!(

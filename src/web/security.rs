@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::HeaderValue;
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY,
     X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
+use axum::http::{HeaderMap, HeaderValue};
 use axum::response::Response;
 
 use crate::config::Config;
@@ -28,6 +28,20 @@ const POLICY: &[&str] = &[
     "base-uri 'none'",
     "frame-ancestors 'none'",
 ];
+
+/// The beginnings of the paths that end with a key, which lets everyone in who knows it. Neither the log nor other sites
+/// may get to know such an address.
+pub const PRIVATE_PATHS: [&str; 2] = ["/review/edit/", "/admin/enter/"];
+
+/// Completes the headers of a response below one of [`PRIVATE_PATHS`]: no cache keeps the page, and browsers tell no site
+/// that their visitor comes from this address. A page with a form sets a policy of its own, see
+/// [`crate::pages::edit_review`].
+pub fn keep_private(headers: &mut HeaderMap) {
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers
+        .entry(REFERRER_POLICY)
+        .or_insert(HeaderValue::from_static("no-referrer"));
+}
 
 /// The security headers of every response.
 #[derive(Debug, Clone)]

@@ -29,6 +29,7 @@ mod slow_forms;
 mod soak;
 mod sqlite_log;
 mod staff;
+mod staff_faults;
 mod start_sh;
 mod store;
 mod store_reviews;

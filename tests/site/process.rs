@@ -446,3 +446,29 @@ async fn the_health_check_reports_whether_the_site_is_up() {
     let (ok, said) = output(&["healthcheck"], &[("PORT", &port)]).await;
     assert!(!ok && said.contains("not up") && said.contains("/healthz"), "{said}");
 }
+
+#[tokio::test]
+async fn each_link_to_the_staff_pages_can_be_opened_from_the_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut process = Process::serve(&[("DATA_DIR", folder.path().to_str().unwrap())]).await;
+    let client = Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
+        .build()
+        .unwrap();
+    for _ in 0..2 {
+        let link = loop {
+            let line = process.lines.next_line().await.unwrap().unwrap();
+            if let Some((_, link)) = line.split_once("staff pages, once and within 15 minutes: ") {
+                break link.to_owned();
+            }
+        };
+        assert!(link.starts_with(&format!("{}/admin/enter/", process.base)), "{link}");
+        let entered = client.get(link).send().await.unwrap();
+        assert_eq!(entered.status(), StatusCode::SEE_OTHER);
+        // Without the session: the log gets a new link. Its address is the site's, whatever the request says.
+        let page = client.get(format!("{}/admin/", process.base));
+        let refused = page.header("host", "evil.example").send().await.unwrap();
+        assert_eq!(refused.status(), StatusCode::FORBIDDEN);
+    }
+}

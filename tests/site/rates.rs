@@ -8,6 +8,7 @@ use axum::extract::ConnectInfo;
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderMap, Request, StatusCode};
 use restaurant_review::config::{Config, Limits};
+use restaurant_review::model::Capability;
 use restaurant_review::{open, routes};
 use tempfile::TempDir;
 use tower::ServiceExt as _;
@@ -64,6 +65,18 @@ fn assert_refused((status, headers, page): &(StatusCode, HeaderMap, String), kep
     for part in kept {
         assert!(page.contains(part), "{part} is missing in\n{page}");
     }
+}
+
+#[tokio::test]
+async fn a_form_is_counted_before_its_private_link_is_looked_up() {
+    let site = Site::start(|limits| limits.posts_per_minute = 1).await;
+    let link = format!("/review/edit/{}", Capability::random().expose());
+    let change = format!("seen=1:1&{REVIEW}");
+    let post = async |path: &str| site.post("203.0.113.1", path, URLENCODED, &change).await;
+    assert_eq!(post(&link).await.0, StatusCode::NOT_FOUND);
+    let message = "Review not changed: many forms came from your network";
+    assert_refused(&post(&link).await, &["Kept user", "Kept text", message]);
+    assert_refused(&post(&format!("{link}/delete")).await, &["Too many requests"]);
 }
 
 #[tokio::test]

@@ -231,7 +231,7 @@ async fn a_hidden_review_does_not_count_and_is_not_shown(kind: Kind) {
     assert!(exposed().await.is_empty());
     assert_eq!(unclaimed(&*store).await, [new_photo]);
 
-    // Hidden again, it may be known again; once it is shown, it may be.
+    // If it is hidden again, it may have been seen meanwhile. While it is shown, everybody may see it.
     let again = read(&*store, new.review.id).await.versioned();
     store.act_on_reviews(&[again], ReviewAction::Hide, "ada").await.unwrap();
     assert_eq!(exposed().await.len(), 1);

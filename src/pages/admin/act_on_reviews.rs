@@ -5,6 +5,7 @@ use askama::Template;
 use axum::extract::{RawQuery, Request, State};
 use axum::response::{IntoResponse, Redirect, Response};
 
+use super::reviews::list_url;
 use crate::app::App;
 use crate::error::AppError;
 use crate::model::{ReviewAction, StaffReview, Versioned};
@@ -21,10 +22,12 @@ struct ActTemplate {
     photo_urls: PhotoUrls,
     action: ReviewAction,
     reviews: Vec<StaffReview>,
+    /// The query of the list in which they were chosen.
+    list: String,
 }
 
 const FIELDS: FormFields = FormFields {
-    texts: &["action", "seen"],
+    texts: &["action", "seen", "list"],
     photo: None,
 };
 
@@ -34,35 +37,42 @@ impl ActTemplate {
         let rows = self.reviews.iter().map(|review| review.versioned().to_string());
         rows.collect::<Vec<_>>().join(",")
     }
+
+    /// The address of that list.
+    fn back(&self) -> String {
+        list_url(&self.list)
+    }
 }
 
 /// Asks for confirmation.
 pub async fn get(State(app): State<App>, staff: Staff, RawQuery(query): RawQuery) -> Result<Response, AppError> {
     let query = query.unwrap_or_default();
-    let action = form_urlencoded::parse(query.as_bytes()).find_map(|(name, value)| (name == "action").then_some(value));
     let template = ActTemplate {
         chrome: Chrome::default(),
         staff,
         photo_urls: app.photo_urls.clone(),
-        action: action_of(&action.unwrap_or_default())?,
+        action: action_of(&parameter(&query, "action"))?,
         reviews: app.store.staff_reviews_by_id(&chosen(&query)).await?,
+        list: parameter(&query, "list"),
     };
     Ok(Page(template).into_response())
 }
 
 /// Does it. Photos of deleted reviews leave the photo store, and those of hidden ones their address.
 pub async fn post(State(app): State<App>, staff: Staff, request: Request) -> Result<Response, AppError> {
-    let mut body = FormBody::read(&app.uploads, request, &FIELDS).await?;
+    let mut body = FormBody::read_whole(&app.uploads, request, &FIELDS).await?;
     let action = action_of(&body.take("action"))?;
     let seen = seen_rows(&body.take("seen"))?;
-    // A separate task, which finishes even if the page is closed now.
-    let acting = app.saves.spawn(act(app.clone(), action, seen, staff.name));
-    let notice = acting.await.map_err(|error| AppError::Internal(error.into()))??;
-    Ok((notice.left(&app.config), Redirect::to("/admin/reviews/")).into_response())
+    let notice = app.finish(act(app.clone(), action, seen, staff.name)).await??;
+    let list = list_url(&body.take("list"));
+    Ok((notice.left(&app.config), Redirect::to(&list)).into_response())
 }
 
 async fn act(app: App, action: ReviewAction, seen: Vec<Versioned>, by: String) -> Result<Notice, AppError> {
-    let done = app.store.act_on_reviews(&seen, action, &by).await?;
+    let done = app.store.act_on_reviews(&seen, action, &by).await.inspect_err(|_| {
+        // The store may have done it although its answer was lost, and the form does not have the restaurants.
+        app.page_cache.everything_changed();
+    })?;
     for review in &done {
         app.page_cache.restaurant_changed(review.restaurant);
     }
@@ -99,6 +109,13 @@ async fn act(app: App, action: ReviewAction, seen: Vec<Versioned>, by: String) -
 fn action_of(text: &str) -> Result<ReviewAction, AppError> {
     let unknown = |()| AppError::BadRequest("Choose what to do with the reviews: hide, show or delete.".into());
     text.parse().map_err(unknown)
+}
+
+/// The value of this parameter; empty if there is none.
+pub(super) fn parameter(query: &str, name: &str) -> String {
+    let mut pairs = form_urlencoded::parse(query.as_bytes());
+    let found = pairs.find_map(|(key, value)| (key == name).then(|| value.into_owned()));
+    found.unwrap_or_default()
 }
 
 /// The ids that were chosen in a list: each is one `id` of the query.

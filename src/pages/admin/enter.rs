@@ -2,7 +2,6 @@
 
 use axum::Extension;
 use axum::extract::{Request, State};
-use axum::http::header::{CACHE_CONTROL, REFERRER_POLICY};
 use axum::response::{IntoResponse, Redirect, Response};
 use tower_http::request_id::RequestId;
 
@@ -24,10 +23,8 @@ pub async fn get(
     if app.config.staff != StaffAccess::ThisMachine || !is_here {
         return Err(AppError::NotFound);
     }
-    let answer = match app.local_door.enter(&key) {
+    Ok(match app.local_door.enter(&key) {
         Some(session) => (session_cookie(&session), Redirect::to("/admin/")).into_response(),
-        None => look_at_the_log(&app, &request_id),
-    };
-    let headers = [(CACHE_CONTROL, "no-store"), (REFERRER_POLICY, "no-referrer")];
-    Ok((headers, answer).into_response())
+        None => look_at_the_log(&app, &request_id, request.method()),
+    })
 }

@@ -74,9 +74,8 @@ pub async fn staff_only(
 /// Refuses a form that no page can have sent. A layer around the whole site refuses those that pages of other sites
 /// send; browsers name the sender in one of these headers, other clients in none.
 fn from_a_page(request: &Request) -> Result<(), Refusal> {
-    let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
     let headers = request.headers();
-    if is_read || headers.contains_key("sec-fetch-site") || headers.contains_key(ORIGIN) {
+    if is_read(request.method()) || headers.contains_key("sec-fetch-site") || headers.contains_key(ORIGIN) {
         Ok(())
     } else {
         Err(StatusCode::FORBIDDEN.into())
@@ -104,13 +103,13 @@ fn signed_in(app: &App, request_id: &RequestId, request: &Request, principals: &
             StatusCode::FORBIDDEN,
             "Not for this account",
             format!(
-                "You are signed in as {}, which ADMIN_PRINCIPALS does not list. Ask the person who runs this site to add it, or \
-                 sign in with another account.",
+                "You are signed in as {}, but ADMIN_PRINCIPALS does not list this account. Ask the person who runs this site to \
+                 add it, or sign in with another account.",
                 visitor.name
             ),
             Some((SIGN_OUT.to_owned(), "Sign out")),
         ),
-        Ok(None) if matches!(*request.method(), Method::GET | Method::HEAD) => {
+        Ok(None) if is_read(request.method()) => {
             // Only a path of this site, never an address.
             let page = request.uri().path_and_query().map_or("/admin/", |page| page.as_str());
             Err(Redirect::to(&sign_in(page)).into())
@@ -118,16 +117,16 @@ fn signed_in(app: &App, request_id: &RequestId, request: &Request, principals: &
         Ok(None) => refused(
             StatusCode::UNAUTHORIZED,
             "Your sign-in has ended",
-            "Nothing was saved. Sign in again in another tab, go back here, and send the form again.".to_owned(),
+            "Nothing was saved. Sign in again in another tab, then go back here and send the form again.".to_owned(),
             Some((sign_in("/admin/"), "Sign in")),
         ),
         Err(_) => {
             tracing::warn!("a request for the staff pages names its sender unclearly");
             refused(
                 StatusCode::FORBIDDEN,
-                "Not clear who you are",
-                "The platform says who is signed in, but this site could not read it. Sign out and in again. If it \
-                 happens again, tell whoever runs this site the request id below."
+                "Account not recognised",
+                "App Service has signed you in, but this site could not tell which account is yours. Sign out, then \
+                 sign in again. If that does not help, contact the person who runs this site."
                     .to_owned(),
                 Some((SIGN_OUT.to_owned(), "Sign out")),
             )
@@ -155,36 +154,61 @@ fn on_this_machine(app: &App, request_id: &RequestId, request: &Request) -> Resu
             sign_out: None,
         });
     }
-    Err(look_at_the_log(app, request_id).into())
+    Err(look_at_the_log(app, request_id, request.method()).into())
 }
 
 /// Puts a new link into the log, unless an unused one is there, and says so.
-pub(super) fn look_at_the_log(app: &App, request_id: &RequestId) -> Response {
+pub(super) fn look_at_the_log(app: &App, request_id: &RequestId, method: &Method) -> Response {
     if !app.local_door.has_link() {
-        log_link(app, "");
+        log_link(app);
     }
+    let where_it_is = "look for the last line with “staff pages”. It works once, within 15 minutes";
+    let (title, advice) = if is_read(method) {
+        (
+            "Open the link in the log",
+            format!(
+                "On your own machine, a link in the site's log opens the staff pages: {where_it_is}; if it was used or is \
+                 too old, load this page again, and the log gets a new one."
+            ),
+        )
+    } else {
+        (
+            "Your session has ended",
+            format!(
+                "Nothing was saved. Open the link in the site's log in another tab: {where_it_is}. Then go back here, and \
+                 send the form again."
+            ),
+        )
+    };
     let status = StatusCode::FORBIDDEN;
     let page = RefusedTemplate {
         chrome: Chrome::of_error(&app.config, request_id, status),
-        title: "Open the link in the log",
-        advice: "On your own machine, a link in the site's log opens the staff pages: look for the last line with \
-                 “staff pages”. It works once, within 15 minutes; if it was used or is too old, load this page again, \
-                 and the log gets a new one."
-            .to_owned(),
-        link: Some(("/admin/".to_owned(), "Load the staff pages")),
+        title,
+        advice,
+        link: is_read(method).then(|| ("/admin/".to_owned(), "Load the staff pages")),
     };
     (status, Page(page)).into_response()
 }
 
-/// Logs a new link to the site at this address, if the staff pages are open on this machine.
-pub fn log_link(app: &App, site: &str) {
+/// Logs a link to the staff pages, if they are open on this machine, where the site has this address.
+pub fn open_on_this_machine(app: &App, site: &str) {
     if app.config.staff == StaffAccess::ThisMachine {
-        let key = app.local_door.new_link();
-        tracing::info!(
-            "staff pages, once and within 15 minutes: {site}/admin/enter/{}",
-            key.expose()
-        );
+        app.local_door.set_site(site);
+        log_link(app);
     }
+}
+
+fn log_link(app: &App) {
+    let key = app.local_door.new_link();
+    let site = app.local_door.site();
+    tracing::info!(
+        "staff pages, once and within 15 minutes: {site}/admin/enter/{}",
+        key.expose()
+    );
+}
+
+fn is_read(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD)
 }
 
 /// The cookie of this session.

@@ -24,7 +24,7 @@ use crate::web::{Chrome, FormBody, FormFields, Notice, Page, PathParameter, Staf
 struct RestaurantTemplate {
     chrome: Chrome,
     staff: Staff,
-    /// The restaurant as it is stored; `None` for a new one.
+    /// The restaurant as it is stored; `None` for a new one, and if it could not be read.
     restaurant: Option<StaffRestaurant>,
     history: Option<History>,
     form: RestaurantFormView,
@@ -33,6 +33,8 @@ struct RestaurantTemplate {
 /// The form: as it was sent, or with the texts of the restaurant.
 #[derive(Default)]
 struct RestaurantFormView {
+    /// The version that the form shows; `None` in the form for a new restaurant.
+    seen: Option<Versioned>,
     form_id: String,
     typed: RestaurantForm,
     errors: FieldErrors,
@@ -54,8 +56,10 @@ const FIELDS: FormFields = FormFields {
 };
 
 impl RestaurantFormView {
-    fn with(texts: &NewRestaurant) -> Self {
+    fn with(restaurant: &StaffRestaurant) -> Self {
+        let texts = &restaurant.texts;
         Self {
+            seen: Some(restaurant.versioned()),
             typed: RestaurantForm {
                 restaurant_name: texts.name.clone(),
                 street_address: texts.street_address.clone(),
@@ -75,6 +79,11 @@ impl RestaurantFormView {
             },
             ..Self::default()
         }
+    }
+
+    /// Whether the form reports an error.
+    fn has_error(&self) -> bool {
+        self.is_stale || self.problem.is_some()
     }
 
     /// The valid texts, or the status of the response if they are not valid or did not arrive.
@@ -126,27 +135,21 @@ pub async fn add(
         Ok(new) => {
             let contents = [&new.name, &new.street_address, &new.description].map(String::as_bytes);
             let submission = SubmissionId::of(&form.form_id, &contents);
-            let added = app
-                .store
-                .staff_add_restaurant(&new, submission.as_ref(), &staff.name)
-                .await;
-            app.page_cache.list_changed();
-            added.map_err(|error| form.failed(&error.into()))
+            let (site, by) = (app.clone(), staff.name.clone());
+            let adding = async move {
+                let added = site.store.staff_add_restaurant(&new, submission.as_ref(), &by).await;
+                // Evicts the list even after a failure: the store may have saved the restaurant although its answer was
+                // lost.
+                site.page_cache.list_changed();
+                Ok(added?)
+            };
+            app.finish(adding).await.flatten().map_err(|error| form.failed(&error))
         }
         Err(status) => Err(status),
     };
     match added {
         Ok(id) => Ok((Notice::Saved.left(&app.config), Redirect::to(&page_of(id))).into_response()),
-        Err(status) => {
-            let template = RestaurantTemplate {
-                chrome: Chrome::of_error(&app.config, &request_id, status),
-                staff,
-                restaurant: None,
-                history: None,
-                form,
-            };
-            Ok((status, Page(template)).into_response())
-        }
+        Err(status) => Ok(again(&app, &request_id, staff, status, None, form)),
     }
 }
 
@@ -165,7 +168,7 @@ pub async fn get(
     let template = RestaurantTemplate {
         chrome,
         staff,
-        form: RestaurantFormView::with(&restaurant.texts),
+        form: RestaurantFormView::with(&restaurant),
         restaurant: Some(restaurant),
         history: Some(history),
     };
@@ -181,19 +184,27 @@ pub async fn post(
     request: Request,
 ) -> Result<Response, AppError> {
     let mut body = FormBody::read(&app.uploads, request, &FIELDS).await?;
-    let seen = body
-        .take("seen")
-        .parse()
-        .ok()
-        .filter(|seen: &Versioned| seen.id == id.0);
-    let mut form = RestaurantFormView::sent(&mut body);
+    let seen: Option<Versioned> = body.take("seen").parse().ok();
+    let seen = seen
+        .filter(|seen| seen.id == id.0)
+        .ok_or_else(|| AppError::BadRequest("Open the form again and send it from there.".into()))?;
+    let mut form = RestaurantFormView {
+        seen: Some(seen),
+        ..RestaurantFormView::sent(&mut body)
+    };
     let changed = match form.check(&body) {
         Ok(new) => {
-            let seen =
-                seen.ok_or_else(|| AppError::BadRequest("Open the form again and send it from there.".into()))?;
-            let changed = app.store.change_restaurant(seen, &new, &staff.name).await;
-            app.page_cache.restaurant_changed(id);
-            changed.map_err(|error| form.failed(&error.into()))
+            let (site, by) = (app.clone(), staff.name.clone());
+            let changing = async move {
+                let changed = site.store.change_restaurant(seen, &new, &by).await;
+                // Evicts the page even after a failure, as above.
+                site.page_cache.restaurant_changed(id);
+                Ok(changed?)
+            };
+            app.finish(changing)
+                .await
+                .flatten()
+                .map_err(|error| form.failed(&error))
         }
         Err(status) => Err(status),
     };
@@ -202,25 +213,44 @@ pub async fn post(
             return Ok((Notice::Saved.left(&app.config), Redirect::to(&page_of(id))).into_response());
         }
         Ok(Outcome::Missing) => return Err(AppError::NotFound),
-        Ok(Outcome::Stale) => {
-            form.is_stale = true;
-            StatusCode::CONFLICT
-        }
+        Ok(Outcome::Stale) => StatusCode::CONFLICT,
+        // Without the restaurant: to read it, the staff would have to wait for the failing store again.
+        Err(status) if status.is_server_error() => return Ok(again(&app, &request_id, staff, status, None, form)),
         Err(status) => status,
     };
-    let mut restaurant = read(&app, id).await?;
-    // A form that was refused for another reason keeps the version that its sender saw.
-    if let Some(seen) = seen.filter(|_| !form.is_stale) {
-        restaurant.version = seen.version;
+    match read(&app, id).await {
+        Ok(current) => {
+            if status == StatusCode::CONFLICT {
+                form.is_stale = true;
+                form.seen = Some(current.versioned());
+            }
+            Ok(again(&app, &request_id, staff, status, Some(current), form))
+        }
+        Err(AppError::NotFound) => Err(AppError::NotFound),
+        Err(error) => {
+            let status = form.failed(&error);
+            Ok(again(&app, &request_id, staff, status, None, form))
+        }
     }
+}
+
+/// The form again, with everything typed.
+fn again(
+    app: &App,
+    request_id: &RequestId,
+    staff: Staff,
+    status: StatusCode,
+    restaurant: Option<StaffRestaurant>,
+    form: RestaurantFormView,
+) -> Response {
     let template = RestaurantTemplate {
-        chrome: Chrome::of_error(&app.config, &request_id, status),
+        chrome: Chrome::of_error(&app.config, request_id, status),
         staff,
-        restaurant: Some(restaurant),
+        restaurant,
         history: None,
         form,
     };
-    Ok((status, Page(template)).into_response())
+    (status, Page(template)).into_response()
 }
 
 async fn read(app: &App, id: RestaurantId) -> Result<StaffRestaurant, AppError> {

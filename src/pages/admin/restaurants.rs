@@ -8,9 +8,9 @@ use axum_extra::extract::CookieJar;
 use super::filters;
 use crate::app::App;
 use crate::error::AppError;
-use crate::model::{ListCursor, ListPage, ListQuery, Sort};
+use crate::model::{Direction, ListCursor, ListPage, ListQuery, Sort};
 use crate::pages::list;
-use crate::web::{Chrome, Page, Staff};
+use crate::web::{Chrome, Page, Staff, with_query};
 
 #[derive(Template)]
 #[template(path = "admin/restaurants.html")]
@@ -19,6 +19,8 @@ struct RestaurantsTemplate {
     staff: Staff,
     query: ListQuery,
     page: ListPage,
+    /// The query of this page, to which one returns from another one.
+    list: String,
 }
 
 /// Shows one page of the list.
@@ -28,7 +30,8 @@ pub async fn get(
     RawQuery(query): RawQuery,
     cookies: CookieJar,
 ) -> Result<Response, AppError> {
-    let query = list::parse(query.as_deref().unwrap_or_default());
+    let list = query.unwrap_or_default();
+    let query = list::parse(&list);
     let page = app.store.list(&query).await?;
     let (chrome, notice_shown) = Chrome::of(&app.config, &cookies);
     let template = RestaurantsTemplate {
@@ -36,17 +39,40 @@ pub async fn get(
         staff,
         query,
         page,
+        list,
     };
     Ok((notice_shown, Page(template)).into_response())
 }
 
+/// The address of the list with the search and the position of this query.
+pub(super) fn list_url(query: &str) -> String {
+    let query = list::parse(query);
+    let from = query.from.as_ref().map(|(direction, cursor)| match direction {
+        Direction::After => ("after", cursor),
+        Direction::Before => ("before", cursor),
+    });
+    url(&query, from)
+}
+
+/// The address of a page of the same search.
+fn url(query: &ListQuery, from: Option<(&str, &ListCursor)>) -> String {
+    let mut pairs = form_urlencoded::Serializer::new(String::new());
+    if !query.search.text().is_empty() {
+        pairs.append_pair("q", query.search.text());
+    }
+    pairs.append_pair("sort", query.sort.as_str());
+    if let Some((direction, cursor)) = from {
+        pairs.append_pair(direction, &cursor.to_string());
+    }
+    with_query("/admin/restaurants/", &pairs.finish())
+}
+
 impl RestaurantsTemplate {
-    /// The address of a page of the same search, without its path.
     fn url(&self, direction: &str, cursor: &ListCursor) -> String {
-        let mut query = form_urlencoded::Serializer::for_suffix(String::from("?"), 1);
-        query.append_pair("q", self.query.search.text());
-        query.append_pair("sort", self.query.sort.as_str());
-        query.append_pair(direction, &cursor.to_string());
-        query.finish()
+        url(&self.query, Some((direction, cursor)))
+    }
+
+    fn first_url(&self) -> String {
+        url(&self.query, None)
     }
 }

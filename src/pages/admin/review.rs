@@ -53,10 +53,11 @@ pub async fn post(
     request: Request,
 ) -> Result<Response, AppError> {
     let mut body = FormBody::read(&app.uploads, request, &FIELDS).await?;
-    let mut view = ReviewChangeView::sent(&app, id.staff_url(), read(&app, id).await?, &mut body)?;
-    match change(&app, &mut view, &mut body, &staff.name).await {
-        Changed::Done => Ok((Notice::Saved.left(&app.config), Redirect::to(&id.staff_url())).into_response()),
-        Changed::Missing => Err(AppError::NotFound),
+    let mut view = ReviewChangeView::sent(&app, id.staff_url(), &mut body)?;
+    let found = read(&app, id).await;
+    match change(&app, &mut view, &mut body, found, &staff.name).await {
+        Changed::Done(_) => Ok((Notice::Saved.left(&app.config), Redirect::to(&id.staff_url())).into_response()),
+        Changed::Refused(error) => Err(error),
         Changed::Again(status) => {
             let template = ReviewTemplate {
                 chrome: Chrome::of_error(&app.config, &request_id, status),

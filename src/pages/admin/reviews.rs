@@ -15,7 +15,7 @@ use crate::model::{
     Direction, Rating, RestaurantId, ReviewAction, ReviewOrder, StaffCursor, StaffReviewPage, StaffReviewQuery,
 };
 use crate::photos::PhotoUrls;
-use crate::web::{Chrome, Page, Staff, query_pairs};
+use crate::web::{Chrome, Page, Staff, query_pairs, with_query};
 
 #[derive(Template)]
 #[template(path = "admin/reviews.html")]
@@ -26,6 +26,8 @@ struct ReviewsTemplate {
     query: StaffReviewQuery,
     typed: Typed,
     page: StaffReviewPage,
+    /// The query of this page, to which one returns from another one.
+    list: String,
 }
 
 /// The filters as they are in the address.
@@ -48,7 +50,8 @@ pub async fn get(
     RawQuery(query): RawQuery,
     cookies: CookieJar,
 ) -> Result<Response, AppError> {
-    let (query, typed) = parse(query.as_deref().unwrap_or_default());
+    let list = query.unwrap_or_default();
+    let (query, typed) = parse(&list);
     let page = app.store.staff_reviews(&query).await?;
     let (chrome, notice_shown) = Chrome::of(&app.config, &cookies);
     let template = ReviewsTemplate {
@@ -58,6 +61,7 @@ pub async fn get(
         query,
         typed,
         page,
+        list,
     };
     Ok((notice_shown, Page(template)).into_response())
 }
@@ -120,29 +124,51 @@ fn day(value: &str) -> Option<OffsetDateTime> {
     (1..9999).contains(&date.year()).then(|| date.midnight().assume_utc())
 }
 
-impl ReviewsTemplate {
-    /// The address of a page with the same filters, without its path.
-    fn url(&self, direction: &str, cursor: &StaffCursor) -> String {
-        let mut query = form_urlencoded::Serializer::for_suffix(String::from("?"), 1);
-        let typed = &self.typed;
-        let restaurant = typed.restaurant.map(|id| id.to_string()).unwrap_or_default();
-        let rating = typed.rating.map(|stars| stars.to_string()).unwrap_or_default();
+/// The address of the list with the filters and the position of this query.
+pub(super) fn list_url(query: &str) -> String {
+    let (parsed, typed) = parse(query);
+    let from = parsed.from.map(|(direction, cursor)| match direction {
+        Direction::After => ("after", cursor),
+        Direction::Before => ("before", cursor),
+    });
+    with_query("/admin/reviews/", &typed.query(from))
+}
+
+impl Typed {
+    /// The query of a page with these filters.
+    fn query(&self, from: Option<(&str, StaffCursor)>) -> String {
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        let restaurant = self.restaurant.map(|id| id.to_string()).unwrap_or_default();
+        let rating = self.rating.map(|stars| stars.to_string()).unwrap_or_default();
+        let (direction, cursor) = from.map_or(("", String::new()), |(name, cursor)| (name, cursor.to_string()));
         for (name, value) in [
-            ("q", &typed.q),
+            ("q", &self.q),
             ("restaurant", &restaurant),
             ("rating", &rating),
-            ("hidden", &typed.hidden),
-            ("photo", &typed.photo),
-            ("since", &typed.since),
-            ("until", &typed.until),
-            ("sort", &typed.sort),
-            (direction, &cursor.to_string()),
+            ("hidden", &self.hidden),
+            ("photo", &self.photo),
+            ("since", &self.since),
+            ("until", &self.until),
+            ("sort", &self.sort),
+            (direction, &cursor),
         ] {
             if !value.is_empty() {
                 query.append_pair(name, value);
             }
         }
         query.finish()
+    }
+}
+
+impl ReviewsTemplate {
+    /// The address of another page with the same filters.
+    fn url(&self, direction: &str, cursor: &StaffCursor) -> String {
+        with_query("/admin/reviews/", &self.typed.query(Some((direction, *cursor))))
+    }
+
+    /// The address of the first page with the same filters.
+    fn first_url(&self) -> String {
+        with_query("/admin/reviews/", &self.typed.query(None))
     }
 
     /// Whether the list does not show all reviews.
@@ -177,6 +203,10 @@ mod tests {
         fn any_query_is_read(text in ".{0,200}", day in "-?[0-9]{1,6}-[0-9]{1,3}-[0-9]{1,3}") {
             parse(&text);
             parse(&format!("since={day}&until={day}&q={text}"));
+            // One returns to the same list, and never to another site.
+            let list = list_url(&text);
+            prop_assert!(list.starts_with("/admin/reviews/") && list.is_ascii());
+            prop_assert_eq!(parse(&list["/admin/reviews/".len()..].trim_start_matches('?')).0, parse(&text).0);
         }
     }
 }
