@@ -84,7 +84,7 @@ impl Notice {
                  again."
             }
             Self::PhotoNotWithdrawn => {
-                "Hidden, but a photo could not be moved just now, so it can still be opened at its old address. The site tries again \
+                "Hidden, but a photo could not be moved just now, so it can still be opened at its old address. The site will try again \
                  every ten minutes."
             }
         }

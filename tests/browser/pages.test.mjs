@@ -114,14 +114,14 @@ const STATES = {
       await page.locator("#user_name").fill("Ada");
       await page.locator("label[for=rating-3]").click();
       await submit(page);
-      await page.locator("#writer-link").waitFor();
+      await page.locator(".writer-link").waitFor();
     },
   },
   "writer-page": {
     script: false,
     open: async (page) => {
       await STATES["writer-link"].open(page);
-      await page.locator("#writer-link").click();
+      await page.locator(".writer-link").click();
       await page.getByRole("button", { name: "Delete my review" }).click({ noWaitAfter: true });
     },
   },

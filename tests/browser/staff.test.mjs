@@ -30,9 +30,9 @@ for (const javaScriptEnabled of [true, false]) {
     site.seed(1, 0, 0);
     await withPage(browser, site, `writer ${how}`, { javaScriptEnabled }, async (page) => {
       await addReview(page, javaScriptEnabled, "Ada");
-      const link = await page.locator("#writer-link").getAttribute("href");
+      const link = await page.locator(".writer-link").getAttribute("href");
       await page.reload();
-      assert.equal(await page.locator("#writer-link").count(), 0, "it is shown once");
+      assert.equal(await page.locator(".writer-link").count(), 0, "it is shown once");
       if (javaScriptEnabled) {
         await page.getByRole("link", { name: "Change or delete your review" }).click();
       } else {
@@ -50,6 +50,52 @@ for (const javaScriptEnabled of [true, false]) {
       await page.getByRole("button", { name: "Delete my review" }).click();
       await page.getByText("Your review was deleted.").waitFor();
       assert.equal(await page.locator(".review").count(), 0);
+      assert.equal(await page.getByRole("link", { name: "Change or delete your review" }).count(), 0, "the link is forgotten");
+
+      // A review that the staff deletes: its link says so, and is forgotten too.
+      await addReview(page, javaScriptEnabled, "Bob");
+      await page.goto("/1/");
+      assert.equal(await page.getByRole("link", { name: "Change or delete your review" }).count(), javaScriptEnabled ? 1 : 0);
+      if (javaScriptEnabled) {
+        await enterStaffPages(page, site);
+        await page.goto("/admin/reviews/act?action=hide&id=2");
+        await page.getByRole("button", { name: "Hide", exact: true }).click();
+        await page.goto("/1/");
+        await page.getByRole("link", { name: "Change or delete your review" }).click();
+        await page.getByRole("heading", { name: "This review no longer exists." }).waitFor();
+        await page.goto("/1/");
+        assert.equal(await page.getByRole("link", { name: "Change or delete your review" }).count(), 0);
+      }
+    });
+    await site.stop();
+  });
+
+  test(`a form that is sent after the end of a session is not lost ${how}`, async () => {
+    const site = await startSite();
+    site.seed(1, 1, 0);
+    await withPage(browser, site, `session ${how}`, { javaScriptEnabled }, async (page) => {
+      await enterStaffPages(page, site);
+      for (const [path, fields, button] of [
+        ["/admin/restaurants/1", { "Name": "Typed name", "Street Address": "Typed street", "Description": "Typed text" }, "Save"],
+        ["/admin/reviews/1", { "Name": "Typed name", "Review": "Typed text" }, "Save changes"],
+      ]) {
+        await page.goto(path);
+        for (const [label, text] of Object.entries(fields)) {
+          await page.getByLabel(label, { exact: true }).fill(text);
+        }
+        await page.context().clearCookies();
+        await page.getByRole("button", { name: button }).click();
+        await page.getByRole("heading", { name: "Your session has ended" }).waitFor();
+        const second = await page.context().newPage();
+        await enterStaffPages(second, site);
+        await second.close();
+        await page.goBack();
+        for (const [label, text] of Object.entries(fields)) {
+          assert.equal(await page.getByLabel(label, { exact: true }).inputValue(), text, label);
+        }
+        await page.getByRole("button", { name: button }).click();
+        await page.getByText("Saved.").waitFor();
+      }
     });
     await site.stop();
   });
@@ -77,6 +123,15 @@ for (const javaScriptEnabled of [true, false]) {
       await page.getByRole("button", { name: "Find" }).click();
       assert.equal(await page.locator(".hidden-mark").count(), 2);
 
+      // One of them is shown again, and one returns to the filtered list, which has the other.
+      await boxes.nth(0).check();
+      await page.getByRole("button", { name: "Show again…" }).click();
+      assert.equal(await text(page, "h1"), "Show this review again?");
+      await page.getByRole("button", { name: "Show again", exact: true }).click();
+      await page.getByText("Done.").waitFor();
+      assert.equal(await page.getByLabel("Hidden").inputValue(), "yes");
+      assert.equal(await page.locator("tbody tr").count(), 1);
+
       // Two tabs change the same review: the second one sees both texts.
       await page.locator("tbody th a").first().click();
       const second = await page.context().newPage();
@@ -86,7 +141,7 @@ for (const javaScriptEnabled of [true, false]) {
       await page.getByText("Saved.").waitFor();
       await second.getByLabel("Review", { exact: true }).fill("From the second tab");
       await second.getByRole("button", { name: "Save changes" }).click();
-      await second.getByText("someone else has changed this review in the meantime").waitFor();
+      await second.getByText("someone else changed this review in the meantime").waitFor();
       assert.match(await text(second, ".current"), /From the first tab/);
       assert.equal(await second.getByLabel("Review", { exact: true }).inputValue(), "From the second tab");
       await second.close();
@@ -94,7 +149,7 @@ for (const javaScriptEnabled of [true, false]) {
       // A restaurant is deleted with its reviews, and the history says so.
       await page.goto("/admin/restaurants/");
       await page.getByRole("checkbox").first().check();
-      await page.getByRole("button", { name: "Delete the chosen ones…" }).click();
+      await page.getByRole("button", { name: "Delete selected…" }).click();
       assert.match(await text(page, "main"), /deletes 1 restaurant with \d+ reviews?/);
       await page.getByRole("button", { name: "Delete", exact: true }).click();
       await page.getByText("Done.").waitFor();

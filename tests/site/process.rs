@@ -459,7 +459,7 @@ async fn each_link_to_the_staff_pages_can_be_opened_from_the_log() {
     for _ in 0..2 {
         let link = loop {
             let line = process.lines.next_line().await.unwrap().unwrap();
-            if let Some((_, link)) = line.split_once("staff pages, once and within 15 minutes: ") {
+            if let Some((_, link)) = line.split_once("staff pages (this link works once, within 15 minutes): ") {
                 break link.to_owned();
             }
         };

@@ -38,6 +38,20 @@ impl ActTemplate {
         rows.collect::<Vec<_>>().join(",")
     }
 
+    /// What the page asks.
+    fn question(&self) -> String {
+        let reviews = if self.reviews.len() == 1 {
+            "this review"
+        } else {
+            "these reviews"
+        };
+        match self.action {
+            ReviewAction::Delete => format!("Delete {reviews}?"),
+            ReviewAction::Hide => format!("Hide {reviews}?"),
+            ReviewAction::Show => format!("Show {reviews} again?"),
+        }
+    }
+
     /// The address of that list.
     fn back(&self) -> String {
         list_url(&self.list)
@@ -131,7 +145,7 @@ pub(super) fn seen_rows(text: &str) -> Result<Vec<Versioned>, AppError> {
     match rows.collect::<Result<Vec<_>, ()>>() {
         Ok(rows) if rows.len() <= STAFF_REVIEWS_PER_PAGE => Ok(rows),
         _ => Err(AppError::BadRequest(
-            "Choose at least one entry in the list, and not more than one page has.".into(),
+            "Select at least one entry in the list, and no more than one page of them.".into(),
         )),
     }
 }

@@ -101,7 +101,7 @@ fn signed_in(app: &App, request_id: &RequestId, request: &Request, principals: &
         }),
         Ok(Some(visitor)) => refused(
             StatusCode::FORBIDDEN,
-            "Not for this account",
+            "This account has no access",
             format!(
                 "You are signed in as {}, but ADMIN_PRINCIPALS does not list this account. Ask the person who runs this site to \
                  add it, or sign in with another account.",
@@ -162,30 +162,26 @@ pub(super) fn look_at_the_log(app: &App, request_id: &RequestId, method: &Method
     if !app.local_door.has_link() {
         log_link(app);
     }
-    let where_it_is = "look for the last line with “staff pages”. It works once, within 15 minutes";
     let (title, advice) = if is_read(method) {
         (
             "Open the link in the log",
-            format!(
-                "On your own machine, a link in the site's log opens the staff pages: {where_it_is}; if it was used or is \
-                 too old, load this page again, and the log gets a new one."
-            ),
+            "On your own machine, a link in the site's log opens the staff pages: look for the last line with “staff \
+             pages”. Each link works once, within 15 minutes. If it has been used or is too old, load this page again, and \
+             the log gets a new one.",
         )
     } else {
         (
             "Your session has ended",
-            format!(
-                "Nothing was saved. Open the link in the site's log in another tab: {where_it_is}. Then go back here, and \
-                 send the form again."
-            ),
+            "Nothing was saved. Look for the last line with “staff pages” in the site's log, and open its link in another \
+             tab. Then go back here and send the form again.",
         )
     };
     let status = StatusCode::FORBIDDEN;
     let page = RefusedTemplate {
         chrome: Chrome::of_error(&app.config, request_id, status),
         title,
-        advice,
-        link: is_read(method).then(|| ("/admin/".to_owned(), "Load the staff pages")),
+        advice: advice.to_owned(),
+        link: is_read(method).then(|| ("/admin/".to_owned(), "Try again")),
     };
     (status, Page(page)).into_response()
 }
@@ -202,7 +198,7 @@ fn log_link(app: &App) {
     let key = app.local_door.new_link();
     let site = app.local_door.site();
     tracing::info!(
-        "staff pages, once and within 15 minutes: {site}/admin/enter/{}",
+        "staff pages (this link works once, within 15 minutes): {site}/admin/enter/{}",
         key.expose()
     );
 }
