@@ -4,7 +4,10 @@ use std::future::Future;
 use std::ops::Deref;
 use std::sync::Arc;
 
+use opentelemetry::trace::FutureExt as _;
+use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
+use tracing::Instrument as _;
 
 use crate::cache::PageCache;
 use crate::config::Config;
@@ -40,7 +43,7 @@ pub struct Parts {
     pub rates: Rates,
     /// How a developer gets to the staff pages on this machine.
     pub local_door: LocalDoor,
-    /// Changes that are being saved, see [`App::finish`]. A shutdown waits for them until the grace period ends.
+    /// The work of [`App::save`]. A shutdown waits for it until the grace period ends.
     pub saves: TaskTracker,
 }
 
@@ -65,14 +68,20 @@ impl App {
         }))
     }
 
-    /// Makes a change in a task of its own, which finishes even if the visitor closes the page now: its photos and the
-    /// cached pages must follow it.
+    /// Does work that continues even if its request is dropped. Its log lines and its spans are those of the request.
+    pub fn save<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
+        self.saves.spawn(work.in_current_span().with_current_context())
+    }
+
+    /// Makes a change that finishes even if the visitor closes the page now: its photos and the cached pages must follow
+    /// it.
     pub async fn finish<T: Send + 'static>(
         &self,
         change: impl Future<Output = T> + Send + 'static,
     ) -> Result<T, AppError> {
-        let change = self.saves.spawn(change);
-        change.await.map_err(|error| AppError::Internal(error.into()))
+        self.save(change)
+            .await
+            .map_err(|error| AppError::Internal(error.into()))
     }
 }
 

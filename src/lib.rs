@@ -12,7 +12,7 @@
 //! 7. [`azure`]: signing in without a password; [`tls`]: the cryptography for it.
 //! 8. [`web`], [`assets`] and [`error`]: what pages share; [`private_files`]: what both stores write.
 //! 9. [`app`], [`open`] and [`server`]: opening all of it, listening, stopping; [`connections`]: the limits of clients;
-//!    [`readiness`]: whether it can work now; [`check`] and [`backup`]: commands for operators.
+//!    [`readiness`]: whether it can work now; [`logging`], [`telemetry`] and [`gauges`]: what it says about itself; [`check`] and [`backup`]: commands for operators.
 //!
 //! No module imports a module that imports it back, directly or through others.
 
@@ -29,6 +29,7 @@ pub mod dotenv;
 pub mod error;
 pub mod error_chain;
 pub mod folding;
+pub mod gauges;
 pub mod healthcheck;
 pub mod logging;
 pub mod model;
@@ -42,5 +43,6 @@ pub mod routes;
 pub mod seed;
 pub mod server;
 pub mod store;
+pub mod telemetry;
 pub mod tls;
 pub mod web;

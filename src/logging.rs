@@ -9,8 +9,9 @@ use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, fmt};
 
 use crate::config::Config;
+use crate::telemetry::Exported;
 
-/// Starts logging to standard output.
+/// Starts logging to standard output, and to the receiver of logs if there is one.
 pub fn init(config: &Config) {
     let lines = if config.is_production() {
         fmt::layer()
@@ -31,7 +32,11 @@ pub fn init(config: &Config) {
         .clone()
         .with_target("memory_serve", tracing::Level::WARN);
     // The filter belongs to the whole subscriber. A filter on one layer would be consulted each time a span is entered.
-    tracing_subscriber::registry().with(filter).with(lines).init();
+    let log = tracing_subscriber::registry().with(filter).with(lines);
+    match Exported::layer() {
+        Some(exported) => log.with(exported).init(),
+        None => log.init(),
+    }
 }
 
 /// Writes lines without the characters that could disguise them: those that some programs take for the end of a line,

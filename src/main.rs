@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use restaurant_review::config::Config;
-use restaurant_review::{backup, check, dotenv, healthcheck, logging, seed, server, tls};
+use restaurant_review::{backup, check, dotenv, healthcheck, logging, seed, server, telemetry, tls};
 
 /// A restaurant review site for Azure App Service.
 ///
@@ -45,10 +45,7 @@ fn main() -> ExitCode {
     tls::choose_provider();
     let config = match read_settings() {
         Ok(config) => config,
-        Err(message) => {
-            eprintln!("{message}");
-            return ExitCode::FAILURE;
-        }
+        Err(message) => return failed(&message),
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -70,8 +67,14 @@ fn read_settings() -> Result<Config, String> {
 async fn run(command: Command, config: Config) -> ExitCode {
     let result = match command {
         Command::Serve => {
+            let flush_limit = match telemetry::start(&config.telemetry) {
+                Ok(()) => telemetry::flush_limit(config.shutdown_grace),
+                Err(problem) => return failed(&problem),
+            };
             logging::init(&config);
-            server::serve(config).await
+            let result = server::serve(config).await;
+            telemetry::stop(flush_limit).await;
+            result
         }
         Command::Check => check::run(&config).await,
         Command::Healthcheck => healthcheck::run(&config).await,
@@ -80,9 +83,11 @@ async fn run(command: Command, config: Config) -> ExitCode {
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("{error}");
-            ExitCode::FAILURE
-        }
+        Err(error) => failed(&error.to_string()),
     }
+}
+
+fn failed(problem: &str) -> ExitCode {
+    eprintln!("{problem}");
+    ExitCode::FAILURE
 }

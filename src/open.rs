@@ -7,8 +7,6 @@ use std::error::Error;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use azure_core::http::ClientOptions;
-
 use crate::app::App;
 use crate::azure::{POSTGRES_SCOPE, RefreshedToken, credential};
 use crate::config::{Config, DatabaseConfig, shown};
@@ -16,6 +14,7 @@ use crate::error_chain::chain;
 use crate::photos::{BlobPhotos, DirectoryPhotos, PhotoStore};
 use crate::private_files;
 use crate::store::{PostgresStore, SignIn, SqliteStore, Store, StoreError};
+use crate::telemetry;
 
 /// Why the site could not start, for the person who started it.
 #[derive(Debug, thiserror::Error)]
@@ -85,7 +84,7 @@ fn sign_in(database: &DatabaseConfig) -> Result<SignIn, StartError> {
 pub async fn open_photos(config: &Config) -> Result<Box<dyn PhotoStore>, StartError> {
     if let Some(storage) = &config.storage {
         let credential = credential(storage.client_id.as_deref()).map_err(|error| StartError(chain(&error)))?;
-        let photos = BlobPhotos::open(storage, credential, ClientOptions::default())
+        let photos = BlobPhotos::open(storage, credential, telemetry::client_options())
             .map_err(|error| StartError(chain(&error)))?;
         return Ok(Box::new(photos));
     }

@@ -4,6 +4,7 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
+use opentelemetry::trace::FutureExt as _;
 use serde::Serialize;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
@@ -70,7 +71,7 @@ impl Readiness {
             report
         };
         // What it logs has the path and the id of the request.
-        let report = tokio::spawn(ask.in_current_span());
+        let report = tokio::spawn(ask.in_current_span().with_current_context());
         report.await.expect("asking does not panic, and is not cancelled")
     }
 

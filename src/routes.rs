@@ -19,6 +19,7 @@ use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, RequestId
 use tower_http::timeout::{RequestBodyDeadlineLayer, TimeoutLayer};
 use tower_http::trace::TraceLayer;
 use tracing::Span;
+use tracing::field::display;
 
 use crate::app::App;
 use crate::assets;
@@ -28,6 +29,7 @@ use crate::connections::RefusedHead;
 use crate::error::AppError;
 use crate::pages::error::error_pages;
 use crate::pages::{add_restaurant, add_review, admin, details, edit_review, health, list, photo, sitemap};
+use crate::telemetry::{self, REQUEST_SPAN};
 use crate::web::{PRIVATE_PATHS, SecurityHeaders, identify_client, security_headers};
 
 /// How long a page may take.
@@ -81,7 +83,8 @@ pub fn router(app: App) -> Router {
         .merge(assets::router())
         .fallback(async || AppError::NotFound)
         .with_state(app.clone());
-    apply_layers(routes, app)
+    let is_https = app.config.is_production();
+    telemetry::around(routes, is_https, |routes| apply_layers(routes, app))
 }
 
 /// The pages of the staff.
@@ -170,7 +173,8 @@ fn request_span<B>(request: &axum::http::Request<B>) -> Span {
         .and_then(|id| id.header_value().to_str().ok())
         .unwrap_or_default();
     let path = without_key(request.uri().path());
-    tracing::info_span!("request", method = %request.method(), path, id)
+    let trace_id = telemetry::trace_id().map(display);
+    tracing::info_span!(REQUEST_SPAN, method = %request.method(), path, id, trace_id)
 }
 
 /// The path without the key of a private link, which would let every reader of the log use it.

@@ -14,10 +14,12 @@ use crate::config::{Config, StaffAccess};
 use crate::connections::{self, Limits};
 use crate::error_chain::chain;
 use crate::folding;
+use crate::gauges;
 use crate::open::{StartError, open};
 use crate::pages::admin::gate;
 use crate::photo_cleanup;
 use crate::routes::router;
+use crate::telemetry;
 
 /// The pause after the first failure to prepare the store. It doubles with each further failure, up to the bound.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -34,6 +36,7 @@ pub async fn serve(config: Config) -> Result<(), StartError> {
             address.0, address.1
         ))
     })?;
+    gauges::register(&app);
     announce(&app, &listener).map_err(|error| StartError(error.to_string()))?;
     serve_on(listener, app, stop_signal()).await;
     Ok(())
@@ -51,11 +54,21 @@ fn announce(app: &App, listener: &TcpListener) -> io::Result<()> {
     tracing::info!("Azure Restaurant Review {}", env!("CARGO_PKG_VERSION"));
     tracing::info!("restaurants and reviews: {}", app.store.describe());
     tracing::info!("photos: {}", app.photos.describe());
+    if let Some(telemetry) = app.config.telemetry.describe() {
+        tracing::info!("telemetry: {telemetry}");
+    }
     tracing::info!("listening on http://{host}");
     if app.config.staff == StaffAccess::NoAuthentication {
         tracing::warn!(
             "the staff pages are off: ADMIN_PRINCIPALS is set, but this is not App Service with its authentication enabled \
              (WEBSITE_HOSTNAME is not set, or WEBSITE_AUTH_ENABLED is not True)"
+        );
+    }
+    if app.config.telemetry.lacks_collector {
+        tracing::warn!(
+            "nothing is sent to Application Insights: APPLICATIONINSIGHTS_CONNECTION_STRING is set, but \
+             OTEL_EXPORTER_OTLP_ENDPOINT is not. The site speaks OTLP, and a collector passes it on: see the section \
+             \"Telemetry\" of docs/operations.md"
         );
     }
     gate::open_on_this_machine(app, &format!("http://{host}"));
@@ -74,7 +87,8 @@ pub async fn serve_on(listener: TcpListener, app: App, stop: impl Future<Output 
     });
     let grace = async {
         let _ = stopped.await;
-        tokio::time::sleep(app.config.shutdown_grace).await;
+        let grace = app.config.shutdown_grace;
+        tokio::time::sleep(grace.saturating_sub(telemetry::flush_limit(grace))).await;
     };
     tokio::select! {
         () = async {

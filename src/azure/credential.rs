@@ -8,6 +8,8 @@ use azure_core::http::{ClientOptions, ExponentialRetryOptions, RetryOptions};
 use azure_core::time::Duration;
 use default_azure_credential::{DefaultAzureCredential, DefaultAzureCredentialOptions};
 
+use crate::telemetry::client_options;
+
 /// How often a request for a token is retried, and how long it may take in total. Both are small: a visitor may be
 /// waiting, and the caller retries later.
 const RETRIES: u32 = 2;
@@ -26,7 +28,7 @@ pub fn credential(client_id: Option<&str>) -> azure_core::Result<Arc<dyn TokenCr
                     max_retries: RETRIES,
                     ..Default::default()
                 }),
-                ..Default::default()
+                ..client_options()
             },
             token_timeout: TOKEN_TIMEOUT,
             env: Some(Arc::new(move |name| match &client_id {

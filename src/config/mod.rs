@@ -7,6 +7,7 @@ mod reader;
 mod redact;
 mod staff;
 mod storage;
+mod telemetry;
 
 use std::ffi::OsString;
 use std::fmt;
@@ -21,6 +22,7 @@ use self::reader::{Reader, Variables};
 pub use self::redact::shown;
 pub use self::staff::{Principal, StaffAccess};
 pub use self::storage::StorageConfig;
+pub use self::telemetry::{Receiver, TelemetryConfig};
 
 /// The settings of the site, read once at start.
 #[derive(Debug, Clone)]
@@ -51,6 +53,8 @@ pub struct Config {
     pub staff: StaffAccess,
     /// `RUST_LOG`: which log lines are written, such as `debug` or `info,sqlx=debug`. Default `info`.
     pub log_filter: tracing_subscriber::filter::Targets,
+    /// `OTEL_…`: where traces, metrics and logs are sent. Default: nowhere.
+    pub telemetry: TelemetryConfig,
 }
 
 /// The settings that are wrong, each with the values that it accepts.
@@ -138,6 +142,7 @@ impl Config {
                 tracing_subscriber::filter::Targets::new().with_default(tracing::Level::INFO),
                 |_| true,
             ),
+            telemetry: TelemetryConfig::read(&mut reader),
             staff: StaffAccess::Off,
             database: None,
             storage: None,

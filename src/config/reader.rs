@@ -141,8 +141,10 @@ impl Reader<'_> {
         names.cloned().collect()
     }
 
-    /// Adds an error.
+    /// Adds an error, once.
     pub(super) fn fault(&mut self, message: String) {
-        self.errors.push(message);
+        if !self.errors.contains(&message) {
+            self.errors.push(message);
+        }
     }
 }

@@ -144,8 +144,7 @@ async fn take_back(app: App, review: StaffReview, seen: Versioned) -> Result<Out
     if let Some(photo) = review.review.photo {
         let site = app.clone();
         // The writer does not wait for this.
-        app.saves
-            .spawn(async move { remove_all_unclaimed(&*site.store, &*site.photos, &[photo]).await });
+        app.save(async move { remove_all_unclaimed(&*site.store, &*site.photos, &[photo]).await });
     }
     Ok(outcome?)
 }

@@ -47,6 +47,17 @@ pub enum AddedReview {
     NoRestaurant,
 }
 
+/// The connections of a pool.
+#[derive(Debug, Clone, Copy)]
+pub struct Connections {
+    /// Those in use.
+    pub used: usize,
+    /// Open ones that are not in use.
+    pub idle: usize,
+    /// How many requests wait for one.
+    pub waiting: usize,
+}
+
 /// A restaurant with its reviews and their dates, as demo data defines them.
 #[derive(Debug, Clone)]
 pub struct ImportedRestaurant {
@@ -96,6 +107,11 @@ pub trait Store: StaffStore {
 
     /// A problem that does not prevent work yet but will, as `/readyz` shows it.
     fn warning(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// The connections of the pool. `None` if the store is a file.
+    fn connections(&self) -> Option<Connections> {
         None
     }
 

@@ -86,6 +86,12 @@ impl Uploads {
             turn: limits.upload_turn,
         }
     }
+
+    /// The memory that forms use, in bytes.
+    #[must_use]
+    pub fn memory_used(&self) -> usize {
+        self.memory.used()
+    }
 }
 
 impl FormBody {

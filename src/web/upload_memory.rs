@@ -25,6 +25,7 @@ pub struct UploadMemory {
 /// Units, and how many forms wait for some of them.
 #[derive(Debug)]
 struct Pool {
+    total: usize,
     units: Arc<Semaphore>,
     waiting: AtomicUsize,
 }
@@ -65,6 +66,12 @@ impl UploadMemory {
             pools: share.into_iter().chain([Arc::clone(&self.all)]).collect(),
             patience: self.patience,
         }
+    }
+
+    /// The bytes that forms have taken.
+    #[must_use]
+    pub fn used(&self) -> usize {
+        self.all.total.saturating_sub(self.all.units.available_permits()) * UNIT
     }
 
     fn share_of(&self, client: Client) -> Arc<Pool> {
@@ -119,6 +126,7 @@ impl Allowance {
 impl Pool {
     fn new(units: usize) -> Self {
         Self {
+            total: units,
             units: Arc::new(Semaphore::new(units)),
             waiting: AtomicUsize::new(0),
         }

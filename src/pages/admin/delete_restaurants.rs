@@ -81,8 +81,7 @@ async fn delete(app: App, seen: Vec<Versioned>, by: String) -> Result<Notice, Ap
     let (deleted, photos) = result?;
     let site = app.clone();
     // The staff does not wait for this: a restaurant may have thousands of photos.
-    app.saves
-        .spawn(async move { remove_all_unclaimed(&*site.store, &*site.photos, &photos).await });
+    app.save(async move { remove_all_unclaimed(&*site.store, &*site.photos, &photos).await });
     Ok(if deleted.len() == seen.len() {
         Notice::AllDone
     } else {

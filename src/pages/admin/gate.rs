@@ -15,6 +15,7 @@ use crate::app::App;
 use crate::config::{Principal, StaffAccess};
 use crate::error::AppError;
 use crate::model::Capability;
+use crate::telemetry::ONLY_HERE;
 use crate::web::{Chrome, LocalDoor, Page, SESSION_FOR, SignedIn, Staff};
 
 /// The cookie of a session on this machine.

@@ -28,7 +28,7 @@ use self::pool::{Pool, READ_LIMIT, WRITE_LIMIT};
 use self::privileges::{Privileges, quoted};
 use self::silence::within;
 use super::rows::{PhotoRow, list_page, review_page};
-use super::{AddedReview, Changes, ImportedRestaurant, Store, StoreError, added_review};
+use super::{AddedReview, Changes, Connections, ImportedRestaurant, Store, StoreError, added_review};
 use crate::config::DatabaseConfig;
 use crate::model::{
     Capability, FOLDING, ListPage, ListQuery, NewRestaurant, NewReview, Restaurant, RestaurantId, ReviewPage,
@@ -116,6 +116,10 @@ fn missing(grants: &[String], cause: &str) -> Result<(), StoreError> {
 impl Store for PostgresStore {
     fn describe(&self) -> String {
         self.name.clone()
+    }
+
+    fn connections(&self) -> Option<Connections> {
+        Some(self.pool.connections())
     }
 
     async fn ready(&self) -> Result<(), StoreError> {

@@ -16,8 +16,8 @@ use tracing::instrument::WithSubscriber as _;
 
 use super::connect::{Connector, LIFETIME, TIME_LIMIT};
 use super::silence::{PING_LIMIT, TRUSTED, is_time_out, within};
-use crate::store::StoreError;
 use crate::store::line::Line;
+use crate::store::{Connections, StoreError};
 
 /// Connections of one instance. A small server in Azure allows 35 for all instances.
 const CONNECTIONS: usize = 10;
@@ -47,6 +47,16 @@ impl Pool {
         Self {
             connections: pool.expect("a pool with a time limit has a runtime"),
             line: Line::before(CONNECTIONS),
+        }
+    }
+
+    /// How many connections there are, and how many requests wait for one.
+    pub(super) fn connections(&self) -> Connections {
+        let status = self.connections.status();
+        Connections {
+            used: status.size.saturating_sub(status.available),
+            idle: status.available,
+            waiting: status.waiting,
         }
     }
 
