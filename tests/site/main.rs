@@ -36,5 +36,6 @@ mod store_reviews;
 mod store_search;
 mod store_staff;
 mod store_staff_lists;
+mod telemetry;
 mod upload_turns;
 mod writer;
