@@ -14,7 +14,7 @@ use crate::folder_lock::lock;
 use crate::identity_headers::IdentityHeaders;
 use crate::state::{Principal, PrincipalKind, State, Store};
 use crate::state_folder::{self, STATE_FILE};
-use crate::tokens::{Claims, SigningKeys, TokenRejection, now};
+use crate::tokens::{Claims, SigningKeys, TOKEN_EXCHANGE, TokenRejection, now};
 
 /// The lifetime of a managed identity's token: 24 hours, as on Azure.
 const IDENTITY_TOKEN_LIFETIME: Duration = Duration::from_hours(24);
@@ -132,6 +132,15 @@ impl Azure {
         format!("https://sts.windows.net/{}/", self.read(|state| state.tenant))
     }
 
+    /// The `iss` of version 2.0 tokens, which federated credentials of this tenant name.
+    #[must_use]
+    pub fn federation_issuer(&self) -> String {
+        format!(
+            "https://login.microsoftonline.com/{}/v2.0",
+            self.read(|state| state.tenant)
+        )
+    }
+
     /// The claims of a token that the principal would get for the resource now.
     #[must_use]
     pub fn claims(&self, principal: &Principal, resource: &str) -> Claims {
@@ -142,7 +151,12 @@ impl Azure {
         };
         let lifetime = self.faults().active().token_lifetime.unwrap_or(default);
         let (tenant, groups) = self.read(|state| (state.tenant, state.groups_of(principal.id)));
-        let claims = Claims::new(tenant, &self.issuer(), resource, principal, lifetime);
+        let issuer = if resource.strip_suffix('/').unwrap_or(resource) == TOKEN_EXCHANGE {
+            self.federation_issuer()
+        } else {
+            self.issuer()
+        };
+        let claims = Claims::new(tenant, &issuer, resource, principal, lifetime);
         match principal.kind {
             PrincipalKind::User | PrincipalKind::ServicePrincipal => claims.with_groups(groups),
             PrincipalKind::Group => claims,

@@ -19,7 +19,8 @@ const SKEW: u64 = 5 * 60;
 
 /// A parsed client assertion. It must not be trusted before [`Assertion::is_signed_by`] has returned true.
 pub struct Assertion<'a> {
-    token: &'a str,
+    /// The token itself.
+    pub token: &'a str,
     /// Its header.
     pub header: Header,
     /// Its claims.

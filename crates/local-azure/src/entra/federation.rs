@@ -19,6 +19,7 @@ use super::error::OAuthError;
 use crate::azure::Azure;
 use crate::error::{Error, Result};
 use crate::state::FederatedCredential;
+use crate::tokens::Claims;
 
 /// How long an issuer's keys are cached. If a token names an unknown key, the keys are fetched again immediately.
 const CACHE_KEYS_FOR: Duration = Duration::from_mins(5);
@@ -31,6 +32,7 @@ const SEE: &str = "Check your federated identity credential Subject, Audience an
 
 /// Fetches and caches the keys of issuers.
 pub struct Issuers {
+    azure: Azure,
     keys: Mutex<HashMap<String, (Instant, JwkSet)>>,
     authority: Certificate,
 }
@@ -49,6 +51,7 @@ impl Issuers {
         let pem = fs::read(&file).map_err(Error::file(&file))?;
         let authority = Certificate::from_pem(&pem);
         Ok(Self {
+            azure: azure.clone(),
             keys: Mutex::default(),
             authority: authority.map_err(|error| Error::failed("the certificate authority", error))?,
         })
@@ -67,6 +70,15 @@ impl Issuers {
             return Err(not_signed("Only tokens signed with RS256 are supported."));
         }
         let issuer = &assertion.claims.iss;
+        if *issuer == self.azure.federation_issuer() {
+            let opened = self.azure.keys().open_token::<Claims>(assertion.token);
+            let claims = opened.map_err(|why| not_signed(&format!("{why}.")))?;
+            // Of its own tokens, Entra accepts only those of managed identities.
+            return claims.xms_mirid.map(drop).ok_or_else(|| {
+                let text = "AAD-issued tokens may not be used for federated identity flows.";
+                OAuthError::client(700_222, text)
+            });
+        }
         let not_found = || not_signed("The key was not found.");
         let kid = assertion.header.kid.as_deref().ok_or_else(not_found)?;
         let key = self.key(issuer, kid).await.map_err(|why| {

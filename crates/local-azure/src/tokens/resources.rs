@@ -15,11 +15,14 @@ pub const MANAGEMENT: &str = "https://management.azure.com";
 pub const MANAGEMENT_CORE: &str = "https://management.core.windows.net";
 /// App Service's resource URL, for its deployment service.
 pub const APP_SERVICE: &str = "https://appservice.azure.com";
+/// The resource whose tokens a managed identity presents in place of another application's secret.
+/// <https://learn.microsoft.com/entra/workload-id/workload-identity-federation-config-app-trust-managed-identity>
+pub const TOKEN_EXCHANGE: &str = "api://AzureADTokenExchange";
 /// Microsoft Graph's resource URL.
 pub const GRAPH: &str = "https://graph.microsoft.com";
 
 /// The Azure services that every tenant knows, without the trailing slash.
-const SERVICES: [&str; 12] = [
+const SERVICES: [&str; 13] = [
     POSTGRES,
     STORAGE,
     MANAGEMENT,
@@ -31,6 +34,7 @@ const SERVICES: [&str; 12] = [
     "https://database.windows.net",
     "https://cosmos.azure.com",
     APP_SERVICE,
+    TOKEN_EXCHANGE,
     "https://monitor.azure.com",
 ];
 

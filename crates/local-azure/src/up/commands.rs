@@ -20,14 +20,11 @@ use crate::entra::refresh_token;
 use crate::error::{Error, Result};
 use crate::faults::Effect;
 use crate::state::{Principal, State, WebApp};
-use crate::tokens::{AZURE_CLI, GRAPH, MANAGEMENT, POSTGRES, STORAGE};
+use crate::tokens::{AZURE_CLI, GRAPH, MANAGEMENT, POSTGRES, STORAGE, TOKEN_EXCHANGE};
 use crate::tutorial;
 
 /// How often `stop` reports the instances that are still running.
 const REPORT_INTERVAL: Duration = Duration::from_secs(3);
-
-/// The audience of workload tokens that are exchanged for Entra's tokens.
-const EXCHANGE_AUDIENCE: &str = "api://AzureADTokenExchange";
 
 /// Carries out commands on the running parts.
 #[derive(Clone)]
@@ -195,7 +192,7 @@ impl CommandHandler for Commands {
                 azure.keys().rotate()?;
                 Ok("The next key now signs tokens. Tokens signed with the previous key stay valid.".to_owned())
             }
-            Command::WorkloadToken { subject } => Ok(parts.entra.workload_token(&subject, EXCHANGE_AUDIENCE)),
+            Command::WorkloadToken { subject } => Ok(parts.entra.workload_token(&subject, TOKEN_EXCHANGE)),
             Command::App(command) => apps::handle(azure, parts, command).await,
             Command::Deploy { app, path, watch: _ } => {
                 let app = self.app(Some(app))?;

@@ -10,6 +10,7 @@
 //! - `returning`: where a visitor may be sent after signing in or out.
 //! - `memory`: the sessions, and the sign-ins that are going on.
 //! - `sign_in`: sending a visitor to the sign-in page, and what comes back from there.
+//! - `credential`: the secret or the identity of the app.
 //! - `tokens`: redeeming a code, and checking an ID token.
 //! - `endpoints`: what is below `/.auth/`.
 //! - `answers`: pages and errors.
@@ -17,6 +18,7 @@
 
 mod answers;
 mod cookies;
+mod credential;
 mod endpoints;
 mod gate;
 mod headers;

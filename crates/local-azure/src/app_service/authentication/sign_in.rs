@@ -1,6 +1,6 @@
 //! Sending a visitor to the sign-in page, and what comes back from there.
 //!
-//! As in Azure, the page posts an ID token, and a code as well if the app has a client secret.
+//! As in Azure, the page posts an ID token, and a code as well if the app has a client secret or an identity in its place.
 //! <https://learn.microsoft.com/azure/app-service/configure-authentication-provider-aad>
 
 use std::time::Duration;
@@ -16,6 +16,7 @@ use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 use url::{Url, form_urlencoded};
 
+use super::credential::Credential;
 use super::memory::{Pending, Session, Tokens, secret};
 use super::principal::Principal;
 use super::visit::Visit;
@@ -64,7 +65,7 @@ pub(super) fn begin(visit: &Visit<'_>, headers: &HeaderMap, target: String) -> R
     let lifetime = visit.settings.nonce_lifetime;
     let memory = &visit.memory;
     let browser = memory.known_browser(&cookies::nonces(headers)).unwrap_or_else(secret);
-    let wants_code = tokens::client_secret(visit).is_some();
+    let wants_code = Credential::of(visit).is_some();
     let verifier = wants_code.then(secret);
     let challenge = verifier
         .as_ref()

@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 use tokio::time::timeout;
 use url::{Url, form_urlencoded};
 
+use super::credential::Credential;
 use super::memory::{Pending, Tokens};
 use super::visit::Visit;
 use crate::body;
@@ -21,14 +22,6 @@ use crate::tokens::now;
 const LIMIT: Duration = Duration::from_secs(30);
 /// How long its answer may be, in bytes.
 const SIZE_LIMIT: usize = 1 << 20;
-
-/// The client secret that the app has configured: that of its app setting, or the one that the classic form has set.
-pub(super) fn client_secret<'a>(visit: &Visit<'a>) -> Option<&'a str> {
-    let setting = visit.settings.secret_setting.as_deref();
-    let secret = setting.and_then(|name| visit.web_app.settings.get(name));
-    let secret = secret.or(visit.settings.secret.as_ref());
-    secret.map(String::as_str).filter(|secret| !secret.is_empty())
-}
 
 /// The scope that the app asks for.
 pub(super) fn scope(settings: &Authentication) -> Cow<'_, str> {
@@ -95,10 +88,12 @@ pub(super) async fn redeem(
 ) -> Result<Tokens, String> {
     let url = format!("{authority}{}/oauth2/v2.0/token", tenant(visit));
     let client_id = visit.settings.client_id.as_deref().unwrap_or_default();
+    let credential = Credential::of(visit).map(|credential| credential.parameters(visit));
+    let credential = credential.transpose()?.unwrap_or_default();
     let form = form_urlencoded::Serializer::new(String::new())
         .append_pair("grant_type", "authorization_code")
         .append_pair("client_id", client_id)
-        .append_pair("client_secret", client_secret(visit).unwrap_or_default())
+        .extend_pairs(credential)
         .append_pair("redirect_uri", &pending.redirect_uri)
         .append_pair("code", code)
         .append_pair("code_verifier", pending.verifier.as_deref().unwrap_or_default())

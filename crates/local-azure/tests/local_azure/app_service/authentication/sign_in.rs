@@ -1,5 +1,6 @@
 //! Who reaches the app, and as whom.
 
+use local_azure::state::{FederatedCredential, ManagedIdentity, View as _};
 use local_azure::testing::patiently;
 use reqwest::StatusCode;
 use reqwest::header::SET_COOKIE;
@@ -95,6 +96,77 @@ async fn an_app_with_a_secret_gets_tokens_if_it_wants_them() {
             .all(|name| !name.starts_with("x-ms-token"))
     );
     assert_eq!(guarded.get("/.auth/me", &session).await.status(), 404);
+}
+
+/// The application trusts a managed identity of the app, and holds no secret.
+#[tokio::test]
+async fn an_identity_takes_the_place_of_a_secret() {
+    let setting = "OVERRIDE_USE_MI_FIC_ASSERTION_CLIENTID";
+    let path = "/identityProviders/azureActiveDirectory/registration/clientSecretSettingName";
+    let guarded = Guarded::start(&[(path, json!(setting))]).await;
+    let azure = guarded.site.azure();
+    let refused = async |why: &str| {
+        let (page, nonce) = guarded.begin("/.auth/login/aad").await;
+        let answer = guarded.complete(&guarded.sign_in_at(&page).await, &nonce).await;
+        assert_eq!(answer.status(), 401);
+        let text = answer.text().await.unwrap();
+        assert!(text.contains(why), "{text}");
+    };
+    let id = azure.read(|state| state.resource_id("demo", ManagedIdentity::KIND, "signs-in"));
+    let identity = ManagedIdentity::new(id);
+    change(azure, |state| state.put(&identity));
+    let client_id = identity.client_id.to_string();
+    guarded
+        .site
+        .change(|app| _ = app.settings.insert(setting.to_owned(), client_id));
+    refused("is not the client id of a managed identity that is assigned to the app").await;
+    guarded
+        .site
+        .change(|app| app.identity.user.push(identity.resource_id.clone()));
+    refused("AADSTS70025").await;
+    let trust = |subject: Uuid| {
+        change(azure, |state| {
+            let issuer = format!("https://login.microsoftonline.com/{}/v2.0", state.tenant);
+            let mut all = state.directory.applications.iter_mut();
+            let application = all.find(|one| one.client_id == guarded.client_id).unwrap();
+            application.federated_credentials = vec![FederatedCredential {
+                name: "site".to_owned(),
+                issuer,
+                subject: subject.to_string(),
+                audience: "api://AzureADTokenExchange".to_owned(),
+            }];
+        });
+    };
+    trust(Uuid::new_v4());
+    refused("AADSTS700213").await;
+    trust(identity.principal_id);
+    let (session, _) = guarded.sign_in("/version").await;
+    let headers = guarded.seen(&session).await;
+    assert_eq!(headers["x-ms-client-principal-id"], guarded.ada.to_string());
+    assert!(
+        headers["x-ms-token-aad-access-token"]
+            .as_str()
+            .unwrap()
+            .starts_with("ey")
+    );
+    // Entra takes no other token of its own for one of an identity.
+    let user = azure.read(|state| state.principal(guarded.ada)).unwrap();
+    trust(guarded.ada);
+    let token = azure.token(&user, "api://AzureADTokenExchange");
+    let form = [
+        ("grant_type", "client_credentials"),
+        ("client_id", &guarded.client_id.to_string()),
+        ("scope", "https://graph.microsoft.com/.default"),
+        (
+            "client_assertion_type",
+            "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+        ),
+        ("client_assertion", &token),
+    ];
+    let (page, _) = guarded.begin("/.auth/login/aad").await;
+    let endpoint = page.split_once("/authorize?").unwrap().0.to_owned() + "/token";
+    let answer = guarded.site.client.post(endpoint).form(&form).send().await.unwrap();
+    assert!(answer.text().await.unwrap().contains("AADSTS700222"));
 }
 
 #[tokio::test]
