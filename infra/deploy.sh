@@ -8,10 +8,13 @@
 #
 # The first run writes the names to .azure/deploy.env. To choose them yourself, set these before the first run:
 #   LOCATION RESOURCE_GROUP APP_NAME PLAN_NAME PLAN_SKU DB_SERVER DB_SKU DB_TIER STORAGE_ACCOUNT IDENTITY
+# To open the staff pages, set ADMIN_PRINCIPALS to the accounts that may use them; see docs/staff.md.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=infra/lib.sh
 source infra/lib.sh
+# shellcheck source=infra/staff.sh
+source infra/staff.sh
 
 state=.azure/deploy.env
 package=dist/restaurant-review.zip
@@ -43,7 +46,8 @@ need_login
 
 # --- The names -----------------------------------------------------------------------------------------
 
-names=(LOCATION RESOURCE_GROUP APP_NAME PLAN_NAME PLAN_SKU DB_SERVER DB_SKU DB_TIER STORAGE_ACCOUNT IDENTITY)
+names=(LOCATION RESOURCE_GROUP APP_NAME PLAN_NAME PLAN_SKU DB_SERVER DB_SKU DB_TIER STORAGE_ACCOUNT IDENTITY
+  ADMIN_PRINCIPALS)
 
 # A variable in the environment takes precedence over a name from the first run.
 if [[ -e $state ]]; then
@@ -62,6 +66,8 @@ if is_dry_run; then suffix=12345; else suffix=$(printf '%05d' $((RANDOM * 3 % 10
 : "${DB_SERVER:=restaurant-review-db-$suffix}" "${DB_SKU:=Standard_B1ms}" "${DB_TIER:=Burstable}"
 : "${STORAGE_ACCOUNT:=restaurantreview$suffix}"
 : "${IDENTITY:=restaurant-review-identity}"
+: "${ADMIN_PRINCIPALS:=}"
+staff_app=$APP_NAME-staff
 database=restaurant
 container=photos
 if [[ $action == deploy ]] && ! is_dry_run; then
@@ -81,6 +87,12 @@ if [[ $action == delete ]]; then
     printf '\nThis deletes all restaurants, reviews, photos and backups. Type the name of the resource group to confirm: '
     read -r answer || answer=''
     [[ $answer == "$RESOURCE_GROUP" ]] || fail "The name does not match. Nothing was deleted."
+  fi
+  # The app registration of the staff pages is in the directory, not in the group.
+  if [[ -n $ADMIN_PRINCIPALS ]]; then
+    staff_client_id=$(value "00000000-0000-0000-0000-000000000004" az ad app list \
+      --filter "displayName eq '$staff_app'" --query "[].appId" --output tsv)
+    [[ -z $staff_client_id ]] || run az ad app delete --id "$staff_client_id"
   fi
   run az group delete --name "$RESOURCE_GROUP" --yes
   is_dry_run || rm -f "$state"
@@ -170,6 +182,22 @@ run az webapp config appsettings set "${in_group[@]}" --name "$APP_NAME" --setti
   WEBSITE_SWAP_WARMUP_PING_PATH=/readyz WEBSITE_SWAP_WARMUP_PING_STATUSES=200 \
   WEBSITES_CONTAINER_START_TIME_LIMIT=600 WEBSITES_CONTAINER_STOP_TIME_LIMIT=30
 
+host_name=$(value "$APP_NAME.azurewebsites.net" az webapp show "${in_group[@]}" --name "$APP_NAME" \
+  --query defaultHostName --output tsv)
+
+if [[ -n $ADMIN_PRINCIPALS ]]; then
+  say "Staff pages for $ADMIN_PRINCIPALS, who sign in by App Service Authentication"
+  staff_client_id=$(create_staff_app "$staff_app")
+  connect_staff_app "$staff_client_id" "$host_name" "$principal_id"
+  tenant=$(value "00000000-0000-0000-0000-000000000005" az account show --query tenantId --output tsv)
+  app_id=$(value "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/$RESOURCE_GROUP/providers/Microsoft.Web/sites/$APP_NAME" \
+    az webapp show "${in_group[@]}" --name "$APP_NAME" --query id --output tsv)
+  run az webapp config appsettings set "${in_group[@]}" --name "$APP_NAME" --settings \
+    "ADMIN_PRINCIPALS=$ADMIN_PRINCIPALS" "OVERRIDE_USE_MI_FIC_ASSERTION_CLIENTID=$client_id"
+  run az rest --method put --url "$app_id/config/authsettingsV2?api-version=2024-04-01" \
+    --body "$(sed "s/TENANT_ID/$tenant/; s/STAFF_CLIENT_ID/$staff_client_id/" infra/authentication.json)"
+fi
+
 say "Build the package"
 run ./package.sh
 is_dry_run || [[ -e $package ]] || fail "./package.sh succeeded but did not create $package."
@@ -178,8 +206,6 @@ say "Deploy the package"
 run az webapp deploy "${in_group[@]}" --name "$APP_NAME" --src-path "$package" --type zip --track-status false
 
 say "Wait until the site is ready (a new role assignment can take ten minutes to take effect)"
-host_name=$(value "$APP_NAME.azurewebsites.net" az webapp show "${in_group[@]}" --name "$APP_NAME" \
-  --query defaultHostName --output tsv)
 if is_dry_run; then
   print_command curl --fail --silent "https://$host_name/readyz"
 else

@@ -31,7 +31,14 @@ param databaseSku string = 'Standard_B1ms'
 @description('Tier of the database server. It must match the size.')
 param databaseTier string = 'Burstable'
 
+@description('Who may use the staff pages: user principal names, object ids or app roles, separated by commas. If it is empty, there are no staff pages.')
+param adminPrincipals string = ''
+
+@description('Client id of the app registration that signs the staff in. infra/hooks/preprovision.sh creates it.')
+param staffClientId string = ''
+
 var tags = { 'azd-env-name': environmentName }
+var hasStaffPages = !empty(adminPrincipals) && !empty(staffClientId)
 // Some names must be unique in all of Azure.
 var suffix = toLower(uniqueString(subscription().id, environmentName, location))
 var databaseName = 'restaurant'
@@ -104,14 +111,18 @@ module web 'modules/web.bicep' = {
     sku: planSku
     identityId: identity.outputs.id
     workspaceId: monitoring.outputs.workspaceId
-    settings: {
+    staffClientId: hasStaffPages ? staffClientId : ''
+    settings: union({
       DBHOST: database.outputs.host
       DBNAME: databaseName
       DBUSER: identity.outputs.name
       STORAGE_ACCOUNT_NAME: storage.outputs.name
       STORAGE_CONTAINER_NAME: containerName
       AZURE_CLIENT_ID: identity.outputs.clientId
-    }
+    }, hasStaffPages ? {
+      ADMIN_PRINCIPALS: adminPrincipals
+      OVERRIDE_USE_MI_FIC_ASSERTION_CLIENTID: identity.outputs.clientId
+    } : {})
   }
 }
 
@@ -121,4 +132,6 @@ output DB_SERVER_NAME string = database.outputs.name
 output DB_NAME string = databaseName
 output IDENTITY_NAME string = identity.outputs.name
 output IDENTITY_PRINCIPAL_ID string = identity.outputs.principalId
+output STAFF_CLIENT_ID string = staffClientId
+output WEB_HOST string = web.outputs.host
 output WEB_URI string = web.outputs.uri

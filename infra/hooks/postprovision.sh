@@ -1,7 +1,15 @@
 #!/usr/bin/env bash
-# Runs after azd has created the resources: gives the site's identity access to the database. The variables are outputs
-# of infra/main.bicep.
+# Runs after azd has created the resources: gives the site's identity access to the database, and lets the staff sign in
+# at the site. The variables are outputs of infra/main.bicep.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+# shellcheck source=infra/lib.sh
+source infra/lib.sh
+# shellcheck source=infra/staff.sh
+source infra/staff.sh
+
+if [[ -n ${ADMIN_PRINCIPALS:-} ]]; then
+  connect_staff_app "$STAFF_CLIENT_ID" "$WEB_HOST" "$IDENTITY_PRINCIPAL_ID"
+fi
 ADMIN_NAME=$AZURE_PRINCIPAL_NAME exec infra/database.sh \
   "$AZURE_RESOURCE_GROUP" "$DB_SERVER_NAME" "$DB_NAME" "$IDENTITY_NAME" "$IDENTITY_PRINCIPAL_ID"

@@ -6,7 +6,9 @@ param tags object
 param sku string
 param identityId string
 param workspaceId string
-@description('Settings that name the database and the photo storage.')
+@description('Client id of the app registration that signs the staff in. If it is empty, nobody signs in.')
+param staffClientId string
+@description('Settings of the site: its database, its photo storage, its staff.')
 param settings object
 
 resource plan 'Microsoft.Web/serverfarms@2024-04-01' = {
@@ -57,6 +59,36 @@ resource appSettings 'Microsoft.Web/sites/config@2024-04-01' = {
   })
 }
 
+// App Service Authentication, the same as infra/authentication.json. Visitors need not sign in: the site itself decides
+// which pages are for the staff.
+resource authentication 'Microsoft.Web/sites/config@2024-04-01' = if (!empty(staffClientId)) {
+  parent: site
+  name: 'authsettingsV2'
+  properties: {
+    platform: { enabled: true }
+    globalValidation: {
+      requireAuthentication: false
+      unauthenticatedClientAction: 'AllowAnonymous'
+      excludedPaths: ['/healthz', '/readyz']
+    }
+    identityProviders: {
+      azureActiveDirectory: {
+        enabled: true
+        registration: {
+          openIdIssuer: '${environment().authentication.loginEndpoint}${subscription().tenantId}/v2.0'
+          clientId: staffClientId
+          // This setting names the site's identity, which takes the place of a secret.
+          clientSecretSettingName: 'OVERRIDE_USE_MI_FIC_ASSERTION_CLIENTID'
+        }
+      }
+    }
+    login: { tokenStore: { enabled: false } }
+    httpSettings: { requireHttps: true }
+  }
+  // Each change restarts the site; one after the other, it never has only half of them.
+  dependsOn: [appSettings]
+}
+
 // Publishing accepts only Entra tokens, no passwords.
 resource publishingByFtp 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2024-04-01' = {
   parent: site
@@ -84,4 +116,5 @@ resource diagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' 
   }
 }
 
+output host string = site.properties.defaultHostName
 output uri string = 'https://${site.properties.defaultHostName}'

@@ -47,6 +47,17 @@ MODELS = {
     "Microsoft.Web/sites/basicPublishingCredentialsPolicies": {
         "properties": web.CsmPublishingCredentialsPoliciesEntityProperties
     },
+    "Microsoft.Web/sites/config": {
+        "properties": web.SiteAuthSettingsV2Properties,
+        "properties.platform": web.AuthPlatform,
+        "properties.globalValidation": web.GlobalValidation,
+        "properties.identityProviders": web.IdentityProviders,
+        "properties.identityProviders.azureActiveDirectory": web.AzureActiveDirectory,
+        "properties.identityProviders.azureActiveDirectory.registration": web.AzureActiveDirectoryRegistration,
+        "properties.login": web.Login,
+        "properties.login.tokenStore": web.TokenStore,
+        "properties.httpSettings": web.HttpSettings,
+    },
     "Microsoft.Storage/storageAccounts": {
         "": storage.StorageAccountCreateParameters,
         "properties": storage.StorageAccountPropertiesCreateParameters,
@@ -69,14 +80,16 @@ BICEP_ATTRIBUTES = {"name", "parent", "scope", "dependsOn", "location", "tags", 
 KEYWORDS = {
     *"targetScope param var resource module output existing true false null if for in string object int bool array".split(),
     # Functions.
-    *"toLower uniqueString subscription union guid subscriptionResourceId contains".split(),
+    *"toLower uniqueString subscription union guid subscriptionResourceId contains empty environment".split(),
 }
 
 
 def resources():
     for file, parsed in PARSED.items():
         for name, resource in parsed.get("resources", {}).items():
-            yield file, name, resource
+            # What is created only on a condition is one level deeper.
+            config = resource["config"]
+            yield file, name, {**resource, "config": config["config"] if "condition" in config else config}
 
 
 def resource(type):
@@ -154,6 +167,8 @@ def test_the_parameters_file_matches_the_declarations():
 def test_azure_has_every_property(file, name, resource):
     assert re.fullmatch(r"\d{4}-\d\d-\d\d(-preview)?", resource["api_version"])
     config, kind = resource["config"], resource["type"]
+    if config["name"] == "appsettings":
+        return  # their names are the site's own
     for place, model in {**MODELS.get(kind, {}), **LISTED.get(kind, {})}.items():
         here = config
         for step in filter(None, place.split(".")):
@@ -215,13 +230,27 @@ def test_the_site_is_reached_by_https_and_started_by_its_startup_file():
 
 def test_bicep_and_script_give_the_site_the_same_settings():
     script = (INFRA / "deploy.sh").read_text()
-    start = script.index("az webapp config appsettings set")
-    in_script = dict(re.findall(r"([A-Z][A-Z_]+)=([^\s\"]+)", script[start : script.index("\n\n", start)]))
+    calls = re.findall(r"(?m)az webapp config appsettings set(?:.*\\\n)+.*$", script)
+    assert len(calls) == 2
+    in_script = dict(re.findall(r"([A-Z][A-Z_]+)=([^\s\"]+)", " ".join(calls)))
     bicep = (INFRA / "modules/web.bicep").read_text() + (INFRA / "main.bicep").read_text()
     in_bicep = dict(re.findall(r"^ +([A-Z][A-Z_]+): (\S+)$", bicep, re.M))
-    assert set(in_script) == set(in_bicep) and len(in_script) == 13
+    assert set(in_script) == set(in_bicep) and len(in_script) == 15
     for name, value in in_script.items():
         assert value.startswith("$") or in_bicep[name] == f"'{value}'", name
     # The tutorial shows all of them.
     tutorial = (ROOT / "docs/tutorial.md").read_text()
     assert [name for name in in_script if f"{name}=" not in tutorial] == []
+
+
+def test_bicep_and_script_sign_the_staff_in_by_the_same_settings():
+    [in_bicep] = [r["config"] for _, _, r in resources() if r["config"]["name"] == "authsettingsV2"]
+    in_bicep = json.loads(json.dumps(in_bicep["properties"]))
+    in_script = json.loads((INFRA / "authentication.json").read_text())["properties"]
+    registrations = [it["identityProviders"]["azureActiveDirectory"].pop("registration") for it in (in_bicep, in_script)]
+    assert in_bicep == in_script
+    assert [set(one) for one in registrations] == 2 * [{"openIdIssuer", "clientId", "clientSecretSettingName"}]
+    # The setting names the site's identity: there is no secret.
+    assert {one["clientSecretSettingName"] for one in registrations} == {"OVERRIDE_USE_MI_FIC_ASSERTION_CLIENTID"}
+    assert in_script["globalValidation"]["requireAuthentication"] is False
+    assert in_script["login"]["tokenStore"]["enabled"] is False

@@ -103,21 +103,48 @@ def test_a_full_run_and_a_second_one(deployment):
         assert command in calls and command not in deployment.calls
 
 
+def test_the_staff_pages_are_opened_only_if_somebody_is_named(deployment):
+    assert deployment.run().returncode == 0
+    for command in ("az ad app", "az ad sp", "az rest", "ADMIN_PRINCIPALS"):
+        assert command not in deployment.calls
+    # Named once, they stay named.
+    for principals in ({"ADMIN_PRINCIPALS": "ada@example.com,Staff"}, {}):
+        done = deployment.run(**principals)
+        assert done.returncode == 0, done.stderr
+        calls = deployment.calls
+        assert "ADMIN_PRINCIPALS=ada@example.com\\,Staff OVERRIDE_USE_MI_FIC_ASSERTION_CLIENTID=22222222-" in calls
+        name = next(line for line in deployment.state().splitlines() if line.startswith("APP_NAME=")).partition("=")[2]
+        assert f"--web-redirect-uris https://{name}-a1b2.eastus-01.azurewebsites.net/.auth/login/aad/callback" in calls
+        assert "azurewebsites" in calls and "secret" not in calls.replace("clientSecretSettingName", "").lower()
+        trust = [line for line in calls.splitlines() if "ad app federated-credential create" in line]
+        # One credential is enough.
+        assert len(trust) == (1 if principals else 0)
+        assert all("33333333-" in line and "55555555-" in line for line in trust)
+        [settings] = [line for line in calls.splitlines() if line.startswith("az rest --method put")]
+        assert "/config/authsettingsV2" in settings and "44444444-" in settings and "55555555-" in settings
+        assert "_ID" not in settings.replace("ASSERTION_CLIENTID", "")
+        # The settings come before authentication, which makes the site believe who is signed in.
+        assert calls.index("ADMIN_PRINCIPALS=") < calls.index("az rest")
+    assert deployment.run("--delete", answer="restaurant-review\n").returncode == 0
+    assert "az ad app delete --id 44444444-" in deployment.calls
+
+
 def test_it_continues_after_a_failure_of_any_step(tmp_path):
     whole = Deployment(tmp_path / "whole")
-    assert whole.run().returncode == 0
+    staff = {"ADMIN_PRINCIPALS": "ada@example.com"}
+    assert whole.run(**staff).returncode == 0
     steps = whole.call_count()
-    assert steps > 25
+    assert steps > 35
 
     def fail_and_continue(step):
         deployment = Deployment(tmp_path / str(step))
         deployment.fail_at(step)
-        failed = deployment.run()
+        failed = deployment.run(**staff)
         assert failed.returncode != 0, f"step {step} failed, but the script did not"
         assert "The site is running:" not in failed.stdout
         assert failed.stderr.strip(), f"step {step} failed without a message"
         deployment.stop_failing()
-        again = deployment.run()
+        again = deployment.run(**staff)
         assert again.returncode == 0, f"after a failure at step {step}: {again.stderr}"
         assert not deployment.rules_left()
         assert deployment.azure_is_admitted()

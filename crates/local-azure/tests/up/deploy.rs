@@ -70,16 +70,20 @@ async fn the_script_deploys_the_site_again_and_again() {
     let folder = up.folder();
     let (before, assignments_before) = (marked(&folder).len(), assignments(&up));
     let checkout = Checkout::new();
-    let said = checkout.bash(&up, "infra/deploy.sh").await;
+    let deploy = "ADMIN_PRINCIPALS=developer@contoso.onmicrosoft.com infra/deploy.sh";
+    let said = checkout.bash(&up, deploy).await;
     assert!(said.contains("The site is running"), "{said}");
     let app = checkout.chosen("APP_NAME");
+    let site = format!("https://{app}.azurewebsites.net");
     let visit = format!(
-        "python3 {} https://{app}.azurewebsites.net {}",
+        "python3 {} {site} {} && python3 {} {site}",
         file("azure_cli/story.py"),
-        file("up/orange.png")
+        file("up/orange.png"),
+        file("azure_cli/staff.py")
     );
     let said = checkout.bash(&up, &visit).await;
     assert!(said.contains("The story ends well."), "{said}");
+    assert!(said.contains("The staff get in."), "{said}");
 
     // The same site, at its address on this machine, with the same data after another run.
     let said = checkout.bash(&up, "infra/deploy.sh").await;
@@ -125,10 +129,11 @@ async fn the_documents_commands_run() {
     let visit = format!("python3 {} $SITE {}", file("azure_cli/story.py"), file("up/orange.png"));
     let mut commands = commands("tutorial.md");
     commands.push(visit.clone());
+    commands.push(format!("python3 {} $SITE", file("azure_cli/staff.py")));
     commands.extend(self::commands("operations.md"));
     commands.push(visit);
-    // The site does not run without a registry of containers, and the last command deletes it.
-    let at_the_end = ["az acr ", "az group delete "];
+    // The site does not run without a registry of containers, and the last commands delete it.
+    let at_the_end = ["az acr ", "az ad app delete ", "az group delete "];
     commands.sort_by_key(|command| {
         let position = at_the_end.iter().position(|word| command.contains(word));
         position.map_or(0, |position| position + 1)
@@ -141,6 +146,7 @@ async fn the_documents_commands_run() {
     );
     let said = checkout.bash(&up, &script).await;
     assert!(said.to_lowercase().contains("location: /1/"), "{said}");
+    assert!(said.contains("The staff get in."), "{said}");
     assert_eq!(said.matches("The story ends well.\n").count(), 2, "{said}");
     let names: Vec<_> = value(&said, "NAMES").split(' ').map(str::to_owned).collect();
     assert_eq!(names.len(), 4, "{names:?}");
