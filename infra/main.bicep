@@ -55,6 +55,7 @@ module monitoring 'modules/monitoring.bicep' = {
   scope: group
   params: {
     name: 'log-${suffix}'
+    componentName: 'appi-${suffix}'
     location: location
     tags: tags
   }
@@ -119,6 +120,7 @@ module web 'modules/web.bicep' = {
       STORAGE_ACCOUNT_NAME: storage.outputs.name
       STORAGE_CONTAINER_NAME: containerName
       AZURE_CLIENT_ID: identity.outputs.clientId
+      APPLICATIONINSIGHTS_CONNECTION_STRING: monitoring.outputs.connectionString
     }, hasStaffPages ? {
       ADMIN_PRINCIPALS: adminPrincipals
       OVERRIDE_USE_MI_FIC_ASSERTION_CLIENTID: identity.outputs.clientId
