@@ -15,10 +15,12 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use url::Url;
+
 pub use self::database::DatabaseConfig;
 pub use self::limits::{Limits, Pace};
 pub use self::reader::Secret;
-use self::reader::{Reader, Variables};
+use self::reader::{Found, Reader, Variables};
 pub use self::redact::shown;
 pub use self::staff::{Principal, StaffAccess};
 pub use self::storage::StorageConfig;
@@ -30,6 +32,9 @@ pub struct Config {
     /// `WEBSITE_HOSTNAME`: the site's public host name. App Service sets it; its presence means
     /// production.
     pub website_hostname: Option<String>,
+    /// `PUBLIC_URL`: the address under which visitors and search engines find the site, if it has a domain of its own. Only
+    /// its scheme, host and port count. Default: `WEBSITE_HOSTNAME` with https.
+    pub public_url: Option<Url>,
     /// `HOST`: the address to listen on. Default 127.0.0.1, on App Service 0.0.0.0.
     pub host: IpAddr,
     /// `PORT`: the port to listen on; 0 selects a free one. Default 8000.
@@ -146,6 +151,7 @@ impl Config {
             staff: StaffAccess::Off,
             database: None,
             storage: None,
+            public_url: read_public_url(&mut reader),
             website_hostname,
         };
         (config.database, config.storage) = read_stores(&mut reader, config.is_production());
@@ -156,17 +162,18 @@ impl Config {
 
     /// `PHOTOS_BASE_URL`: where browsers load the photos from, if not from this site.
     #[must_use]
-    pub fn photos_base_url(&self) -> Option<&url::Url> {
+    pub fn photos_base_url(&self) -> Option<&Url> {
         self.storage.as_ref()?.photos_base_url.as_ref()
     }
 
-    /// The beginning of the site's public addresses, such as `https://contoso.azurewebsites.net`; empty outside
-    /// production, where they begin with a slash.
+    /// The beginning of the site's public addresses, such as `https://contoso.azurewebsites.net`. Without `PUBLIC_URL` it
+    /// is empty outside production, where they begin with a slash.
     #[must_use]
     pub fn site_url(&self) -> String {
-        match &self.website_hostname {
-            Some(hostname) => format!("https://{hostname}"),
-            None => String::new(),
+        match (&self.public_url, &self.website_hostname) {
+            (Some(url), _) => url.origin().ascii_serialization(),
+            (None, Some(hostname)) => format!("https://{hostname}"),
+            (None, None) => String::new(),
         }
     }
 
@@ -184,6 +191,27 @@ impl Config {
         config.port = 0;
         config
     }
+}
+
+/// Reads `PUBLIC_URL`.
+fn read_public_url(reader: &mut Reader<'_>) -> Option<Url> {
+    let Found { variable, value } = reader.one_of(&["PUBLIC_URL"])?;
+    let is_site = |url: &Url| {
+        matches!(url.scheme(), "https" | "http")
+            && url.username().is_empty()
+            && url.password().is_none()
+            && url.path() == "/"
+            && url.query().is_none()
+            && url.fragment().is_none()
+    };
+    let url = Url::parse(&value).ok().filter(is_site);
+    if url.is_none() {
+        reader.fault(format!(
+            "{variable} is {}, but it must be the address of the site's front page, such as https://reviews.contoso.com.",
+            shown(&value)
+        ));
+    }
+    url
 }
 
 /// Where restaurants, reviews and photos are stored. On App Service, a file and a folder must be allowed.

@@ -36,6 +36,41 @@ fn app_service_listens_everywhere_unless_told_otherwise() {
 }
 
 #[test]
+fn a_domain_of_its_own_begins_the_sites_addresses() {
+    let production = [HOSTNAME, ("ALLOW_LOCAL_DATA", "1")];
+    let site_url = |settings: &[(&str, &str)]| read(settings).unwrap().site_url();
+    assert_eq!(site_url(&[]), "");
+    assert_eq!(site_url(&production), "https://contoso.azurewebsites.net");
+    for (url, origin) in [
+        ("https://reviews.contoso.com", "https://reviews.contoso.com"),
+        ("https://Reviews.Contoso.com:443/", "https://reviews.contoso.com"),
+        ("http://localhost:8000/", "http://localhost:8000"),
+        ("https://bücher.example", "https://xn--bcher-kva.example"),
+    ] {
+        let own = ("PUBLIC_URL", url);
+        assert_eq!(site_url(&[own]), origin);
+        assert_eq!(site_url(&[&production[..], &[own]].concat()), origin);
+    }
+    for bad in [
+        "reviews.contoso.com",
+        "//reviews.contoso.com",
+        "ftp://reviews.contoso.com",
+        "https://ada:s3cret@reviews.contoso.com",
+        "https://reviews.contoso.com/list",
+        "https://reviews.contoso.com/?a",
+        "https://reviews.contoso.com/#a",
+        "https://",
+    ] {
+        let errors = read(&[("PUBLIC_URL", bad)]).unwrap_err();
+        assert!(
+            errors[0].starts_with("PUBLIC_URL is ") && errors[0].contains("front page"),
+            "{errors:?}"
+        );
+        assert!(!errors[0].contains("s3cret"), "{errors:?}");
+    }
+}
+
+#[test]
 fn an_empty_value_counts_as_not_set() {
     assert_eq!(read(&[("PORT", "")]).unwrap().port, 8000);
 }

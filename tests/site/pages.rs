@@ -1,10 +1,11 @@
 //! The answers that visitors and scripts get from each address.
 
+use image::ImageFormat;
 use reqwest::StatusCode;
 use reqwest::header::{ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, COOKIE, LOCATION, SET_COOKIE};
 use restaurant_review::config::Config;
 
-use crate::harness::{Site, links, location, review};
+use crate::harness::{Site, encoded, links, location, red_blue, review, review_with_photo};
 
 #[tokio::test]
 async fn an_empty_list_says_how_to_start() {
@@ -427,6 +428,36 @@ async fn pages_are_revalidated_and_never_framed() {
     let site = Site::start_with(production).await;
     let response = site.get("/").send().await.unwrap();
     assert!(response.headers().contains_key("strict-transport-security"));
+}
+
+/// Behind a domain of its own, App Service still calls the site by the name that it has given it.
+#[tokio::test]
+async fn search_engines_are_told_the_sites_own_domain() {
+    let site = Site::start_with(|config| {
+        config.website_hostname = Some("contoso.azurewebsites.net".into());
+        config.public_url = Some("https://reviews.contoso.com".parse().unwrap());
+    })
+    .await;
+    site.add_restaurant("Anchor").await;
+    let photo = encoded(&red_blue(400, 300), ImageFormat::Jpeg);
+    site.review("/1/", review_with_photo("Ada", "5", photo)).await;
+    for (path, address) in [
+        ("/", "<link rel=\"canonical\" href=\"https://reviews.contoso.com/\">"),
+        (
+            "/1/",
+            "<link rel=\"canonical\" href=\"https://reviews.contoso.com/1/\">",
+        ),
+        (
+            "/1/",
+            "property=\"og:image\" content=\"https://reviews.contoso.com/photos/",
+        ),
+        ("/sitemap.xml", "<loc>https://reviews.contoso.com/1/</loc>"),
+        ("/robots.txt", "Sitemap: https://reviews.contoso.com/sitemap.xml"),
+    ] {
+        let page = site.page(path).await;
+        assert!(page.contains(address), "{address} is missing in {path}:\n{page}");
+        assert!(!page.contains("azurewebsites"), "{path}:\n{page}");
+    }
 }
 
 #[tokio::test]
