@@ -54,13 +54,18 @@ pub async fn get(
     State(app): State<App>,
     PathParameter(key): PathParameter<Capability>,
     Extension(request_id): Extension<RequestId>,
+    client: Option<Extension<Client>>,
 ) -> Response {
     match read(&app, &key).await {
         Ok(review) => {
             let view = ReviewChangeView::with(&app, writer_url(&key), review);
             page(&app, &request_id, StatusCode::OK, view, None)
         }
-        Err(error) => without_review(&key, error),
+        Err(error) => {
+            // A wrong key counts as a form: nobody finds one by guessing, but each guess costs a query.
+            let refused = app.rates.count_post(client.map(|Extension(client)| client), false);
+            without_review(&key, refused.err().map_or(error, AppError::from))
+        }
     }
 }
 

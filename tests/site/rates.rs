@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::ConnectInfo;
-use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
+use axum::http::header::{CONTENT_TYPE, COOKIE, RETRY_AFTER, SET_COOKIE};
 use axum::http::{HeaderMap, Request, StatusCode};
 use restaurant_review::config::{Config, Limits};
 use restaurant_review::model::Capability;
@@ -112,6 +112,42 @@ async fn a_form_beyond_the_rate_comes_back_and_is_not_saved() {
     );
     let page = site.get("203.0.113.1", "/1/").await;
     assert!(page.2.contains("(6 reviews)"), "{}", page.2);
+}
+
+#[tokio::test]
+async fn a_private_link_has_the_rate_of_the_other_forms() {
+    let site = Site::start(|limits| limits.posts_per_minute = 1).await;
+    let post = async |address, path: &str, body| site.post(address, path, URLENCODED, body).await;
+    assert_eq!(post("127.0.0.1", "/add", RESTAURANT).await.0, StatusCode::SEE_OTHER);
+    let (_, headers, _) = post("127.0.0.1", "/review/1", REVIEW).await;
+    let cookies = headers.get_all(SET_COOKIE).iter();
+    let cookies = cookies.filter_map(|cookie| cookie.to_str().unwrap().split(';').next());
+    let cookies = cookies.collect::<Vec<_>>().join("; ");
+    let request = Request::get("/1/").header(COOKIE, cookies).body(Body::empty());
+    let (_, _, page) = site.send("127.0.0.1", request.unwrap()).await;
+    let link = crate::harness::links(&page, "/review/edit/").next().unwrap();
+
+    let change = "seen=1%3A1&user_name=Kept+user&rating=1&review_text=Kept+text";
+    assert_eq!(post("203.0.113.1", &link, change).await.0, StatusCode::SEE_OTHER);
+    let again = change.replace("1%3A1", "1%3A2");
+    let refused = post("203.0.113.1", &link, &again).await;
+    assert_refused(&refused, &["Kept user", "Kept text", "Review not changed"]);
+    let refused = post("203.0.113.1", &format!("{link}/delete"), "seen=1%3A2&confirmed=yes").await;
+    assert_refused(&refused, &["Not deleted"]);
+    assert!(site.get("203.0.113.1", "/1/").await.2.contains("(1 review)"));
+
+    // Each guess counts as a form.
+    let guess = format!("/review/edit/{}", "0".repeat(64));
+    assert_eq!(site.get("203.0.113.2", &guess).await.0, StatusCode::NOT_FOUND);
+    assert_refused(&site.get("203.0.113.2", &guess).await, &[]);
+    assert_refused(&post("203.0.113.2", &guess, change).await, &[]);
+    assert_refused(&post("203.0.113.2", &format!("{guess}/delete"), "").await, &[]);
+    assert_eq!(post("203.0.113.3", &guess, change).await.0, StatusCode::NOT_FOUND);
+    assert_refused(&post("203.0.113.3", &guess, change).await, &[]);
+    // The holder of a link may open it as often as they like.
+    for _ in 0..3 {
+        assert_eq!(site.get("203.0.113.3", &link).await.0, StatusCode::OK);
+    }
 }
 
 #[tokio::test]
