@@ -24,6 +24,6 @@ pub use staff::{
     Done, Entry, Outcome, PhotoChange, Recorded, ReviewAction, ReviewChange, ReviewId, StaffRestaurant, StaffReview,
     Subject, Versioned, restaurant_text, review_text,
 };
-pub use staff_list::{ReviewFilter, ReviewOrder, StaffCursor, StaffReviewPage, StaffReviewQuery};
+pub use staff_list::{RestaurantFilter, ReviewFilter, ReviewOrder, StaffCursor, StaffReviewPage, StaffReviewQuery};
 pub use submission::SubmissionId;
 pub use text::{FieldErrors, without_direction_controls};

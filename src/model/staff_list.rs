@@ -1,10 +1,21 @@
-//! The staff's list of reviews: its filters, its orders and its pages.
+//! The staff's lists: their filters, and the orders and pages of reviews.
 
 use std::fmt;
 
 use time::OffsetDateTime;
 
 use super::{Direction, Rating, RestaurantId, Review, ReviewCursor, StaffReview};
+
+/// Which restaurants the staff wants to see, beyond those that a search finds.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct RestaurantFilter {
+    /// Those whose average rating has this many whole stars, 1 to 5; 0 for those without ratings.
+    pub average: Option<u8>,
+    /// Those with a photo that visitors see, or those without.
+    pub photo: Option<bool>,
+    /// Those with a hidden review, or those without.
+    pub hidden: Option<bool>,
+}
 
 /// Which reviews the staff wants to see.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]

@@ -5,8 +5,8 @@ use async_trait::async_trait;
 
 use super::error::StoreError;
 use crate::model::{
-    NewRestaurant, Outcome, Recorded, RestaurantId, ReviewAction, ReviewChange, StaffRestaurant, StaffReview,
-    StaffReviewPage, StaffReviewQuery, Subject, SubmissionId, Versioned,
+    ListPage, ListQuery, NewRestaurant, Outcome, Recorded, RestaurantFilter, RestaurantId, ReviewAction, ReviewChange,
+    StaffRestaurant, StaffReview, StaffReviewPage, StaffReviewQuery, Subject, SubmissionId, Versioned,
 };
 use crate::photos::PhotoName;
 
@@ -20,6 +20,9 @@ pub const CHANGES_PER_PAGE: usize = 50;
 pub trait StaffStore: Send + Sync {
     /// One page of reviews, of all restaurants, hidden ones included.
     async fn staff_reviews(&self, query: &StaffReviewQuery) -> Result<StaffReviewPage, StoreError>;
+
+    /// One page of the restaurants that match the search and the filter.
+    async fn staff_restaurants(&self, query: &ListQuery, filter: &RestaurantFilter) -> Result<ListPage, StoreError>;
 
     /// Those of these reviews that exist, in the order of their ids.
     async fn staff_reviews_by_id(&self, ids: &[i64]) -> Result<Vec<StaffReview>, StoreError>;

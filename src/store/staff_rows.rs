@@ -6,12 +6,45 @@ use time::OffsetDateTime;
 use super::rows::{ReviewRow, count, invalid_text, one_page};
 use super::staff::{CHANGES_PER_PAGE, STAFF_REVIEWS_PER_PAGE};
 use crate::model::{
-    Done, Entry, NewRestaurant, PhotoChange, Recorded, RestaurantId, ReviewAction, ReviewChange, StaffCursor,
-    StaffRestaurant, StaffReview, StaffReviewPage, StaffReviewQuery, restaurant_text, review_text,
+    Direction, Done, Entry, ListCursor, ListQuery, NewRestaurant, PhotoChange, Recorded, RestaurantId, ReviewAction,
+    ReviewChange, Sort, StaffCursor, StaffRestaurant, StaffReview, StaffReviewPage, StaffReviewQuery, restaurant_text,
+    review_text,
 };
 
 // The queries of both stores contain each limit plus one.
 const _: () = assert!(STAFF_REVIEWS_PER_PAGE == 50 && CHANGES_PER_PAGE == 50);
+
+/// Where a page of the staff's restaurants begins: the columns that its queries sort by. All of them ascend, so that one
+/// query serves every order; what descends is negated.
+pub(super) struct RestaurantPosition {
+    pub(super) direction: Direction,
+    pub(super) name: String,
+    pub(super) rating: i64,
+    pub(super) count: i64,
+    pub(super) id: i64,
+}
+
+impl RestaurantPosition {
+    pub(super) fn of(query: &ListQuery) -> Self {
+        let (direction, cursor) = match &query.from {
+            Some((direction, cursor)) => (*direction, cursor),
+            None => (Direction::After, &ListCursor::start(query.sort)),
+        };
+        let (name, stars, count) = cursor.key.values();
+        let id = if query.sort == Sort::Name {
+            cursor.id
+        } else {
+            cursor.id.saturating_neg()
+        };
+        Self {
+            direction,
+            name,
+            rating: stars.saturating_neg(),
+            count: count.saturating_neg(),
+            id,
+        }
+    }
+}
 
 /// A review as the staff sees it.
 #[derive(FromRow)]

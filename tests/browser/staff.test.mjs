@@ -146,8 +146,19 @@ for (const javaScriptEnabled of [true, false]) {
       assert.equal(await second.getByLabel("Review", { exact: true }).inputValue(), "From the second tab");
       await second.close();
 
-      // A restaurant is deleted with its reviews, and the history says so.
+      // The restaurants with hidden reviews are found, and all of them again.
       await page.goto("/admin/restaurants/");
+      await page.getByLabel("Average rating").selectOption("No ratings");
+      await page.getByLabel("Hidden reviews").selectOption("Without");
+      await page.getByRole("button", { name: "Find" }).click();
+      await page.waitForURL(/average=0.*hidden=no/);
+      assert.equal(await page.getByLabel("Average rating").inputValue(), "0");
+      await page.getByText("No restaurant matches.").waitFor();
+      await page.getByRole("link", { name: "All", exact: true }).click();
+      await page.waitForURL("/admin/restaurants/");
+      assert.equal(await page.locator("tbody tr").count(), 2);
+
+      // A restaurant is deleted with its reviews, and the history says so.
       await page.getByRole("checkbox").first().check();
       await page.getByRole("button", { name: "Delete selected…" }).click();
       assert.match(await text(page, "main"), /deletes 1 restaurant with \d+ reviews?/);

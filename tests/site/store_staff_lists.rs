@@ -1,8 +1,9 @@
-//! The staff's lists of reviews, in every store alike.
+//! The staff's lists of restaurants and reviews, in every store alike.
 
 use proptest::test_runner::TestRunner;
 use restaurant_review::model::{
-    Direction, Rating, ReviewAction, ReviewFilter, ReviewOrder, StaffReview, StaffReviewQuery,
+    Direction, ListQuery, Rating, RestaurantFilter, ReviewAction, ReviewFilter, ReviewOrder, Search, Sort, StaffReview,
+    StaffReviewQuery,
 };
 use restaurant_review::photos::PhotoName;
 use restaurant_review::store::STAFF_REVIEWS_PER_PAGE;
@@ -15,8 +16,10 @@ on_every_store! {
     [sqlite Kind::Sqlite, postgresql Kind::Postgres]
     {
         async
-            reviews_are_filtered,
+            reviews_are_filtered
+            restaurants_are_filtered,
         blocking
+            the_staffs_restaurants_are_those_of_the_visitors
             staff_pages_show_each_review_once_in_order
     }
 }
@@ -87,6 +90,102 @@ async fn reviews_are_filtered(kind: Kind) {
     ] {
         assert_eq!(names(filter.clone()).await, wanted, "{filter:?}");
     }
+}
+
+async fn restaurants_are_filtered(kind: Kind) {
+    let (_guard, store) = fresh(kind).await;
+    let mut ids = Vec::new();
+    for name in ["Anchor", "Bistro", "Canteen", "Diner"] {
+        ids.push(store.add_restaurant(&restaurant(name), None).await.unwrap());
+    }
+    let photo = PhotoName::random();
+    add(&*store, ids[0], "Ada", 5, Some(&photo)).await;
+    add(&*store, ids[1], "Bob", 2, None).await;
+    add(&*store, ids[1], "Eve", 3, None).await;
+    // The only photo of this one is hidden, and so is its only review.
+    let photo = PhotoName::random();
+    let hidden = add(&*store, ids[2], "Eve", 4, Some(&photo)).await;
+    store
+        .act_on_reviews(&[hidden.versioned()], ReviewAction::Hide, "ada")
+        .await
+        .unwrap();
+    let filter = |average, photo, hidden| RestaurantFilter { average, photo, hidden };
+    for (search, filter, wanted) in [
+        ("", filter(None, None, None), "Anchor Bistro Canteen Diner"),
+        ("", filter(Some(5), None, None), "Anchor"),
+        ("", filter(Some(2), None, None), "Bistro"),
+        ("", filter(Some(3), None, None), ""),
+        ("", filter(Some(0), None, None), "Canteen Diner"),
+        ("", filter(None, Some(true), None), "Anchor"),
+        ("", filter(None, Some(false), None), "Bistro Canteen Diner"),
+        ("", filter(None, None, Some(true)), "Canteen"),
+        ("", filter(Some(0), Some(false), Some(false)), "Diner"),
+        ("bist", filter(None, Some(false), None), "Bistro"),
+        ("bist", filter(None, Some(true), None), ""),
+        ("!", filter(None, Some(false), None), ""),
+    ] {
+        let query = ListQuery {
+            search: Search::parse(search),
+            ..ListQuery::default()
+        };
+        let page = store.staff_restaurants(&query, &filter).await.unwrap();
+        let names: Vec<_> = page.restaurants.iter().map(|one| one.name.as_str()).collect();
+        assert_eq!(names.join(" "), wanted, "{search:?} {filter:?}");
+        assert_eq!(page.total, names.len() as u64, "{search:?} {filter:?}");
+    }
+}
+
+/// Without a filter, both lists have the same pages, in every order and back again.
+fn the_staffs_restaurants_are_those_of_the_visitors(kind: Kind) {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let all = proptest::collection::vec(("[a-cA-C]{1,2}", 0i64..=5), 101..=110);
+    TestRunner::new(proptest::test_runner::Config {
+        cases: 2,
+        ..kind.cases()
+    })
+    .run(&all, |all| {
+        runtime.block_on(async {
+            let (_guard, store) = fresh(kind).await;
+            for (name, stars) in &all {
+                let id = store.add_restaurant(&restaurant(name), None).await.unwrap();
+                if *stars > 0 {
+                    let review = new_review("Ada", *stars, "");
+                    store.add_review(id, &review, None, None, None).await.unwrap();
+                }
+            }
+            for sort in Sort::ALL {
+                let mut query = ListQuery {
+                    sort,
+                    ..ListQuery::default()
+                };
+                let mut pages = Vec::new();
+                loop {
+                    let page = store.list(&query).await.unwrap();
+                    let by_staff = store
+                        .staff_restaurants(&query, &RestaurantFilter::default())
+                        .await
+                        .unwrap();
+                    assert_eq!(by_staff, page, "{sort:?}");
+                    query.from = page.after.clone().map(|cursor| (Direction::After, cursor));
+                    pages.push(page);
+                    if query.from.is_none() {
+                        break;
+                    }
+                }
+                assert_eq!(pages.len(), 3);
+                for window in pages.windows(2) {
+                    query.from = window[1].before.clone().map(|cursor| (Direction::Before, cursor));
+                    let page = store
+                        .staff_restaurants(&query, &RestaurantFilter::default())
+                        .await
+                        .unwrap();
+                    assert_eq!(page.restaurants, window[0].restaurants, "{sort:?}");
+                }
+            }
+        });
+        Ok(())
+    })
+    .unwrap();
 }
 
 fn staff_pages_show_each_review_once_in_order(kind: Kind) {

@@ -199,6 +199,7 @@ fn log_link(app: &App) {
     let key = app.local_door.new_link();
     let site = app.local_door.site();
     tracing::info!(
+        target: ONLY_HERE,
         "staff pages (this link works once, within 15 minutes): {site}/admin/enter/{}",
         key.expose()
     );

@@ -13,3 +13,12 @@ pub mod reviews;
 
 // Askama finds the filters by the name of this module.
 use super::filters;
+
+/// The value of a filter that is on, off, or not used.
+fn yes_or_no(value: &str) -> Option<bool> {
+    match value {
+        "yes" => Some(true),
+        "no" => Some(false),
+        _ => None,
+    }
+}

@@ -8,7 +8,7 @@ use axum_extra::extract::CookieJar;
 use time::format_description::well_known::Iso8601;
 use time::{Date, Duration, OffsetDateTime};
 
-use super::filters;
+use super::{filters, yes_or_no};
 use crate::app::App;
 use crate::error::AppError;
 use crate::model::{
@@ -73,22 +73,17 @@ fn parse(query: &str) -> (StaffReviewQuery, Typed) {
     let mut from = None;
     let filter = &mut parsed.filter;
     for (name, value) in query_pairs(query) {
-        let yes_or_no = match &*value {
-            "yes" => Some(true),
-            "no" => Some(false),
-            _ => None,
-        };
         match &*name {
             "q" => typed.q = text(&value),
             "restaurant" => typed.restaurant = value.parse().ok(),
             "rating" => typed.rating = value.parse().ok().and_then(Rating::new).map(Rating::stars),
             "hidden" => {
-                filter.hidden = yes_or_no;
-                typed.hidden = yes_or_no.map(|_| value.into_owned()).unwrap_or_default();
+                filter.hidden = yes_or_no(&value);
+                typed.hidden = filter.hidden.map(|_| value.into_owned()).unwrap_or_default();
             }
             "photo" => {
-                filter.photo = yes_or_no;
-                typed.photo = yes_or_no.map(|_| value.into_owned()).unwrap_or_default();
+                filter.photo = yes_or_no(&value);
+                typed.photo = filter.photo.map(|_| value.into_owned()).unwrap_or_default();
             }
             "since" => {
                 filter.since = day(&value);

@@ -13,6 +13,7 @@ mod search;
 mod silence;
 mod staff;
 mod staff_changes;
+mod staff_list;
 
 use std::time::Duration;
 

@@ -5,12 +5,14 @@ use sqlx::{Connection as _, PgConnection};
 
 use super::PostgresStore;
 use super::pool::READ_LIMIT;
-use super::staff_changes as changes;
+use super::{staff_changes as changes, staff_list};
 use crate::model::{
-    NewRestaurant, Outcome, Recorded, RestaurantId, ReviewAction, ReviewChange, ReviewOrder, StaffCursor,
-    StaffRestaurant, StaffReview, StaffReviewPage, StaffReviewQuery, Subject, SubmissionId, Versioned,
+    ListPage, ListQuery, NewRestaurant, Outcome, Recorded, RestaurantFilter, RestaurantId, ReviewAction, ReviewChange,
+    ReviewOrder, StaffCursor, StaffRestaurant, StaffReview, StaffReviewPage, StaffReviewQuery, Subject, SubmissionId,
+    Versioned,
 };
 use crate::photos::PhotoName;
+use crate::store::rows::list_page;
 use crate::store::staff_rows::{
     ChangeRow, StaffRestaurantRow, StaffReviewRow, like_pattern, reviews, staff_review_page,
 };
@@ -37,6 +39,12 @@ impl StaffStore for PostgresStore {
             .await
         });
         Ok(reviews(rows.await?)?)
+    }
+
+    async fn staff_restaurants(&self, query: &ListQuery, filter: &RestaurantFilter) -> Result<ListPage, StoreError> {
+        let read = async |connection: &mut PgConnection| staff_list::restaurants(connection, query, filter).await;
+        let (rows, total) = self.pool.read(read).await?;
+        Ok(list_page(query, rows, total)?)
     }
 
     async fn staff_restaurants_by_id(&self, ids: &[RestaurantId]) -> Result<Vec<StaffRestaurant>, StoreError> {

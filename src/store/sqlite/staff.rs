@@ -6,13 +6,17 @@ use sqlx::query::QueryAs;
 use sqlx::sqlite::SqliteArguments;
 
 use super::staff_changes::{self as changes, RESTAURANT, REVIEW};
-use super::{SqliteStore, date_text};
+use super::{SqliteStore, date_text, search};
 use crate::model::{
-    NewRestaurant, Outcome, Recorded, RestaurantId, ReviewAction, ReviewChange, ReviewOrder, StaffCursor,
-    StaffRestaurant, StaffReview, StaffReviewPage, StaffReviewQuery, Subject, SubmissionId, Versioned,
+    Direction, ListPage, ListQuery, NewRestaurant, Outcome, Recorded, RestaurantFilter, RestaurantId, ReviewAction,
+    ReviewChange, ReviewOrder, StaffCursor, StaffRestaurant, StaffReview, StaffReviewPage, StaffReviewQuery, Subject,
+    SubmissionId, Versioned,
 };
 use crate::photos::PhotoName;
-use crate::store::staff_rows::{ChangeRow, StaffRestaurantRow, StaffReviewRow, like_pattern, staff_review_page};
+use crate::store::rows::list_page;
+use crate::store::staff_rows::{
+    ChangeRow, RestaurantPosition, StaffRestaurantRow, StaffReviewRow, like_pattern, staff_review_page,
+};
 use crate::store::{StaffStore, StoreError};
 
 #[async_trait]
@@ -41,6 +45,37 @@ impl StaffStore for SqliteStore {
             reviews.extend(row.map(StaffReviewRow::review).transpose()?);
         }
         Ok(reviews)
+    }
+
+    async fn staff_restaurants(&self, query: &ListQuery, filter: &RestaurantFilter) -> Result<ListPage, StoreError> {
+        let _place = self.reading.join()?;
+        let position = RestaurantPosition::of(query);
+        let words = search::match_expression(&query.search);
+        let average = filter.average.map(i64::from);
+        let total = sqlx::query_scalar(include_str!("staff/restaurants_count.sql"))
+            .bind(&words)
+            .bind(average)
+            .bind(filter.photo)
+            .bind(filter.hidden)
+            .fetch_one(&self.readers)
+            .await?;
+        let sql = match position.direction {
+            Direction::After => include_str!("staff/restaurants_after.sql"),
+            Direction::Before => include_str!("staff/restaurants_before.sql"),
+        };
+        let rows = sqlx::query_as(sql)
+            .bind(words)
+            .bind(average)
+            .bind(filter.photo)
+            .bind(filter.hidden)
+            .bind(query.sort.as_str())
+            .bind(position.name)
+            .bind(position.rating)
+            .bind(position.count)
+            .bind(position.id)
+            .fetch_all(&self.readers)
+            .await?;
+        Ok(list_page(query, rows, total)?)
     }
 
     async fn staff_restaurants_by_id(&self, ids: &[RestaurantId]) -> Result<Vec<StaffRestaurant>, StoreError> {
