@@ -14,7 +14,7 @@ const CATEGORIES = ["performance", "accessibility", "best-practices", "seo"];
 
 let site, browser;
 before(async () => {
-  site = await startSite();
+  site = await startSite({ PUBLIC_URL: "https://reviews.contoso.com" });
   site.seed(60, 1200, 120);
   browser = await launch({ chromePath: process.env.CHROMIUM, chromeFlags: ["--headless=new", "--no-sandbox"] });
 });
