@@ -65,7 +65,8 @@ fn announce(app: &App, listener: &TcpListener) -> io::Result<()> {
         );
     }
     if app.config.telemetry.lacks_collector {
-        tracing::warn!(
+        // The component exists in every deployment by Bicep, and costs nothing until it is used.
+        tracing::info!(
             "nothing is sent to Application Insights: APPLICATIONINSIGHTS_CONNECTION_STRING is set, but \
              OTEL_EXPORTER_OTLP_ENDPOINT is not. The site speaks OTLP, and a collector passes it on: see the section \
              \"Telemetry\" of docs/operations.md"
