@@ -201,7 +201,7 @@ mod tests {
             // One returns to the same list, and never to another site.
             let list = list_url(&text);
             prop_assert!(list.starts_with("/admin/reviews/") && list.is_ascii());
-            prop_assert_eq!(parse(&list["/admin/reviews/".len()..].trim_start_matches('?')).0, parse(&text).0);
+            prop_assert_eq!(parse(list["/admin/reviews/".len()..].trim_start_matches('?')).0, parse(&text).0);
         }
     }
 }
