@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
+#[cfg(unix)]
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 
 use crate::app::App;
@@ -37,8 +39,10 @@ pub async fn serve(config: Config) -> Result<(), StartError> {
         ))
     })?;
     gauges::register(&app);
+    // Whoever reads where the site listens may stop it at once.
+    let stop = stop_signal().map_err(|error| StartError(error.to_string()))?;
     announce(&app, &listener).map_err(|error| StartError(error.to_string()))?;
-    serve_on(listener, app, stop_signal()).await;
+    serve_on(listener, app, stop).await;
     Ok(())
 }
 
@@ -133,21 +137,21 @@ async fn run_in_background(app: App) {
     );
 }
 
-/// Completes when the process is told to stop: by Ctrl-C, or by SIGTERM on Unix.
-async fn stop_signal() {
-    let interrupt = async {
-        tokio::signal::ctrl_c().await.expect("Ctrl-C can be listened for");
-    };
-    #[cfg(unix)]
-    let terminate = async {
-        let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
-            .expect("a signal handler can be installed");
-        terminate.recv().await;
-    };
-    #[cfg(not(unix))]
-    let terminate = std::future::pending::<()>();
-    tokio::select! {
-        () = interrupt => {}
-        () = terminate => {}
-    }
+/// What completes when the process is told to stop: by Ctrl-C, or by SIGTERM on Unix. From now on, neither ends the process
+/// by itself.
+#[cfg(unix)]
+fn stop_signal() -> io::Result<impl Future<Output = ()>> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
+}
+
+#[cfg(not(unix))]
+fn stop_signal() -> io::Result<impl Future<Output = ()>> {
+    Ok(async { tokio::signal::ctrl_c().await.expect("Ctrl-C can be listened for") })
 }
