@@ -90,10 +90,12 @@ pub async fn serve_on(listener: TcpListener, app: App, stop: impl Future<Output 
         tracing::info!("stopping: draining the requests in flight");
         let _ = stopping.send(());
     });
+    // The last of the grace period is for the telemetry that is left.
+    let grace = app.config.shutdown_grace;
+    let limit = grace.saturating_sub(telemetry::flush_limit(grace));
     let grace = async {
         let _ = stopped.await;
-        let grace = app.config.shutdown_grace;
-        tokio::time::sleep(grace.saturating_sub(telemetry::flush_limit(grace))).await;
+        tokio::time::sleep(limit).await;
     };
     tokio::select! {
         () = async {
@@ -103,7 +105,7 @@ pub async fn serve_on(listener: TcpListener, app: App, stop: impl Future<Output 
             app.saves.wait().await;
         } => tracing::info!("stopped"),
         () = grace => {
-            tracing::warn!("stopped after {} seconds with requests in flight", app.config.shutdown_grace.as_secs());
+            tracing::warn!("stopped after {} seconds with requests in flight", limit.as_secs());
         }
     }
     background.abort();
