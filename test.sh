@@ -272,6 +272,7 @@ release() {
   part "licences and sources of the crates" dependency_policy
   part "the package and the container" tests/deploy/run.sh -m release
   part "build" cargo build --workspace --quiet
+  part "photos within 3 s" cargo test --release --package photo-processing --test photos hostile -- --test-threads 1
   part "Lighthouse" lighthouse
   part "scanners" scanners
   part "fuzzing" fuzz/run.sh 60

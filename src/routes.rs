@@ -32,6 +32,8 @@ use crate::pages::{add_restaurant, add_review, admin, details, edit_review, heal
 use crate::telemetry::{self, REQUEST_SPAN};
 use crate::web::{PRIVATE_PATHS, SecurityHeaders, identify_client, security_headers};
 
+/// How much of a path is logged, in bytes.
+const PATH_LOGGED: usize = 200;
 /// How long a page may take.
 const PAGE_LIMIT: Duration = Duration::from_secs(30);
 /// How long a form may take to arrive: 10 MiB over a slow mobile connection.
@@ -172,7 +174,7 @@ fn request_span<B>(request: &axum::http::Request<B>) -> Span {
         .get::<RequestId>()
         .and_then(|id| id.header_value().to_str().ok())
         .unwrap_or_default();
-    let path = without_key(request.uri().path());
+    let path = shortened(without_key(request.uri().path()));
     let trace_id = telemetry::trace_id().map(display);
     tracing::info_span!(REQUEST_SPAN, method = %request.method(), path, id, trace_id)
 }
@@ -183,6 +185,11 @@ fn without_key(path: &str) -> &str {
         .into_iter()
         .find(|prefix| path.starts_with(prefix))
         .unwrap_or(path)
+}
+
+/// The path, or as much of it as any of ours has: a client may send 32 KiB with each request, and fill the disk of the log.
+fn shortened(path: &str) -> &str {
+    &path[..path.floor_char_boundary(PATH_LOGGED)]
 }
 
 /// Logs one line for each request. A request that succeeded and changed nothing is logged at debug level: the platform
@@ -224,6 +231,12 @@ mod tests {
         assert_eq!(page.contains(id), parts.status.is_server_error(), "{page}");
         assert!(page.contains("Back to all restaurants"), "{page}");
         (parts.status, parts.headers, page)
+    }
+
+    #[test]
+    fn the_log_has_no_long_path() {
+        assert_eq!(shortened("/review/1"), "/review/1");
+        assert_eq!(shortened(&"/é".repeat(1000)).len(), 199);
     }
 
     #[test]

@@ -11,9 +11,7 @@ use axum::{Extension, Json};
 use serde::Serialize;
 
 use crate::app::App;
-
-/// Headers with which a proxy, such as App Service's front end, forwards a request.
-const FORWARDED: [&str; 4] = ["forwarded", "x-forwarded-for", "x-client-ip", "client-ip"];
+use crate::web::is_from_this_machine;
 
 /// `/healthz`: the process is up.
 pub async fn healthz() -> impl IntoResponse {
@@ -45,45 +43,12 @@ pub async fn readyz(
     } else {
         StatusCode::SERVICE_UNAVAILABLE
     };
-    let json = if is_local(peer.map(|Extension(ConnectInfo(peer))| peer), &headers) {
+    // Without a peer, it comes from this process.
+    let is_local = peer.is_none_or(|Extension(ConnectInfo(peer))| is_from_this_machine(peer, &headers));
+    let json = if is_local {
         Json(report).into_response()
     } else {
         Json(Outline { ready }).into_response()
     };
     (status, [(CACHE_CONTROL, "no-store")], json).into_response()
-}
-
-/// Whether a request comes from this machine, and not through a proxy on it. Without a peer, it comes from this process.
-fn is_local(peer: Option<SocketAddr>, headers: &HeaderMap) -> bool {
-    let is_loopback = peer.is_none_or(|peer| peer.ip().to_canonical().is_loopback());
-    is_loopback && !FORWARDED.iter().any(|name| headers.contains_key(*name))
-}
-
-#[cfg(test)]
-mod tests {
-    use axum::http::HeaderValue;
-
-    use super::*;
-
-    #[test]
-    fn only_a_request_from_this_machine_is_local() {
-        let none = HeaderMap::new();
-        for (peer, local) in [
-            ("127.0.0.1:1", true),
-            ("127.1.2.3:1", true),
-            ("[::1]:1", true),
-            ("[::ffff:127.0.0.1]:1", true),
-            ("169.254.130.1:1", false),
-            ("10.0.0.1:1", false),
-            ("203.0.113.9:1", false),
-            ("[2001:db8::1]:1", false),
-            ("0.0.0.0:1", false),
-        ] {
-            assert_eq!(is_local(Some(peer.parse().unwrap()), &none), local, "{peer}");
-        }
-        for name in FORWARDED {
-            let headers = HeaderMap::from_iter([(name.parse().unwrap(), HeaderValue::from_static("127.0.0.1"))]);
-            assert!(!is_local(Some("127.0.0.1:1".parse().unwrap()), &headers), "{name}");
-        }
-    }
 }

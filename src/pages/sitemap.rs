@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use axum::Extension;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_TYPE, HOST};
@@ -11,9 +12,16 @@ use crate::app::App;
 use crate::error::AppError;
 use crate::model::RestaurantId;
 use crate::store::SITEMAP_RESTAURANTS;
+use crate::web::Client;
 
-/// Lists the newest restaurants, as <https://www.sitemaps.org/protocol.html> describes.
-pub async fn get(State(app): State<App>, headers: HeaderMap) -> Result<impl IntoResponse, AppError> {
+/// Lists the newest restaurants, as <https://www.sitemaps.org/protocol.html> describes. It counts as a search: it takes
+/// as much work.
+pub async fn get(
+    State(app): State<App>,
+    client: Option<Extension<Client>>,
+    headers: HeaderMap,
+) -> Result<impl IntoResponse, AppError> {
+    app.rates.count_search(client.map(|Extension(client)| client))?;
     let base = base(&app.config.site_url(), &headers);
     let ids = app.store.newest_restaurants().await?;
     let mut xml = String::with_capacity((ids.len() + 2) * (base.len() + 40));

@@ -8,6 +8,24 @@ use axum::http::HeaderMap;
 /// The last address in it is the one that App Service's front end appended. A client can send the others.
 const FORWARDED_FOR: &str = "x-forwarded-for";
 
+/// Headers that a proxy adds: then the peer is not the visitor.
+const PROXY_HEADERS: [&str; 8] = [
+    "forwarded",
+    FORWARDED_FOR,
+    "x-forwarded-host",
+    "x-forwarded-proto",
+    "x-real-ip",
+    "x-client-ip",
+    "client-ip",
+    "via",
+];
+
+/// Whether a connection from this address, with these headers, comes from this machine and not through a proxy on it.
+#[must_use]
+pub fn is_from_this_machine(peer: SocketAddr, headers: &HeaderMap) -> bool {
+    peer.ip().to_canonical().is_loopback() && !PROXY_HEADERS.iter().any(|name| headers.contains_key(*name))
+}
+
 /// A client, by its address. The addresses of an IPv6 network (/64) are one client: each of its devices may choose any
 /// of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -56,6 +74,8 @@ fn forwarded(headers: &HeaderMap) -> Option<IpAddr> {
 
 #[cfg(test)]
 mod tests {
+    use axum::http::HeaderValue;
+
     use super::*;
 
     fn find(on_app_service: bool, forwarded: &[&str], peer: &str) -> Option<String> {
@@ -128,5 +148,30 @@ mod tests {
             }
         }
         assert_eq!(Client::find(true, &HeaderMap::new(), None), None);
+    }
+
+    #[test]
+    fn only_a_request_without_a_proxy_is_from_this_machine() {
+        let none = HeaderMap::new();
+        for (peer, expected) in [
+            ("127.0.0.1:1", true),
+            ("127.1.2.3:1", true),
+            ("[::1]:1", true),
+            ("[::ffff:127.0.0.1]:1", true),
+            ("169.254.130.1:1", false),
+            ("10.0.0.1:1", false),
+            ("203.0.113.9:1", false),
+            ("[2001:db8::1]:1", false),
+            ("0.0.0.0:1", false),
+        ] {
+            assert_eq!(is_from_this_machine(peer.parse().unwrap(), &none), expected, "{peer}");
+        }
+        for name in PROXY_HEADERS {
+            let headers = HeaderMap::from_iter([(name.parse().unwrap(), HeaderValue::from_static("127.0.0.1"))]);
+            assert!(
+                !is_from_this_machine("127.0.0.1:1".parse().unwrap(), &headers),
+                "{name}"
+            );
+        }
     }
 }
