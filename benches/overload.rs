@@ -1,5 +1,4 @@
-//! Sends requests for a page at a fixed rate, whether or not earlier ones have been answered, as many visitors do who do
-//! not know of each other. A load generator that waits for answers, such as wrk, cannot overload a server.
+//! Sends requests for a page at a fixed rate, whether or not earlier ones have been answered, as independent visitors do. A load generator that waits for answers, such as wrk, cannot overload a server.
 //!
 //! ```text
 //! overload PORT PATH REQUESTS_PER_SECOND SECONDS

@@ -18,7 +18,7 @@ connect_staff_app() {
     run az ad sp create --id "$client_id"
   fi
   tenant=$(value "00000000-0000-0000-0000-000000000005" az account show --query tenantId --output tsv)
-  # The identity may have been deleted and created again since.
+  # Since the last run, the identity may have been deleted and created again.
   trusted=$(value "" az ad app federated-credential list --id "$client_id" \
     --query "[?subject=='$principal_id'].name" --output tsv)
   if [[ -z $trusted ]]; then

@@ -1,4 +1,4 @@
-//! How much of the site's limited means is in use, measured when metrics are sent.
+//! How much of the site's limited resources is in use, measured when metrics are sent.
 
 use opentelemetry::KeyValue;
 

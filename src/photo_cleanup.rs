@@ -95,12 +95,10 @@ pub async fn withdraw(store: &dyn Store, photos: &dyn PhotoStore, review: i64, p
     let new = PhotoName::random();
     let renamed = async {
         store.announce_photo(&new).await.map_err(|error| chain(&error))?;
-        let is_copied = copy_photo(photos, photo, &new).await.map_err(|error| chain(&error))?;
-        if is_copied {
-            let renamed = store.rename_hidden_photo(review, photo, &new).await;
-            renamed.map_err(|error| chain(&error))?;
-        }
-        Ok::<_, String>(())
+        // If the photo is missing, its review gets the new name all the same: there is nothing to withdraw any more.
+        copy_photo(photos, photo, &new).await.map_err(|error| chain(&error))?;
+        let renamed = store.rename_hidden_photo(review, photo, &new).await;
+        renamed.map_err(|error| chain(&error))
     };
     let renamed = renamed.await;
     // Whichever of the two names is not the review's.

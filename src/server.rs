@@ -39,7 +39,7 @@ pub async fn serve(config: Config) -> Result<(), StartError> {
         ))
     })?;
     gauges::register(&app);
-    // Whoever reads where the site listens may stop it at once.
+    // A program that reads the address may stop the site at once.
     let stop = stop_signal().map_err(|error| StartError(error.to_string()))?;
     announce(&app, &listener).map_err(|error| StartError(error.to_string()))?;
     serve_on(listener, app, stop).await;
@@ -139,8 +139,8 @@ async fn run_in_background(app: App) {
     );
 }
 
-/// What completes when the process is told to stop: by Ctrl-C, or by SIGTERM on Unix. From now on, neither ends the process
-/// by itself.
+/// A future that completes when the process is told to stop: by Ctrl-C, or by SIGTERM on Unix. There, neither ends the
+/// process by itself from now on.
 #[cfg(unix)]
 fn stop_signal() -> io::Result<impl Future<Output = ()>> {
     let mut interrupt = signal(SignalKind::interrupt())?;

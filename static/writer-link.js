@@ -7,7 +7,7 @@
   const here = location.pathname;
   const place = document.querySelector("#own-reviews");
   const shown = [...document.querySelectorAll(".writer-link")].map((anchor) => anchor.getAttribute("href"));
-  // The review was deleted, or it is no longer its writer's.
+  // Its writer has deleted the review. (One that the staff has hidden may come back, so its link is kept.)
   const gone = [...document.querySelectorAll("[data-gone-link]")].map((element) => element.dataset.goneLink);
 
   // Private browsing and full or switched-off storage throw errors. The link on the page works all the same.

@@ -33,7 +33,7 @@ impl StaffAccess {
     /// Reads `ADMIN_PRINCIPALS`, and `WEBSITE_AUTH_ENABLED`, which App Service sets while its authentication is on. (The
     /// platform then removes the headers that name a visitor from what clients send:
     /// <https://learn.microsoft.com/azure/app-service/configure-authentication-user-identities>.) Elsewhere nothing removes
-    /// them, so the variable says nothing.
+    /// them, so the variable is ignored.
     pub(super) fn read(reader: &mut Reader<'_>, on_app_service: bool, is_on_embedded_defaults: bool) -> Self {
         let variable = |name: &str| reader.variables.get(name).cloned();
         let is_authenticated =

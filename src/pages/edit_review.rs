@@ -45,8 +45,6 @@ struct EditTemplate {
 #[template(path = "review_gone.html")]
 struct GoneTemplate {
     chrome: Chrome,
-    /// The link, which the browser forgets.
-    link: String,
 }
 
 /// Shows the review in a form.
@@ -61,11 +59,12 @@ pub async fn get(
             let view = ReviewChangeView::with(&app, writer_url(&key), review);
             page(&app, &request_id, StatusCode::OK, view, None)
         }
-        Err(error) => {
-            // A wrong key counts as a form: nobody finds one by guessing, but each guess costs a query.
-            let refused = app.rates.count_post(client.map(|Extension(client)| client), false);
-            without_review(&key, refused.err().unwrap_or(error))
+        // A wrong key counts as a form, so that a client cannot go on guessing.
+        Err(AppError::NotFound) => {
+            let counted = app.rates.count_post(client.map(|Extension(client)| client), false);
+            without_review(counted.err().unwrap_or(AppError::NotFound))
         }
+        Err(error) => without_review(error),
     }
 }
 
@@ -90,10 +89,10 @@ pub async fn post(
             let notice = Notice::ReviewCorrected.left(&app.config);
             (notice, Redirect::to(&restaurant.url())).into_response()
         }
-        Changed::Refused(error) => without_review(&key, error),
+        Changed::Refused(error) => without_review(error),
         // It was hidden meanwhile.
         Changed::Again(_) if view.review.as_ref().is_some_and(|review| review.is_hidden) => {
-            without_review(&key, AppError::NotFound)
+            without_review(AppError::NotFound)
         }
         Changed::Again(status) => page(&app, &request_id, status, view, None),
     })
@@ -111,7 +110,7 @@ pub async fn delete(
     app.rates.count_post(client, false)?;
     let review = match read(&app, &key).await {
         Ok(review) => review,
-        Err(error) => return Ok(without_review(&key, error)),
+        Err(error) => return Ok(without_review(error)),
     };
     let again = |status, review, why| {
         let view = ReviewChangeView::with(&app, writer_url(&key), review);
@@ -125,13 +124,13 @@ pub async fn delete(
     let restaurant = review.restaurant;
     let outcome = app.finish(take_back(app.clone(), review, seen)).await??;
     Ok(match outcome {
-        Outcome::Missing => without_review(&key, AppError::NotFound),
+        Outcome::Missing => without_review(AppError::NotFound),
         Outcome::Stale => match read(&app, &key).await {
             Ok(review) => {
                 let why = "Not deleted: someone else changed the review in the meantime. It is shown as it is now.";
                 again(StatusCode::CONFLICT, review, why)
             }
-            Err(error) => without_review(&key, error),
+            Err(error) => without_review(error),
         },
         Outcome::Done => {
             let notice = Notice::ReviewTakenBack.left(&app.config);
@@ -161,12 +160,11 @@ async fn read(app: &App, key: &Capability) -> Result<StaffReview, AppError> {
 }
 
 /// The answer if the review cannot be shown for this reason.
-fn without_review(key: &Capability, error: AppError) -> Response {
+fn without_review(error: AppError) -> Response {
     match error {
         AppError::NotFound => {
             let template = GoneTemplate {
                 chrome: Chrome::default(),
-                link: writer_url(key),
             };
             (StatusCode::NOT_FOUND, Page(template)).into_response()
         }

@@ -20,7 +20,15 @@ use super::sending::logger;
 const CRATE: &str = "restaurant_review";
 
 /// The fields that are sent. Others may name a photo or a person.
-const FIELDS: [&str; 6] = ["cause", "duration_ms", "error", "folded", "scope", "status"];
+const FIELDS: [&str; 7] = [
+    "cause",
+    "duration_ms",
+    "error",
+    "folded",
+    "last_token_valid_seconds",
+    "scope",
+    "status",
+];
 
 /// A word with this many letters and digits in a row may be a key or a token.
 const KEY_LENGTH: usize = 32;

@@ -1,5 +1,5 @@
 //! The HTTP client of the exporters: the site's own, with its cryptography. It waits for no receiver longer than its
-//! time limit, reads no long answer, and says seldom that telemetry cannot be sent.
+//! time limit, limits the size of an answer, and rarely logs that telemetry cannot be sent.
 
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -35,7 +35,7 @@ pub(super) struct Client {
 struct Health {
     /// When the log said that the receiver cannot be reached.
     warned: Option<Instant>,
-    /// Whether the log said so last.
+    /// Whether the latest of these lines says that it cannot be reached.
     is_away: bool,
 }
 
@@ -98,9 +98,11 @@ impl HttpClient for Client {
 }
 
 async fn exchange(http: reqwest::Client, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
-    let mut answer = http.execute(request.try_into()?).await?;
+    // The address may hold a secret of the receiver, which the log must not show.
+    let answer = http.execute(request.try_into()?).await;
+    let mut answer = answer.map_err(reqwest::Error::without_url)?;
     let mut body = Vec::new();
-    while let Some(piece) = answer.chunk().await? {
+    while let Some(piece) = answer.chunk().await.map_err(reqwest::Error::without_url)? {
         if body.len() + piece.len() > ANSWER_MAX {
             return Err(ResponseBodyTooLarge::new().into());
         }

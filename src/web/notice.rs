@@ -84,8 +84,8 @@ impl Notice {
                  again."
             }
             Self::PhotoNotWithdrawn => {
-                "Hidden, but a photo could not be moved just now, so it can still be opened at its old address. The site will try again \
-                 every ten minutes."
+                "Hidden, but one or more photos could not be moved just now, so they can still be opened at their old \
+                 addresses. The site will try again every ten minutes."
             }
         }
     }

@@ -138,7 +138,7 @@ const STATES = {
       await staff(page, site, "/admin/reviews/1");
       await page.locator("[name=seen]").evaluate((field) => (field.value = "1:0"));
       await submit(page);
-      await page.getByText("someone else has changed this review in the meantime").waitFor();
+      await page.getByText("someone else changed this review in the meantime").waitFor();
     },
   },
   "staff-history": {

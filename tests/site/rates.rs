@@ -133,7 +133,7 @@ async fn a_private_link_has_the_rate_of_the_other_forms() {
     let refused = post("203.0.113.1", &link, &again).await;
     assert_refused(&refused, &["Kept user", "Kept text", "Review not changed"]);
     let refused = post("203.0.113.1", &format!("{link}/delete"), "seen=1%3A2&confirmed=yes").await;
-    assert_refused(&refused, &["Not deleted"]);
+    assert_refused(&refused, &["Too many requests"]);
     assert!(site.get("203.0.113.1", "/1/").await.2.contains("(1 review)"));
 
     // Each guess counts as a form.

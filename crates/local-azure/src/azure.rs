@@ -132,7 +132,7 @@ impl Azure {
         format!("https://sts.windows.net/{}/", self.read(|state| state.tenant))
     }
 
-    /// The `iss` of version 2.0 tokens, which federated credentials of this tenant name.
+    /// The `iss` of version 2.0 tokens. Federated credentials that trust this tenant name it.
     #[must_use]
     pub fn federation_issuer(&self) -> String {
         format!(

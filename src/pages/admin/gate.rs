@@ -187,7 +187,7 @@ pub(super) fn look_at_the_log(app: &App, request_id: &RequestId, method: &Method
     (status, Page(page)).into_response()
 }
 
-/// Logs a link to the staff pages, if they are open on this machine, where the site has this address.
+/// Logs a link to the staff pages if they are open on this machine. `site` is the site's address.
 pub fn open_on_this_machine(app: &App, site: &str) {
     if app.config.staff == StaffAccess::ThisMachine {
         app.local_door.set_site(site);

@@ -130,7 +130,7 @@ impl StaffStore for PostgresStore {
     async fn exposed_photos(&self) -> Result<Vec<(i64, PhotoName)>, StoreError> {
         let select = sqlx::query!(
             "select id, image_name as \"image_name!\" from reviews
-             where hidden and photo_exposed and image_name is not null limit 100"
+             where hidden and photo_exposed and image_name is not null order by id limit 100"
         );
         let rows = self
             .pool

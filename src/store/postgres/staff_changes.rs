@@ -185,9 +185,13 @@ pub(super) async fn change_review(
         PhotoChange::Replace(photo) => Some(Some(photo.as_str())),
     };
     if let Some(photo) = photo {
-        sqlx::query!("update reviews set image_name = $2 where id = $1", seen.id, photo)
-            .execute(&mut *transaction)
-            .await?;
+        sqlx::query!(
+            "update reviews set image_name = $2, photo_exposed = false where id = $1",
+            seen.id,
+            photo
+        )
+        .execute(&mut *transaction)
+        .await?;
     }
     record(&mut transaction, &[entry], by).await?;
     transaction.commit().await?;

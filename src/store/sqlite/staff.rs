@@ -167,7 +167,7 @@ impl StaffStore for SqliteStore {
     async fn exposed_photos(&self) -> Result<Vec<(i64, PhotoName)>, StoreError> {
         let rows: Vec<(i64, String)> = sqlx::query_as(
             "select id, image_name from reviews where hidden = 1 and photo_exposed = 1 and image_name is not null
-             limit 100",
+             order by id limit 100",
         )
         .fetch_all(&self.readers)
         .await?;

@@ -166,7 +166,7 @@ pub(super) async fn change_review(
         PhotoChange::Replace(photo) => Some(Some(photo.as_str())),
     };
     if let Some(photo) = photo {
-        sqlx::query("update reviews set image_name = ?2 where id = ?1")
+        sqlx::query("update reviews set image_name = ?2, photo_exposed = 0 where id = ?1")
             .bind(seen.id)
             .bind(photo)
             .execute(&mut *transaction)

@@ -17,7 +17,7 @@ pub const TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 /// The tolerated clock skew in seconds.
 const SKEW: u64 = 5 * 60;
 
-/// A parsed client assertion. It must not be trusted before [`Assertion::is_signed_by`] has returned true.
+/// A parsed client assertion. It must not be trusted before its signature was checked.
 pub struct Assertion<'a> {
     /// The token itself.
     pub token: &'a str,

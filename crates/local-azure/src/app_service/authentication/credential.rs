@@ -26,9 +26,13 @@ impl<'a> Credential<'a> {
     pub(super) fn of(visit: &Visit<'a>) -> Option<Self> {
         let setting = visit.settings.secret_setting.as_deref();
         let value = setting.and_then(|name| visit.web_app.settings.get(name));
-        let value = value
-            .or(visit.settings.secret.as_ref())
-            .filter(|value| !value.is_empty())?;
+        // The secret of the classic form cannot be the client id of an identity.
+        let classic = visit
+            .settings
+            .secret
+            .as_ref()
+            .filter(|_| setting != Some(IDENTITY_SETTING));
+        let value = value.or(classic).filter(|value| !value.is_empty())?;
         Some(match setting {
             Some(IDENTITY_SETTING) => Self::Identity(value),
             _ => Self::Secret(value),
