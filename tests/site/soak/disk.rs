@@ -5,6 +5,7 @@ use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use local_azure::testing::patiently;
 use tempfile::TempDir;
 
 /// A disk of its own in memory, which is unmounted with this value.
@@ -46,9 +47,14 @@ impl Disk {
     }
 
     /// Makes a folder on it read-only, for root too.
-    pub fn protect(folder: &Path) {
+    pub async fn protect(folder: &Path) {
         let path = folder.to_str().unwrap();
-        assert!(mount(&["--bind", path, path]) && mount(&["-o", "remount,bind,ro", path]));
+        assert!(mount(&["--bind", path, path]));
+        // The kernel refuses while a file in it is open for writing.
+        patiently("the folder is read-only", async || {
+            mount(&["-o", "remount,bind,ro", path]).then_some(())
+        })
+        .await;
     }
 
     /// Ends that.

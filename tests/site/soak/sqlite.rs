@@ -98,7 +98,7 @@ impl Sqlite {
             Fault::lasting(
                 "the folder of the photos is read-only",
                 3..=8,
-                |site| async { Disk::protect(&site.photos()) }.boxed_local(),
+                |site| async { Disk::protect(&site.photos()).await }.boxed_local(),
                 |site| async { Disk::release(&site.photos()) }.boxed_local(),
             ),
             Fault::lasting(
