@@ -68,7 +68,7 @@ fn summary(mut times: Vec<Duration>) -> serde_json::Value {
 struct Visitors {
     port: u16,
     request: String,
-    /// Open connections on which nobody waits for an answer.
+    /// Open connections without a request in flight.
     unused: Mutex<Vec<TcpStream>>,
 }
 

@@ -62,7 +62,7 @@ impl Machine {
     }
 
     fn ask(&mut self, who: u8, how: u8, answer: &[u8]) {
-        *self.answer.0.lock().expect("nobody panicked") = (how, answer.to_vec());
+        *self.answer.0.lock().expect("no code panics while it holds the lock") = (how, answer.to_vec());
         let which = usize::from(who) % self.credentials.len();
         let credential = self.credentials[which].get_or_insert_with(|| credential(which, &self.answer));
         let scopes = ["https://storage.azure.com/.default"];
@@ -128,7 +128,7 @@ struct Answer(Mutex<(u8, Vec<u8>)>);
 
 impl Answer {
     fn now(&self) -> (u8, Vec<u8>) {
-        self.0.lock().expect("nobody panicked").clone()
+        self.0.lock().expect("no code panics while it holds the lock").clone()
     }
 }
 

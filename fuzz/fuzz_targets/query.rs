@@ -5,7 +5,7 @@
 
 use form_urlencoded::Serializer;
 use libfuzzer_sys::fuzz_target;
-use restaurant_review::model::{Direction, ListCursor, RestaurantId, ReviewCursor, Search, Sort};
+use restaurant_review::model::{ListCursor, RestaurantId, ReviewCursor, Search, Sort};
 use restaurant_review::pages::{details, list};
 use restaurant_review::photos::PhotoName;
 
@@ -14,7 +14,7 @@ fuzz_target!(|text: &str| {
     if let Some((direction, cursor)) = details::parse(text).from {
         let _ = cursor.date();
         let query = Serializer::new(String::new())
-            .append_pair(name(direction), &cursor.to_string())
+            .append_pair(direction.as_str(), &cursor.to_string())
             .finish();
         assert_eq!(details::parse(&query).from, Some((direction, cursor)));
     }
@@ -50,14 +50,7 @@ fn check_list(text: &str) {
     if let Some((direction, cursor)) = &query.from {
         let (folded, _, _) = cursor.key.values();
         assert!(!folded.contains('\0'), "PostgreSQL would refuse it");
-        written.append_pair(name(*direction), &cursor.to_string());
+        written.append_pair(direction.as_str(), &cursor.to_string());
     }
     assert_eq!(list::parse(&written.finish()), query);
-}
-
-fn name(direction: Direction) -> &'static str {
-    match direction {
-        Direction::After => "after",
-        Direction::Before => "before",
-    }
 }

@@ -6,7 +6,7 @@ param tags object
 param sku string
 param identityId string
 param workspaceId string
-@description('Client id of the app registration that signs the staff in. If it is empty, nobody signs in.')
+@description('Client id of the app registration that signs the staff in. If it is empty, authentication stays off.')
 param staffClientId string
 @description('Settings of the site: its database, its photo storage, its staff.')
 param settings object

@@ -78,6 +78,17 @@ pub enum Direction {
     Before,
 }
 
+impl Direction {
+    /// The parameter of an address that holds the cursor.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::After => "after",
+            Self::Before => "before",
+        }
+    }
+}
+
 /// The values that a restaurant is sorted by, apart from its id.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SortKey {

@@ -429,30 +429,6 @@ async fn a_hidden_review_disappears_with_its_photo(site: Site) {
     assert_eq!(photo_link(&site.page("/1/").await), moved);
 }
 
-#[tokio::test]
-async fn a_review_is_hidden_while_its_photo_cannot_be_moved_in_a_folder() {
-    hidden_while_photos_are_unavailable(Site::start().await).await;
-}
-
-#[tokio::test]
-async fn a_review_is_hidden_while_its_photo_cannot_be_moved_in_blob_storage() {
-    hidden_while_photos_are_unavailable(Site::start_on_own_blobs().await).await;
-}
-
-/// The page says so, and the clean-up moves the photo later.
-async fn hidden_while_photos_are_unavailable(site: Site) {
-    let path = with_a_photo(&site).await;
-    let staff = Member::sign_in(&site).await;
-    site.make_photos_unavailable().await;
-    let response = staff.act("hide", &[1]).await;
-    let mut cookies = response.headers().get_all(SET_COOKIE).iter();
-    assert!(cookies.any(|cookie| cookie.to_str().unwrap().starts_with("notice=photo-not-withdrawn")));
-    assert!(!site.page("/1/").await.contains("Ada"));
-    site.make_photos_available().await;
-    withdraw_exposed(&*site.app.store, &*site.app.photos).await;
-    assert_eq!(site.get(&path).send().await.unwrap().status(), StatusCode::NOT_FOUND);
-}
-
 async fn a_hidden_photo_is_withdrawn_after_a_crash(site: Site) {
     let path = with_a_photo(&site).await;
     let (store, photos) = (&*site.app.store, &*site.app.photos);

@@ -2,9 +2,10 @@
 //! halves.
 
 use local_azure::testing::patiently;
-use reqwest::header::COOKIE;
+use reqwest::header::{COOKIE, SET_COOKIE};
 use reqwest::{RequestBuilder, StatusCode};
 use restaurant_review::config::{Principal, StaffAccess};
+use restaurant_review::photo_cleanup::withdraw_exposed;
 
 use crate::harness::{Site, review};
 use crate::redirect::location;
@@ -276,4 +277,28 @@ async fn a_form_after_the_end_of_the_session_says_how_to_send_it_again() {
             assert!(page.contains(part), "{part} is missing: {page}");
         }
     }
+}
+
+#[tokio::test]
+async fn a_review_is_hidden_while_its_photo_cannot_be_moved_in_a_folder() {
+    hidden_while_photos_are_unavailable(Site::start().await).await;
+}
+
+#[tokio::test]
+async fn a_review_is_hidden_while_its_photo_cannot_be_moved_in_blob_storage() {
+    hidden_while_photos_are_unavailable(Site::start_on_own_blobs().await).await;
+}
+
+/// The page says so, and the clean-up moves the photo later.
+async fn hidden_while_photos_are_unavailable(site: Site) {
+    let path = with_a_photo(&site).await;
+    let staff = Member::sign_in(&site).await;
+    site.make_photos_unavailable().await;
+    let response = staff.act("hide", &[1]).await;
+    let mut cookies = response.headers().get_all(SET_COOKIE).iter();
+    assert!(cookies.any(|cookie| cookie.to_str().unwrap().starts_with("notice=photo-not-withdrawn")));
+    assert!(!site.page("/1/").await.contains("Ada"));
+    site.make_photos_available().await;
+    withdraw_exposed(&*site.app.store, &*site.app.photos).await;
+    assert_eq!(site.get(&path).send().await.unwrap().status(), StatusCode::NOT_FOUND);
 }

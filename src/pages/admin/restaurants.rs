@@ -8,7 +8,7 @@ use axum_extra::extract::CookieJar;
 use super::{filters, yes_or_no};
 use crate::app::App;
 use crate::error::AppError;
-use crate::model::{Direction, ListCursor, ListPage, ListQuery, RestaurantFilter, Sort};
+use crate::model::{ListCursor, ListPage, ListQuery, RestaurantFilter, Sort};
 use crate::pages::list;
 use crate::web::{Chrome, Page, Staff, query_pairs, with_query};
 
@@ -56,10 +56,10 @@ pub async fn get(
 pub(super) fn list_url(query: &str) -> String {
     let filter = parse(query);
     let query = list::parse(query);
-    let from = query.from.as_ref().map(|(direction, cursor)| match direction {
-        Direction::After => ("after", cursor),
-        Direction::Before => ("before", cursor),
-    });
+    let from = query
+        .from
+        .as_ref()
+        .map(|(direction, cursor)| (direction.as_str(), cursor));
     url(&query, &filter, from)
 }
 

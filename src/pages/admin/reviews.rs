@@ -122,10 +122,7 @@ fn day(value: &str) -> Option<OffsetDateTime> {
 /// The address of the list with the filters and the position of this query.
 pub(super) fn list_url(query: &str) -> String {
     let (parsed, typed) = parse(query);
-    let from = parsed.from.map(|(direction, cursor)| match direction {
-        Direction::After => ("after", cursor),
-        Direction::Before => ("before", cursor),
-    });
+    let from = parsed.from.map(|(direction, cursor)| (direction.as_str(), cursor));
     with_query("/admin/reviews/", &typed.query(from))
 }
 
