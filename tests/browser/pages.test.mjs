@@ -8,7 +8,7 @@ import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { enterStaffPages, startBrowser, startSite, withPage } from "./site.mjs";
+import { enterStaffPages, follow, startBrowser, startSite, withPage } from "./site.mjs";
 
 const require = createRequire(import.meta.url);
 const axe = require.resolve("axe-core/axe.min.js");
@@ -46,7 +46,7 @@ const STATES = {
   "viewer": {
     open: async (page) => {
       await page.goto("/?sort=newest");
-      await page.locator(".restaurant:has(img) h2 a").first().click();
+      await follow(page, page.locator(".restaurant:has(img) h2 a").first());
       await page.locator(".gallery a").first().click();
       await page.locator(".viewer[open]").waitFor();
     },

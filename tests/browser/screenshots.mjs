@@ -2,7 +2,7 @@
 
 import { mkdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { startBrowser, startSite } from "./site.mjs";
+import { follow, startBrowser, startSite } from "./site.mjs";
 
 const folder = fileURLToPath(new URL("../../docs/screenshots/", import.meta.url));
 mkdirSync(folder, { recursive: true });
@@ -15,10 +15,10 @@ const LOOKS = {
 
 const PAGES = {
   list: (page) => page.goto("/?sort=rating"),
-  details: (page) => page.goto("/?sort=reviews").then(() => page.locator(".restaurant h2 a").first().click()),
+  details: (page) => page.goto("/?sort=reviews").then(() => follow(page, page.locator(".restaurant h2 a").first())),
   "new-review": async (page) => {
     await page.goto("/?sort=reviews");
-    await page.locator(".restaurant h2 a").first().click();
+    await follow(page, page.locator(".restaurant h2 a").first());
     await page.locator("#add-review").click();
     await page.fill("#user_name", "Ada");
     await page.locator("label[for=rating-4]").click();

@@ -103,6 +103,11 @@ export async function withPage(browser, site, name, options, test) {
   }
 }
 
+/** Follows a link to a page, and waits for that page's scripts: what is clicked before they have run does its work without them. */
+export async function follow(page, link) {
+  await Promise.all([page.waitForEvent("load"), link.click()]);
+}
+
 /** Opens the staff pages by a link in the site's log. */
 export async function enterStaffPages(page, site) {
   await page.goto("/admin/"); // A new link is logged unless an unused one is there.

@@ -1,6 +1,7 @@
 // What a first visit costs, and that nothing moves while the page loads.
 
 import assert from "node:assert/strict";
+import { createServer } from "node:http";
 import { after, before, test } from "node:test";
 import { startBrowser, startSite, withPage } from "./site.mjs";
 
@@ -79,6 +80,60 @@ for (const [look, options] of Object.entries(LOOKS)) {
     });
   }
 }
+
+/**
+ * Starts a proxy for the site that sends each page in pieces, cut at tags of its first part. `pause` is the time between two
+ * pieces in milliseconds, and `change` changes the page before. The cuts are new each time.
+ */
+async function startSlowNetwork(pause, change = (page) => page) {
+  const cuts = [];
+  const server = createServer(async (request, response) => {
+    const from = await fetch(site.base + request.url);
+    const [type, body] = [from.headers.get("content-type"), Buffer.from(await from.arrayBuffer())];
+    response.setHeader("content-type", type);
+    if (!type.startsWith("text/html")) return response.end(body);
+    const page = change(body.toString());
+    const tags = [...page.slice(page.indexOf("<body>")).matchAll(/</g)].slice(0, 100).map(({ index }) => page.indexOf("<body>") + index);
+    cuts.push(...Array.from({ length: 10 }, () => tags[Math.floor(Math.random() * tags.length)]));
+    let sent = 0;
+    for (const cut of [...cuts.toSorted((a, b) => a - b), page.length]) {
+      response.write(page.slice(sent, cut));
+      sent = cut;
+      await new Promise((resolve) => setTimeout(resolve, pause));
+    }
+    response.end();
+  });
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return { base: `http://127.0.0.1:${server.address().port}`, log: site.log, cuts, stop: () => server.close() };
+}
+
+/** Returns the shifts of a page that arrives in pieces. */
+async function shiftsInPieces(look, path, network) {
+  let shifts;
+  await withPage(browser, network, `pieces ${look} ${path}`, LOOKS[look], async (page) => {
+    await page.addInitScript(recordShifts);
+    await page.goto(path);
+    await page.waitForLoadState("networkidle");
+    shifts = await page.evaluate(() => window.shifts);
+  });
+  network.stop();
+  return shifts;
+}
+
+for (const look of ["phone", "laptop"]) {
+  test(`nothing moves when a page arrives in pieces on a ${look}`, async () => {
+    for (const path of Object.values(PAGES)) {
+      const network = await startSlowNetwork(100);
+      assert.deepEqual(await shiftsInPieces(look, path, network), [], `${path}, cut at ${network.cuts}`);
+    }
+  });
+}
+
+test("what moves when a page arrives in pieces is noticed", async () => {
+  const paintInParts = (page) => page.replace('blocking="render"', "");
+  let pause = 100;
+  while ((await shiftsInPieces("laptop", PAGES.search, await startSlowNetwork(pause, paintInParts))).length === 0) pause *= 2;
+});
 
 test("a shift of the layout is noticed", async () => {
   await withPage(browser, site, "shift", LOOKS.laptop, async (page) => {
