@@ -2,7 +2,7 @@
 
 import { mkdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { follow, startBrowser, startSite } from "./site.mjs";
+import { enterStaffPages, follow, startBrowser, startSite } from "./site.mjs";
 
 const folder = fileURLToPath(new URL("../../docs/screenshots/", import.meta.url));
 mkdirSync(folder, { recursive: true });
@@ -32,6 +32,8 @@ const PAGES = {
     await page.fill("#description", "Fish from the boat. ".repeat(14));
     await page.locator("[type=submit]").click();
   },
+  "staff-restaurants": (page, site) => enterStaffPages(page, site).then(() => page.goto("/admin/restaurants/")),
+  "staff-reviews": (page, site) => enterStaffPages(page, site).then(() => page.goto("/admin/reviews/?photo=yes")),
   "not-found": (page) => page.goto("/no-such-page"),
 };
 
@@ -51,7 +53,7 @@ for (const [look, options] of Object.entries(LOOKS)) {
   for (const [name, open, site] of shots) {
     const context = await browser.newContext({ baseURL: site.base, ...options });
     const page = await context.newPage();
-    await open(page);
+    await open(page, site);
     await page.waitForLoadState("networkidle");
     await page.screenshot({ path: `${folder}${name}-${look}.png` });
     console.log(`docs/screenshots/${name}-${look}.png`);

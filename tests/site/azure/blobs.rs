@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use azure_core::Bytes;
 use azure_core::http::{AsyncRawResponse, ClientOptions, HttpClient, Request, Transport};
-use futures_util::StreamExt;
+use futures_util::{StreamExt, future};
 use image::ImageFormat;
 use local_azure::certificates::Authority;
 use local_azure::testing::STORAGE_ACCOUNT;
@@ -17,6 +17,7 @@ use reqwest::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CO
 use restaurant_review::config::{Config, StorageConfig};
 use restaurant_review::error_chain::chain;
 use restaurant_review::photos::{BlobPhotos, PhotoName, PhotoStore, ProcessedPhoto};
+use tokio::time::timeout;
 
 use crate::harness::{Site, assert_passed, encoded, photo_link, red_blue, review_with_photo, test_process};
 use crate::rig::{Container, TestCredential, shared};
@@ -188,16 +189,18 @@ async fn a_missing_account_is_reported_within_seconds() {
     assert!(begun.elapsed() < Duration::from_mins(1));
 }
 
-/// A client that counts the bytes it has read.
+/// A client that counts its requests and the bytes it has read.
 #[derive(Debug)]
 struct Counting {
     client: reqwest::Client,
+    requests: Arc<AtomicUsize>,
     read: Arc<AtomicUsize>,
 }
 
 #[async_trait]
 impl HttpClient for Counting {
     async fn execute_request(&self, request: &Request) -> azure_core::Result<AsyncRawResponse> {
+        self.requests.fetch_add(1, Ordering::Relaxed);
         let (status, headers, body) = self.client.execute_request(request).await?.deconstruct();
         let read = self.read.clone();
         let body = body.inspect(move |bytes| {
@@ -206,6 +209,40 @@ impl HttpClient for Counting {
         });
         Ok(AsyncRawResponse::new(status, headers, Box::pin(body)))
     }
+}
+
+/// Starts a site on that container. Returns its counts of requests to the container and of bytes read.
+async fn start_counting(container: &Container) -> (Site, Arc<AtomicUsize>, Arc<AtomicUsize>) {
+    let (requests, read) = (Arc::default(), Arc::default());
+    let counting = Counting {
+        client: container.http_client(),
+        requests: Arc::clone(&requests),
+        read: Arc::clone(&read),
+    };
+    let options = ClientOptions {
+        transport: Some(Transport::new(Arc::new(counting))),
+        ..ClientOptions::default()
+    };
+    let site = Site::start_over(Box::new(container.photos_over(options))).await;
+    (site, requests, read)
+}
+
+#[tokio::test]
+async fn the_storage_is_asked_once_a_second_however_many_want_to_know_whether_it_is_ready() {
+    let container = Container::new(&shared().await).await;
+    let (site, requests, _) = start_counting(&container).await;
+    let (start, before) = (Instant::now(), requests.load(Ordering::Relaxed));
+    while requests.load(Ordering::Relaxed) < before + 3 {
+        let stay = future::join_all((0..20).map(|_| site.get("/readyz").send()));
+        let leave = future::join_all((0..20).map(|_| timeout(Duration::from_millis(1), site.get("/readyz").send())));
+        let (answers, _) = future::join(stay, leave).await;
+        assert!(
+            answers
+                .into_iter()
+                .all(|answer| answer.unwrap().status() == StatusCode::OK)
+        );
+    }
+    assert!(start.elapsed() >= Duration::from_secs(2), "{:?}", start.elapsed());
 }
 
 #[tokio::test]
@@ -217,18 +254,7 @@ async fn a_large_photo_is_streamed() {
     let blob = container.client.blob_client(name.as_str());
     blob.upload(content.clone().into(), None).await.unwrap();
 
-    let read = Arc::new(AtomicUsize::new(0));
-    let counting = Counting {
-        client: container.http_client(),
-        read: read.clone(),
-    };
-    let options = ClientOptions {
-        transport: Some(Transport::new(Arc::new(counting))),
-        ..ClientOptions::default()
-    };
-    let photos = container.photos_over(options);
-    let site = Site::start_over(Box::new(photos)).await;
-
+    let (site, _, read) = start_counting(&container).await;
     let mut response = site.get(&format!("/photos/{name}")).send().await.unwrap();
     assert_eq!(response.headers()[CONTENT_LENGTH], LENGTH.to_string());
     let first = response.chunk().await.unwrap().unwrap();
