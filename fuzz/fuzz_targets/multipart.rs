@@ -30,7 +30,9 @@ fuzz_target!(|input: &[u8]| {
         assert_eq!(whole, in_pieces);
         let boundary = unused_boundary(&whole);
         let again = read(&of_boundary(&boundary), &written(&whole, &boundary), 64 << 10, &FIELDS);
-        if again.refused.is_none() && whole.photo != Photo::Refused {
+        // It may be longer now, so that there is no room for the photo: bytes that are not UTF-8 have become characters of
+        // three bytes.
+        if again.refused.is_none() && whole.photo != Photo::Refused && again.photo != Photo::Refused {
             assert_eq!(whole, again);
         }
     }

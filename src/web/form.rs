@@ -166,7 +166,7 @@ impl FormBody {
         }
         for (index, (name, value)) in form_urlencoded::parse(&body).enumerate() {
             if index == FIELDS_MAX {
-                result = Err(Incomplete::TooManyFields);
+                result = result.and(Err(Incomplete::TooManyFields));
                 break;
             }
             // The decoder replaces bytes that are not UTF-8 with U+FFFD, which the field's check reports.
