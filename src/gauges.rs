@@ -15,7 +15,7 @@ pub fn register(app: &App) {
         .with_description("Connections to PostgreSQL, by state.")
         .with_callback(move |count| {
             if let Some(connections) = site.store.connections() {
-                let state = |state| [KeyValue::new("db.client.connection.state", state)];
+                let state = |state| [pool(), KeyValue::new("db.client.connection.state", state)];
                 count.observe(whole(connections.used), &state("used"));
                 count.observe(whole(connections.idle), &state("idle"));
             }
@@ -28,7 +28,7 @@ pub fn register(app: &App) {
         .with_description("Requests that wait for a connection to PostgreSQL.")
         .with_callback(move |pending| {
             if let Some(connections) = site.store.connections() {
-                pending.observe(whole(connections.waiting), &[]);
+                pending.observe(whole(connections.waiting), &[pool()]);
             }
         })
         .build();
@@ -39,6 +39,11 @@ pub fn register(app: &App) {
         .with_description("Memory of the forms that are being received.")
         .with_callback(move |memory| memory.observe(whole(site.uploads.memory_used()), &[]))
         .build();
+}
+
+/// The name of the pool, which the conventions require with every measurement of it.
+fn pool() -> KeyValue {
+    KeyValue::new("db.client.connection.pool.name", "postgresql")
 }
 
 fn whole(number: usize) -> i64 {

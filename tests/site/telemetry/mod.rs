@@ -355,11 +355,9 @@ async fn requests_to_azure_are_part_of_the_trace() {
         collector.find(|received| Some(received.metrics.get("db.client.connection.count")?.clone()))
     })
     .await;
-    assert!(
-        metrics
-            .iter()
-            .any(|(attributes, _)| attributes["db.client.connection.state"] == "used")
-    );
+    let has = |name, value| metrics.iter().any(|(attributes, _)| attributes[name] == value);
+    assert!(has("db.client.connection.state", "used"));
+    assert!(has("db.client.connection.pool.name", "postgresql"));
     let received = collector.take();
     let has = |text: &str| {
         received
