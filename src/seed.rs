@@ -5,6 +5,7 @@ use clap::builder::RangedU64ValueParser;
 use fastrand::Rng;
 use image::{ImageFormat, Rgb, RgbImage};
 use std::io::Cursor;
+use std::time::Instant;
 use time::Duration;
 
 use crate::config::Config;
@@ -20,7 +21,7 @@ pub struct Options {
     /// How many restaurants to add.
     #[arg(long, default_value_t = 50, value_parser = at_most(1_000_000))]
     pub restaurants: usize,
-    /// How many reviews to add. Some restaurants get more than others.
+    /// How many reviews to add, at most 10,000 for each restaurant. Some restaurants get more than others.
     #[arg(long, default_value_t = 1000, value_parser = at_most(100_000_000))]
     pub reviews: usize,
     /// How many of the reviews have a photo. The photos are generated.
@@ -36,8 +37,13 @@ fn at_most(most: u64) -> RangedU64ValueParser<usize> {
     RangedU64ValueParser::new().range(0..=most)
 }
 
-/// How many restaurants are saved in one transaction.
+/// How many restaurants are saved in one transaction, or fewer with so many reviews.
 const BATCH: usize = 500;
+const BATCH_REVIEWS: usize = 10_000;
+/// The most reviews of a restaurant on average. They are in memory at the same time.
+const REVIEWS_EACH: usize = 10_000;
+/// How often the progress is said.
+const PROGRESS: std::time::Duration = std::time::Duration::from_secs(2);
 
 // Lists of names, separated by commas.
 const OWNERS: &str = "\
@@ -113,6 +119,11 @@ pub async fn run(config: Config, options: &Options) -> Result<(), StartError> {
             "--reviews needs at least one restaurant. Set --restaurants, or --reviews 0.".into(),
         ));
     }
+    if options.reviews / REVIEWS_EACH > options.restaurants {
+        return Err(StartError(format!(
+            "--reviews is at most {REVIEWS_EACH} for each restaurant. Set a larger --restaurants."
+        )));
+    }
     let app = open(config).await?;
     app.store
         .prepare()
@@ -126,9 +137,20 @@ pub async fn run(config: Config, options: &Options) -> Result<(), StartError> {
     let mut photos_left = options.photos.min(options.reviews);
     let mut reviews_left = options.reviews;
     let mut batch = Vec::with_capacity(BATCH);
+    let mut reviews_in_batch = 0;
+    let mut said = Instant::now();
     for (index, &reviews) in shares.iter().enumerate() {
         let mut imported = restaurant(&mut rng, reviews);
         for (_, _, photo) in &mut imported.reviews {
+            if said.elapsed() >= PROGRESS {
+                said = Instant::now();
+                eprintln!(
+                    "{index} of {} restaurants, {} of {} reviews",
+                    shares.len(),
+                    options.reviews - reviews_left,
+                    options.reviews
+                );
+            }
             if rng.usize(0..reviews_left) < photos_left {
                 let name = PhotoName::from_seeded(&mut rng);
                 let picture = app
@@ -143,12 +165,11 @@ pub async fn run(config: Config, options: &Options) -> Result<(), StartError> {
             reviews_left -= 1;
         }
         batch.push(imported);
-        if batch.len() == BATCH || index + 1 == shares.len() {
+        reviews_in_batch += reviews;
+        if batch.len() == BATCH || reviews_in_batch >= BATCH_REVIEWS || index + 1 == shares.len() {
             app.store.import(&batch).await.map_err(|error| failed(&error))?;
             batch.clear();
-            if index + 1 < shares.len() {
-                eprintln!("{} of {} restaurants are added", index + 1, shares.len());
-            }
+            reviews_in_batch = 0;
         }
     }
     println!(

@@ -11,12 +11,14 @@ const section = document.querySelector("#new-review");
 if (section) {
   reviewDialog(section);
 }
+if (document.title.startsWith("Error: ") && !document.querySelector("dialog[open]")) focusProblem();
+document.querySelectorAll(".narrow-form [type=file]").forEach(examineBeforeSending);
 document.querySelectorAll("[data-max]").forEach(countCharacters);
 showLocalTimes();
 
 // Space works on what looks like a button.
 document.addEventListener("keydown", (event) => {
-  if (event.key === " " && event.target.matches("a.btn")) {
+  if (event.key === " " && event.target.matches("a.btn, .page-link, .sort a")) {
     event.preventDefault();
     event.target.click();
   }
@@ -71,7 +73,8 @@ function enhance(section) {
   close.type = "button";
   close.className = "btn-close";
   close.setAttribute("aria-label", "Close");
-  close.addEventListener("click", () => dialog.close());
+  // While a review is being sent, Close stops that, as Cancel and Esc do.
+  close.addEventListener("click", () => (sending ? sending() : dialog.close()));
   section.prepend(close);
   cancel.addEventListener("click", (event) => {
     event.preventDefault();
@@ -149,6 +152,8 @@ function send(section, form, file) {
   dialog.addEventListener("cancel", stop);
   dialog.addEventListener("close", () => sending?.(), { once: true });
 
+  let isSent = false;
+  request.upload.addEventListener("load", () => (isSent = true));
   let stalled;
   const watch = () => {
     clearTimeout(stalled);
@@ -192,7 +197,9 @@ function send(section, form, file) {
     problem(form, "The review could not be sent. Check your connection, then send it again: nothing you typed is lost.");
   });
   request.addEventListener("abort", () => {
-    problem(form, "Stopped. The review was not sent; everything you typed is still here.");
+    problem(form, isSent
+      ? "Stopped, but the review had already been sent and may be saved. Save it again to make sure: it is never saved twice."
+      : "Stopped. The review was not sent; everything you typed is still here.");
   });
   request.open("POST", form.action);
   request.setRequestHeader("X-Requested-With", "XMLHttpRequest");
@@ -234,6 +241,48 @@ function showAgain(section, again, file) {
 function focusFirst(section) {
   const field = section.querySelector("[aria-invalid]") ?? section.querySelector("#user_name");
   (field.querySelector("input") ?? field).focus();
+}
+
+/** After a refused form, moves the focus to the first invalid field, or to the message if all are valid. */
+function focusProblem() {
+  const field = document.querySelector("main [aria-invalid]");
+  const alert = document.querySelector("main [role=alert]");
+  if (field) {
+    (field.querySelector("input") ?? field).focus();
+  } else if (alert) {
+    alert.tabIndex = -1;
+    alert.focus();
+  }
+}
+
+/** Tells what is wrong with a photo as soon as it is chosen, and does not send it. */
+function examineBeforeSending(file) {
+  /** What is wrong with the chosen photo, or null. */
+  let problem = null;
+  /** The examination that is under way, or null. */
+  let examining = null;
+  file.addEventListener("change", async () => {
+    const [photo] = file.files;
+    problem = null;
+    const examination = photo ? photoProblem(photo, file) : Promise.resolve(null);
+    examining = examination;
+    const message = await examination;
+    // Another photo may have been chosen meanwhile.
+    if (examining !== examination) return;
+    examining = null;
+    problem = message;
+    fieldProblem(file, message);
+  });
+  file.form.addEventListener("submit", async (event) => {
+    if (problem === null && examining === null) return;
+    event.preventDefault();
+    await examining;
+    if (problem === null) {
+      file.form.requestSubmit(event.submitter);
+    } else {
+      file.focus();
+    }
+  });
 }
 
 /** Shows above the form why it was not accepted. */

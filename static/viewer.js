@@ -47,7 +47,10 @@ function viewer(photos) {
     image.src = href;
     image.alt = `Photo by ${dataset.by}`;
     const date = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium" }).format(new Date(dataset.date));
-    caption.textContent = `${index + 1} of ${photos.length}: ${dataset.by}, ${date} `;
+    // A name may be written from right to left.
+    const by = document.createElement("bdi");
+    by.textContent = dataset.by;
+    caption.replaceChildren(`${index + 1} of ${photos.length}: `, by, `, ${date} `);
     if (document.getElementById(`review-${dataset.review}`)) {
       const link = document.createElement("a");
       link.href = `#review-${dataset.review}`;

@@ -17,6 +17,9 @@ use crate::pages::filters;
 use crate::photos::PhotoUrls;
 use crate::web::{Chrome, Page, PathParameter, WriterLinks, query_pairs, with_query};
 
+/// How many photos are above the reviews.
+const GALLERY: usize = 5;
+
 /// The page of a restaurant.
 #[derive(Template)]
 #[template(path = "details.html")]
@@ -94,10 +97,14 @@ impl ReviewFormView {
 }
 
 impl DetailsTemplate {
-    /// The photos above the reviews. The viewer shows those of the reviews too.
+    /// The photos above the reviews.
     fn gallery(&self) -> &[ReviewPhoto] {
-        const SHOWN: usize = 5;
-        &self.photos[..self.photos.len().min(SHOWN)]
+        &self.photos[..self.photos.len().min(GALLERY)]
+    }
+
+    /// The photos that only the viewer shows.
+    fn other_photos(&self) -> &[ReviewPhoto] {
+        &self.photos[self.photos.len().min(GALLERY)..]
     }
 
     /// Each number of stars with the number of reviews that gave it, best first.

@@ -47,6 +47,11 @@ struct GoneTemplate {
     chrome: Chrome,
 }
 
+/// Loading the address of a refused deletion again leads to the form.
+pub async fn form(PathParameter(key): PathParameter<Capability>) -> Redirect {
+    Redirect::to(&writer_url(&key))
+}
+
 /// Shows the review in a form.
 pub async fn get(
     State(app): State<App>,

@@ -36,18 +36,18 @@ impl PhotoUrls {
     /// The addresses of its sizes with their widths, for `<img srcset>`.
     ///
     /// Photos that earlier versions stored lack the middle size. This site serves the photo itself in its place; another
-    /// one cannot, so there the photo itself is named.
+    /// one cannot, so there it is not named.
     #[must_use]
     pub fn sizes(&self, name: &PhotoName) -> String {
-        let (larger, width) = if self.0.starts_with('/') {
-            (name.medium(), MEDIUM_SIDE)
+        let medium = if self.0.starts_with('/') {
+            format!("{} {MEDIUM_SIDE}w, ", self.photo(&name.medium()))
         } else {
-            (name.photo(), PHOTO_SIDE)
+            String::new()
         };
         format!(
-            "{} {THUMBNAIL_SIDE}w, {} {width}w",
+            "{} {THUMBNAIL_SIDE}w, {medium}{} {PHOTO_SIDE}w",
             self.thumbnail(name),
-            self.photo(&larger)
+            self.photo(name)
         )
     }
 }

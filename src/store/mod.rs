@@ -32,7 +32,7 @@ pub const RESTAURANTS_PER_PAGE: usize = 50;
 /// Reviews on one page of a restaurant.
 pub const REVIEWS_PER_PAGE: usize = 20;
 /// Photos of a restaurant above its reviews, and in the viewer.
-pub const PHOTOS_PER_RESTAURANT: usize = 12;
+pub const PHOTOS_PER_RESTAURANT: usize = 60;
 /// Restaurants that the sitemap lists.
 pub const SITEMAP_RESTAURANTS: usize = 10_000;
 

@@ -12,7 +12,7 @@ use crate::photos::PhotoName;
 
 // The queries of both stores contain each limit plus one: the extra row tells whether there is more.
 const _: () = assert!(RESTAURANTS_PER_PAGE == 50 && REVIEWS_PER_PAGE == 20 && COUNTED_MAX == 1000);
-const _: () = assert!(PHOTOS_PER_RESTAURANT == 12 && SITEMAP_RESTAURANTS == 10_000);
+const _: () = assert!(PHOTOS_PER_RESTAURANT == 60 && SITEMAP_RESTAURANTS == 10_000);
 
 /// A restaurant in the list.
 #[derive(FromRow)]

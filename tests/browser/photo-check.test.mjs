@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
-import { startBrowser, startSite, withPage } from "./site.mjs";
+import { enterStaffPages, startBrowser, startSite, withPage } from "./site.mjs";
 
 const formats = JSON.parse(readFileSync(new URL("../../static/photo-formats.json", import.meta.url)));
 
@@ -113,6 +113,33 @@ test("a file that cannot be a photo is not sent", async () => {
     await page.getByRole("button", { name: "Save review" }).click();
     await page.getByText("Review added. Thank you!").waitFor();
     assert.equal(posts.length, 1);
+  });
+});
+
+test("nor is it on the pages of the staff and of a writer", async () => {
+  await withPage(browser, site, "change without a photo", {}, async (page) => {
+    const posts = [];
+    await page.goto("/1/#new-review");
+    await page.getByLabel("Your name").fill("Bob");
+    await page.locator("label[for=rating-4]").click();
+    await page.getByRole("button", { name: "Save review" }).click();
+    const link = await page.locator(".writer-link").getAttribute("href");
+    await enterStaffPages(page, site);
+    page.on("request", (request) => request.method() === "POST" && posts.push(request.url()));
+    for (const path of [link, "/admin/reviews/1"]) {
+      await page.goto(path);
+      const photo = page.locator("#reviewImage");
+      await photo.setInputFiles({ name: "a.jpg", mimeType: "image/jpeg", buffer: Buffer.from("GIF89a") });
+      await page.getByText("This is a GIF picture").waitFor();
+      await page.getByRole("button", { name: "Save changes" }).click();
+      await page.waitForFunction(() => document.activeElement.id === "reviewImage");
+      assert.deepEqual(posts, []);
+      await photo.setInputFiles([]);
+      await page.locator("#reviewImage-error").waitFor({ state: "detached" });
+      await page.getByRole("button", { name: "Save changes" }).click();
+      await page.locator("p[role=status]").waitFor();
+      assert.equal(posts.splice(0).length, 1);
+    }
   });
 });
 

@@ -57,6 +57,7 @@ for (const javaScriptEnabled of [true, false]) {
       await page.getByRole("button", { name: "Submit" }).click();
       assert.match(await text(page, "[role=alert]"), /Include at least a restaurant name and description\./);
       assert.equal(await text(page, "#restaurant_name-error"), "Enter a name.");
+      if (javaScriptEnabled) assert.equal(await page.evaluate(() => document.activeElement.id), "restaurant_name");
       assert.equal(await page.getByLabel("Street Address").inputValue(), "1 Harbour Road");
       assert.equal(await page.getByLabel("Description").inputValue(), "Fish & chips <b>by the sea</b>");
       await page.getByLabel("Name").fill("Anchor");
@@ -187,6 +188,10 @@ test("the dialog works with the keyboard, and keeps what was typed", async () =>
     await page.locator("#add-review").focus();
     await page.keyboard.press("Enter");
     assert.equal(await focused(), "user_name");
+    await page.keyboard.press("Shift+Tab");
+    const outline = await page.locator(".btn-close:focus").evaluate((button) => getComputedStyle(button).outline);
+    assert.match(outline, /solid 2px/);
+    await page.keyboard.press("Tab");
     await page.keyboard.type("Ada");
     await page.keyboard.press("Tab");
     await page.keyboard.press("ArrowRight");

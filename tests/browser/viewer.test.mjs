@@ -3,6 +3,9 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
 import { startBrowser, startSite, withPage } from "./site.mjs";
 
 let browser, site;
@@ -64,6 +67,55 @@ test("the viewer goes through all photos", async () => {
   });
 });
 
+test("the viewer also shows the photos of reviews on other pages", async () => {
+  const many = await startSite();
+  many.seed(1, 70, 40);
+  await withPage(browser, many, "many photos", {}, async (page) => {
+    await page.goto("/1/");
+    assert.equal(await page.locator(".gallery img").count(), 5);
+    await page.locator(".gallery a").first().click();
+    assert.match(await page.locator(".viewer p").innerText(), /^1 of 40: /);
+    const seen = new Set([await shown(page)]);
+    for (let index = 1; index < 40; index++) {
+      await page.keyboard.press("ArrowRight");
+      seen.add(await shown(page));
+    }
+    assert.equal(seen.size, 40);
+    await page.keyboard.press("Escape");
+    await page.getByRole("link", { name: "All photos" }).click();
+    await page.waitForURL(/photos=1/);
+  });
+  await many.stop();
+});
+
+test("a name from right to left leaves the caption in order", async () => {
+  const own = await startSite();
+  own.seed(1, 2, 1);
+  await withPage(browser, own, "right to left", {}, async (page) => {
+    await page.goto("/1/");
+    const photo = await (await page.request.get(await page.locator(".gallery a").first().getAttribute("href"))).body();
+    await page.request.post("/review/1", {
+      multipart: { user_name: "אבגד", rating: "4", review_text: "", reviewImage: { name: "a.jpg", mimeType: "image/jpeg", buffer: photo } },
+      headers: { origin: own.base },
+    });
+    await page.goto("/1/");
+    await page.locator(".gallery a").first().click();
+    // What is read from left to right: the place of each part.
+    const places = await page.locator(".viewer p").evaluate((caption) => {
+      const range = document.createRange();
+      const left = (node, start, end) => {
+        range.setStart(node, start);
+        range.setEnd(node, end);
+        return range.getBoundingClientRect().left;
+      };
+      const [before, name, after] = [caption.firstChild, caption.querySelector("bdi").firstChild, caption.childNodes[2]];
+      return [left(before, 0, 1), left(name, 0, name.length), left(after, 2, 3)];
+    });
+    assert.deepEqual(places, places.toSorted((a, b) => a - b));
+  });
+  await own.stop();
+});
+
 test("without JavaScript, a photo is a link", async () => {
   await withPage(browser, site, "photo link", { javaScriptEnabled: false }, async (page) => {
     await page.goto("/1/");
@@ -116,9 +168,8 @@ for (const how of ["Escape", "Cancel", "Close"]) {
       if (how === "Escape") await page.keyboard.press("Escape");
       else if (how === "Cancel") await page.locator("#cancel-review").click();
       else await page.locator(".btn-close").click();
-      await page.getByText("Stopped. The review was not sent").waitFor({ state: "attached" });
-      if (how === "Close") await page.locator("#add-review").click();
-      else assert.equal(await page.evaluate(() => document.activeElement.getAttribute("role")), "alert");
+      await page.getByText("Stopped. The review was not sent").waitFor();
+      assert.equal(await page.evaluate(() => document.activeElement.getAttribute("role")), "alert");
       assert.equal(await page.locator("dialog[open]").count(), 1);
       assert.match(await page.title(), /^Error: /);
       assert.equal(await page.getByLabel("Your name").inputValue(), "Ada");
@@ -129,6 +180,31 @@ for (const how of ["Escape", "Cancel", "Close"]) {
     });
   });
 }
+
+test("whoever stops a review that is being saved is told, and saves it once", async () => {
+  const own = await startSite();
+  own.seed(1, 3, 0);
+  await withPage(browser, own, "stopped while saving", {}, async (page) => {
+    await page.goto("/1/");
+    await page.locator("#add-review").click();
+    await page.getByLabel("Your name").fill("Ada");
+    await page.locator("label[for=rating-5]").click();
+    // The site has received the review, and waits for its database.
+    const lock = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1], isolation_level=None); c.execute('begin immediate'); print('locked', flush=True); sys.stdin.read()";
+    const other = spawn("python3", ["-c", lock, join(own.folder, "restaurants.sqlite3")], { stdio: ["pipe", "pipe", "inherit"] });
+    await once(other.stdout, "data");
+    await page.getByRole("button", { name: "Save review" }).click();
+    await page.getByText("Saving…").waitFor();
+    await page.keyboard.press("Escape");
+    await page.getByText("may be saved").waitFor();
+    other.stdin.end();
+    await once(other, "exit");
+    await page.getByRole("button", { name: "Save review" }).click();
+    await page.getByText("Review added. Thank you!").waitFor();
+    assert.match(await page.locator(".average").innerText(), /\(4 reviews\)/);
+  });
+  await own.stop();
+});
 
 test("an upload that stands still says so", async () => {
   await withPage(browser, site, "stalled", {}, async (page) => {

@@ -314,6 +314,20 @@ async fn data_survives_a_restart_and_a_second_process() {
 }
 
 #[tokio::test]
+async fn too_much_demo_data_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = [("DATA_DIR", folder.path().to_str().unwrap())];
+    for (restaurants, reviews, wanted) in [
+        ("0", "1", "--reviews needs at least one restaurant"),
+        ("1", "20000", "--reviews is at most 10000 for each restaurant"),
+        ("1", "1000000000", "is not in 0..=100000000"),
+    ] {
+        let (ok, text) = output(&["seed", "--restaurants", restaurants, "--reviews", reviews], &data).await;
+        assert!(!ok && text.contains(wanted), "{text}");
+    }
+}
+
+#[tokio::test]
 async fn the_same_seed_makes_the_same_restaurants() {
     let list = async |seed: &str| {
         let folder = tempfile::tempdir().unwrap();

@@ -130,6 +130,8 @@ async fn a_link_works_once_and_then_says_what_to_do() {
     let path = format!("/admin/enter/{}", site.app.local_door.new_link().expose());
     let proxied = site.get(&path).header("via", "1.1 proxy").send().await.unwrap();
     assert_eq!(proxied.status(), StatusCode::NOT_FOUND);
+    let preview = site.client.head(format!("{}{path}", site.base)).send().await.unwrap();
+    assert_eq!(preview.status(), StatusCode::NOT_FOUND);
     let first = site.get(&path).send().await.unwrap();
     assert_eq!(first.status(), StatusCode::SEE_OTHER);
     assert_eq!(first.headers()["referrer-policy"], "no-referrer");

@@ -151,7 +151,7 @@ async fn no_answer_below_a_link_gives_it_away() {
         (site.post(&link), StatusCode::UNSUPPORTED_MEDIA_TYPE),
         (site.post(&link).form(&[("seen", "x")]), StatusCode::BAD_REQUEST),
         (cross.form(&[("seen", "1:1")]), StatusCode::FORBIDDEN),
-        (site.get(&delete), StatusCode::METHOD_NOT_ALLOWED),
+        (site.get(&delete), StatusCode::SEE_OTHER),
         (site.get(&format!("{link}0")), StatusCode::NOT_FOUND),
         (site.get("/admin/enter/x"), StatusCode::NOT_FOUND),
     ] {

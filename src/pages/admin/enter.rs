@@ -12,6 +12,11 @@ use crate::error::AppError;
 use crate::model::Capability;
 use crate::web::{LocalDoor, PathParameter};
 
+/// A HEAD request, such as a chat program sends for a preview, must not use the link up.
+pub async fn head() -> AppError {
+    AppError::NotFound
+}
+
 /// Starts a session and redirects to the staff pages, or says how to get a new link.
 pub async fn get(
     State(app): State<App>,

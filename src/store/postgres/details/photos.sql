@@ -1,4 +1,4 @@
 select id, image_name as "image_name!", user_name, review_date
 from reviews
 where restaurant_id = $1 and not hidden and image_name is not null
-order by review_date desc, id desc limit 12
+order by review_date desc, id desc limit 60
