@@ -119,7 +119,7 @@ pub async fn run(config: Config, options: &Options) -> Result<(), StartError> {
             "--reviews needs at least one restaurant. Set --restaurants, or --reviews 0.".into(),
         ));
     }
-    if options.reviews / REVIEWS_EACH > options.restaurants {
+    if options.reviews > options.restaurants.saturating_mul(REVIEWS_EACH) {
         return Err(StartError(format!(
             "--reviews is at most {REVIEWS_EACH} for each restaurant. Set a larger --restaurants."
         )));

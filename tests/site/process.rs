@@ -319,7 +319,7 @@ async fn too_much_demo_data_is_refused() {
     let data = [("DATA_DIR", folder.path().to_str().unwrap())];
     for (restaurants, reviews, wanted) in [
         ("0", "1", "--reviews needs at least one restaurant"),
-        ("1", "20000", "--reviews is at most 10000 for each restaurant"),
+        ("1", "10001", "--reviews is at most 10000 for each restaurant"),
         ("1", "1000000000", "is not in 0..=100000000"),
     ] {
         let (ok, text) = output(&["seed", "--restaurants", restaurants, "--reviews", reviews], &data).await;
