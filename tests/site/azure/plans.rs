@@ -19,6 +19,8 @@ const LIST_BUFFERS: u64 = 400;
 const SEARCH_BUFFERS: u64 = 3000;
 /// The same for a restaurant's page: its row and 21 reviews.
 const DETAILS_BUFFERS: u64 = 60;
+/// The same for the photos of a restaurant, at most 60.
+const PHOTOS_BUFFERS: u64 = 3 * DETAILS_BUFFERS;
 /// The same by rating: 21 reviews of each of five ratings.
 const BY_RATING_BUFFERS: u64 = 5 * DETAILS_BUFFERS;
 /// The same for a new review, and for each statement of its triggers.
@@ -52,7 +54,7 @@ async fn no_page_and_no_review_costs_more_with_more_data() {
     assert_eq!(statements("limit 51").len(), 4 * 2 * 2);
     // In 3 orders and both directions; by date, all and those with a photo.
     assert_eq!(statements("limit 21").len(), 4 * 2);
-    assert_eq!(statements("limit 12").len(), 1);
+    assert_eq!(statements("limit 60").len(), 1);
     assert_eq!(statements("limit 1001").len(), 2);
     assert_eq!(statements("insert into reviews").len(), 1);
     assert!(!statements("update restaurants").is_empty());
@@ -71,8 +73,10 @@ async fn no_page_and_no_review_costs_more_with_more_data() {
             LIST_BUFFERS
         } else if plan.statement.contains("unnest") && plan.statement.contains("limit 21") {
             BY_RATING_BUFFERS
-        } else if plan.statement.contains("limit 21") || plan.statement.contains("limit 12") {
+        } else if plan.statement.contains("limit 21") {
             DETAILS_BUFFERS
+        } else if plan.statement.contains("limit 60") {
+            PHOTOS_BUFFERS
         } else {
             REVIEW_BUFFERS
         };
