@@ -175,9 +175,10 @@ fn request_span<B>(request: &axum::http::Request<B>) -> Span {
         .get::<RequestId>()
         .and_then(|id| id.header_value().to_str().ok())
         .unwrap_or_default();
+    let method = shortened(request.method().as_str());
     let path = shortened(without_key(request.uri().path()));
     let trace_id = telemetry::trace_id().map(display);
-    tracing::info_span!(REQUEST_SPAN, method = %request.method(), path, id, trace_id)
+    tracing::info_span!(REQUEST_SPAN, method = %method, path, id, trace_id)
 }
 
 /// The path without the key of a private link, which would let every reader of the log use it.
@@ -188,9 +189,10 @@ fn without_key(path: &str) -> &str {
         .unwrap_or(path)
 }
 
-/// The path, or as much of it as any of ours has: a client may send 32 KiB with each request, and fill the disk of the log.
-fn shortened(path: &str) -> &str {
-    &path[..path.floor_char_boundary(PATH_LOGGED)]
+/// The path or the method, or as much of it as any of ours has: a client may send 32 KiB with each request, and fill the
+/// disk of the log.
+fn shortened(text: &str) -> &str {
+    &text[..text.floor_char_boundary(PATH_LOGGED)]
 }
 
 /// Logs one line for each request. A request that succeeded and changed nothing is logged at debug level: the platform
@@ -238,6 +240,12 @@ mod tests {
     fn the_log_has_no_long_path() {
         assert_eq!(shortened("/review/1"), "/review/1");
         assert_eq!(shortened(&"/é".repeat(1000)).len(), 199);
+        let long = axum::http::Request::builder()
+            .method("A".repeat(20_000).as_str())
+            .body(())
+            .unwrap();
+        let logged = format!("{:?}", request_span(&long));
+        assert!(logged.len() < 1000, "{logged}");
     }
 
     #[test]

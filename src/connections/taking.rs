@@ -48,9 +48,10 @@ impl Taking {
         let since = self.blocked?;
         let left = self.pace.window.saturating_sub(self.waited);
         if since.elapsed() >= left && self.bytes >= self.pace.bytes {
+            // The next window starts where the site began to wait: the client has taken nothing since then.
             self.restart();
-            self.blocks();
-            return Some(Instant::now() + self.pace.window);
+            self.blocked = Some(since);
+            return Some(since + self.pace.window);
         }
         Some(since + left)
     }
@@ -101,6 +102,7 @@ mod tests {
             (vec![(29_000, 999); 20], 999),
             (vec![(29_000, 1000); 20], 20_000),
             (vec![(31_000, 1_000_000)], 0),
+            (vec![(0, 1_000_000), (31_000, 1)], 1_000_000),
             (vec![(1000, 30); 100], 900),
             (vec![(1000, 35); 100], 3500),
             (vec![(0, 1_000_000), (29_000, 0), (29_000, 1)], 1_000_001),

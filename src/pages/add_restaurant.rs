@@ -50,7 +50,8 @@ pub async fn post(
     request: Request,
 ) -> Result<Response, AppError> {
     let client = request.extensions().get::<Client>().copied();
-    let mut body = FormBody::read(&app.uploads, request, &FIELDS).await?;
+    let body = FormBody::read(&app.uploads, request, &FIELDS).await;
+    let mut body = app.rates.read(client, body)?;
     let mut form = CreateTemplate {
         form_id: body.take(SubmissionId::FIELD),
         typed: RestaurantForm {

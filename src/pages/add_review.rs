@@ -49,7 +49,8 @@ pub async fn post(
     // The page's script sends the form itself, to show the progress of the upload. It gets an address, not a redirect.
     let by_script = request.headers().contains_key("x-requested-with");
     let client = request.extensions().get::<Client>().copied();
-    let mut body = FormBody::read(&app.uploads, request, &FIELDS).await?;
+    let body = FormBody::read(&app.uploads, request, &FIELDS).await;
+    let mut body = app.rates.read(client, body)?;
     let mut form = ReviewFormView {
         form_id: body.take(SubmissionId::FIELD),
         typed: ReviewForm {

@@ -81,8 +81,10 @@ pub async fn post(
     request: Request,
 ) -> Result<Response, AppError> {
     let client = request.extensions().get::<Client>().copied();
-    let mut body = FormBody::read(&app.uploads, request, &FIELDS).await?;
-    let mut view = ReviewChangeView::sent(&app, writer_url(&key), &mut body)?;
+    let body = FormBody::read(&app.uploads, request, &FIELDS).await;
+    let mut body = app.rates.read(client, body)?;
+    let view = ReviewChangeView::sent(&app, writer_url(&key), &mut body);
+    let mut view = app.rates.read(client, view)?;
     if let Err(refused) = app.rates.count_post(client, view.form.photo_was_sent) {
         view.form.problem = Some(format!("Review not changed: {TOO_MANY_FORMS}"));
         let answer = page(&app, &request_id, refused.status(), view, None);
@@ -111,7 +113,8 @@ pub async fn delete(
     request: Request,
 ) -> Result<Response, AppError> {
     let client = request.extensions().get::<Client>().copied();
-    let mut body = FormBody::read_whole(&app.uploads, request, &CONFIRMATION).await?;
+    let body = FormBody::read_whole(&app.uploads, request, &CONFIRMATION).await;
+    let mut body = app.rates.read(client, body)?;
     app.rates.count_post(client, false)?;
     let review = match read(&app, &key).await {
         Ok(review) => review,

@@ -29,6 +29,8 @@ use crate::config::StorageConfig;
 
 /// How long one call may take, including its token and its retries: a visitor is waiting.
 const CALL_LIMIT: Duration = Duration::from_secs(10);
+/// How long an unused connection is kept.
+const IDLE_LIMIT: Duration = Duration::from_secs(5);
 /// How long connecting may take.
 const CONNECT_LIMIT: Duration = Duration::from_secs(3);
 /// How long a download may stall.
@@ -195,6 +197,8 @@ fn retries() -> RetryOptions {
 fn transport() -> reqwest::Result<Transport> {
     let client = reqwest::Client::builder()
         .connect_timeout(CONNECT_LIMIT)
+        // A connection that has fallen silent never says so. When one call has waited for its limit, the unused ones are gone.
+        .pool_idle_timeout(IDLE_LIMIT)
         .redirect(reqwest::redirect::Policy::none())
         .no_gzip()
         .no_deflate()

@@ -52,6 +52,14 @@ impl Rates {
         count(self.uploads.as_ref().filter(|_| has_photo), client)
     }
 
+    /// This form, or why it could not be read, which counts as a form too.
+    pub fn read<T>(&self, client: Option<Client>, form: Result<T, AppError>) -> Result<T, AppError> {
+        if form.is_err() {
+            self.count_post(client, false)?;
+        }
+        form
+    }
+
     /// Counts a search.
     pub fn count_search(&self, client: Option<Client>) -> Result<(), AppError> {
         count(self.searches.as_ref(), client)

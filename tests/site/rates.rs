@@ -80,6 +80,23 @@ async fn a_form_is_counted_before_its_private_link_is_looked_up() {
 }
 
 #[tokio::test]
+async fn a_form_that_cannot_be_read_counts_too() {
+    let link = format!("/review/edit/{}", Capability::random().expose());
+    let delete = format!("{link}/delete");
+    for path in ["/add", "/review/1", &link, &delete] {
+        let site = Site::start(|limits| limits.posts_per_minute = 1).await;
+        let photo = "--b\r\nContent-Disposition: form-data; name=\"reviewImage\"; filename=\"a.png\"\r\n\r\nnever ends";
+        for (kind, body, status) in [
+            ("multipart/form-data; boundary=b", photo, StatusCode::BAD_REQUEST),
+            ("text/plain", "user_name=Ada", StatusCode::TOO_MANY_REQUESTS),
+        ] {
+            let answer = site.post("203.0.113.1", path, kind, body).await;
+            assert_eq!(answer.0, status, "{path}: {}", answer.2);
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_form_beyond_the_rate_comes_back_and_is_not_saved() {
     let site = Site::start(|limits| limits.posts_per_minute = 1).await;
     let post = async |address, path, body| site.post(address, path, URLENCODED, body).await;
