@@ -1,29 +1,57 @@
 //! Log lines: as text on a development machine, as JSON on App Service, whose log stream and queries read JSON.
+//!
+//! A thread of its own writes them. A reader of standard output that stops reading therefore stops no request; it only
+//! loses lines.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::io;
+use std::panic::PanicHookInfo;
+use std::time::Duration;
 
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, fmt};
 
 use crate::config::Config;
+use crate::log_queue::Queue;
 use crate::telemetry::Exported;
 
+/// How often the log says how many lines it lost.
+const LOSSES_EVERY: Duration = Duration::from_secs(5);
+/// How long the end of the process may wait for the lines that are left.
+const END_LIMIT: Duration = Duration::from_secs(1);
+
+/// A log that has started.
+pub struct Log(Queue);
+
 /// Starts logging to standard output, and to the receiver of logs if there is one.
-pub fn init(config: &Config) {
+#[must_use]
+pub fn init(config: &Config) -> Log {
+    let queue = Queue::before(io::stdout());
+    start(config, queue.clone());
+    std::panic::set_hook(Box::new(log_panic));
+    tokio::spawn(report_losses(queue.clone()));
+    Log(queue)
+}
+
+impl Log {
+    /// Writes the lines that are left, unless that takes too long.
+    pub async fn finish(self) {
+        let written = tokio::task::spawn_blocking(move || self.0.finish());
+        let _ = tokio::time::timeout(END_LIMIT, written).await;
+    }
+}
+
+fn start(config: &Config, queue: Queue) {
+    let out = move || Escaping(queue.clone());
     let lines = if config.is_production() {
-        fmt::layer()
-            .json()
-            .flatten_event(true)
-            .with_writer(|| Escaping(io::stdout()))
-            .boxed()
+        fmt::layer().json().flatten_event(true).with_writer(out).boxed()
     } else {
         fmt::layer()
             .with_target(false)
-            .with_writer(|| Escaping(io::stdout()))
-            .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stdout()))
+            .with_writer(out)
+            .with_ansi(io::IsTerminal::is_terminal(&io::stdout()))
             .boxed()
     };
     // memory_serve logs a line for every file in static/, which is not useful.
@@ -36,6 +64,32 @@ pub fn init(config: &Config) {
     match Exported::layer() {
         Some(exported) => log.with(exported).init(),
         None => log.init(),
+    }
+}
+
+/// Logs a panic like every other error. The standard hook would write to standard error, which may be stuck too.
+fn log_panic(panic: &PanicHookInfo<'_>) {
+    let place = panic.location().map(ToString::to_string);
+    let cause = panic.payload_as_str().unwrap_or("not a text");
+    tracing::error!(cause, place, "a panic");
+}
+
+/// Logs how many lines were lost, whenever that number has grown.
+async fn report_losses(queue: Queue) {
+    let mut reported = 0;
+    loop {
+        tokio::time::sleep(LOSSES_EVERY).await;
+        let lost = queue.lost();
+        if lost > reported {
+            tracing::warn!(
+                lost,
+                "log lines have been lost since the start: standard output was read too slowly, or not at all"
+            );
+            // Otherwise this line may be among the lost ones.
+            if queue.lost() == lost {
+                reported = lost;
+            }
+        }
     }
 }
 

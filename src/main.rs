@@ -71,9 +71,10 @@ async fn run(command: Command, config: Config) -> ExitCode {
                 Ok(()) => telemetry::flush_limit(config.shutdown_grace),
                 Err(problem) => return failed(&problem),
             };
-            logging::init(&config);
+            let log = logging::init(&config);
             let result = server::serve(config).await;
             telemetry::stop(flush_limit).await;
+            log.finish().await;
             result
         }
         Command::Check => check::run(&config).await,

@@ -45,8 +45,6 @@ def site(tmp_path_factory):
     process = subprocess.Popen([command], cwd=folder, env=environment, stdout=subprocess.PIPE, text=True)
     try:
         address = next(found[0] for line in process.stdout if (found := re.search(r"http://[\d.:]+", line)))
-        # Reads on, so that the site never waits for its log.
-        threading.Thread(target=process.stdout.read, daemon=True).start()
         yield address
     finally:
         process.kill()

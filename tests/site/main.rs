@@ -37,5 +37,6 @@ mod store_search;
 mod store_staff;
 mod store_staff_lists;
 mod telemetry;
+mod unread_log;
 mod upload_turns;
 mod writer;

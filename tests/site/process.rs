@@ -115,6 +115,17 @@ impl Process {
         assert!(signal(self.child.id().unwrap(), name));
     }
 
+    /// The next line of its output.
+    pub async fn next_line(&mut self) -> String {
+        let line = self.lines.next_line().await.unwrap();
+        line.expect("the process runs on")
+    }
+
+    /// Waits until the process exits, without reading its output. Returns whether it succeeded.
+    pub async fn exited(&mut self) -> bool {
+        self.child.wait().await.unwrap().success()
+    }
+
     /// Waits until the process exits. Returns whether it succeeded, and its output since it listened.
     pub async fn ended(mut self) -> (bool, String) {
         let mut rest = String::new();
