@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::time::Duration;
 
+use axum::Extension;
 use axum::http::header::RETRY_AFTER;
 use axum::http::{HeaderName, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -30,6 +31,8 @@ pub enum AppError {
     TooManyRequests,
     /// The client has sent too many requests. It may send the next one after this time.
     RateLimited(Duration),
+    /// Too many requests wait for the store already; a retry may succeed.
+    Busy,
     /// Something the site depends on is unavailable; a retry may succeed.
     Unavailable(Box<dyn Error + Send + Sync>),
     /// The site's disk is full, or nearly so.
@@ -50,7 +53,7 @@ impl AppError {
             Self::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::TooManyRequests | Self::RateLimited(_) => StatusCode::TOO_MANY_REQUESTS,
-            Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Busy | Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::InsufficientStorage(_) => StatusCode::INSUFFICIENT_STORAGE,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -90,8 +93,8 @@ impl AppError {
 impl From<StoreError> for AppError {
     fn from(error: StoreError) -> Self {
         match error {
+            StoreError::Busy => Self::Busy,
             StoreError::Unavailable(_)
-            | StoreError::Busy
             | StoreError::InUse(_)
             | StoreError::NotMigrated(_)
             | StoreError::NoToken(_)
@@ -115,11 +118,17 @@ impl From<PhotoStoreError> for AppError {
 #[derive(Clone)]
 pub struct Advice(pub String);
 
+/// Marks the response to an [`AppError::Busy`]. The store logs how many there are; a log line for each would cost as much
+/// as the page that was refused. (A form that comes back is still logged: its sender cannot simply load it again.)
+#[derive(Clone, Copy)]
+pub struct Refused;
+
 impl IntoResponse for AppError {
     /// The status alone. [`crate::pages::error::error_pages`] adds the page.
     fn into_response(self) -> Response {
         self.log();
-        let mut response = (self.retry_after(), self.status()).into_response();
+        let refused = matches!(self, Self::Busy).then_some(Extension(Refused));
+        let mut response = (self.retry_after(), refused, self.status()).into_response();
         if let Self::BadRequest(advice) = self {
             response.extensions_mut().insert(Advice(advice));
         }

@@ -26,7 +26,7 @@ use crate::assets;
 use crate::cache;
 use crate::config::Config;
 use crate::connections::RefusedHead;
-use crate::error::AppError;
+use crate::error::{AppError, Refused};
 use crate::pages::error::error_pages;
 use crate::pages::{add_restaurant, add_review, admin, details, edit_review, health, list, photo, sitemap};
 use crate::telemetry::{self, REQUEST_SPAN};
@@ -196,14 +196,16 @@ fn shortened(text: &str) -> &str {
 }
 
 /// Logs one line for each request. A request that succeeded and changed nothing is logged at debug level: the platform
-/// logs all requests, and a second log would be the most expensive part of answering with a cached page.
+/// logs all requests, and a second log would be the most expensive part of answering with a cached page. A request that was
+/// refused is logged at debug level too, see [`Refused`].
 fn log_response<B>(response: &axum::http::Response<B>, latency: Duration, _: &Span) {
     let status = response.status().as_u16();
     let duration_ms = u64::try_from(latency.as_millis()).unwrap_or(u64::MAX);
+    let is_refused = response.extensions().get::<Refused>().is_some();
     match status {
-        500.. => tracing::error!(status, duration_ms, "answered"),
+        500.. if !is_refused => tracing::error!(status, duration_ms, "answered"),
         // A form was accepted: with a redirect (303), or with 201 for the page's script.
-        201 | 303 | 400.. => tracing::info!(status, duration_ms, "answered"),
+        201 | 303 | 400..=499 => tracing::info!(status, duration_ms, "answered"),
         _ => tracing::debug!(status, duration_ms, "answered"),
     }
 }
@@ -231,7 +233,8 @@ mod tests {
         let page = String::from_utf8(to_bytes(body, usize::MAX).await.unwrap().to_vec()).unwrap();
         assert!(parts.headers.contains_key(CONTENT_SECURITY_POLICY));
         let id = parts.headers[REQUEST_ID].to_str().unwrap();
-        assert_eq!(page.contains(id), parts.status.is_server_error(), "{page}");
+        let is_logged = parts.status.is_server_error() && parts.extensions.get::<Refused>().is_none();
+        assert_eq!(page.contains(id), is_logged, "{page}");
         assert!(page.contains("Back to all restaurants"), "{page}");
         (parts.status, parts.headers, page)
     }
@@ -271,7 +274,7 @@ mod tests {
 
     #[tokio::test]
     async fn every_error_gets_a_page() {
-        let cases: [(Handler, u16, &str); 10] = [
+        let cases: [(Handler, u16, &str); 11] = [
             (|| Err(AppError::BadRequest("Do this.".into())), 400, "Do this."),
             (|| Err(AppError::NotFound), 404, "Page not found"),
             (|| Err(AppError::RequestTimeout), 408, "That took too long"),
@@ -283,6 +286,7 @@ mod tests {
                 429,
                 "Too many requests",
             ),
+            (|| Err(AppError::Busy), 503, "Many visitors at once"),
             (
                 || Err(AppError::Internal(std::io::Error::other("a secret of ours").into())),
                 500,

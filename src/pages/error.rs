@@ -13,7 +13,7 @@ use axum::response::{IntoResponse, Response};
 use tower_http::request_id::RequestId;
 
 use crate::app::App;
-use crate::error::Advice;
+use crate::error::{Advice, Refused};
 use crate::web::{Chrome, PRIVATE_PATHS, Page, keep_private};
 
 /// The number of seconds after which a client may try again.
@@ -65,10 +65,20 @@ fn with_page(app: &App, request_id: &RequestId, is_get: bool, response: Response
         return response;
     }
 
-    let (title, advice) = wording(status, is_get);
+    let refused = response.extensions().get::<Refused>().copied();
+    let (title, advice) = if refused.is_some() {
+        refusal(is_get)
+    } else {
+        wording(status, is_get)
+    };
     let own_advice = response.extensions().get::<Advice>();
     let page = ErrorTemplate {
-        chrome: Chrome::of_error(&app.config, request_id, status),
+        chrome: if refused.is_some() {
+            // The log has no line for this request.
+            Chrome::default()
+        } else {
+            Chrome::of_error(&app.config, request_id, status)
+        },
         status: status.as_u16(),
         title,
         advice: own_advice.map_or_else(|| advice.to_owned(), |Advice(text)| text.clone()),
@@ -79,7 +89,23 @@ fn with_page(app: &App, request_id: &RequestId, is_get: bool, response: Response
             headers.insert(name, value.clone());
         }
     }
-    (status, headers, Page(page)).into_response()
+    let refused = refused.map(Extension);
+    (status, refused, headers, Page(page)).into_response()
+}
+
+/// The heading and the advice of a page for a request that the line before the store had no place for.
+fn refusal(is_get: bool) -> (&'static str, &'static str) {
+    if is_get {
+        (
+            "Many visitors at once",
+            "The site is busy. This page reloads by itself.",
+        )
+    } else {
+        (
+            "Many visitors at once",
+            "The site is busy, so the form was not saved. Go back and send it again in a moment.",
+        )
+    }
 }
 
 /// The heading of the page, and what to do.

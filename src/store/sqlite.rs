@@ -77,9 +77,9 @@ impl SqliteStore {
             .connect_lazy_with(options.create_if_missing(false).read_only(true));
         let store = Self {
             path: path.to_owned(),
-            reading: Line::before(READERS.into()),
+            reading: Line::before(READERS.into(), "read"),
             readers,
-            writing: Line::before(1),
+            writing: Line::before(1, "change"),
             writer,
             _checkpoints: AbortOnDropHandle::new(tokio::spawn(checkpoints)),
         };

@@ -20,12 +20,14 @@ use super::sending::logger;
 const CRATE: &str = "restaurant_review";
 
 /// The fields that are sent. Others may name a photo or a person.
-const FIELDS: [&str; 7] = [
+const FIELDS: [&str; 9] = [
     "cause",
     "duration_ms",
     "error",
     "folded",
     "last_token_valid_seconds",
+    "lost",
+    "refused",
     "scope",
     "status",
 ];

@@ -46,7 +46,7 @@ impl Pool {
             .build();
         Self {
             connections: pool.expect("a pool with a time limit has a runtime"),
-            line: Line::before(CONNECTIONS),
+            line: Line::before(CONNECTIONS, "use"),
         }
     }
 
