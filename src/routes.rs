@@ -30,7 +30,7 @@ use crate::error::{AppError, Refused};
 use crate::pages::error::error_pages;
 use crate::pages::{add_restaurant, add_review, admin, details, edit_review, health, list, photo, sitemap};
 use crate::telemetry::{self, REQUEST_SPAN};
-use crate::web::{PRIVATE_PATHS, SecurityHeaders, identify_client, security_headers};
+use crate::web::{FrontEnd, PRIVATE_PATHS, SecurityHeaders, identify_client, security_headers};
 
 /// How much of a path is logged, in bytes.
 const PATH_LOGGED: usize = 200;
@@ -86,7 +86,7 @@ pub fn router(app: App) -> Router {
         .merge(assets::router())
         .fallback(async || AppError::NotFound)
         .with_state(app.clone());
-    let is_https = app.config.is_production();
+    let is_https = app.config.is_https();
     telemetry::around(routes, is_https, |routes| apply_layers(routes, app))
 }
 
@@ -135,7 +135,7 @@ fn apply_layers(routes: Router, app: App) -> Router {
             SecurityHeaders::new(&app.config),
             security_headers,
         ))
-        .layer(map_request_with_state(app.config.is_production(), identify_client))
+        .layer(map_request_with_state(FrontEnd::of(&app.config), identify_client))
         // The layers below may answer with a bare status, which gets its page here.
         .layer(from_fn_with_state(app, error_pages))
         .layer(CatchPanicLayer::new())

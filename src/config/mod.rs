@@ -33,7 +33,8 @@ pub struct Config {
     /// production.
     pub website_hostname: Option<String>,
     /// `PUBLIC_URL`: the address under which visitors and search engines find the site, if it has a domain of its own. Only
-    /// its scheme, host and port count. Default: `WEBSITE_HOSTNAME` with https.
+    /// its scheme, host and port count. Default: `WEBSITE_HOSTNAME` with https. Elsewhere than on App Service, its presence
+    /// means that a reverse proxy on this machine forwards the requests of visitors.
     pub public_url: Option<Url>,
     /// `HOST`: the address to listen on. Default 127.0.0.1, on App Service 0.0.0.0.
     pub host: IpAddr,
@@ -53,8 +54,8 @@ pub struct Config {
     pub storage: Option<StorageConfig>,
     /// How much of the site clients may use.
     pub limits: Limits,
-    /// `ADMIN_PRINCIPALS`: who may use the staff pages. Default: on the embedded stores, whoever opens the link in the log
-    /// on this machine; otherwise nobody.
+    /// `ADMIN_PRINCIPALS`: who may use the staff pages. Default: on the embedded stores without `PUBLIC_URL`, whoever opens
+    /// the link in the log on this machine; otherwise nobody.
     pub staff: StaffAccess,
     /// `RUST_LOG`: which log lines are written, such as `debug` or `info,sqlx=debug`. Default `info`.
     pub log_filter: tracing_subscriber::filter::Targets,
@@ -155,8 +156,9 @@ impl Config {
             website_hostname,
         };
         (config.database, config.storage) = read_stores(&mut reader, config.is_production());
-        let is_on_embedded_defaults = config.database.is_none() && config.storage.is_none() && !config.is_production();
-        config.staff = StaffAccess::read(&mut reader, config.is_production(), is_on_embedded_defaults);
+        let has_embedded_stores = config.database.is_none() && config.storage.is_none();
+        let is_private = has_embedded_stores && !config.is_production() && !config.is_behind_local_proxy();
+        config.staff = StaffAccess::read(&mut reader, config.is_production(), is_private);
         config
     }
 
@@ -181,6 +183,22 @@ impl Config {
     #[must_use]
     pub fn is_production(&self) -> bool {
         self.website_hostname.is_some()
+    }
+
+    /// Whether visitors come over HTTPS. The site itself speaks plain HTTP to the proxy before it.
+    #[must_use]
+    pub fn is_https(&self) -> bool {
+        match &self.public_url {
+            Some(url) if !self.is_production() => url.scheme() == "https",
+            _ => self.is_production(),
+        }
+    }
+
+    /// Whether a reverse proxy on this machine forwards the requests of visitors, so that they seem to come from this
+    /// machine.
+    #[must_use]
+    pub fn is_behind_local_proxy(&self) -> bool {
+        self.public_url.is_some() && !self.is_production()
     }
 
     /// Settings for a test: everything under `data_dir`, on a free port of this machine.

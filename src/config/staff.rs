@@ -33,8 +33,8 @@ impl StaffAccess {
     /// Reads `ADMIN_PRINCIPALS`, and `WEBSITE_AUTH_ENABLED`, which App Service sets while its authentication is on. (The
     /// platform then removes the headers that name a visitor from what clients send:
     /// <https://learn.microsoft.com/azure/app-service/configure-authentication-user-identities>.) Elsewhere nothing removes
-    /// them, so the variable is ignored.
-    pub(super) fn read(reader: &mut Reader<'_>, on_app_service: bool, is_on_embedded_defaults: bool) -> Self {
+    /// them, so the variable is ignored. `is_private`: the site has no visitors but the developer on this machine.
+    pub(super) fn read(reader: &mut Reader<'_>, on_app_service: bool, is_private: bool) -> Self {
         let variable = |name: &str| reader.variables.get(name).cloned();
         let is_authenticated =
             on_app_service && variable("WEBSITE_AUTH_ENABLED").is_some_and(|value| value.eq_ignore_ascii_case("true"));
@@ -54,7 +54,7 @@ impl StaffAccess {
                     Self::NoAuthentication
                 }
             }
-            None if is_on_embedded_defaults => Self::ThisMachine,
+            None if is_private => Self::ThisMachine,
             None => Self::Off,
         }
     }

@@ -71,6 +71,25 @@ fn a_domain_of_its_own_begins_the_sites_addresses() {
 }
 
 #[test]
+fn a_public_address_elsewhere_means_a_proxy_on_this_machine() {
+    let production = [HOSTNAME, ("ALLOW_LOCAL_DATA", "1")];
+    let secure = [("PUBLIC_URL", "https://reviews.contoso.com")];
+    let plain = [("PUBLIC_URL", "http://reviews.contoso.com")];
+    for (settings, is_https, is_behind_local_proxy, staff) in [
+        (vec![], false, false, StaffAccess::ThisMachine),
+        (secure.to_vec(), true, true, StaffAccess::Off),
+        (plain.to_vec(), false, true, StaffAccess::Off),
+        (production.to_vec(), true, false, StaffAccess::Off),
+        ([&production[..], &secure].concat(), true, false, StaffAccess::Off),
+        ([&production[..], &plain].concat(), true, false, StaffAccess::Off),
+    ] {
+        let config = read(&settings).unwrap();
+        let found = (config.is_https(), config.is_behind_local_proxy(), config.staff);
+        assert_eq!(found, (is_https, is_behind_local_proxy, staff), "{settings:?}");
+    }
+}
+
+#[test]
 fn an_empty_value_counts_as_not_set() {
     assert_eq!(read(&[("PORT", "")]).unwrap().port, 8000);
 }

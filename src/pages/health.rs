@@ -30,7 +30,8 @@ struct Outline {
 }
 
 /// `/readyz`: whether the store is reachable and migrated, and whether photos can be stored. If not, the status is 503.
-/// On this machine the JSON also says which part is not ready; App Service's health check reads only the status.
+/// On this machine the JSON also says which part is not ready, unless a proxy on it forwards the requests of visitors;
+/// App Service's health check reads only the status.
 pub async fn readyz(
     State(app): State<App>,
     peer: Option<Extension<ConnectInfo<SocketAddr>>>,
@@ -44,7 +45,8 @@ pub async fn readyz(
         StatusCode::SERVICE_UNAVAILABLE
     };
     // Without a peer, it comes from this process.
-    let is_local = peer.is_none_or(|Extension(ConnectInfo(peer))| is_from_this_machine(peer, &headers));
+    let is_local = !app.config.is_behind_local_proxy()
+        && peer.is_none_or(|Extension(ConnectInfo(peer))| is_from_this_machine(peer, &headers));
     let json = if is_local {
         Json(report).into_response()
     } else {

@@ -38,11 +38,7 @@ pub(super) struct Name {
 
 impl Name {
     pub(super) fn of(self, config: &Config) -> &'static str {
-        if config.is_production() {
-            self.secure
-        } else {
-            self.plain
-        }
+        if config.is_https() { self.secure } else { self.plain }
     }
 }
 
@@ -54,7 +50,7 @@ pub(super) fn cookie(
     max_age: Duration,
 ) -> Cookie<'static> {
     Cookie::build((name, value))
-        .secure(config.is_production())
+        .secure(config.is_https())
         .path("/")
         .max_age(max_age.try_into().expect("a short time"))
         .http_only(true)

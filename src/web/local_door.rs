@@ -108,6 +108,9 @@ impl LocalDoor {
 
 #[cfg(test)]
 mod tests {
+    use axum::http::HeaderValue;
+    use axum::http::header::HOST;
+
     use super::*;
 
     #[test]
@@ -155,7 +158,8 @@ mod tests {
     fn only_this_machine_is_here() {
         let mut extensions = Extensions::new();
         extensions.insert(ConnectInfo(SocketAddr::from(([127, 0, 0, 1], 40_000))));
-        assert!(LocalDoor::is_here(&extensions, &HeaderMap::new()));
-        assert!(!LocalDoor::is_here(&Extensions::new(), &HeaderMap::new()));
+        let headers = HeaderMap::from_iter([(HOST, HeaderValue::from_static("localhost"))]);
+        assert!(LocalDoor::is_here(&extensions, &headers));
+        assert!(!LocalDoor::is_here(&Extensions::new(), &headers));
     }
 }

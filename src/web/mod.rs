@@ -18,7 +18,7 @@ mod staff;
 mod upload_memory;
 mod writer_links;
 
-pub use self::client::{Client, identify_client, is_from_this_machine};
+pub use self::client::{Client, FrontEnd, identify_client, is_from_this_machine};
 pub use self::conditional::{accepts_gzip, has_etag};
 pub use self::form::{FormBody, FormFields, SentPhoto, Uploads};
 pub use self::local_door::{LocalDoor, SESSION_FOR};

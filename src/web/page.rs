@@ -50,7 +50,7 @@ impl Chrome {
     pub fn of_error(config: &Config, request_id: &RequestId, status: StatusCode) -> Self {
         let help = || ErrorHelp {
             request_id: request_id.header_value().to_str().unwrap_or_default().to_owned(),
-            hints: !config.is_production(),
+            hints: !config.is_production() && !config.is_behind_local_proxy(),
         };
         Self {
             notice: None,

@@ -78,7 +78,7 @@ impl SecurityHeaders {
             // Pages change with every review. Static files and photos set their own value.
             (CACHE_CONTROL, HeaderValue::from_static("no-cache")),
         ];
-        if config.is_production() {
+        if config.is_https() {
             headers.push((STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000")));
         }
         Self(headers.into())

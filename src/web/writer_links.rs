@@ -97,7 +97,7 @@ mod tests {
             let pairs: Vec<_> = left.iter().flat_map(CookieJar::iter).collect();
             let mut headers = HeaderMap::new();
             for pair in &pairs {
-                assert_eq!(pair.name().starts_with("__Host-"), config.is_production());
+                assert_eq!(pair.name().starts_with("__Host-"), config.is_https());
                 assert!(pair.http_only() == Some(true) && pair.path() == Some("/"));
                 headers.append(COOKIE, pair.stripped().to_string().parse().unwrap());
             }
