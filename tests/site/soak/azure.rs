@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex};
 
 use local_azure::app_service::{AppService, Origin, Package, logs};
 use local_azure::state::WebApp;
-use local_azure::testing::APP;
+use local_azure::testing::{APP, STORAGE_ACCOUNT};
+use reqwest::Url;
 use sqlx::{Connection as _, PgConnection};
 
 use super::check::Saved;
@@ -23,7 +24,9 @@ const TOKEN_LIFETIME: std::time::Duration = std::time::Duration::from_secs(15);
 pub struct Azure {
     pub(super) resources: Resources,
     /// Between the site and PostgreSQL.
-    pub(super) proxy: Proxy,
+    pub(super) before_postgres: Proxy,
+    /// Between the site and Blob Storage.
+    pub(super) before_blob_storage: Proxy,
     /// The processes that were stopped with SIGSTOP.
     pub(super) stopped: Mutex<Vec<u32>>,
     /// The disk of the table of reviews.
@@ -36,7 +39,8 @@ impl Azure {
         let resources = Resources::start().await;
         resources.set_token_lifetime(TOKEN_LIFETIME);
         let azure = Self {
-            proxy: Proxy::before(resources.postgres().await.port()).await,
+            before_postgres: Proxy::before(resources.postgres().await.port()).await,
+            before_blob_storage: Proxy::before(account_url(&resources).await.port().unwrap()).await,
             stopped: Mutex::default(),
             disk: Disk::mount(16),
             clocks: Clocks::new(),
@@ -59,7 +63,10 @@ impl Azure {
         ];
         let mut settings = self.resources.environment().await;
         settings.retain(|(name, _)| !own.contains(name));
-        settings.push(("DBPORT", self.proxy.port.to_string()));
+        settings.push(("DBPORT", self.before_postgres.port.to_string()));
+        let mut account_url = account_url(&self.resources).await;
+        account_url.set_port(Some(self.before_blob_storage.port)).unwrap();
+        settings.push(("STORAGE_ACCOUNT_NAME", account_url.to_string()));
         self.resources
             .cloud
             .azure()
@@ -146,6 +153,11 @@ impl Azure {
         let log: Vec<_> = log.iter().map(ToString::to_string).collect();
         saved.check(&load.journal, &container.photos(), &log.join("\n")).await
     }
+}
+
+async fn account_url(resources: &Resources) -> Url {
+    let url = resources.blob_storage().await.account_url(STORAGE_ACCOUNT);
+    url.parse().unwrap()
 }
 
 async fn names(sql: &mut PgConnection, query: &'static str) -> Vec<String> {

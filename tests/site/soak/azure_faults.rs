@@ -52,7 +52,7 @@ fn of_postgres() -> [Fault<Azure>; 7] {
             azure.resources.database.end_connections().boxed_local()
         }),
         Fault::momentary("PostgreSQL: connections black-holed", |azure| {
-            async { azure.proxy.silence_open_connections() }.boxed_local()
+            async { azure.before_postgres.silence_open_connections() }.boxed_local()
         }),
         Fault::lasting(
             "PostgreSQL: disk full",
@@ -63,7 +63,7 @@ fn of_postgres() -> [Fault<Azure>; 7] {
     ]
 }
 
-fn of_blob_storage() -> [Fault<Azure>; 5] {
+fn of_blob_storage() -> [Fault<Azure>; 6] {
     [
         Fault::momentary("Blob Storage: killed", |azure| {
             async { azure.resources.blob_storage().await.kill_azurite() }.boxed_local()
@@ -74,11 +74,14 @@ fn of_blob_storage() -> [Fault<Azure>; 5] {
             |azure| async { azure.stop_azurite() }.boxed_local(),
             |azure| async { azure.go_on() }.boxed_local(),
         ),
+        Fault::momentary("Blob Storage: connections black-holed", |azure| {
+            async { azure.before_blob_storage.silence_open_connections() }.boxed_local()
+        }),
         Fault::lasting(
             "Blob Storage: refuses connections",
             2..=6,
-            |azure| async { azure.resources.blob_storage().await.stop() }.boxed_local(),
-            |azure| async { azure.resources.blob_storage().await.start_again().unwrap() }.boxed_local(),
+            |azure| azure.stop_blob_storage().boxed_local(),
+            |azure| azure.start_blob_storage().boxed_local(),
         ),
         Fault::lasting(
             "Blob Storage: answers 500",
@@ -155,6 +158,16 @@ impl Azure {
         for child in children.split_whitespace() {
             self.stop(child.parse().unwrap());
         }
+    }
+
+    async fn stop_blob_storage(&self) {
+        self.before_blob_storage.refuse().await;
+        self.resources.blob_storage().await.stop();
+    }
+
+    async fn start_blob_storage(&self) {
+        self.resources.blob_storage().await.start_again().unwrap();
+        self.before_blob_storage.accept();
     }
 
     /// Stops Azurite.
