@@ -13,6 +13,9 @@ use restaurant_review::pages::add_review::FIELDS;
 
 use forms::{Photo, Read, read};
 
+/// The bytes that the headers of a part may have.
+const HEADERS_MAX: usize = 16 << 10;
+
 fuzz_target!(|input: &[u8]| {
     let Some((piece, body)) = input.split_first() else {
         return;
@@ -20,6 +23,10 @@ fuzz_target!(|input: &[u8]| {
     let of_boundary = |boundary: &str| format!("multipart/form-data; boundary={boundary}");
     let whole = read(&of_boundary("b"), body, 64 << 10, &FIELDS);
     let in_pieces = read(&of_boundary("b"), body, 1 + usize::from(*piece), &FIELDS);
+    // The limit of a part's headers holds to the nearest piece.
+    if body.len() > HEADERS_MAX && whole.refused.is_none() && in_pieces.refused == Some(413) {
+        return;
+    }
     // A form that is too large or too broken keeps what has arrived until then, to the nearest piece.
     assert_eq!(
         whole.refused.is_some(),
