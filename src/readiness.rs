@@ -76,7 +76,11 @@ impl Readiness {
     }
 
     async fn ask(&self) -> Report {
-        let (store, photos) = tokio::join!(timeout(LIMIT, self.store.ready()), timeout(LIMIT, self.photos.ready()));
+        let (store, photos, photo_warning) = tokio::join!(
+            timeout(LIMIT, self.store.ready()),
+            timeout(LIMIT, self.photos.ready()),
+            timeout(LIMIT, self.photos.warning()),
+        );
         let store = store.map_or_else(|late| Err(late.into()), |store| store.map_err(Box::from));
         let photos = photos.map_or_else(|late| Err(late.into()), |photos| photos.map_err(Box::from));
         let store = part(
@@ -84,7 +88,7 @@ impl Readiness {
             "the store cannot be reached or is not migrated",
             self.store.warning(),
         );
-        let photos = part(photos, "photos cannot be stored", None);
+        let photos = part(photos, "photos cannot be stored", photo_warning.ok().flatten());
         Report {
             ready: store.ready && photos.ready,
             store,

@@ -20,7 +20,7 @@ use azure_storage_blob::models::{
 };
 use azure_storage_blob::{BlobContainerClient, BlobContainerClientOptions};
 use http_body_util::BodyExt;
-use tower_http::timeout::TimeoutBody;
+use tower_http::timeout::{DeadlineBody, TimeoutBody};
 
 pub use self::error::BlobError;
 use self::error::{ContainerAddress, MarkedCredential, has_code};
@@ -35,6 +35,8 @@ const IDLE_LIMIT: Duration = Duration::from_secs(5);
 const CONNECT_LIMIT: Duration = Duration::from_secs(3);
 /// How long a download may stall.
 const STALL_LIMIT: Duration = Duration::from_secs(10);
+/// How long a download may take: several minutes, because it is as slow as the visitor who receives it.
+const DOWNLOAD_LIMIT: Duration = Duration::from_mins(5);
 /// The maximum size of a blob that is read, in bytes. Photos of this site are far smaller. The SDK streams a blob of up
 /// to this size in one request; it would split a larger one into parts and hold them in memory.
 const PHOTO_LIMIT: NonZero<usize> = NonZero::new(64 << 20).expect("not zero");
@@ -153,7 +155,8 @@ impl PhotoStore for BlobPhotos {
             return Err(self.address.too_large(name).into());
         };
         let (address, name) = (self.address.clone(), name.clone());
-        let body = TimeoutBody::new(STALL_LIMIT, Body::from_stream(download.body)).map_err(move |error| {
+        let body = TimeoutBody::new(STALL_LIMIT, Body::from_stream(download.body));
+        let body = DeadlineBody::new(DOWNLOAD_LIMIT, body).map_err(move |error| {
             let error = address.interrupted(&*error);
             tracing::warn!(photo = %name, %error, "the download of a photo was interrupted");
             error

@@ -60,6 +60,14 @@ impl DirectoryPhotos {
         tokio::task::spawn_blocking(move || fs4::available_space(folder)).await?
     }
 
+    async fn check_free_space(&self) -> Result<(), PhotoStoreError> {
+        let free = self.free_space().await?;
+        if free < self.min_free_bytes {
+            return Err(self.full(free));
+        }
+        Ok(())
+    }
+
     fn full(&self, free: u64) -> PhotoStoreError {
         PhotoStoreError::Full {
             folder: self.folder.clone(),
@@ -91,11 +99,13 @@ impl PhotoStore for DirectoryPhotos {
         Ok(disk::write_a_block(&self.folder).await?)
     }
 
+    async fn warning(&self) -> Option<&'static str> {
+        let is_below = matches!(self.check_free_space().await, Err(PhotoStoreError::Full { .. }));
+        is_below.then_some("the disk has less free space than MIN_FREE_BYTES, so photos are refused")
+    }
+
     async fn put(&self, name: &PhotoName, photo: &ProcessedPhoto) -> Result<(), PhotoStoreError> {
-        let free = self.free_space().await?;
-        if free < self.min_free_bytes {
-            return Err(self.full(free));
-        }
+        self.check_free_space().await?;
         let written = async {
             self.write(&name.thumbnail(), &photo.thumbnail).await?;
             self.write(&name.medium(), &photo.medium).await?;

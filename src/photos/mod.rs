@@ -62,6 +62,11 @@ pub trait PhotoStore: Send + Sync {
     /// Succeeds if the store can be reached and its folder or container exists.
     async fn ready(&self) -> Result<(), PhotoStoreError>;
 
+    /// A problem that prevents part of the work, as `/readyz` shows it.
+    async fn warning(&self) -> Option<&'static str> {
+        None
+    }
+
     /// Stores a photo in its three sizes. Each appears only once it is complete.
     async fn put(&self, name: &PhotoName, photo: &ProcessedPhoto) -> Result<(), PhotoStoreError>;
 

@@ -52,6 +52,18 @@ pub enum StoreError {
     Damaged(String),
 }
 
+impl StoreError {
+    /// Whether PostgreSQL can be read but not changed. Azure makes a server read-only before its disk is full:
+    /// <https://learn.microsoft.com/azure/postgresql/flexible-server/concepts-limits>.
+    pub(super) fn is_refused_change(&self) -> bool {
+        match self {
+            Self::Full(_) => true,
+            Self::Unavailable(sqlx::Error::Database(error)) => error.code().as_deref() == Some(READ_ONLY),
+            _ => false,
+        }
+    }
+}
+
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         use sqlx::Error::{Configuration, Database, Io, PoolClosed, PoolTimedOut, Protocol, Tls, WorkerCrashed};
@@ -103,13 +115,16 @@ impl From<MigrateError> for StoreError {
     }
 }
 
+/// PostgreSQL's `read_only_sql_transaction`.
+const READ_ONLY: &str = "25006";
+
 /// <https://www.postgresql.org/docs/current/errcodes-appendix.html>
 fn is_transient_in_postgres(code: &str) -> bool {
     // Connection, sign-in, deadlock, resources, system; then: missing database or schema, read-only, missing privilege,
     // lock not available, and a statement or session ended by its time limit or by an administrator.
     const CLASSES: [&str; 5] = ["08", "28", "40", "53", "58"];
     const CODES: [&str; 10] = [
-        "3D000", "3F000", "25006", "42501", "55P03", "57014", "57P01", "57P02", "57P03", "57P05",
+        "3D000", "3F000", READ_ONLY, "42501", "55P03", "57014", "57P01", "57P02", "57P03", "57P05",
     ];
     CLASSES.iter().any(|class| code.starts_with(class)) || CODES.contains(&code)
 }

@@ -105,7 +105,7 @@ pub trait Store: StaffStore {
     /// [`StoreError::NotMigrated`] means that the next [`Self::prepare`] may create the tables.
     async fn check(&self) -> Result<(), StoreError>;
 
-    /// A problem that does not prevent work yet but will, as `/readyz` shows it.
+    /// A problem that prevents only part of the work, or will prevent it, as `/readyz` shows it.
     fn warning(&self) -> Option<&'static str> {
         None
     }

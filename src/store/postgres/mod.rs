@@ -146,6 +146,9 @@ impl Store for PostgresStore {
     }
 
     fn warning(&self) -> Option<&'static str> {
+        if self.pool.refuses_changes() {
+            return Some("the last change was refused, because the server is read-only or its disk is full");
+        }
         self.pool
             .connector()
             .lacks_new_tokens()

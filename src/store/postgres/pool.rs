@@ -3,6 +3,7 @@
 //! sqlx's own pool pings the server whenever a connection is taken and whenever it is returned: two extra round trips
 //! for a page that needs one.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use deadpool::Runtime;
@@ -34,6 +35,8 @@ pub(super) const WRITE_LIMIT: Duration = Duration::from_secs(12);
 pub(super) struct Pool {
     connections: managed::Pool<Connector>,
     line: Line,
+    /// Whether the server refused the last change, because it is read-only or its disk is full.
+    refuses_changes: AtomicBool,
 }
 
 impl Pool {
@@ -47,6 +50,7 @@ impl Pool {
         Self {
             connections: pool.expect("a pool with a time limit has a runtime"),
             line: Line::before(CONNECTIONS, "use"),
+            refuses_changes: AtomicBool::new(false),
         }
     }
 
@@ -90,7 +94,19 @@ impl Pool {
         write: impl AsyncFnOnce(&mut PgConnection) -> sqlx::Result<T>,
     ) -> Result<T, StoreError> {
         let _place = self.line.join()?;
-        self.work(WRITE_LIMIT, write).await
+        let result = self.work(WRITE_LIMIT, write).await;
+        match &result {
+            Ok(_) => self.refuses_changes.store(false, Ordering::Relaxed),
+            Err(error) if error.is_refused_change() => self.refuses_changes.store(true, Ordering::Relaxed),
+            // This says nothing about the next change.
+            Err(_) => {}
+        }
+        result
+    }
+
+    /// Whether the server refused the last change that it could tell about, because it is read-only or its disk is full.
+    pub(super) fn refuses_changes(&self) -> bool {
+        self.refuses_changes.load(Ordering::Relaxed)
     }
 
     /// Does something that no visitor waits for, so it may wait behind a line that is full.

@@ -4,6 +4,7 @@
 mod blobs;
 mod cache;
 mod check;
+mod disk_full;
 mod folding;
 mod managed_identity;
 mod passwordless;
