@@ -21,8 +21,8 @@ pub use review::{NewReview, Rating, RatingSummary, Review, ReviewForm};
 pub use review_paging::{ReviewCursor, ReviewPage, ReviewPhoto, ReviewQuery, ReviewSort};
 pub use search::{Search, SearchText, Term, Token};
 pub use staff::{
-    Done, Entry, Outcome, PhotoChange, Recorded, ReviewAction, ReviewChange, ReviewId, StaffRestaurant, StaffReview,
-    Subject, Versioned, restaurant_text, review_text,
+    Done, Entry, Outcome, PhotoChange, Recorded, ReviewAction, ReviewChange, ReviewId, SeenRestaurant, StaffRestaurant,
+    StaffReview, Subject, Versioned, restaurant_text, review_text,
 };
 pub use staff_list::{RestaurantFilter, ReviewFilter, ReviewOrder, StaffCursor, StaffReviewPage, StaffReviewQuery};
 pub use submission::SubmissionId;

@@ -15,12 +15,12 @@ pub struct StaffRestaurant {
     pub id: RestaurantId,
     /// Its texts.
     pub texts: NewRestaurant,
-    /// Changes with each change of the texts.
-    pub version: i64,
     /// The number of its reviews, hidden ones included.
     pub reviews: u64,
     /// The number of photos among them.
     pub photos: u64,
+    /// Changes with each change of the restaurant or of one of its reviews.
+    pub seen: SeenRestaurant,
 }
 
 impl StaffRestaurant {
@@ -29,8 +29,66 @@ impl StaffRestaurant {
     pub fn versioned(&self) -> Versioned {
         Versioned {
             id: self.id.0,
-            version: self.version,
+            version: self.seen.version,
         }
+    }
+}
+
+/// A restaurant and its reviews as someone saw them, as a form carries it: `12:3:2:40:5:71`.
+///
+/// A new review raises the largest id, a deletion lowers the number of reviews, and every other change raises a version.
+/// In PostgreSQL, a review can become visible after others with larger ids. If another one is deleted meanwhile, only the
+/// history shows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SeenRestaurant {
+    /// Its id.
+    pub id: RestaurantId,
+    /// Changes with each change of its texts.
+    pub version: i64,
+    /// The number of its reviews, hidden ones included.
+    pub reviews: i64,
+    /// The largest id of its reviews; 0 if there are none.
+    pub last_review: i64,
+    /// The sum of the versions of its reviews.
+    pub review_versions: i64,
+    /// The number of the last change in its history; 0 if there is none.
+    pub last_change: i64,
+}
+
+impl fmt::Display for SeenRestaurant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            id,
+            version,
+            reviews,
+            last_review,
+            review_versions,
+            last_change,
+        } = self;
+        write!(
+            f,
+            "{id}:{version}:{reviews}:{last_review}:{review_versions}:{last_change}"
+        )
+    }
+}
+
+impl FromStr for SeenRestaurant {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let numbers = text.split(':').map(|number| number.parse().map_err(|_| ()));
+        let numbers: Vec<i64> = numbers.collect::<Result<_, _>>()?;
+        let [id, version, reviews, last_review, review_versions, last_change] = numbers[..] else {
+            return Err(());
+        };
+        Ok(Self {
+            id: RestaurantId(id),
+            version,
+            reviews,
+            last_review,
+            review_versions,
+            last_change,
+        })
     }
 }
 
@@ -316,6 +374,20 @@ mod tests {
             let row = Versioned { id, version };
             prop_assert_eq!(row.to_string().parse(), Ok(row));
             let _ = text.parse::<Versioned>();
+        }
+
+        #[test]
+        fn a_seen_restaurant_survives_a_form(numbers: [i64; 6], text in ".*") {
+            let row = SeenRestaurant {
+                id: RestaurantId(numbers[0]),
+                version: numbers[1],
+                reviews: numbers[2],
+                last_review: numbers[3],
+                review_versions: numbers[4],
+                last_change: numbers[5],
+            };
+            prop_assert_eq!(row.to_string().parse(), Ok(row));
+            let _ = text.parse::<SeenRestaurant>();
         }
     }
 }

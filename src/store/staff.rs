@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use super::error::StoreError;
 use crate::model::{
     ListPage, ListQuery, NewRestaurant, Outcome, Recorded, RestaurantFilter, RestaurantId, ReviewAction, ReviewChange,
-    StaffRestaurant, StaffReview, StaffReviewPage, StaffReviewQuery, Subject, SubmissionId, Versioned,
+    SeenRestaurant, StaffRestaurant, StaffReview, StaffReviewPage, StaffReviewQuery, Subject, SubmissionId, Versioned,
 };
 use crate::photos::PhotoName;
 
@@ -45,13 +45,10 @@ pub trait StaffStore: Send + Sync {
     /// Changes the texts of a restaurant.
     async fn change_restaurant(&self, seen: Versioned, new: &NewRestaurant, by: &str) -> Result<Outcome, StoreError>;
 
-    /// Deletes those of these restaurants that still have the version that was seen, with their reviews. Returns their
-    /// ids, and the photos that no review shows any more.
-    async fn delete_restaurants(
-        &self,
-        seen: &[Versioned],
-        by: &str,
-    ) -> Result<(Vec<RestaurantId>, Vec<PhotoName>), StoreError>;
+    /// Deletes these restaurants with their reviews, and returns the photos that no review shows any more. Deletes nothing
+    /// and returns `None` if a restaurant or one of its reviews is not as it was seen.
+    async fn delete_restaurants(&self, seen: &[SeenRestaurant], by: &str)
+    -> Result<Option<Vec<PhotoName>>, StoreError>;
 
     /// Changes a review. A photo that takes another one's place must have been announced.
     async fn change_review(&self, seen: Versioned, change: &ReviewChange, by: &str) -> Result<Outcome, StoreError>;

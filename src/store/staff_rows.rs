@@ -7,8 +7,8 @@ use super::rows::{ReviewRow, count, invalid_text, one_page};
 use super::staff::{CHANGES_PER_PAGE, STAFF_REVIEWS_PER_PAGE};
 use crate::model::{
     Direction, Done, Entry, ListCursor, ListQuery, NewRestaurant, PhotoChange, Recorded, RestaurantId, ReviewAction,
-    ReviewChange, Sort, StaffCursor, StaffRestaurant, StaffReview, StaffReviewPage, StaffReviewQuery, restaurant_text,
-    review_text,
+    ReviewChange, SeenRestaurant, Sort, StaffCursor, StaffRestaurant, StaffReview, StaffReviewPage, StaffReviewQuery,
+    restaurant_text, review_text,
 };
 
 // The queries of both stores contain each limit plus one.
@@ -108,6 +108,9 @@ pub(super) struct StaffRestaurantRow {
     pub(super) version: i64,
     pub(super) reviews: i64,
     pub(super) photos: i64,
+    pub(super) last_review: i64,
+    pub(super) review_versions: i64,
+    pub(super) last_change: i64,
 }
 
 impl StaffRestaurantRow {
@@ -119,11 +122,23 @@ impl StaffRestaurantRow {
                 street_address: self.street_address,
                 description: self.description,
             },
-            version: self.version,
             reviews: count("reviews", self.reviews)?,
             photos: count("photos", self.photos)?,
+            seen: SeenRestaurant {
+                id: RestaurantId(self.id),
+                version: self.version,
+                reviews: self.reviews,
+                last_review: self.last_review,
+                review_versions: self.review_versions,
+                last_change: self.last_change,
+            },
         })
     }
+}
+
+/// Whether all restaurants that were seen are still there, and neither they nor their reviews have changed.
+pub(super) fn are_as_seen(found: &[StaffRestaurant], seen: &[SeenRestaurant]) -> bool {
+    seen.iter().all(|seen| found.iter().any(|found| found.seen == *seen))
 }
 
 /// A change in the history.

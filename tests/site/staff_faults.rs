@@ -169,7 +169,8 @@ async fn a_change_is_finished_although_its_sender_has_left() {
     assert_eq!(site.get(&link).send().await.unwrap().status(), StatusCode::NOT_FOUND);
 
     assert_eq!(site.stored_photos().await.len(), 3);
-    sent_and_left(&site, staff.post("/admin/restaurants/delete").form(&[("seen", "1:1")])).await;
+    let seen = value(&staff.page("/admin/restaurants/delete?id=1").await, "seen");
+    sent_and_left(&site, staff.post("/admin/restaurants/delete").form(&[("seen", seen)])).await;
     assert_eq!(site.get("/1/").send().await.unwrap().status(), StatusCode::NOT_FOUND);
     assert!(site.stored_photos().await.is_empty(), "photos follow");
 }
@@ -204,7 +205,7 @@ async fn a_form_that_is_not_complete_does_nothing() {
             .form(&fields(&[("action", "delete"), ("seen", "1:1")])),
         staff
             .post("/admin/restaurants/delete")
-            .form(&fields(&[("seen", "1:1")])),
+            .form(&fields(&[("seen", "1:1:1:1:1:0")])),
         site.post(&format!("{link}/delete"))
             .form(&fields(&[("seen", "2:1"), ("confirmed", "yes")])),
     ] {

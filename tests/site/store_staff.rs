@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use restaurant_review::model::{
     Capability, Done, ListQuery, NewReview, Outcome, PhotoChange, Rating, RatingSummary, RestaurantId, ReviewAction,
-    ReviewChange, ReviewQuery, ReviewSort, Search, StaffReview, StaffReviewQuery, Subject, SubmissionId, Versioned,
+    ReviewChange, ReviewQuery, ReviewSort, Search, SeenRestaurant, StaffReview, StaffReviewQuery, Subject,
+    SubmissionId, Versioned,
 };
 use restaurant_review::photos::PhotoName;
-use restaurant_review::store::{AddedReview, Store};
+use restaurant_review::store::{AddedReview, Store, StoreError};
 
 use crate::every_store::{Kind, fresh, on_every_store};
 use crate::store::restaurant;
@@ -51,7 +52,7 @@ pub async fn add(
     newest.into_iter().max_by_key(|review| review.review.id).unwrap()
 }
 
-async fn read(store: &dyn Store, id: i64) -> StaffReview {
+pub async fn read(store: &dyn Store, id: i64) -> StaffReview {
     store.staff_reviews_by_id(&[id]).await.unwrap().pop().unwrap()
 }
 
@@ -70,9 +71,11 @@ async fn unclaimed(store: &dyn Store) -> Vec<PhotoName> {
 }
 
 async fn version(store: &dyn Store, id: RestaurantId) -> Versioned {
-    let found = store.staff_restaurants_by_id(&[id]).await.unwrap();
-    let version = found[0].version;
-    Versioned { id: id.0, version }
+    store.staff_restaurants_by_id(&[id]).await.unwrap()[0].versioned()
+}
+
+pub async fn seen(store: &dyn Store, id: RestaurantId) -> SeenRestaurant {
+    store.staff_restaurants_by_id(&[id]).await.unwrap()[0].seen
 }
 
 async fn a_changed_restaurant_is_found_by_its_new_texts(kind: Kind) {
@@ -111,7 +114,7 @@ async fn a_changed_restaurant_is_found_by_its_new_texts(kind: Kind) {
 async fn a_form_with_an_old_version_changes_nothing(kind: Kind) {
     let (_guard, store) = fresh(kind).await;
     let id = store.add_restaurant(&restaurant("A"), None).await.unwrap();
-    let seen = version(&*store, id).await;
+    let (seen, before) = (version(&*store, id).await, seen(&*store, id).await);
     assert_eq!(
         store.change_restaurant(seen, &restaurant("B"), "ada").await.unwrap(),
         Outcome::Done
@@ -120,10 +123,7 @@ async fn a_form_with_an_old_version_changes_nothing(kind: Kind) {
         store.change_restaurant(seen, &restaurant("C"), "bob").await.unwrap(),
         Outcome::Stale
     );
-    assert_eq!(
-        store.delete_restaurants(&[seen], "bob").await.unwrap(),
-        (vec![], vec![])
-    );
+    assert_eq!(store.delete_restaurants(&[before], "bob").await.unwrap(), None);
     let missing = Versioned { id: id.0 + 9, ..seen };
     assert_eq!(
         store.change_restaurant(missing, &restaurant("C"), "bob").await.unwrap(),
@@ -277,11 +277,11 @@ async fn a_deleted_restaurant_leaves_its_photos_and_its_history(kind: Kind) {
         .collect();
     assert_eq!(counts, [(id, 2, 1), (other, 0, 0)]);
 
-    let (ids, photos) = store
-        .delete_restaurants(&[version(&*store, id).await], "ada")
+    let photos = store
+        .delete_restaurants(&[seen(&*store, id).await], "ada")
         .await
         .unwrap();
-    assert_eq!((ids, photos), (vec![id], vec![photo.clone()]));
+    assert_eq!(photos, Some(vec![photo.clone()]));
     assert!(store.details(id, &ReviewQuery::default()).await.unwrap().is_none());
     assert!(store.details(other, &ReviewQuery::default()).await.unwrap().is_some());
     assert_eq!(unclaimed(&*store).await, [photo]);
@@ -414,16 +414,23 @@ async fn changes_at_the_same_time_do_not_block_each_other(kind: Kind) {
     let store: std::sync::Arc<dyn Store> = store.into();
     for _ in 0..6 {
         let id = store.add_restaurant(&restaurant("Busy"), None).await.unwrap();
-        let mut seen = Vec::new();
+        let mut reviews = Vec::new();
         for stars in [1, 2, 3] {
-            seen.push(add(&*store, id, "Ada", stars, None).await.versioned());
+            reviews.push(add(&*store, id, "Ada", stars, None).await.versioned());
         }
-        let restaurant = version(&*store, id).await;
         let acting = |action| {
-            let (store, seen) = (store.clone(), seen.clone());
-            async move { store.act_on_reviews(&seen, action, "ada").await.map(|_| ()) }
+            let (store, reviews) = (store.clone(), reviews.clone());
+            async move { store.act_on_reviews(&reviews, action, "ada").await.map(|_| ()) }
         };
-        let deleting = async { store.delete_restaurants(&[restaurant], "bob").await.map(|_| ()) };
+        // Again, as long as the others change something.
+        let deleting = async {
+            while store
+                .delete_restaurants(&[seen(&*store, id).await], "bob")
+                .await?
+                .is_none()
+            {}
+            Ok::<_, StoreError>(())
+        };
         let review = new_review("New", 5, "Meanwhile");
         let adding = async { store.add_review(id, &review, None, None, None).await.map(|_| ()) };
         let results = tokio::join!(

@@ -1,6 +1,8 @@
 //! `/admin/reviews/act?action=<action>&id=<id>…`: shows these reviews, and hides, shows or deletes them once that is
 //! confirmed.
 
+use std::str::FromStr;
+
 use askama::Template;
 use axum::extract::{RawQuery, Request, State};
 use axum::response::{IntoResponse, Redirect, Response};
@@ -76,7 +78,7 @@ pub async fn get(State(app): State<App>, staff: Staff, RawQuery(query): RawQuery
 pub async fn post(State(app): State<App>, staff: Staff, request: Request) -> Result<Response, AppError> {
     let mut body = FormBody::read_whole(&app.uploads, request, &FIELDS).await?;
     let action = action_of(&body.take("action"))?;
-    let seen = seen_rows(&body.take("seen"))?;
+    let seen: Vec<Versioned> = seen_rows(&body.take("seen"))?;
     let notice = app.finish(act(app.clone(), action, seen, staff.name)).await??;
     let list = list_url(&body.take("list"));
     Ok((notice.left(&app.config), Redirect::to(&list)).into_response())
@@ -140,7 +142,7 @@ pub(super) fn chosen(query: &str) -> Vec<i64> {
 }
 
 /// The rows that a form carries. A list has no more of them on one page.
-pub(super) fn seen_rows(text: &str) -> Result<Vec<Versioned>, AppError> {
+pub(super) fn seen_rows<T: FromStr<Err = ()>>(text: &str) -> Result<Vec<T>, AppError> {
     let rows = text.split(',').take(STAFF_REVIEWS_PER_PAGE + 1).map(str::parse);
     match rows.collect::<Result<Vec<_>, ()>>() {
         Ok(rows) if rows.len() <= STAFF_REVIEWS_PER_PAGE => Ok(rows),

@@ -8,8 +8,8 @@ use super::pool::READ_LIMIT;
 use super::{staff_changes as changes, staff_list};
 use crate::model::{
     ListPage, ListQuery, NewRestaurant, Outcome, Recorded, RestaurantFilter, RestaurantId, ReviewAction, ReviewChange,
-    ReviewOrder, StaffCursor, StaffRestaurant, StaffReview, StaffReviewPage, StaffReviewQuery, Subject, SubmissionId,
-    Versioned,
+    ReviewOrder, SeenRestaurant, StaffCursor, StaffRestaurant, StaffReview, StaffReviewPage, StaffReviewQuery, Subject,
+    SubmissionId, Versioned,
 };
 use crate::photos::PhotoName;
 use crate::store::rows::list_page;
@@ -89,9 +89,9 @@ impl StaffStore for PostgresStore {
 
     async fn delete_restaurants(
         &self,
-        seen: &[Versioned],
+        seen: &[SeenRestaurant],
         by: &str,
-    ) -> Result<(Vec<RestaurantId>, Vec<PhotoName>), StoreError> {
+    ) -> Result<Option<Vec<PhotoName>>, StoreError> {
         let delete = async |connection: &mut PgConnection| changes::delete_restaurants(connection, seen, by).await;
         self.pool.write(delete).await
     }

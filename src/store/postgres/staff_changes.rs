@@ -8,21 +8,25 @@ use sqlx::{Connection as _, PgConnection, Postgres, Transaction};
 use super::search;
 use crate::model::{
     Done, Entry, FOLDING, NewRestaurant, Outcome, PhotoChange, RestaurantId, ReviewAction, ReviewChange, SearchText,
-    StaffReview, SubmissionId, Versioned, sort_key,
+    SeenRestaurant, StaffReview, SubmissionId, Versioned, sort_key,
 };
 use crate::photos::PhotoName;
 use crate::store::staff_rows::{
-    StaffRestaurantRow, StaffReviewRow, action_entry, deletion_entry, restaurant_entry, review_entry, reviews,
+    StaffRestaurantRow, StaffReviewRow, action_entry, are_as_seen, deletion_entry, restaurant_entry, review_entry,
+    reviews,
 };
 
-/// Those of these restaurants that exist, with the numbers of their reviews and photos.
+/// Those of these restaurants that exist, with the numbers that tell whether they or their reviews have changed.
 pub(super) async fn restaurants(connection: &mut PgConnection, ids: &[i64]) -> sqlx::Result<Vec<StaffRestaurantRow>> {
     sqlx::query_as!(
         StaffRestaurantRow,
-        "select id, name, street_address, description, version,
-                (select count(*) from reviews where restaurant_id = restaurants.id) as \"reviews!\",
-                (select count(image_name) from reviews where restaurant_id = restaurants.id) as \"photos!\"
-         from restaurants where id = any($1) order by id",
+        "select restaurants.id, name, street_address, description, restaurants.version,
+                count(reviews.id) as \"reviews!\", count(image_name) as \"photos!\",
+                coalesce(max(reviews.id), 0) as \"last_review!\",
+                coalesce(sum(reviews.version), 0)::bigint as \"review_versions!\",
+                (select coalesce(max(id), 0) from changes where restaurant_id = restaurants.id) as \"last_change!\"
+         from restaurants left join reviews on restaurant_id = restaurants.id
+         where restaurants.id = any($1) group by restaurants.id order by restaurants.id",
         ids
     )
     .fetch_all(connection)
@@ -121,38 +125,37 @@ pub(super) async fn change_restaurant(
 
 pub(super) async fn delete_restaurants(
     connection: &mut PgConnection,
-    seen: &[Versioned],
+    seen: &[SeenRestaurant],
     by: &str,
-) -> sqlx::Result<(Vec<RestaurantId>, Vec<PhotoName>)> {
+) -> sqlx::Result<Option<Vec<PhotoName>>> {
+    let ids: Vec<i64> = seen.iter().map(|seen| seen.id.0).collect();
     let mut transaction = connection.begin().await?;
-    let (ids, versions) = columns(seen);
-    let ids = sqlx::query_scalar!(
-        "select restaurants.id from restaurants
-         join unnest($1::bigint[], $2::bigint[]) seen (id, version)
-             on seen.id = restaurants.id and seen.version = restaurants.version
-         order by restaurants.id for update of restaurants",
-        &ids,
-        &versions
-    )
-    .fetch_all(&mut *transaction)
-    .await?;
-    let mut entries = Vec::new();
-    for row in restaurants(&mut transaction, &ids).await? {
-        entries.push(deletion_entry(&row.restaurant()?));
-    }
-    let photos = sqlx::query_scalar!(
-        "select image_name as \"image_name!\" from reviews where restaurant_id = any($1) and image_name is not null",
+    // From here on, no review can be added to them.
+    sqlx::query_scalar!(
+        "select id from restaurants where id = any($1) order by id for update",
         &ids
     )
     .fetch_all(&mut *transaction)
     .await?;
+    let photos = sqlx::query_scalar!(
+        "select image_name from reviews where restaurant_id = any($1) order by id for update",
+        &ids
+    )
+    .fetch_all(&mut *transaction)
+    .await?;
+    let found = restaurants(&mut transaction, &ids).await?.into_iter();
+    let found: Vec<_> = found.map(StaffRestaurantRow::restaurant).collect::<Result<_, _>>()?;
+    if !are_as_seen(&found, seen) {
+        return unchanged(transaction, None).await;
+    }
+    let entries: Vec<_> = found.iter().map(deletion_entry).collect();
     sqlx::query!("delete from restaurants where id = any($1)", &ids)
         .execute(&mut *transaction)
         .await?;
     record(&mut transaction, &entries, by).await?;
     transaction.commit().await?;
-    let photos = photos.iter().filter_map(|name| name.parse().ok()).collect();
-    Ok((ids.into_iter().map(RestaurantId).collect(), photos))
+    let photos = photos.iter().flatten().filter_map(|name| name.parse().ok());
+    Ok(Some(photos.collect()))
 }
 
 pub(super) async fn change_review(
@@ -296,7 +299,7 @@ async fn missing_or_stale(mut transaction: Transaction<'_, Postgres>, review: i6
 }
 
 /// Ends a transaction that has changed nothing. Without this, its locks would remain until the connection is next used.
-async fn unchanged(transaction: Transaction<'_, Postgres>, outcome: Outcome) -> sqlx::Result<Outcome> {
+async fn unchanged<T>(transaction: Transaction<'_, Postgres>, outcome: T) -> sqlx::Result<T> {
     transaction.rollback().await?;
     Ok(outcome)
 }

@@ -9,8 +9,8 @@ use super::staff_changes::{self as changes, RESTAURANT, REVIEW};
 use super::{SqliteStore, date_text, search};
 use crate::model::{
     Direction, ListPage, ListQuery, NewRestaurant, Outcome, Recorded, RestaurantFilter, RestaurantId, ReviewAction,
-    ReviewChange, ReviewOrder, StaffCursor, StaffRestaurant, StaffReview, StaffReviewPage, StaffReviewQuery, Subject,
-    SubmissionId, Versioned,
+    ReviewChange, ReviewOrder, SeenRestaurant, StaffCursor, StaffRestaurant, StaffReview, StaffReviewPage,
+    StaffReviewQuery, Subject, SubmissionId, Versioned,
 };
 use crate::photos::PhotoName;
 use crate::store::rows::list_page;
@@ -124,9 +124,9 @@ impl StaffStore for SqliteStore {
 
     async fn delete_restaurants(
         &self,
-        seen: &[Versioned],
+        seen: &[SeenRestaurant],
         by: &str,
-    ) -> Result<(Vec<RestaurantId>, Vec<PhotoName>), StoreError> {
+    ) -> Result<Option<Vec<PhotoName>>, StoreError> {
         let _place = self.writing.join()?;
         Ok(changes::delete_restaurants(&self.writer, seen, by).await?)
     }

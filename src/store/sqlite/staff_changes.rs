@@ -1,16 +1,18 @@
 //! What the staff and writers change, each in one transaction with its entry in the history. A transaction has the whole
 //! file for itself from its beginning.
 
+use std::collections::BTreeSet;
+
 use sqlx::{SqliteConnection, SqlitePool};
 
 use super::search;
 use crate::model::{
     Done, Entry, FOLDING, NewRestaurant, Outcome, PhotoChange, RestaurantId, ReviewAction, ReviewChange, SearchText,
-    StaffReview, SubmissionId, Versioned, sort_key,
+    SeenRestaurant, StaffReview, SubmissionId, Versioned, sort_key,
 };
 use crate::photos::PhotoName;
 use crate::store::staff_rows::{
-    StaffRestaurantRow, StaffReviewRow, action_entry, deletion_entry, restaurant_entry, review_entry,
+    StaffRestaurantRow, StaffReviewRow, action_entry, are_as_seen, deletion_entry, restaurant_entry, review_entry,
 };
 
 const BEGIN: &str = "begin immediate";
@@ -22,11 +24,13 @@ pub(super) const REVIEW: &str =
      from reviews join restaurants on restaurants.id = restaurant_id
      where reviews.id = ?1";
 
-/// One restaurant, with the numbers of its reviews and photos.
-pub(super) const RESTAURANT: &str = "select id, name, street_address, description, version,
-            (select count(*) from reviews where restaurant_id = restaurants.id) as reviews,
-            (select count(image_name) from reviews where restaurant_id = restaurants.id) as photos
-     from restaurants where id = ?1";
+/// One restaurant, with the numbers that tell whether it or one of its reviews has changed.
+pub(super) const RESTAURANT: &str = "select restaurants.id, name, street_address, description, restaurants.version,
+            count(reviews.id) as reviews, count(image_name) as photos, coalesce(max(reviews.id), 0) as last_review,
+            coalesce(sum(reviews.version), 0) as review_versions,
+            (select coalesce(max(id), 0) from changes where restaurant_id = restaurants.id) as last_change
+     from restaurants left join reviews on restaurant_id = restaurants.id
+     where restaurants.id = ?1 group by restaurants.id";
 
 pub(super) async fn add_restaurant(
     writer: &SqlitePool,
@@ -75,7 +79,7 @@ pub(super) async fn change_restaurant(
         .await?;
     let Some(row) = row else { return Ok(Outcome::Missing) };
     let before = row.restaurant()?;
-    if before.version != seen.version {
+    if before.seen.version != seen.version {
         return Ok(Outcome::Stale);
     }
     if before.texts == *new {
@@ -104,37 +108,39 @@ pub(super) async fn change_restaurant(
 
 pub(super) async fn delete_restaurants(
     writer: &SqlitePool,
-    seen: &[Versioned],
+    seen: &[SeenRestaurant],
     by: &str,
-) -> sqlx::Result<(Vec<RestaurantId>, Vec<PhotoName>)> {
+) -> sqlx::Result<Option<Vec<PhotoName>>> {
+    let ids: BTreeSet<i64> = seen.iter().map(|seen| seen.id.0).collect();
     let mut transaction = writer.begin_with(BEGIN).await?;
-    let (mut ids, mut photos) = (Vec::new(), Vec::new());
-    for seen in seen {
+    let mut found = Vec::new();
+    for id in ids {
         let row: Option<StaffRestaurantRow> = sqlx::query_as(RESTAURANT)
-            .bind(seen.id)
+            .bind(id)
             .fetch_optional(&mut *transaction)
             .await?;
-        let Some(restaurant) = row.map(StaffRestaurantRow::restaurant).transpose()? else {
-            continue;
-        };
-        if restaurant.version != seen.version {
-            continue;
-        }
+        found.extend(row.map(StaffRestaurantRow::restaurant).transpose()?);
+    }
+    if !are_as_seen(&found, seen) {
+        return Ok(None);
+    }
+    let mut photos = Vec::new();
+    for restaurant in &found {
+        let id = restaurant.id.0;
         let names: Vec<String> =
             sqlx::query_scalar("select image_name from reviews where restaurant_id = ?1 and image_name is not null")
-                .bind(seen.id)
+                .bind(id)
                 .fetch_all(&mut *transaction)
                 .await?;
+        photos.extend(names.iter().filter_map(|name| name.parse().ok()));
         sqlx::query("delete from restaurants where id = ?1")
-            .bind(seen.id)
+            .bind(id)
             .execute(&mut *transaction)
             .await?;
-        record(&mut transaction, &deletion_entry(&restaurant), by).await?;
-        ids.push(restaurant.id);
-        photos.extend(names.iter().filter_map(|name| name.parse().ok()));
+        record(&mut transaction, &deletion_entry(restaurant), by).await?;
     }
     transaction.commit().await?;
-    Ok((ids, photos))
+    Ok(Some(photos))
 }
 
 pub(super) async fn change_review(
