@@ -1,9 +1,10 @@
 //! The conformance suite of the deletion of restaurants: it deletes what its confirmation has shown, or nothing.
 
 use restaurant_review::model::{
-    Done, Outcome, PhotoChange, RestaurantId, ReviewAction, ReviewChange, ReviewQuery, SeenRestaurant, StaffReview,
-    Subject,
+    Done, NewRestaurant, Outcome, PhotoChange, RestaurantId, ReviewAction, ReviewChange, ReviewQuery, SeenRestaurant,
+    StaffReview, Subject,
 };
+use restaurant_review::photos::PhotoName;
 use restaurant_review::store::{AddedReview, Store};
 
 use crate::every_store::{Kind, fresh, on_every_store};
@@ -15,6 +16,7 @@ on_every_store! {
     {
         async
             nothing_is_deleted_if_anything_changed_since_the_confirmation
+            a_deletion_records_the_texts_of_the_reviews
             of_a_new_review_and_a_deletion_at_the_same_time_only_one_succeeds
     }
 }
@@ -122,6 +124,59 @@ async fn is_gone_for_others(store: &dyn Store, gone: SeenRestaurant, other: Rest
         .iter()
         .filter(|change| change.entry.done == Done::Deleted && change.entry.review.is_none());
     assert_eq!(restaurants.count(), 2);
+}
+
+async fn a_deletion_records_the_texts_of_the_reviews(kind: Kind) {
+    let (_guard, store) = fresh(kind).await;
+    let store = &*store;
+    let photo = PhotoName::random();
+    let mut histories = Vec::new();
+    // The same reviews: some are deleted one by one, the others with their restaurant.
+    for with_restaurant in [false, true] {
+        let texts = NewRestaurant {
+            name: "50% \\n %s".into(),
+            ..restaurant("A")
+        };
+        let id = store.add_restaurant(&texts, None).await.unwrap();
+        let reviews = [
+            add(store, id, "Ada", 5, Some(&photo)).await,
+            add(store, id, "%s 'Bob' ü", 1, None).await,
+        ];
+        act(store, &reviews[1], ReviewAction::Hide).await;
+        if with_restaurant {
+            let deleted = store.delete_restaurants(&[seen(store, id).await], "ada").await.unwrap();
+            assert_eq!(deleted, Some(vec![photo.clone()]));
+        } else {
+            for review in &reviews {
+                act(store, &read(store, review.review.id).await, ReviewAction::Delete).await;
+            }
+        }
+        let mut history = store.history(Subject::Restaurant(id), None).await.unwrap();
+        if with_restaurant {
+            // The latest change is that of the restaurant itself.
+            assert_eq!(history.remove(0).entry.review, None);
+        }
+        let entries = history.into_iter().map(|change| {
+            let which = reviews
+                .iter()
+                .position(|review| Some(review.review.id) == change.entry.review);
+            (
+                change.by,
+                change.entry.done,
+                which.unwrap(),
+                change.entry.before,
+                change.entry.after,
+            )
+        });
+        histories.push(entries.collect::<Vec<_>>());
+        let of_review = store
+            .history(Subject::Review(reviews[0].review.id), None)
+            .await
+            .unwrap();
+        assert_eq!(of_review[0].entry.before, Some(reviews[0].text()));
+    }
+    assert_eq!(histories[0].len(), 3);
+    assert_eq!(histories[0], histories[1]);
 }
 
 async fn of_a_new_review_and_a_deletion_at_the_same_time_only_one_succeeds(kind: Kind) {

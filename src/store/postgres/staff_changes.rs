@@ -148,6 +148,18 @@ pub(super) async fn delete_restaurants(
     if !are_as_seen(&found, seen) {
         return unchanged(transaction, None).await;
     }
+    // Each review gets the entry of `action_entry`.
+    sqlx::query!(
+        "insert into changes (changed_by, action, restaurant_id, review_id, text_before)
+         select $2, 'deleted', restaurant_id, id,
+                format(E'Name: %s\\nRating: %s\\nPhoto: %s\\nReview: %s',
+                       user_name, rating, coalesce(image_name, 'none'), review_text)
+         from reviews where restaurant_id = any($1) order by restaurant_id, id",
+        &ids,
+        by
+    )
+    .execute(&mut *transaction)
+    .await?;
     let entries: Vec<_> = found.iter().map(deletion_entry).collect();
     sqlx::query!("delete from restaurants where id = any($1)", &ids)
         .execute(&mut *transaction)

@@ -133,6 +133,18 @@ pub(super) async fn delete_restaurants(
                 .fetch_all(&mut *transaction)
                 .await?;
         photos.extend(names.iter().filter_map(|name| name.parse().ok()));
+        // Each review gets the entry of `action_entry`.
+        sqlx::query(
+            "insert into changes (changed_by, action, restaurant_id, review_id, text_before)
+             select ?2, 'deleted', restaurant_id, id,
+                    'Name: ' || user_name || char(10) || 'Rating: ' || rating || char(10)
+                    || 'Photo: ' || coalesce(image_name, 'none') || char(10) || 'Review: ' || review_text
+             from reviews where restaurant_id = ?1 order by id",
+        )
+        .bind(id)
+        .bind(by)
+        .execute(&mut *transaction)
+        .await?;
         sqlx::query("delete from restaurants where id = ?1")
             .bind(id)
             .execute(&mut *transaction)
