@@ -46,6 +46,10 @@ impl<'s> Member<'s> {
         response.text().await.unwrap()
     }
 
+    pub fn cookie(&self) -> &str {
+        &self.cookie
+    }
+
     pub fn post(&self, path: &str) -> RequestBuilder {
         let request = self.site.post(path).header(COOKIE, &self.cookie);
         request.header("sec-fetch-site", "same-origin")

@@ -1,8 +1,9 @@
-//! The staff pages when a restaurant or a review is deleted.
+//! The staff pages when a restaurant or a review is deleted, or was deleted already.
 
 use reqwest::StatusCode;
+use reqwest::header::{CACHE_CONTROL, COOKIE};
 
-use crate::harness::review;
+use crate::harness::{Site, review};
 use crate::redirect::location;
 use crate::staff::{Member, value, with_a_review};
 use crate::writer::link_of;
@@ -66,5 +67,89 @@ async fn a_deletion_is_confirmed_again_after_a_change() {
             .await
             .unwrap();
         assert_eq!(refused.status(), StatusCode::BAD_REQUEST, "{seen}");
+    }
+}
+
+/// A page of something that was deleted.
+async fn gone(site: &Site, staff: &Member<'_>, path: &str) -> String {
+    let response = site.get(path).header(COOKIE, staff.cookie()).send().await.unwrap();
+    assert_eq!(response.status(), StatusCode::GONE, "{path}");
+    assert_eq!(response.headers()[CACHE_CONTROL], "no-store");
+    response.text().await.unwrap()
+}
+
+#[tokio::test]
+async fn a_deleted_restaurant_still_has_its_history() {
+    let site = with_a_review(|_| {}).await;
+    let staff = Member::sign_in(&site).await;
+    let confirm = staff.page("/admin/restaurants/delete?id=1").await;
+    assert_eq!(staff.delete(&confirm).await.status(), StatusCode::SEE_OTHER);
+
+    let page = gone(&site, &staff, "/admin/restaurants/1").await;
+    for part in ["<h1>This restaurant was deleted</h1>", "Name: Anchor", "Review: Lovely"] {
+        assert!(page.contains(part), "{part} is missing: {page}");
+    }
+    assert_eq!(page.matches("<strong>deleted</strong>").count(), 2);
+    assert!(!page.contains("<form"), "{page}");
+    let page = gone(&site, &staff, "/admin/reviews/1").await;
+    assert!(page.contains("<h1>This review was deleted</h1>") && page.contains("Review: Lovely"));
+    assert!(!page.contains("<form"), "{page}");
+}
+
+#[tokio::test]
+async fn a_deleted_review_still_has_its_history() {
+    let site = with_a_review(|_| {}).await;
+    let link = link_of(&site, review("Bob", "4", "Private")).await;
+    let staff = Member::sign_in(&site).await;
+    staff.act("delete", &[1]).await;
+    assert!(gone(&site, &staff, "/admin/reviews/1").await.contains("Review: Lovely"));
+
+    let seen = value(&site.page(&link).await, "seen");
+    let form = [("seen", seen.as_str()), ("confirmed", "yes")];
+    site.post(&format!("{link}/delete")).form(&form).send().await.unwrap();
+    let page = gone(&site, &staff, "/admin/reviews/2").await;
+    assert!(page.contains("the writer") && !page.contains("Private"), "{page}");
+
+    // What has no history is as unknown as ever.
+    let sql = site.plain_sql().await;
+    sqlx::query("delete from changes").execute(&sql).await.unwrap();
+    for path in ["/admin/reviews/1", "/admin/reviews/9", "/admin/restaurants/9"] {
+        let missing = site.get(path).header(COOKIE, staff.cookie()).send().await.unwrap();
+        assert_eq!(missing.status(), StatusCode::NOT_FOUND, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn what_was_typed_for_something_deleted_meanwhile_is_not_lost() {
+    let site = with_a_review(|_| {}).await;
+    let staff = Member::sign_in(&site).await;
+    let confirm = staff.page("/admin/restaurants/delete?id=1").await;
+    assert_eq!(staff.delete(&confirm).await.status(), StatusCode::SEE_OTHER);
+    let restaurant = |name| {
+        let form = [
+            ("seen", "1:1"),
+            ("restaurant_name", name),
+            ("description", "Kept <text>"),
+        ];
+        staff.post("/admin/restaurants/1").form(&form)
+    };
+    let changed = review("Kept", "4", "Kept <text>").text("seen", "1:1");
+    for (request, path) in [
+        (restaurant("Kept"), "/admin/restaurants/1"),
+        (restaurant(""), "/admin/restaurants/1"),
+        (staff.post("/admin/reviews/1").multipart(changed), "/admin/reviews/1"),
+    ] {
+        let answer = request.send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::GONE);
+        let page = answer.text().await.unwrap();
+        let link = format!("href=\"{path}\"");
+        for part in [
+            "<title>Error: ",
+            "Not saved: someone else deleted",
+            "Kept &#60;text&#62;",
+            &link,
+        ] {
+            assert!(page.contains(part), "{part} is missing: {page}");
+        }
     }
 }

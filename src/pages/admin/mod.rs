@@ -4,6 +4,7 @@ pub mod act_on_reviews;
 pub mod delete_restaurants;
 pub mod enter;
 pub mod gate;
+mod gone;
 mod history;
 pub mod home;
 pub mod restaurant;

@@ -9,8 +9,8 @@ use axum::response::{IntoResponse, Redirect, Response};
 use axum_extra::extract::CookieJar;
 use tower_http::request_id::RequestId;
 
-use super::filters;
 use super::history::History;
+use super::{filters, gone};
 use crate::app::App;
 use crate::error::AppError;
 use crate::model::{
@@ -79,6 +79,15 @@ impl RestaurantFormView {
             },
             ..Self::default()
         }
+    }
+
+    /// What was typed, by field.
+    fn typed(self) -> Vec<(&'static str, String)> {
+        vec![
+            ("Name", self.typed.restaurant_name),
+            ("Street Address", self.typed.street_address),
+            ("Description", self.typed.description),
+        ]
     }
 
     /// Whether the form reports an error.
@@ -161,8 +170,11 @@ pub async fn get(
     RawQuery(query): RawQuery,
     cookies: CookieJar,
 ) -> Result<Response, AppError> {
-    let restaurant = read(&app, id).await?;
     let query = query.as_deref().unwrap_or_default();
+    let restaurant = match read(&app, id).await {
+        Err(AppError::NotFound) => return gone::with_history(&app, staff, Subject::Restaurant(id), query).await,
+        found => found?,
+    };
     let history = History::read(&*app.store, Subject::Restaurant(id), query).await?;
     let (chrome, notice_shown) = Chrome::of(&app.config, &cookies);
     let template = RestaurantTemplate {
@@ -212,7 +224,7 @@ pub async fn post(
         Ok(Outcome::Done) => {
             return Ok((Notice::Saved.left(&app.config), Redirect::to(&page_of(id))).into_response());
         }
-        Ok(Outcome::Missing) => return Err(AppError::NotFound),
+        Ok(Outcome::Missing) => return gone::with_typed(staff, Subject::Restaurant(id), form.typed()),
         Ok(Outcome::Stale) => StatusCode::CONFLICT,
         // Without the restaurant: to read it, the staff would have to wait for the failing store again.
         Err(status) if status.is_server_error() => return Ok(again(&app, &request_id, staff, status, None, form)),
@@ -226,7 +238,7 @@ pub async fn post(
             }
             Ok(again(&app, &request_id, staff, status, Some(current), form))
         }
-        Err(AppError::NotFound) => Err(AppError::NotFound),
+        Err(AppError::NotFound) => gone::with_typed(staff, Subject::Restaurant(id), form.typed()),
         Err(error) => {
             let status = form.failed(&error);
             Ok(again(&app, &request_id, staff, status, None, form))

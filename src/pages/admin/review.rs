@@ -7,8 +7,8 @@ use axum::response::{IntoResponse, Redirect, Response};
 use axum_extra::extract::CookieJar;
 use tower_http::request_id::RequestId;
 
-use super::filters;
 use super::history::History;
+use super::{filters, gone};
 use crate::app::App;
 use crate::error::AppError;
 use crate::model::{ReviewForm, ReviewId, StaffReview, Subject};
@@ -32,8 +32,12 @@ pub async fn get(
     RawQuery(query): RawQuery,
     cookies: CookieJar,
 ) -> Result<Response, AppError> {
-    let review = read(&app, id).await?;
-    let history = History::read(&*app.store, Subject::Review(id.0), query.as_deref().unwrap_or_default()).await?;
+    let (subject, query) = (Subject::Review(id.0), query.as_deref().unwrap_or_default());
+    let review = match read(&app, id).await {
+        Err(AppError::NotFound) => return gone::with_history(&app, staff, subject, query).await,
+        found => found?,
+    };
+    let history = History::read(&*app.store, subject, query).await?;
     let (chrome, notice_shown) = Chrome::of(&app.config, &cookies);
     let template = ReviewTemplate {
         chrome,
@@ -57,6 +61,15 @@ pub async fn post(
     let found = read(&app, id).await;
     match change(&app, &mut view, &mut body, found, &staff.name).await {
         Changed::Done(_) => Ok((Notice::Saved.left(&app.config), Redirect::to(&id.staff_url())).into_response()),
+        Changed::Refused(AppError::NotFound) => {
+            let typed = view.form.typed;
+            let typed = vec![
+                ("Name", typed.user_name),
+                ("Rating", typed.rating),
+                ("Review", typed.review_text),
+            ];
+            gone::with_typed(staff, Subject::Review(id.0), typed)
+        }
         Changed::Refused(error) => Err(error),
         Changed::Again(status) => {
             let template = ReviewTemplate {
