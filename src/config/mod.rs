@@ -168,14 +168,14 @@ impl Config {
         self.storage.as_ref()?.photos_base_url.as_ref()
     }
 
-    /// The beginning of the site's public addresses, such as `https://contoso.azurewebsites.net`. Without `PUBLIC_URL` it
-    /// is empty outside production, where they begin with a slash.
+    /// The beginning of the site's public addresses, such as `https://contoso.azurewebsites.net`. Outside production it
+    /// is known only from `PUBLIC_URL`.
     #[must_use]
-    pub fn site_url(&self) -> String {
+    pub fn site_url(&self) -> Option<String> {
         match (&self.public_url, &self.website_hostname) {
-            (Some(url), _) => url.origin().ascii_serialization(),
-            (None, Some(hostname)) => format!("https://{hostname}"),
-            (None, None) => String::new(),
+            (Some(url), _) => Some(url.origin().ascii_serialization()),
+            (None, Some(hostname)) => Some(format!("https://{hostname}")),
+            (None, None) => None,
         }
     }
 

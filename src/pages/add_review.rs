@@ -16,7 +16,9 @@ use crate::pages::review_input::{NotSaved, check, store_photo};
 use crate::photo_cleanup::remove_if_unclaimed;
 use crate::photos::ProcessedPhoto;
 use crate::store::AddedReview;
-use crate::web::{Chrome, Client, FormBody, FormFields, Notice, Page, PathParameter, TOO_MANY_FORMS, WriterLinks};
+use crate::web::{
+    Chrome, Client, FormBody, FormFields, Notice, Page, PathParameter, SiteUrl, TOO_MANY_FORMS, WriterLinks,
+};
 
 /// The form alone, for when the restaurant cannot be read.
 #[derive(Template)]
@@ -158,7 +160,7 @@ async fn with_restaurant(
     };
     let template = DetailsTemplate {
         chrome: Chrome::of_error(&app.config, request_id, status),
-        site_url: app.config.site_url(),
+        site_url: SiteUrl::of(&app.config),
         photo_urls: app.photo_urls.clone(),
         restaurant,
         photos: Vec::new(),

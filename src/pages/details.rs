@@ -15,7 +15,7 @@ use crate::model::{
 };
 use crate::pages::filters;
 use crate::photos::PhotoUrls;
-use crate::web::{Chrome, Page, PathParameter, WriterLinks, query_pairs, with_query};
+use crate::web::{Chrome, Page, PathParameter, SiteUrl, WriterLinks, query_pairs, with_query};
 
 /// How many photos are above the reviews.
 const GALLERY: usize = 5;
@@ -25,7 +25,7 @@ const GALLERY: usize = 5;
 #[template(path = "details.html")]
 pub(super) struct DetailsTemplate {
     pub(super) chrome: Chrome,
-    pub(super) site_url: String,
+    pub(super) site_url: SiteUrl,
     pub(super) photo_urls: PhotoUrls,
     pub(super) restaurant: Restaurant,
     pub(super) photos: Vec<ReviewPhoto>,
@@ -205,30 +205,28 @@ impl DetailsTemplate {
         without_direction_controls(&text).into_owned()
     }
 
-    /// The address with scheme and host, if the site knows its own.
-    fn absolute(&self, url: String) -> String {
-        if url.starts_with('/') {
-            format!("{}{url}", self.site_url)
-        } else {
-            url
-        }
+    /// The photo of a preview of a link.
+    fn cover_url(&self) -> Option<String> {
+        Some(self.photo_urls.photo(&self.photos.first()?.photo))
     }
 
-    /// The restaurant as <https://schema.org/Restaurant>, in JSON that can stand between tags.
+    /// The restaurant as <https://schema.org/Restaurant>, in JSON that can stand between tags. Its addresses may be
+    /// relative to that of the page.
     fn structured_data(&self) -> String {
         let restaurant = &self.restaurant;
+        let absolute = |url: String| self.site_url.absolute(&url).unwrap_or(url);
         let mut data = json!({
             "@context": "https://schema.org",
             "@type": "Restaurant",
             "name": restaurant.name,
             "description": restaurant.description,
-            "url": self.absolute(restaurant.id.url()),
+            "url": absolute(restaurant.id.url()),
         });
         if !restaurant.street_address.is_empty() {
             data["address"] = restaurant.street_address.clone().into();
         }
-        if let Some(cover) = self.photos.first() {
-            data["image"] = self.absolute(self.photo_urls.photo(&cover.photo)).into();
+        if let Some(cover) = self.cover_url() {
+            data["image"] = absolute(cover).into();
         }
         if let Some(average) = restaurant.rating.average() {
             data["aggregateRating"] = json!({
@@ -266,7 +264,7 @@ pub async fn get(
         .map(|links| ([(CACHE_CONTROL, "no-store")], links.shown.clone()));
     let template = DetailsTemplate {
         chrome,
-        site_url: app.config.site_url(),
+        site_url: SiteUrl::of(&app.config),
         links: links.unwrap_or_default(),
         photo_urls: app.photo_urls.clone(),
         restaurant,

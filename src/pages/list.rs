@@ -12,13 +12,13 @@ use crate::error::AppError;
 use crate::model::{COUNTED_MAX, Direction, ListCursor, ListPage, ListQuery, Search, Sort};
 use crate::pages::filters;
 use crate::photos::PhotoUrls;
-use crate::web::{Chrome, Client, Page, query_pairs, with_query};
+use crate::web::{Chrome, Client, Page, SiteUrl, query_pairs, with_query};
 
 #[derive(Template)]
 #[template(path = "list.html")]
 struct ListTemplate {
     chrome: Chrome,
-    site_url: String,
+    site_url: SiteUrl,
     photo_urls: PhotoUrls,
     query: ListQuery,
     page: ListPage,
@@ -40,7 +40,7 @@ pub async fn get(
     {
         let template = ListTemplate {
             chrome: Chrome::of_error(&app.config, &request_id, refused.status()),
-            site_url: app.config.site_url(),
+            site_url: SiteUrl::of(&app.config),
             photo_urls: app.photo_urls.clone(),
             query,
             page: ListPage::default(),
@@ -52,7 +52,7 @@ pub async fn get(
     let (chrome, notice_shown) = Chrome::of(&app.config, &cookies);
     let template = ListTemplate {
         chrome,
-        site_url: app.config.site_url(),
+        site_url: SiteUrl::of(&app.config),
         photo_urls: app.photo_urls.clone(),
         query,
         page,
@@ -93,6 +93,15 @@ impl ListTemplate {
             query.append_pair(direction, &cursor.to_string());
         }
         with_query("/", &query.finish())
+    }
+
+    /// What a preview of a link leads to: the list from its beginning, or what was searched.
+    fn shared_url(&self) -> String {
+        if self.query.search.text().is_empty() {
+            "/".to_owned()
+        } else {
+            self.url(&self.query.sort, None)
+        }
     }
 
     /// The address of all restaurants in the same order.

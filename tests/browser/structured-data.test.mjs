@@ -1,5 +1,5 @@
-// What search engines read on a restaurant's page, checked against schema.org's vocabulary (by Google's types of it) and
-// against what Google's results need (by Adobe's validator).
+// What search engines and previews of a link read on a restaurant's page, checked against schema.org's vocabulary (by
+// Google's types of it), against what Google's results need (by Adobe's validator), and against what Open Graph asks for.
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
@@ -13,9 +13,12 @@ import { startSite } from "./site.mjs";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
 
+/** The site's address, as its settings say. */
+const home = "https://reviews.example";
+
 let site, pages;
 before(async () => {
-  site = await startSite();
+  site = await startSite({ PUBLIC_URL: home });
   site.seed(12, 200, 20);
   const form = new URLSearchParams({ restaurant_name: "</script> & \"Söhne\"", description: "No review, and no address." });
   const added = await fetch(`${site.base}/add`, { method: "POST", body: form, redirect: "manual" });
@@ -61,4 +64,21 @@ test("every restaurant is described as Google's results need it", async () => {
   const rated = pages.find((page) => page.includes("ratingValue"));
   assert.notDeepEqual(await findings(rated.replace(/"ratingValue":"[\d.]+",?/, "")), []);
   assert.ok(pages.some((page) => !page.includes("ratingValue")), "one restaurant has no rating");
+});
+
+test("a preview of a link has all that Open Graph asks for, and a picture", async () => {
+  const list = await (await fetch(site.base)).text();
+  const pictures = new Set();
+  for (const page of [list, ...pages]) {
+    const said = Object.fromEntries([...page.matchAll(/<meta property="og:(\w+)" content="([^"]*)">/g)].map(([, name, value]) => [name, value]));
+    for (const name of ["title", "type", "description", "url", "image"]) assert.ok(said[name], `og:${name} of ${page}`);
+    assert.ok(said.url.startsWith(`${home}/`), said.url);
+    assert.equal((await fetch(said.url.replace(home, site.base))).status, 200, said.url);
+    assert.ok(said.image.startsWith(`${home}/`), said.image);
+    const picture = await fetch(said.image.replace(home, site.base));
+    // Not every program that shows previews can draw SVG.
+    assert.match(picture.headers.get("content-type"), /^image\/(png|jpeg|webp)$/, said.image);
+    pictures.add(said.image);
+  }
+  assert.ok(pictures.size > 1, "the site's icon, and photos");
 });

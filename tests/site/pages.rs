@@ -3,6 +3,7 @@
 use image::ImageFormat;
 use reqwest::StatusCode;
 use reqwest::header::{ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, COOKIE, LOCATION, SET_COOKIE};
+use restaurant_review::assets::asset;
 use restaurant_review::config::Config;
 
 use crate::harness::{Site, encoded, links, location, red_blue, review, review_with_photo};
@@ -134,7 +135,15 @@ async fn a_restaurant_describes_itself_to_programs() {
     });
     assert_eq!(data, expected);
     assert!(page.contains("<meta name=\"description\" content=\"4.5 (2 reviews). Fish "));
-    assert!(!page.contains("canonical"), "the site does not know its address");
+    // The site does not know its address. It shows nobody the name by which somebody else called it.
+    for path in ["/", "/1/", "/?q=anchor"] {
+        let forged = site.get(path).header("Host", "forged.example").send().await.unwrap();
+        for page in [forged.text().await.unwrap(), site.page(path).await] {
+            for unknown in ["canonical", "og:url", "og:image", "forged.example"] {
+                assert!(!page.contains(unknown), "{unknown} in {path}:\n{page}");
+            }
+        }
+    }
 
     let sitemap = site.page("/sitemap.xml").await;
     for path in ["/", "/1/"] {
@@ -439,10 +448,27 @@ async fn search_engines_are_told_the_sites_own_domain() {
     })
     .await;
     site.add_restaurant("Anchor").await;
+    site.add_restaurant("Bare").await;
     let photo = encoded(&red_blue(400, 300), ImageFormat::Jpeg);
     site.review("/1/", review_with_photo("Ada", "5", photo)).await;
+    let icon = format!(
+        "property=\"og:image\" content=\"https://reviews.contoso.com{}\"",
+        asset("icon.png")
+    );
     for (path, address) in [
         ("/", "<link rel=\"canonical\" href=\"https://reviews.contoso.com/\">"),
+        ("/", "property=\"og:url\" content=\"https://reviews.contoso.com/\""),
+        (
+            "/?q=anchor&sort=newest&after=0",
+            "property=\"og:url\" content=\"https://reviews.contoso.com/?q=anchor&#38;sort=newest\"",
+        ),
+        ("/", &icon),
+        ("/2/", &icon),
+        ("/2/", "property=\"og:url\" content=\"https://reviews.contoso.com/2/\""),
+        (
+            "/1/?rating=5",
+            "property=\"og:url\" content=\"https://reviews.contoso.com/1/\"",
+        ),
         (
             "/1/",
             "<link rel=\"canonical\" href=\"https://reviews.contoso.com/1/\">",
