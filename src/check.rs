@@ -11,6 +11,9 @@ use crate::store::StoreError;
 /// Prints one line for each part. Fails if one of them cannot be used.
 pub async fn run(config: &Config) -> Result<(), StartError> {
     println!("configuration  ok");
+    for warning in &config.telemetry.warnings {
+        println!("telemetry      {warning}");
+    }
     let store = async {
         let store = open_store(config).await?;
         match store.check().await {

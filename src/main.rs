@@ -67,11 +67,12 @@ fn read_settings() -> Result<Config, String> {
 async fn run(command: Command, config: Config) -> ExitCode {
     let result = match command {
         Command::Serve => {
-            let flush_limit = match telemetry::start(&config.telemetry) {
-                Ok(()) => telemetry::flush_limit(config.shutdown_grace),
-                Err(problem) => return failed(&problem),
-            };
+            let problems = telemetry::start(&config.telemetry);
+            let flush_limit = telemetry::flush_limit(config.shutdown_grace);
             let log = logging::init(&config);
+            for problem in &problems {
+                tracing::warn!("{problem}");
+            }
             let result = server::serve(config).await;
             telemetry::stop(flush_limit).await;
             log.finish().await;

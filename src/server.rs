@@ -61,6 +61,9 @@ fn announce(app: &App, listener: &TcpListener) -> io::Result<()> {
     if let Some(telemetry) = app.config.telemetry.describe() {
         tracing::info!("telemetry: {telemetry}");
     }
+    for warning in &app.config.telemetry.warnings {
+        tracing::warn!("{warning}");
+    }
     tracing::info!("listening on http://{host}");
     if app.config.staff == StaffAccess::NoAuthentication {
         tracing::warn!(

@@ -24,7 +24,7 @@ use self::reader::{Found, Reader, Variables};
 pub use self::redact::shown;
 pub use self::staff::{Principal, StaffAccess};
 pub use self::storage::StorageConfig;
-pub use self::telemetry::{Receiver, TelemetryConfig};
+pub use self::telemetry::{Batches, Receiver, Sampler, TelemetryConfig};
 
 /// The settings of the site, read once at start.
 #[derive(Debug, Clone)]
@@ -148,7 +148,7 @@ impl Config {
                 tracing_subscriber::filter::Targets::new().with_default(tracing::Level::INFO),
                 |_| true,
             ),
-            telemetry: TelemetryConfig::read(&mut reader),
+            telemetry: TelemetryConfig::read(&variables),
             staff: StaffAccess::Off,
             database: None,
             storage: None,

@@ -1,18 +1,20 @@
-//! Where traces, metrics and logs are sent, by the variables that OpenTelemetry defines for every program:
-//! <https://opentelemetry.io/docs/specs/otel/protocol/exporter/>.
+//! Where traces, metrics and logs are sent, by the variables that OpenTelemetry defines for every program.
+
+mod standard;
 
 use std::time::Duration;
 
 use url::{Position, Url};
 
-use super::reader::Reader;
+use self::standard::{KINDS, is_followed, warnings};
+use super::reader::Variables;
 
 /// Where a program receives telemetry on the same machine, unless a variable says otherwise.
 const DEFAULT_ENDPOINT: &str = "http://localhost:4318";
 const DEFAULT_TIMEOUT: u64 = 10_000;
 
 /// Where telemetry is sent. By default, nowhere.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct TelemetryConfig {
     /// The receiver of traces.
     pub traces: Option<Receiver>,
@@ -20,6 +22,16 @@ pub struct TelemetryConfig {
     pub metrics: Option<Receiver>,
     /// The receiver of logs.
     pub logs: Option<Receiver>,
+    /// Which requests are traced.
+    pub sampler: Sampler,
+    /// How spans wait until they are sent.
+    pub span_batches: Batches,
+    /// How log records wait until they are sent.
+    pub log_batches: Batches,
+    /// The time between two reports of the metrics.
+    pub metrics_interval: Duration,
+    /// The settings that the site cannot follow, each with what is done in its place.
+    pub warnings: Vec<String>,
     /// Whether `APPLICATIONINSIGHTS_CONNECTION_STRING` is set, but no receiver. The site speaks OTLP, which Application
     /// Insights receives only through a collector.
     pub lacks_collector: bool,
@@ -32,24 +44,69 @@ pub struct Receiver {
     pub url: Url,
     /// How long one request may take.
     pub timeout: Duration,
+    /// Whether it is compressed with gzip.
+    pub is_compressed: bool,
+}
+
+/// Which requests are traced.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sampler {
+    /// Whether a request that continues a trace is treated as its sender says.
+    pub asks_parent: bool,
+    /// The share of the other requests, from 0 to 1.
+    pub share: f64,
+}
+
+impl Default for Sampler {
+    fn default() -> Self {
+        Self {
+            asks_parent: true,
+            share: 1.0,
+        }
+    }
+}
+
+/// How something waits until it is sent.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Batches {
+    /// How long at most.
+    pub delay: Duration,
+    /// How many may wait; more are dropped.
+    pub queue: usize,
+    /// How many are sent at once.
+    pub batch: usize,
 }
 
 impl TelemetryConfig {
-    /// Reads `OTEL_SDK_DISABLED`, and the variables whose names begin with `OTEL_EXPORTER_OTLP_`. The OpenTelemetry SDK
-    /// itself reads those that shape what is sent, such as `OTEL_TRACES_SAMPLER` and `OTEL_METRIC_EXPORT_INTERVAL`.
-    pub(super) fn read(reader: &mut Reader<'_>) -> Self {
-        let disabled = reader.variables.get("OTEL_SDK_DISABLED");
-        if disabled.is_some_and(|value| value.eq_ignore_ascii_case("true")) {
+    /// Reads the variables of [`standard`].
+    pub(super) fn read(variables: &Variables) -> Self {
+        let settings = Settings(variables);
+        if settings
+            .get("OTEL_SDK_DISABLED")
+            .is_some_and(|value| value.eq_ignore_ascii_case("true"))
+        {
             return Self::default();
         }
+        let [traces, metrics, logs] = KINDS.map(|kind| settings.receiver(kind));
         let mut config = Self {
-            traces: receiver(reader, "TRACES", "v1/traces"),
-            metrics: receiver(reader, "METRICS", "v1/metrics"),
-            logs: receiver(reader, "LOGS", "v1/logs"),
+            traces,
+            metrics,
+            logs,
+            sampler: settings.sampler(),
+            span_batches: settings.batches("OTEL_BSP", 5000),
+            log_batches: settings.batches("OTEL_BLRP", 1000),
+            metrics_interval: Duration::from_millis(settings.number("OTEL_METRIC_EXPORT_INTERVAL", 60_000)),
+            warnings: warnings(variables),
             lacks_collector: false,
         };
-        config.lacks_collector =
-            !config.is_on() && reader.variables.contains_key("APPLICATIONINSIGHTS_CONNECTION_STRING");
+        if settings.get("OTEL_TRACES_SAMPLER_ARG").is_some() && !settings.samples_a_share() {
+            config.warnings.push(
+                "OTEL_TRACES_SAMPLER_ARG is set, but OTEL_TRACES_SAMPLER is neither traceidratio nor \
+                 parentbased_traceidratio: it is ignored."
+                    .to_owned(),
+            );
+        }
+        config.lacks_collector = !config.is_on() && variables.contains_key("APPLICATIONINSIGHTS_CONNECTION_STRING");
         config
     }
 
@@ -79,62 +136,81 @@ impl TelemetryConfig {
     }
 }
 
-/// The receiver of one kind, if a variable names it or asks for it.
-fn receiver(reader: &mut Reader<'_>, kind: &str, path: &str) -> Option<Receiver> {
-    let exporter = format!("OTEL_{kind}_EXPORTER");
-    let is_wanted = match reader.variables.get(&exporter).map(String::as_str) {
-        None => false,
-        Some("otlp") => true,
-        Some("none") => return None,
-        Some(_) => {
-            let expected = "otlp, or none to send no telemetry of this kind";
-            reader.parse(&exporter, expected, String::new(), |_| false);
-            return None;
-        }
-    };
-    let own = format!("OTEL_EXPORTER_OTLP_{kind}_ENDPOINT");
-    let common = "OTEL_EXPORTER_OTLP_ENDPOINT";
-    let default = Url::parse(DEFAULT_ENDPOINT).expect("a URL");
-    let expected = "an http or https URL, such as http://localhost:4318, without a user name or a password";
-    let url = if reader.variables.contains_key(&own) {
-        // The address of one kind is used as it is.
-        reader.parse(&own, expected, default, is_endpoint)
-    } else if reader.variables.contains_key(common) {
-        below(reader.parse(common, expected, default, is_endpoint), path)
-    } else if is_wanted {
-        below(default, path)
-    } else {
-        return None;
-    };
+/// The variables that the site can follow.
+struct Settings<'a>(&'a Variables);
 
-    let for_kind = |reader: &Reader<'_>, what: &str| {
-        let own = format!("OTEL_EXPORTER_OTLP_{kind}_{what}");
-        let is_set = reader.variables.contains_key(&own);
-        if is_set {
-            own
+impl Settings<'_> {
+    /// The value of the variable, if it is set and can be followed.
+    fn get(&self, name: &str) -> Option<&str> {
+        is_followed(self.0, name)?.then(|| self.0[name].as_str())
+    }
+
+    fn number<T: std::str::FromStr>(&self, name: &str, default: T) -> T {
+        self.get(name).and_then(|value| value.parse().ok()).unwrap_or(default)
+    }
+
+    /// The receiver of one kind, if a variable names it or asks for it. A receiver that is named, but not by an address,
+    /// gets nothing: it must not go to another one in its place.
+    fn receiver(&self, kind: &str) -> Option<Receiver> {
+        let exporter = format!("OTEL_{kind}_EXPORTER");
+        let is_wanted = match is_followed(self.0, &exporter) {
+            None => false,
+            Some(_) if self.get(&exporter) == Some("otlp") => true,
+            Some(_) => return None,
+        };
+        let own = format!("OTEL_EXPORTER_OTLP_{kind}_ENDPOINT");
+        let common = "OTEL_EXPORTER_OTLP_ENDPOINT";
+        let path = format!("v1/{}", kind.to_lowercase());
+        let url = if is_followed(self.0, &own).is_some() {
+            // The address of one kind is used as it is.
+            Url::parse(self.get(&own)?).ok()?
+        } else if is_followed(self.0, common).is_some() {
+            below(Url::parse(self.get(common)?).ok()?, &path)
+        } else if is_wanted {
+            below(Url::parse(DEFAULT_ENDPOINT).expect("a URL"), &path)
         } else {
-            format!("OTEL_EXPORTER_OTLP_{what}")
-        }
-    };
-    let protocol = for_kind(reader, "PROTOCOL");
-    let expected = "http/protobuf, the only protocol of this site; collectors receive it on port 4318";
-    reader.parse(&protocol, expected, String::new(), |name| name == "http/protobuf");
-    let compression = for_kind(reader, "COMPRESSION");
-    reader.parse(&compression, "gzip or none", String::new(), |name| {
-        ["gzip", "none"].contains(&name.as_str())
-    });
-    let timeout = for_kind(reader, "TIMEOUT");
-    let expected = "a number of milliseconds from 1 to 60000";
-    let timeout = reader.parse(&timeout, expected, DEFAULT_TIMEOUT, |time| (1..=60_000).contains(time));
-    Some(Receiver {
-        url,
-        timeout: Duration::from_millis(timeout),
-    })
-}
+            return None;
+        };
+        let for_kind = |what: &str| {
+            let own = self.get(&format!("OTEL_EXPORTER_OTLP_{kind}_{what}"));
+            own.or_else(|| self.get(&format!("OTEL_EXPORTER_OTLP_{what}")))
+        };
+        let timeout = for_kind("TIMEOUT").and_then(|value| value.parse().ok());
+        Some(Receiver {
+            url,
+            timeout: Duration::from_millis(timeout.unwrap_or(DEFAULT_TIMEOUT)),
+            is_compressed: for_kind("COMPRESSION") == Some("gzip"),
+        })
+    }
 
-fn is_endpoint(url: &Url) -> bool {
-    let is_http = ["http", "https"].contains(&url.scheme());
-    is_http && url.has_host() && url.username().is_empty() && url.password().is_none()
+    fn sampler(&self) -> Sampler {
+        let Some(name) = self.get("OTEL_TRACES_SAMPLER") else {
+            return Sampler::default();
+        };
+        Sampler {
+            asks_parent: name.starts_with("parentbased_"),
+            share: if name.ends_with("always_off") {
+                0.0
+            } else if self.samples_a_share() {
+                self.number("OTEL_TRACES_SAMPLER_ARG", 1.0)
+            } else {
+                1.0
+            },
+        }
+    }
+
+    fn samples_a_share(&self) -> bool {
+        self.get("OTEL_TRACES_SAMPLER")
+            .is_some_and(|name| name.ends_with("traceidratio"))
+    }
+
+    fn batches(&self, prefix: &str, delay: u64) -> Batches {
+        Batches {
+            delay: Duration::from_millis(self.number(&format!("{prefix}_SCHEDULE_DELAY"), delay)),
+            queue: self.number(&format!("{prefix}_MAX_QUEUE_SIZE"), 2048),
+            batch: self.number(&format!("{prefix}_MAX_EXPORT_BATCH_SIZE"), 512),
+        }
+    }
 }
 
 /// The address with that path at its end.
@@ -149,17 +225,18 @@ mod tests {
     use super::super::Config;
     use super::*;
 
-    fn read(variables: &[(&str, &str)]) -> Result<TelemetryConfig, Vec<String>> {
+    fn read(variables: &[(&str, &str)]) -> TelemetryConfig {
         let mut errors = Vec::new();
         let variables = variables
             .iter()
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let config = Config::read(variables, &mut errors).telemetry;
-        if errors.is_empty() { Ok(config) } else { Err(errors) }
+        assert_eq!(errors, Vec::<String>::new());
+        config
     }
 
     fn addresses(variables: &[(&str, &str)]) -> [Option<String>; 3] {
-        let config = read(variables).unwrap();
+        let config = read(variables);
         [config.traces, config.metrics, config.logs].map(|receiver| receiver.map(|receiver| receiver.url.into()))
     }
 
@@ -193,7 +270,7 @@ mod tests {
 
     #[test]
     fn the_start_up_log_has_no_secret_of_a_receiver() {
-        let config = read(&[("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", "https://d:1/logs?key=a")]).unwrap();
+        let config = read(&[("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", "https://d:1/logs?key=a")]);
         assert_eq!(config.describe().unwrap(), "logs to https://d:1");
         assert_eq!(TelemetryConfig::default().describe(), None);
     }
@@ -205,46 +282,62 @@ mod tests {
             ("OTEL_EXPORTER_OTLP_TIMEOUT", "200"),
             ("OTEL_EXPORTER_OTLP_LOGS_TIMEOUT", "300"),
         ]);
-        let config = config.unwrap();
         assert_eq!(config.traces.unwrap().timeout, Duration::from_millis(200));
         assert_eq!(config.logs.unwrap().timeout, Duration::from_millis(300));
     }
 
+    /// The address of one receiver must not get what was meant for another.
     #[test]
-    fn a_wrong_setting_is_named_once() {
-        let errors = read(&[
-            ("OTEL_EXPORTER_OTLP_ENDPOINT", "c:4318"),
-            ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"),
-            ("OTEL_EXPORTER_OTLP_LOGS_PROTOCOL", "http/json"),
-            ("OTEL_EXPORTER_OTLP_COMPRESSION", "zstd"),
-            ("OTEL_EXPORTER_OTLP_TIMEOUT", "0"),
-            ("OTEL_TRACES_EXPORTER", "console"),
-        ]);
-        let names: Vec<_> = errors
-            .unwrap_err()
-            .iter()
-            .map(|error| error.split(' ').next().unwrap().to_owned())
-            .collect();
+    fn what_cannot_be_sent_there_is_sent_nowhere() {
+        let common = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://c");
+        let to_c = |kind: &str| Some(format!("http://c/v1/{kind}"));
         assert_eq!(
-            names,
-            [
-                "OTEL_TRACES_EXPORTER",
-                "OTEL_EXPORTER_OTLP_ENDPOINT",
-                "OTEL_EXPORTER_OTLP_PROTOCOL",
-                "OTEL_EXPORTER_OTLP_COMPRESSION",
-                "OTEL_EXPORTER_OTLP_TIMEOUT",
-                "OTEL_EXPORTER_OTLP_LOGS_PROTOCOL",
-            ]
+            addresses(&[common, ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "c:4318")]),
+            [None, to_c("metrics"), to_c("logs")]
         );
-        let with_password = read(&[("OTEL_EXPORTER_OTLP_ENDPOINT", "http://ada:s3cret@c")]).unwrap_err();
-        assert!(!with_password[0].contains("s3cret"), "{with_password:?}");
+        assert_eq!(
+            addresses(&[common, ("OTEL_LOGS_EXPORTER", "console")]),
+            [to_c("traces"), to_c("metrics"), None]
+        );
+        let with_password = [
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://ada:s3cret@c"),
+            ("OTEL_TRACES_EXPORTER", "otlp"),
+        ];
+        assert_eq!(addresses(&with_password), [None, None, None]);
+    }
+
+    #[test]
+    fn the_sampler_has_its_share() {
+        let sampler = |settings: &[(&str, &str)]| {
+            let Sampler { asks_parent, share } = read(settings).sampler;
+            (asks_parent, (share * 100.0).round().to_string())
+        };
+        let share = ("OTEL_TRACES_SAMPLER_ARG", "0.25");
+        for (settings, asks_parent, percent) in [
+            (&[][..], true, "100"),
+            (&[("OTEL_TRACES_SAMPLER", "always_on"), share], false, "100"),
+            (&[("OTEL_TRACES_SAMPLER", "always_off")], false, "0"),
+            (&[("OTEL_TRACES_SAMPLER", "parentbased_always_off")], true, "0"),
+            (&[("OTEL_TRACES_SAMPLER", "traceidratio"), share], false, "25"),
+            (
+                &[("OTEL_TRACES_SAMPLER", "parentbased_traceidratio"), share],
+                true,
+                "25",
+            ),
+            (&[("OTEL_TRACES_SAMPLER", "traceidratio")], false, "100"),
+            (&[("OTEL_TRACES_SAMPLER", "jaeger_remote"), share], true, "100"),
+        ] {
+            assert_eq!(sampler(settings), (asks_parent, percent.to_owned()), "{settings:?}");
+        }
+        let ignored = read(&[("OTEL_TRACES_SAMPLER", "always_on"), share]).warnings;
+        assert!(ignored.len() == 1 && ignored[0].starts_with("OTEL_TRACES_SAMPLER_ARG is set, but"));
     }
 
     #[test]
     fn application_insights_needs_a_collector() {
         let insights = ("APPLICATIONINSIGHTS_CONNECTION_STRING", "InstrumentationKey=a");
-        assert!(read(&[insights]).unwrap().lacks_collector);
+        assert!(read(&[insights]).lacks_collector);
         let with_collector = read(&[insights, ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://localhost:4318")]);
-        assert!(!with_collector.unwrap().lacks_collector);
+        assert!(!with_collector.lacks_collector);
     }
 }

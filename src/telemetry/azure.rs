@@ -1,4 +1,4 @@
-//! A span for each request to Azure, which carries the trace on (`traceparent`). The address of a blob has the name of a
+//! A span for each request to Azure, which carries the trace on (`traceparent`, `tracestate`). The address of a blob has the name of a
 //! photo, so only the host is sent.
 
 use std::sync::Arc;
@@ -11,6 +11,7 @@ use opentelemetry::{Context, KeyValue};
 use opentelemetry_sdk::trace::SdkTracer;
 
 use super::sending::tracer;
+use super::trace_state::TraceState;
 
 /// The options of a client for Azure. Without traces, these are the default ones.
 #[must_use]
@@ -44,6 +45,10 @@ impl Policy for Traced {
             trace.trace_flags()
         );
         request.insert_header("traceparent", parent);
+        if let Some(state) = context.get::<TraceState>() {
+            let (name, value) = state.header();
+            request.insert_header(name, value);
+        }
 
         let (policy, rest) = next.split_first().expect("a pipeline ends with its transport");
         let result = policy.send(call, request, rest).with_context(context.clone()).await;
@@ -76,17 +81,16 @@ mod tests {
 
     use super::*;
 
-    /// Keeps the parent that a request names.
+    /// Keeps the parent that a request names, and what is noted about the trace.
     #[derive(Debug, Default)]
-    struct Kept(Mutex<Option<String>>);
+    struct Kept(Mutex<[Option<String>; 2]>);
 
     #[async_trait]
     impl Policy for Kept {
         async fn send(&self, _: &CallContext, request: &mut Request, _: &[Arc<dyn Policy>]) -> PolicyResult {
-            let parent = request
-                .headers()
-                .get_optional_string(&HeaderName::from_static("traceparent"));
-            *self.0.lock().unwrap() = parent;
+            let headers = request.headers();
+            *self.0.lock().unwrap() =
+                ["traceparent", "tracestate"].map(|name| headers.get_optional_string(&HeaderName::from_static(name)));
             Ok(AsyncRawResponse::from_bytes(
                 StatusCode::Created,
                 Headers::new(),
@@ -98,7 +102,9 @@ mod tests {
     #[tokio::test]
     async fn a_request_names_its_own_span_in_the_trace() {
         let tracer = SdkTracerProvider::builder().build().tracer("test");
-        let page = Context::new().with_span(tracer.start("a page"));
+        let headers = [("tracestate".parse().unwrap(), "rojo=00f067aa0ba902b7".parse().unwrap())];
+        let state = TraceState::of(&headers.into_iter().collect()).unwrap();
+        let page = Context::new().with_value(state).with_span(tracer.start("a page"));
         let kept = Arc::new(Kept::default());
         let next: [Arc<dyn Policy>; 1] = [kept.clone()];
         let url = "https://contoso.blob.core.windows.net/photos/a.jpg".parse().unwrap();
@@ -106,7 +112,9 @@ mod tests {
         let (policy, call) = (Traced(tracer), CallContext::default());
         let sending = policy.send(&call, &mut request, &next);
         sending.with_context(page.clone()).await.unwrap();
-        let parent = kept.0.lock().unwrap().clone().unwrap();
+        let [parent, state] = kept.0.lock().unwrap().clone();
+        assert_eq!(state.as_deref(), Some("rojo=00f067aa0ba902b7"));
+        let parent = parent.unwrap();
         let (page, parts) = (page.span(), parent.split('-').collect::<Vec<_>>());
         let page = page.span_context();
         assert_eq!(

@@ -10,6 +10,7 @@ mod names;
 mod receiver;
 mod requests;
 mod sending;
+mod trace_state;
 
 pub use self::azure::client_options;
 pub use self::logs::Exported;

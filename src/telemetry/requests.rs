@@ -18,6 +18,7 @@ use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::SdkTracer;
 
 use super::sending::{is_on, meter, tracer};
+use super::trace_state::TraceState;
 
 const TRACEPARENT: &str = "traceparent";
 const METHOD: &str = "http.request.method";
@@ -93,7 +94,10 @@ async fn observe(State(observer): State<Observer>, mut request: Request, next: N
         let span = span.with_attributes([KeyValue::new(METHOD, method), KeyValue::new(SCHEME, scheme)]);
         let parent = TraceContextPropagator::new().extract_with_context(&Context::new(), &Parent(request.headers()));
         let span = tracer.build_with_context(span, &parent);
-        parent.with_span(span)
+        match TraceState::of(request.headers()).filter(|_| parent.has_active_span()) {
+            Some(state) => parent.with_value(state).with_span(span),
+            None => parent.with_span(span),
+        }
     });
     let response = match &context {
         Some(context) => next.run(request).with_context(context.clone()).await,
@@ -143,8 +147,7 @@ fn known(method: &Method) -> &'static str {
     }
 }
 
-/// The trace that the sender of a request is part of. What else it says about the trace (`tracestate`) is any text, so it
-/// is neither kept nor passed on.
+/// The trace that the sender of a request is part of. What else it says about the trace is a [`TraceState`].
 struct Parent<'a>(&'a HeaderMap);
 
 impl Extractor for Parent<'_> {

@@ -8,18 +8,19 @@ use opentelemetry::metrics::{Meter, MeterProvider as _};
 use opentelemetry::trace::{TraceContextExt as _, TraceId, TracerProvider as _};
 use opentelemetry::{Context, KeyValue};
 use opentelemetry_otlp::{
-    ExporterBuildError, LogExporter, MetricExporter, SpanExporter, WithExportConfig, WithHttpConfig,
+    Compression, ExporterBuildError, LogExporter, MetricExporter, Protocol, SpanExporter, WithExportConfig,
+    WithHttpConfig,
 };
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::OTelSdkResult;
-use opentelemetry_sdk::logs::{SdkLogger, SdkLoggerProvider};
-use opentelemetry_sdk::metrics::SdkMeterProvider;
+use opentelemetry_sdk::logs::{BatchLogProcessor, SdkLogger, SdkLoggerProvider};
+use opentelemetry_sdk::metrics::{PeriodicReader, SdkMeterProvider};
 use opentelemetry_sdk::resource::{EnvResourceDetector, TelemetryResourceDetector};
-use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider};
+use opentelemetry_sdk::trace::{BatchSpanProcessor, Sampler, SdkTracer, SdkTracerProvider};
 
 use super::names::SITE;
 use super::receiver::Client;
-use crate::config::TelemetryConfig;
+use crate::config::{Batches, Receiver, TelemetryConfig, shown};
 
 /// How long a stop waits at most until everything is sent.
 const FLUSH_LIMIT: Duration = Duration::from_secs(3);
@@ -33,14 +34,16 @@ struct Telemetry {
     logs: Option<SdkLoggerProvider>,
 }
 
-/// Starts sending, if the settings name a receiver. Must be called once, within a tokio runtime.
-pub fn start(config: &TelemetryConfig) -> Result<(), String> {
+/// Starts sending, if the settings name a receiver. Returns what cannot be sent, for the log: the site serves without it.
+/// Must be called once, within a tokio runtime.
+#[must_use]
+pub fn start(config: &TelemetryConfig) -> Vec<String> {
     if !config.is_on() {
-        return Ok(());
+        return Vec::new();
     }
-    let telemetry = Telemetry::new(config).map_err(|error| format!("Telemetry cannot be sent: {error}"))?;
+    let (telemetry, problems) = Telemetry::new(config);
     assert!(TELEMETRY.set(telemetry).is_ok(), "telemetry starts once");
-    Ok(())
+    problems
 }
 
 /// Whether telemetry is sent.
@@ -114,48 +117,110 @@ async fn stop_part<T: Sync>(part: Option<&'static T>, stop: impl FnOnce(&T) -> O
 }
 
 impl Telemetry {
-    fn new(config: &TelemetryConfig) -> Result<Self, ExporterBuildError> {
+    /// Each part, and why one of them cannot be sent.
+    fn new(config: &TelemetryConfig) -> (Self, Vec<String>) {
+        let mut problems = Vec::new();
         let resource = resource();
-        let traces = config.traces.as_ref().map(|receiver| {
-            let exporter = SpanExporter::builder().with_http();
-            let exporter = exporter
-                .with_http_client(Client::new("traces", receiver.timeout)?)
-                .with_endpoint(receiver.url.as_str())
-                .with_timeout(receiver.timeout);
-            // The batches have a bounded queue, and a thread of their own: what does not fit is dropped.
-            let provider = SdkTracerProvider::builder()
-                .with_resource(resource.clone())
-                .with_batch_exporter(exporter.build()?);
-            Ok::<_, ExporterBuildError>(provider.build())
-        });
-        let metrics = config.metrics.as_ref().map(|receiver| {
-            let exporter = MetricExporter::builder().with_http();
-            let exporter = exporter
-                .with_http_client(Client::new("metrics", receiver.timeout)?)
-                .with_endpoint(receiver.url.as_str())
-                .with_timeout(receiver.timeout);
-            let provider = SdkMeterProvider::builder()
-                .with_resource(resource.clone())
-                .with_periodic_exporter(exporter.build()?);
-            Ok::<_, ExporterBuildError>(provider.build())
-        });
-        let logs = config.logs.as_ref().map(|receiver| {
-            let exporter = LogExporter::builder().with_http();
-            let exporter = exporter
-                .with_http_client(Client::new("logs", receiver.timeout)?)
-                .with_endpoint(receiver.url.as_str())
-                .with_timeout(receiver.timeout);
-            let provider = SdkLoggerProvider::builder()
-                .with_resource(resource.clone())
-                .with_batch_exporter(exporter.build()?);
-            Ok::<_, ExporterBuildError>(provider.build())
-        });
-        Ok(Self {
-            traces: traces.transpose()?,
-            metrics: metrics.transpose()?,
-            logs: logs.transpose()?,
-        })
+        let telemetry = Self {
+            traces: built("traces", config.traces.as_ref(), &mut problems, |receiver| {
+                traces(config, receiver, &resource)
+            }),
+            metrics: built("metrics", config.metrics.as_ref(), &mut problems, |receiver| {
+                metrics(config, receiver, &resource)
+            }),
+            logs: built("logs", config.logs.as_ref(), &mut problems, |receiver| {
+                logs(config, receiver, &resource)
+            }),
+        };
+        (telemetry, problems)
     }
+}
+
+/// One part, if it has a receiver. A problem leaves it out.
+fn built<T>(
+    kind: &str,
+    receiver: Option<&Receiver>,
+    problems: &mut Vec<String>,
+    build: impl Fn(&Receiver) -> Result<T, ExporterBuildError>,
+) -> Option<T> {
+    build(receiver?)
+        .map_err(|error| problems.push(format!("no {kind} are sent: {}", shown(&error.to_string()))))
+        .ok()
+}
+
+/// The transport of one kind.
+fn over_http<B: WithHttpConfig + WithExportConfig>(
+    builder: B,
+    kind: &'static str,
+    receiver: &Receiver,
+) -> Result<B, ExporterBuildError> {
+    let builder = builder
+        .with_http_client(Client::new(kind, receiver.timeout)?)
+        .with_endpoint(receiver.url.as_str())
+        .with_protocol(Protocol::HttpBinary)
+        .with_timeout(receiver.timeout);
+    Ok(if receiver.is_compressed {
+        builder.with_compression(Compression::Gzip)
+    } else {
+        builder
+    })
+}
+
+fn traces(
+    config: &TelemetryConfig,
+    receiver: &Receiver,
+    resource: &Resource,
+) -> Result<SdkTracerProvider, ExporterBuildError> {
+    let exporter = over_http(SpanExporter::builder().with_http(), "traces", receiver)?.build()?;
+    // The batches have a bounded queue, and a thread of their own: what does not fit is dropped.
+    let Batches { delay, queue, batch } = config.span_batches;
+    let batches = opentelemetry_sdk::trace::BatchConfigBuilder::default()
+        .with_scheduled_delay(delay)
+        .with_max_queue_size(queue)
+        .with_max_export_batch_size(batch);
+    let processor = BatchSpanProcessor::builder(exporter).with_batch_config(batches.build());
+    let share = Sampler::TraceIdRatioBased(config.sampler.share);
+    let sampler = if config.sampler.asks_parent {
+        Sampler::ParentBased(Box::new(share))
+    } else {
+        share
+    };
+    let provider = SdkTracerProvider::builder()
+        .with_resource(resource.clone())
+        .with_sampler(sampler)
+        .with_span_processor(processor.build());
+    Ok(provider.build())
+}
+
+fn metrics(
+    config: &TelemetryConfig,
+    receiver: &Receiver,
+    resource: &Resource,
+) -> Result<SdkMeterProvider, ExporterBuildError> {
+    let exporter = over_http(MetricExporter::builder().with_http(), "metrics", receiver)?.build()?;
+    let reader = PeriodicReader::builder(exporter).with_interval(config.metrics_interval);
+    let provider = SdkMeterProvider::builder()
+        .with_resource(resource.clone())
+        .with_reader(reader.build());
+    Ok(provider.build())
+}
+
+fn logs(
+    config: &TelemetryConfig,
+    receiver: &Receiver,
+    resource: &Resource,
+) -> Result<SdkLoggerProvider, ExporterBuildError> {
+    let exporter = over_http(LogExporter::builder().with_http(), "logs", receiver)?.build()?;
+    let Batches { delay, queue, batch } = config.log_batches;
+    let batches = opentelemetry_sdk::logs::BatchConfigBuilder::default()
+        .with_scheduled_delay(delay)
+        .with_max_queue_size(queue)
+        .with_max_export_batch_size(batch);
+    let processor = BatchLogProcessor::builder(exporter).with_batch_config(batches.build());
+    let provider = SdkLoggerProvider::builder()
+        .with_resource(resource.clone())
+        .with_log_processor(processor.build());
+    Ok(provider.build())
 }
 
 /// What names this process: `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` have priority.

@@ -212,20 +212,59 @@ async fn only_the_kinds_that_have_a_receiver_are_sent() {
     assert!(received.logs.is_empty() && received.metrics.is_empty());
 }
 
+/// Each of these settings would stop the start, a thread or all memory if it were followed, or is unknown to the site.
 #[tokio::test]
-async fn a_wrong_setting_stops_the_start() {
-    let (ok, text) = output(
-        &[],
-        &[
-            ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://ada:s3cret@collector:4318"),
-            ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"),
-        ],
-    )
-    .await;
-    assert!(!ok && !text.contains("s3cret"), "{text}");
-    assert_eq!(text.lines().count(), 2, "{text}");
+async fn what_cannot_be_followed_is_named_once_and_the_rest_is_sent() {
+    let (folder, collector) = (tempfile::tempdir().unwrap(), Collector::start().await);
+    let unclear = [
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"),
+        ("OTEL_EXPORTER_OTLP_TIMEOUT", "120000"),
+        ("OTEL_EXPORTER_OTLP_COMPRESSION", "zstd"),
+        ("OTEL_EXPORTER_OTLP_CERTIFICATE", "/nowhere.pem"),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "planted"),
+        (
+            "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT",
+            "http://ada:planted@127.0.0.1:4318",
+        ),
+        ("OTEL_LOGS_EXPORTER", "console"),
+        ("OTEL_PROPAGATORS", "b3"),
+        ("OTEL_TRACES_SAMPLER", "sometimes"),
+        ("OTEL_BSP_MAX_QUEUE_SIZE", "9999999999999999"),
+        ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "0"),
+        ("OTEL_METRIC_EXPORT_INTERVAL", "0"),
+        ("OTEL_UNHEARD_OF", "planted"),
+    ];
+    let mut settings = vec![
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url.clone()),
+        ("OTEL_BSP_SCHEDULE_DELAY", "100".to_owned()),
+    ];
+    settings.extend(unclear.map(|(name, value)| (name, value.to_owned())));
+    let site = serve(&folder, settings).await;
+    site.page("/create").await;
+    let log = stop(site).await;
+    for (name, _) in unclear {
+        assert_eq!(log.matches(&format!("{name} is ")).count(), 1, "{name} in {log}");
+    }
+    assert!(!log.contains("planted"), "{log}");
     assert!(
-        text.contains("OTEL_EXPORTER_OTLP_PROTOCOL is \"grpc\", but it must be http/protobuf"),
+        log.contains("OTEL_EXPORTER_OTLP_PROTOCOL is \"grpc\", which this site cannot follow: http/protobuf is used"),
+        "{log}"
+    );
+    let received = collector.take();
+    assert_eq!(received.spans.len(), 1);
+    assert!(received.logs.is_empty() && received.metrics.is_empty());
+}
+
+#[tokio::test]
+async fn a_check_names_what_cannot_be_followed() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = [
+        ("DATA_DIR", folder.path().to_str().unwrap()),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4318"),
+    ];
+    let (ok, text) = output(&["check"], &settings).await;
+    assert!(
+        ok && text.contains("OTEL_EXPORTER_OTLP_ENDPOINT is \"collector:4318\""),
         "{text}"
     );
 }
