@@ -2,9 +2,9 @@
 //
 // Times, which the server sends in UTC, are shown in the visitor's time zone.
 //
-// On a restaurant's page, the form for a new review opens in a dialog and shows the chosen photo. The script sends the
-// form in the background, so that the visitor sees the progress of the upload, and loses neither text nor photo if the
-// connection breaks.
+// On a restaurant's page, the form for a new review opens in a dialog. This form, and those that change a review, show the
+// chosen photo. The script sends them in the background, so that the visitor sees the progress of the upload, and loses
+// neither text nor photo if the connection breaks.
 "use strict";
 
 const section = document.querySelector("#new-review");
@@ -12,9 +12,9 @@ if (section) {
   reviewDialog(section);
 }
 if (document.title.startsWith("Error: ") && !document.querySelector("dialog[open]")) focusProblem();
-document.querySelectorAll(".narrow-form [type=file]").forEach(examineBeforeSending);
+if (document.querySelector(".narrow-form [type=file]")) enhance(document.querySelector("main"));
 document.querySelectorAll("[data-max]").forEach(countCharacters);
-showLocalTimes();
+showLocalTimes(document);
 
 // Space works on what looks like a button.
 document.addEventListener("keydown", (event) => {
@@ -28,9 +28,9 @@ document.addEventListener("keydown", (event) => {
 const title = document.title.replace(/^Error: /, "");
 
 /** Shows each time in the visitor's time zone, in the form of the server's text. UTC stays as a tool tip. */
-function showLocalTimes() {
+function showLocalTimes(part) {
   const format = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "short" });
-  for (const time of document.querySelectorAll("time")) {
+  for (const time of part.querySelectorAll("time")) {
     time.title = time.textContent;
     time.textContent = format.format(new Date(time.dateTime));
   }
@@ -62,65 +62,87 @@ function reviewDialog(section) {
   }
 }
 
-/** Adds everything that needs a script to the form in this section, which is as the server sent it. */
+/**
+ * Adds everything that needs a script to the form with a photo in this section, which is as the server sent it: the
+ * section of a new review, or the main part of a page that changes one.
+ */
 function enhance(section) {
-  const dialog = section.closest("dialog");
-  const form = section.querySelector("form");
+  const form = section.querySelector("form:has([type=file])");
   const file = form.querySelector("[type=file]");
-  const cancel = form.querySelector("#cancel-review");
+  const dialog = section.closest("dialog");
+  if (dialog) addClose(section, dialog, form.querySelector("#cancel-review"));
 
+  const preview = document.createElement("img");
+  preview.className = "preview";
+  preview.alt = "The chosen photo";
+  // A damaged picture has no preview. The server reports the error.
+  preview.addEventListener("error", () => preview.remove());
+  const mayBeSent = examineChoices(file, (photo) => {
+    URL.revokeObjectURL(preview.src);
+    preview.remove();
+    form.querySelector(".choose-again")?.remove();
+    if (photo) {
+      preview.src = URL.createObjectURL(photo);
+      file.after(preview);
+    }
+  });
+  const button = form.querySelector("[type=submit]");
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    button.disabled = true; // A second click must not send the form again.
+    const isGood = await mayBeSent();
+    button.disabled = false;
+    if (isGood) {
+      send(section, form, file);
+    } else {
+      file.focus();
+    }
+  });
+}
+
+/** Adds the button that closes the dialog. While a review is being sent, it stops that, as Cancel and Esc do. */
+function addClose(section, dialog, cancel) {
   const close = document.createElement("button");
   close.type = "button";
   close.className = "btn-close";
   close.setAttribute("aria-label", "Close");
-  // While a review is being sent, Close stops that, as Cancel and Esc do.
   close.addEventListener("click", () => (sending ? sending() : dialog.close()));
   section.prepend(close);
   cancel.addEventListener("click", (event) => {
     event.preventDefault();
     if (!sending) dialog.close();
   });
+}
 
-  const preview = document.createElement("img");
-  preview.className = "preview";
-  preview.alt = "The chosen photo";
-  /** What is wrong with the chosen photo, or null. */
-  let problem = Promise.resolve(null);
-  const showChosen = async () => {
-    URL.revokeObjectURL(preview.src);
-    preview.remove();
+/**
+ * Examines every photo that is chosen in this field, and says at the field what is wrong with it. `show` is called with the
+ * photo if it is good, and with nothing while no good one is chosen. Returns a function that waits for the examination, and
+ * tells whether the form may be sent.
+ */
+function examineChoices(file, show) {
+  /** What is wrong with the photo that was chosen last, or null. */
+  let latest = Promise.resolve(null);
+  const examine = async () => {
     const [photo] = file.files;
-    form.querySelector("#choose-again")?.remove();
-    const examined = photo ? photoProblem(photo, file) : Promise.resolve(null);
-    problem = examined;
-    const message = await examined;
+    show();
+    const examination = photo ? photoProblem(photo, file) : Promise.resolve(null);
+    latest = examination;
+    const message = await examination;
     // Another photo may have been chosen meanwhile.
-    if (problem !== examined) return;
+    if (latest !== examination) return;
     fieldProblem(file, message);
-    if (photo && message === null) {
-      preview.src = URL.createObjectURL(photo);
-      file.after(preview);
-    }
+    if (photo && message === null) show(photo);
   };
-  // A damaged picture has no preview. The server reports the error.
-  preview.addEventListener("error", () => preview.remove());
-  file.addEventListener("change", showChosen);
-  if (file.files.length > 0) {
-    showChosen();
-  }
-
-  const button = form.querySelector("[type=submit]");
-  form.addEventListener("submit", async (event) => {
-    event.preventDefault();
-    button.disabled = true; // A second click must not send the form again.
-    const message = await problem;
-    button.disabled = false;
-    if (message === null) {
-      send(section, form, file);
-    } else {
-      file.focus();
+  file.addEventListener("change", examine);
+  if (file.files.length > 0) examine();
+  return async () => {
+    let examination, message;
+    while (examination !== latest) {
+      examination = latest;
+      message = await examination;
     }
-  });
+    return message === null;
+  };
 }
 
 /** Stops the upload that is under way; null if there is none. */
@@ -130,7 +152,7 @@ function send(section, form, file) {
   const request = new XMLHttpRequest();
   const dialog = section.closest("dialog");
   const button = form.querySelector("[type=submit]");
-  const cancel = form.querySelector("#cancel-review");
+  const cancel = form.querySelector("#cancel-review") ?? cancelButton(form);
   const upload = document.createElement("div");
   upload.className = "upload";
   const bar = document.createElement("progress");
@@ -138,19 +160,19 @@ function send(section, form, file) {
   const text = document.createElement("p");
   text.setAttribute("role", "status");
   upload.append(bar, text);
-  form.querySelector(".form-actions").before(upload);
+  form.querySelector(".form-actions").prepend(upload);
   text.textContent = "Sending…";
   button.disabled = true;
 
-  // Cancel and Esc stop the upload, and leave the form open with everything in it.
+  // Cancel and Esc stop the upload, and leave the form with everything in it.
   sending = () => request.abort();
   const stop = (event) => {
     event.preventDefault();
     sending?.();
   };
   cancel.addEventListener("click", stop);
-  dialog.addEventListener("cancel", stop);
-  dialog.addEventListener("close", () => sending?.(), { once: true });
+  dialog?.addEventListener("cancel", stop);
+  dialog?.addEventListener("close", () => sending?.(), { once: true });
 
   let isSent = false;
   request.upload.addEventListener("load", () => (isSent = true));
@@ -173,7 +195,8 @@ function send(section, form, file) {
     clearTimeout(stalled);
     sending = null;
     cancel.removeEventListener("click", stop);
-    dialog.removeEventListener("cancel", stop);
+    dialog?.removeEventListener("cancel", stop);
+    if (!dialog) cancel.remove();
     if (request.status !== 201) {
       upload.remove();
       button.disabled = false;
@@ -185,8 +208,8 @@ function send(section, form, file) {
       return;
     }
     const answer = new DOMParser().parseFromString(request.responseText, "text/html");
-    const again = answer.querySelector("#new-review");
-    if (again) {
+    const again = answer.getElementById(section.id);
+    if (again?.querySelector("[type=file]")) {
       showAgain(section, document.adoptNode(again), file);
     } else {
       const title = answer.querySelector("h1")?.textContent ?? `Error ${request.status}`;
@@ -197,13 +220,27 @@ function send(section, form, file) {
     problem(form, "The review could not be sent. Check your connection, then send it again: nothing you typed is lost.");
   });
   request.addEventListener("abort", () => {
-    problem(form, isSent
-      ? "Stopped, but the review had already been sent and may be saved. Save it again to make sure: it is never saved twice."
-      : "Stopped. The review was not sent; everything you typed is still here.");
+    if (!isSent) {
+      problem(form, "Stopped. The review was not sent; everything you typed is still here.");
+    } else if (dialog) {
+      problem(form, "Stopped, but the review had already been sent and may be saved. Save it again to make sure: it is never saved twice.");
+    } else {
+      problem(form, "Stopped, but the change had already been sent and may be saved. Save it again to make sure: you are asked first if it was.");
+    }
   });
   request.open("POST", form.action);
   request.setRequestHeader("X-Requested-With", "XMLHttpRequest");
   request.send(new FormData(form));
+}
+
+/** A button that stops the upload, in a form that has no such button of its own. */
+function cancelButton(form) {
+  const cancel = document.createElement("button");
+  cancel.type = "button";
+  cancel.className = "btn btn-outline-secondary";
+  cancel.textContent = "Cancel";
+  form.querySelector(".form-actions").append(cancel);
+  return cancel;
 }
 
 /** Says that the review is saved, and shows it on its page once the site can be reached. */
@@ -233,8 +270,13 @@ function showAgain(section, again, file) {
   }
   enhance(again);
   again.querySelectorAll("[data-max]").forEach(countCharacters);
+  showLocalTimes(again);
   again.scrollIntoView();
-  focusFirst(again);
+  if (again.closest("dialog")) {
+    focusFirst(again);
+  } else {
+    focusProblem();
+  }
 }
 
 /** Moves the focus to the first invalid field, or to the first field if all are valid. */
@@ -253,36 +295,6 @@ function focusProblem() {
     alert.tabIndex = -1;
     alert.focus();
   }
-}
-
-/** Tells what is wrong with a photo as soon as it is chosen, and does not send it. */
-function examineBeforeSending(file) {
-  /** What is wrong with the chosen photo, or null. */
-  let problem = null;
-  /** The examination that is under way, or null. */
-  let examining = null;
-  file.addEventListener("change", async () => {
-    const [photo] = file.files;
-    problem = null;
-    const examination = photo ? photoProblem(photo, file) : Promise.resolve(null);
-    examining = examination;
-    const message = await examination;
-    // Another photo may have been chosen meanwhile.
-    if (examining !== examination) return;
-    examining = null;
-    problem = message;
-    fieldProblem(file, message);
-  });
-  file.form.addEventListener("submit", async (event) => {
-    if (problem === null && examining === null) return;
-    event.preventDefault();
-    await examining;
-    if (problem === null) {
-      file.form.requestSubmit(event.submitter);
-    } else {
-      file.focus();
-    }
-  });
 }
 
 /** Shows above the form why it was not accepted. */

@@ -4,7 +4,6 @@ use askama::Template;
 use axum::Extension;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
-use axum::http::header::LOCATION;
 use axum::response::{IntoResponse, Redirect, Response};
 use tower_http::request_id::RequestId;
 
@@ -17,7 +16,7 @@ use crate::photo_cleanup::remove_if_unclaimed;
 use crate::photos::ProcessedPhoto;
 use crate::store::AddedReview;
 use crate::web::{
-    Chrome, Client, FormBody, FormFields, Notice, Page, PathParameter, SiteUrl, TOO_MANY_FORMS, WriterLinks,
+    Chrome, Client, FormBody, FormFields, NextPage, Notice, Page, PathParameter, SiteUrl, TOO_MANY_FORMS, WriterLinks,
 };
 
 /// The form alone, for when the restaurant cannot be read.
@@ -48,8 +47,7 @@ pub async fn post(
     Extension(request_id): Extension<RequestId>,
     request: Request,
 ) -> Result<Response, AppError> {
-    // The page's script sends the form itself, to show the progress of the upload. It gets an address, not a redirect.
-    let by_script = request.headers().contains_key("x-requested-with");
+    let next_page = NextPage::of(&request);
     let client = request.extensions().get::<Client>().copied();
     let body = FormBody::read(&app.uploads, request, &FIELDS).await;
     let mut body = app.rates.read(client, body)?;
@@ -96,11 +94,7 @@ pub async fn post(
             // A form that is sent again gets no link: it may come from someone else who saw the same page.
             let link = (added == AddedReview::Added).then(|| WriterLinks::of_new_review(&app.config, id, &writer));
             let notice = Notice::ReviewAdded.left(&app.config);
-            Ok(if by_script {
-                (StatusCode::CREATED, notice, link, [(LOCATION, id.url())]).into_response()
-            } else {
-                (notice, link, Redirect::to(&id.url())).into_response()
-            })
+            Ok((notice, link, next_page.at(&id.url())).into_response())
         }
         Err(failure) => {
             failure.error().log();

@@ -15,7 +15,8 @@ use crate::model::{Capability, Outcome, ReviewForm, StaffReview, Versioned};
 use crate::pages::review_change::{Changed, FIELDS, ReviewChangeView, change};
 use crate::photo_cleanup::remove_all_unclaimed;
 use crate::web::{
-    Chrome, Client, FormBody, FormFields, Notice, Page, PathParameter, TOO_MANY_FORMS, WriterLinks, writer_url,
+    Chrome, Client, FormBody, FormFields, NextPage, Notice, Page, PathParameter, TOO_MANY_FORMS, WriterLinks,
+    writer_url,
 };
 
 /// Who changed a review, in the history.
@@ -80,6 +81,7 @@ pub async fn post(
     Extension(request_id): Extension<RequestId>,
     request: Request,
 ) -> Result<Response, AppError> {
+    let next_page = NextPage::of(&request);
     let client = request.extensions().get::<Client>().copied();
     let body = FormBody::read(&app.uploads, request, &FIELDS).await;
     let mut body = app.rates.read(client, body)?;
@@ -94,7 +96,7 @@ pub async fn post(
     Ok(match change(&app, &mut view, &mut body, found, WRITER).await {
         Changed::Done(restaurant) => {
             let notice = Notice::ReviewCorrected.left(&app.config);
-            (notice, Redirect::to(&restaurant.url())).into_response()
+            (notice, next_page.at(&restaurant.url())).into_response()
         }
         Changed::Refused(error) => without_review(error),
         // It was hidden meanwhile.

@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::Extension;
 use axum::extract::{RawQuery, Request, State};
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::{IntoResponse, Response};
 use axum_extra::extract::CookieJar;
 use tower_http::request_id::RequestId;
 
@@ -13,7 +13,7 @@ use crate::app::App;
 use crate::error::AppError;
 use crate::model::{ReviewForm, ReviewId, StaffReview, Subject};
 use crate::pages::review_change::{Changed, FIELDS, ReviewChangeView, change};
-use crate::web::{Chrome, FormBody, Notice, Page, PathParameter, Staff};
+use crate::web::{Chrome, FormBody, NextPage, Notice, Page, PathParameter, Staff};
 
 #[derive(Template)]
 #[template(path = "admin/review.html")]
@@ -56,11 +56,12 @@ pub async fn post(
     Extension(request_id): Extension<RequestId>,
     request: Request,
 ) -> Result<Response, AppError> {
+    let next_page = NextPage::of(&request);
     let mut body = FormBody::read(&app.uploads, request, &FIELDS).await?;
     let mut view = ReviewChangeView::sent(&app, id.staff_url(), &mut body)?;
     let found = read(&app, id).await;
     match change(&app, &mut view, &mut body, found, &staff.name).await {
-        Changed::Done(_) => Ok((Notice::Saved.left(&app.config), Redirect::to(&id.staff_url())).into_response()),
+        Changed::Done(_) => Ok((Notice::Saved.left(&app.config), next_page.at(&id.staff_url())).into_response()),
         Changed::Refused(AppError::NotFound) => {
             let typed = view.form.typed;
             let typed = vec![
