@@ -3,6 +3,10 @@
 //! Both stores save what this module makes of a restaurant, and search for what it makes of a query. What the stores
 //! themselves know of letters differs, so they only compare.
 
+use std::collections::HashMap;
+use std::ops::RangeInclusive;
+use std::sync::LazyLock;
+
 use icu_casemap::CaseMapper;
 use icu_normalizer::{ComposingNormalizer, DecomposingNormalizer};
 use icu_properties::props::{
@@ -31,6 +35,41 @@ pub(super) enum Part {
 #[must_use]
 pub fn sort_key(name: &str) -> String {
     folded(name).chars().filter(|&c| c != '\'').take(SORT_KEY_MAX).collect()
+}
+
+/// The letters of the scripts that have cases or accents: Latin, Greek, Cyrillic and their neighbours; and punctuation.
+const ALIKE: [RangeInclusive<char>; 2] = ['!'..='\u{52f}', '\u{1e00}'..='\u{206f}'];
+
+/// The characters that fold to one character, by that one.
+static BY_FOLDED: LazyLock<HashMap<char, String>> = LazyLock::new(|| {
+    let mut by_folded: HashMap<char, String> = HashMap::new();
+    for c in ALIKE.into_iter().flatten() {
+        if let Some(folded) = folded_alone(c) {
+            by_folded.entry(folded).or_default().push(c);
+        }
+    }
+    by_folded
+});
+
+fn folded_alone(c: char) -> Option<char> {
+    let folded = folded(c.encode_utf8(&mut [0; 4]));
+    let mut chars = folded.chars();
+    chars.next().filter(|_| chars.next().is_none())
+}
+
+/// For each character of a text, those that differ from it only in case or accent, and itself. This serves to search texts
+/// that are not folded: é is found as E, but not the two letters ss as ß.
+#[must_use]
+pub fn alike(text: &str) -> Vec<String> {
+    let composed = ComposingNormalizer::new_nfc().normalize(text);
+    let alike = composed.chars().map(|c| {
+        let known = folded_alone(c).and_then(|folded| BY_FOLDED.get(&folded));
+        known
+            .filter(|known| known.contains(c))
+            .cloned()
+            .unwrap_or_else(|| c.to_string())
+    });
+    alike.collect()
 }
 
 /// The words and characters of a text, folded. Everything that is not a letter, a digit or one of their marks
@@ -210,7 +249,31 @@ mod tests {
         );
     }
 
+    #[test]
+    fn letters_are_alike_whatever_their_case_and_accent() {
+        for (one, other) in [
+            ('e', 'É'),
+            ('É', 'e'),
+            ('o', 'ø'),
+            ('Σ', 'ς'),
+            ('Й', 'и'),
+            ('\'', '’'),
+            ('ơ', 'Ở'),
+        ] {
+            assert!(alike(&one.to_string())[0].contains(other), "{one} {other}");
+        }
+        assert_eq!(alike("e\u{301}"), alike("é"), "one letter");
+        assert_eq!(alike("ß%京🍕"), ["ß", "%", "京", "🍕"]);
+    }
+
     proptest! {
+        #[test]
+        fn every_character_is_like_itself(c: char) {
+            let composed = ComposingNormalizer::new_nfc().normalize(&c.to_string()).into_owned();
+            prop_assert_eq!(alike(&c.to_string()).len(), composed.chars().count());
+            prop_assert!(alike(&composed).iter().zip(composed.chars()).all(|(alike, c)| alike.contains(c)));
+        }
+
         #[test]
         fn a_folded_text_stays_as_it_is(text: String) {
             let once = folded(&text);

@@ -14,7 +14,7 @@ mod submission;
 mod text;
 
 pub use capability::Capability;
-pub use folding::{FOLDING, sort_key};
+pub use folding::{FOLDING, alike, sort_key};
 pub use paging::{COUNTED_MAX, Direction, ListCursor, ListPage, ListQuery, Sort, SortKey};
 pub use restaurant::{NewRestaurant, Restaurant, RestaurantForm, RestaurantId, RestaurantSummary};
 pub use review::{NewReview, Rating, RatingSummary, Review, ReviewForm};

@@ -4,7 +4,7 @@ use std::fmt;
 
 use time::OffsetDateTime;
 
-use super::{Direction, Rating, RestaurantId, Review, ReviewCursor, StaffReview};
+use super::{Direction, Rating, RestaurantId, Review, ReviewCursor, StaffReview, alike};
 
 /// Which restaurants the staff wants to see, beyond those that a search finds.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -20,7 +20,7 @@ pub struct RestaurantFilter {
 /// Which reviews the staff wants to see.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct ReviewFilter {
-    /// A part of the author's name or of the text; empty for all.
+    /// Words, each of which is in the author's name or in the text; empty for all.
     pub text: String,
     /// Reviews of this restaurant.
     pub restaurant: Option<RestaurantId>,
@@ -34,6 +34,22 @@ pub struct ReviewFilter {
     pub since: Option<OffsetDateTime>,
     /// Those written before this time.
     pub until: Option<OffsetDateTime>,
+}
+
+impl ReviewFilter {
+    /// The most words that are searched for, and the most characters of each. The others are not.
+    const WORDS_MAX: usize = 8;
+    const WORD_MAX: usize = 50;
+
+    /// The words, each with the characters that are [`alike`] in place of one character. `None` for all reviews.
+    #[must_use]
+    pub fn words(&self) -> Option<Vec<Vec<String>>> {
+        let words = self.text.split_whitespace().take(Self::WORDS_MAX);
+        let words: Vec<_> = words
+            .map(|word| alike(&word.chars().take(Self::WORD_MAX).collect::<String>()))
+            .collect();
+        (!words.is_empty()).then_some(words)
+    }
 }
 
 /// The orders of the staff's list of reviews.

@@ -224,16 +224,3 @@ pub(super) fn action_entry(review: &StaffReview, action: ReviewAction) -> Entry 
         after: None,
     }
 }
-
-/// A pattern for `like` (with the escape character `\`) that matches texts that contain this one.
-pub(super) fn like_pattern(text: &str) -> String {
-    let mut pattern = String::from("%");
-    for c in text.chars() {
-        if matches!(c, '%' | '_' | '\\') {
-            pattern.push('\\');
-        }
-        pattern.push(c);
-    }
-    pattern.push('%');
-    pattern
-}

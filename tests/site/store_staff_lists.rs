@@ -17,6 +17,7 @@ on_every_store! {
     {
         async
             reviews_are_filtered
+            reviews_are_searched_for_words_whatever_their_case_and_accents
             restaurants_are_filtered,
         blocking
             the_staffs_restaurants_are_those_of_the_visitors
@@ -89,6 +90,55 @@ async fn reviews_are_filtered(kind: Kind) {
         (dates(date - hour * 2, date - hour), ""),
     ] {
         assert_eq!(names(filter.clone()).await, wanted, "{filter:?}");
+    }
+}
+
+async fn reviews_are_searched_for_words_whatever_their_case_and_accents(kind: Kind) {
+    let (_guard, store) = fresh(kind).await;
+    let restaurant = store.add_restaurant(&restaurant("A"), None).await.unwrap();
+    let every_mark: String = (' '..='~').filter(|c| !c.is_alphanumeric()).collect();
+    for name in ["ZOË Søren", "Ольга ДЁМИНА", "Phở’s fan", "東京 ß"] {
+        add(&*store, restaurant, name, 3, None).await;
+    }
+    let marks = new_review("Marks", 3, &every_mark);
+    store.add_review(restaurant, &marks, None, None, None).await.unwrap();
+    let found = async |text: &str| {
+        let query = StaffReviewQuery {
+            filter: ReviewFilter {
+                text: text.to_owned(),
+                ..ReviewFilter::default()
+            },
+            order: ReviewOrder::Oldest,
+            from: None,
+        };
+        let page = store.staff_reviews(&query).await.unwrap();
+        let names = page.reviews.into_iter().map(|review| review.review.user_name);
+        names.collect::<Vec<_>>().join("|")
+    };
+    for (text, wanted) in [
+        ("zoe", "ZOË Søren"),
+        ("zoë", "ZOË Søren"),
+        ("zoe\u{308}", "ZOË Søren"),
+        ("oren  ZO", "ZOË Søren"),
+        ("zoe soren text", "ZOË Søren"),
+        ("zoe planted", ""),
+        ("ольга демина", "Ольга ДЁМИНА"),
+        ("pho's", "Phở’s fan"),
+        ("京", "東京 ß"),
+        ("ß", "東京 ß"),
+        ("a.b", ""),
+    ] {
+        assert_eq!(found(text).await, wanted, "{text}");
+    }
+    // No character of a search has a meaning of its own.
+    for c in every_mark.chars().filter(|c| !c.is_whitespace()) {
+        let is_apostrophe = ['\'', '`'].contains(&c);
+        let wanted = if is_apostrophe { "Phở’s fan|Marks" } else { "Marks" };
+        assert_eq!(found(&c.to_string()).await, wanted, "{c}");
+    }
+    // The longest search that the page accepts.
+    for longest in ["a".repeat(500), "ơ ".repeat(250), "[".repeat(500), "ua ".repeat(166)] {
+        found(&longest).await;
     }
 }
 

@@ -13,9 +13,7 @@ use crate::model::{
 };
 use crate::photos::PhotoName;
 use crate::store::rows::list_page;
-use crate::store::staff_rows::{
-    ChangeRow, StaffRestaurantRow, StaffReviewRow, like_pattern, reviews, staff_review_page,
-};
+use crate::store::staff_rows::{ChangeRow, StaffRestaurantRow, StaffReviewRow, reviews, staff_review_page};
 use crate::store::{StaffStore, StoreError};
 
 #[async_trait]
@@ -166,7 +164,8 @@ async fn page(connection: &mut PgConnection, query: &StaffReviewQuery) -> sqlx::
     macro_rules! rows {
         ($file:literal, $key:expr, $cursor:ident) => {{
             let filter = &query.filter;
-            let pattern = (!filter.text.is_empty()).then(|| like_pattern(&filter.text));
+            let words = filter.words();
+            let words: Option<Vec<_>> = words.map(|words| words.iter().map(|word| regex(word)).collect());
             sqlx::query_file_as!(
                 StaffReviewRow,
                 $file,
@@ -178,7 +177,7 @@ async fn page(connection: &mut PgConnection, query: &StaffReviewQuery) -> sqlx::
                 filter.photo as Option<bool>,
                 filter.since as Option<time::OffsetDateTime>,
                 filter.until as Option<time::OffsetDateTime>,
-                pattern as Option<String>
+                words.as_deref() as Option<&[String]>
             )
             .fetch_all(&mut *transaction)
             .await
@@ -193,6 +192,23 @@ async fn page(connection: &mut PgConnection, query: &StaffReviewQuery) -> sqlx::
     let rows = rows?;
     transaction.commit().await?;
     Ok(rows)
+}
+
+/// A regular expression for texts that have this word.
+fn regex(word: &[String]) -> String {
+    let mut regex = String::new();
+    for alike in word {
+        if alike.chars().nth(1).is_some() {
+            // Letters and apostrophes, none of which has a meaning of its own there.
+            regex.extend(["[", alike, "]"]);
+        } else {
+            if alike.starts_with(|c: char| c.is_ascii_punctuation()) {
+                regex.push('\\');
+            }
+            regex.push_str(alike);
+        }
+    }
+    regex
 }
 
 async fn history(connection: &mut PgConnection, of: Subject, before: i64) -> sqlx::Result<Vec<ChangeRow>> {

@@ -14,9 +14,7 @@ use crate::model::{
 };
 use crate::photos::PhotoName;
 use crate::store::rows::list_page;
-use crate::store::staff_rows::{
-    ChangeRow, RestaurantPosition, StaffRestaurantRow, StaffReviewRow, like_pattern, staff_review_page,
-};
+use crate::store::staff_rows::{ChangeRow, RestaurantPosition, StaffRestaurantRow, StaffReviewRow, staff_review_page};
 use crate::store::{StaffStore, StoreError};
 
 #[async_trait]
@@ -212,7 +210,23 @@ fn filtered<'q>(select: Select<'q>, cursor: StaffCursor, query: &StaffReviewQuer
         .bind(filter.photo)
         .bind(filter.since.map(date_text))
         .bind(filter.until.map(date_text))
-        .bind((!filter.text.is_empty()).then(|| like_pattern(&filter.text)))
+        .bind(filter.words().map(|words| {
+            let patterns: Vec<_> = words.iter().map(|word| glob(word)).collect();
+            serde_json::json!(patterns).to_string()
+        }))
+}
+
+/// A pattern of `glob` for texts that have this word.
+fn glob(word: &[String]) -> String {
+    let mut pattern = String::from("*");
+    for alike in word {
+        if alike.chars().nth(1).is_some() || ["*", "?", "["].contains(&alike.as_str()) {
+            pattern.extend(["[", alike, "]"]);
+        } else {
+            pattern.push_str(alike);
+        }
+    }
+    pattern + "*"
 }
 
 fn sorted(ids: &[i64]) -> Vec<i64> {

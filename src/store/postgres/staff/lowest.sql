@@ -8,5 +8,5 @@ where (rating, reviews.id) > ($1, $2)
   and ($6::boolean is null or (image_name is not null) = $6)
   and ($7::timestamptz is null or review_date >= $7)
   and ($8::timestamptz is null or review_date < $8)
-  and ($9::text is null or user_name ilike $9 or review_text ilike $9)
+  and ($9::text[] is null or (user_name || E'\n' || review_text) ~ all ($9))
 order by rating, reviews.id limit 51

@@ -8,5 +8,5 @@ where (rating, reviews.id) > (?1, ?2)
   and (?6 is null or (image_name is not null) = ?6)
   and (?7 is null or review_date >= ?7)
   and (?8 is null or review_date < ?8)
-  and (?9 is null or user_name like ?9 escape '\' or review_text like ?9 escape '\')
+  and not exists (select 1 from json_each(?9) word where (user_name || char(10) || review_text) not glob word.value)
 order by rating, reviews.id limit 51
