@@ -491,9 +491,12 @@ async fn each_link_to_the_staff_pages_can_be_opened_from_the_log() {
         assert!(link.starts_with(&format!("{}/admin/enter/", process.base)), "{link}");
         let entered = client.get(link).send().await.unwrap();
         assert_eq!(entered.status(), StatusCode::SEE_OTHER);
+        // The page of another site cannot even ask for a link.
+        let page = || client.get(format!("{}/admin/", process.base));
+        let refused = page().header("host", "evil.example").send().await.unwrap();
+        assert_eq!(refused.status(), StatusCode::NOT_FOUND);
         // Without the session: the log gets a new link. Its address is the site's, whatever the request says.
-        let page = client.get(format!("{}/admin/", process.base));
-        let refused = page.header("host", "evil.example").send().await.unwrap();
+        let refused = page().header("host", "evil.localhost").send().await.unwrap();
         assert_eq!(refused.status(), StatusCode::FORBIDDEN);
     }
 }
