@@ -8,7 +8,7 @@ from .paths import OUT
 #: Each of wrk's connections sends its next request when the previous one is answered.
 CONNECTIONS = 16
 #: The same number of connections as in the site's pool, so that both put the same load on the database.
-PGBENCH_CLIENTS = 10
+PGBENCH_CLIENTS = 5
 
 
 @dataclass(frozen=True)

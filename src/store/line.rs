@@ -11,7 +11,7 @@ use super::StoreError;
 
 /// How many requests may wait while others are served: enough for visitors who come at the same moment. A longer line
 /// would not serve more of them, but make each wait for everyone before it.
-const WAITING: usize = 10;
+const WAITING: usize = 15;
 /// How often refusals are logged.
 const LOGGED_EVERY: Duration = Duration::from_secs(1);
 

@@ -20,8 +20,9 @@ use super::silence::{PING_LIMIT, TRUSTED, is_time_out, within};
 use crate::store::line::Line;
 use crate::store::{Connections, StoreError};
 
-/// Connections of one instance. A small server in Azure allows 35 for all instances.
-const CONNECTIONS: usize = 10;
+/// Connections of one instance. A small server in Azure allows 35 for all instances, and has one or two processors: more
+/// statements at a time would only wait for each other.
+const CONNECTIONS: usize = 5;
 /// How long an unused connection is kept.
 const IDLE_LIMIT: Duration = Duration::from_mins(10);
 /// How long the server may take to read a page, and to change something. It ends a statement earlier by itself (see
