@@ -8,6 +8,7 @@
 #[path = "../shared/forms.rs"]
 mod forms;
 
+use axum::http::StatusCode;
 use libfuzzer_sys::fuzz_target;
 use restaurant_review::pages::add_review::FIELDS;
 
@@ -24,7 +25,7 @@ fuzz_target!(|input: &[u8]| {
     let whole = read(&of_boundary("b"), body, 64 << 10, &FIELDS);
     let in_pieces = read(&of_boundary("b"), body, 1 + usize::from(*piece), &FIELDS);
     // The limit of a part's headers holds to the nearest piece.
-    if body.len() > HEADERS_MAX && whole.refused.is_none() && in_pieces.refused == Some(413) {
+    if body.len() > HEADERS_MAX && whole.refused.is_none() && in_pieces.refused == Some(StatusCode::PAYLOAD_TOO_LARGE) {
         return;
     }
     // A form that is too large or too broken keeps what has arrived until then, to the nearest piece.
