@@ -14,12 +14,15 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum_extra::extract::CookieJar;
 use libfuzzer_sys::fuzz_target;
 use restaurant_review::config::Config;
-use restaurant_review::web::{Client, Notice, accepts_gzip, has_etag};
+use restaurant_review::web::{Client, FrontEnd, Notice, accepts_gzip, has_etag};
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const ETAG: &[u8] = b"W/\"a\"";
 /// App Service's front end.
 const PEER: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::new(169, 254, 1, 1)), 40_000);
+
+/// A proxy on this machine.
+const LOCAL_PEER: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 40_000);
 
 static DEVELOPMENT: LazyLock<Config> = LazyLock::new(|| Config::for_test(PathBuf::new()));
 static PRODUCTION: LazyLock<Config> = LazyLock::new(|| {
@@ -59,11 +62,13 @@ fuzz_target!(|input: &[u8]| {
     assert!(!has_etag(&headers, ETAG) || has(&IF_NONE_MATCH, b"\"a\"") || has(&IF_NONE_MATCH, b"*"));
 
     // Only the last address counts: a client can send the others.
-    let client = Client::find(true, &headers, Some(PEER));
-    assert_eq!(client, Client::find(true, &forged(&headers), Some(PEER)));
+    for (front_end, peer) in [(FrontEnd::AppService, PEER), (FrontEnd::LocalProxy, LOCAL_PEER)] {
+        let client = Client::find(front_end, &headers, Some(peer));
+        assert_eq!(client, Client::find(front_end, &forged(&headers), Some(peer)));
+    }
     assert_eq!(
-        Client::find(false, &headers, Some(PEER)),
-        Client::find(false, &HeaderMap::new(), Some(PEER))
+        Client::find(FrontEnd::None, &headers, Some(PEER)),
+        Client::find(FrontEnd::None, &HeaderMap::new(), Some(PEER))
     );
 });
 
@@ -71,7 +76,7 @@ fuzz_target!(|input: &[u8]| {
 fn forged(headers: &HeaderMap) -> HeaderMap {
     let mut forged = HeaderMap::new();
     for value in headers.get_all(FORWARDED_FOR) {
-        let value = [b"203.0.113.7, ::1,", value.as_bytes()].concat();
+        let value = [b"\xff, 203.0.113.7, ::1,", value.as_bytes()].concat();
         forged.append(
             FORWARDED_FOR,
             HeaderValue::from_bytes(&value).expect("it was one before"),
