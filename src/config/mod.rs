@@ -54,8 +54,8 @@ pub struct Config {
     pub storage: Option<StorageConfig>,
     /// How much of the site clients may use.
     pub limits: Limits,
-    /// `ADMIN_PRINCIPALS`: who may use the staff pages. Default: on the embedded stores without `PUBLIC_URL`, whoever opens
-    /// the link in the log on this machine; otherwise nobody.
+    /// `ADMIN_PRINCIPALS`: who may use the staff pages. Default: on the embedded stores without `PUBLIC_URL`, the
+    /// developer who opens the link in the log on this machine; elsewhere, there are no staff pages.
     pub staff: StaffAccess,
     /// `RUST_LOG`: which log lines are written, such as `debug` or `info,sqlx=debug`. Default `info`.
     pub log_filter: tracing_subscriber::filter::Targets,

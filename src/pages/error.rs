@@ -66,19 +66,18 @@ fn with_page(app: &App, request_id: &RequestId, is_get: bool, response: Response
     }
 
     let refused = response.extensions().get::<Refused>().copied();
-    let (title, advice) = if refused.is_some() {
-        refusal(is_get)
+    let (chrome, (title, advice)) = if refused.is_some() {
+        // Without the request's id: the log has no line for this request.
+        (Chrome::default(), refusal(is_get))
     } else {
-        wording(status, is_get)
+        (
+            Chrome::of_error(&app.config, request_id, status),
+            wording(status, is_get),
+        )
     };
     let own_advice = response.extensions().get::<Advice>();
     let page = ErrorTemplate {
-        chrome: if refused.is_some() {
-            // The log has no line for this request.
-            Chrome::default()
-        } else {
-            Chrome::of_error(&app.config, request_id, status)
-        },
+        chrome,
         status: status.as_u16(),
         title,
         advice: own_advice.map_or_else(|| advice.to_owned(), |Advice(text)| text.clone()),

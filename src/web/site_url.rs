@@ -12,8 +12,8 @@ use crate::config::Config;
 pub struct SiteUrl(Option<String>);
 
 impl SiteUrl {
-    /// For a page. It depends on the settings alone: a page is cached, and must not show everybody the name by which one
-    /// client called the site. So outside production it is known only from `PUBLIC_URL`.
+    /// For a page. It depends on the settings alone: pages are cached, so one client's `Host` must not get into them.
+    /// Outside production it is therefore known only from `PUBLIC_URL`.
     #[must_use]
     pub fn of(config: &Config) -> Self {
         Self(config.site_url())

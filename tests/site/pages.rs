@@ -135,7 +135,7 @@ async fn a_restaurant_describes_itself_to_programs() {
     });
     assert_eq!(data, expected);
     assert!(page.contains("<meta name=\"description\" content=\"4.5 (2 reviews). Fish "));
-    // The site does not know its address. It shows nobody the name by which somebody else called it.
+    // The site does not know its address. It must not take one from a request: others get the cached page, too.
     for path in ["/", "/1/", "/?q=anchor"] {
         let forged = site.get(path).header("Host", "forged.example").send().await.unwrap();
         for page in [forged.text().await.unwrap(), site.page(path).await] {

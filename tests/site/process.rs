@@ -483,7 +483,7 @@ async fn each_link_to_the_staff_pages_can_be_opened_from_the_log() {
         .unwrap();
     for _ in 0..2 {
         let link = loop {
-            let line = process.lines.next_line().await.unwrap().unwrap();
+            let line = process.next_line().await;
             if let Some((_, link)) = line.split_once("staff pages (this link works once, within 15 minutes): ") {
                 break link.to_owned();
             }
