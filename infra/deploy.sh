@@ -207,10 +207,11 @@ run az webapp deploy "${in_group[@]}" --name "$APP_NAME" --src-path "$package" -
 
 say "Wait until the site is ready (a new role assignment can take ten minutes to take effect)"
 if is_dry_run; then
-  print_command curl --fail --silent "https://$host_name/readyz"
+  print_command curl --fail --silent "https://$host_name/readyz?strict"
 else
   tries=60
-  until answer=$(curl --silent --max-time 30 "https://$host_name/readyz") && [[ $answer == '{"ready":true}' ]]; do
+  # Strict: photos can be stored, too.
+  until answer=$(curl --silent --max-time 30 "https://$host_name/readyz?strict") && [[ $answer == '{"ready":true}' ]]; do
     ((tries -= 1)) || fail "The site is not ready: $answer
 See its log: az webapp log tail --resource-group $RESOURCE_GROUP --name $APP_NAME
 It is safe to run this script again."

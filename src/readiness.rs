@@ -23,10 +23,21 @@ const LIMIT: Duration = Duration::from_secs(8);
 /// Whether the site is ready, and each of its parts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Report {
-    /// Whether all parts are ready.
-    pub ready: bool,
+    /// What strangers may know.
+    #[serde(flatten)]
+    pub outline: Outline,
     store: Part,
     photos: Part,
+}
+
+/// What the site can do, without the reasons.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Outline {
+    /// Whether it can serve pages and accept reviews: whether the store is ready.
+    pub ready: bool,
+    /// Whether it cannot store photos.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub degraded: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -90,7 +101,10 @@ impl Readiness {
         );
         let photos = part(photos, "photos cannot be stored", photo_warning.ok().flatten());
         Report {
-            ready: store.ready && photos.ready,
+            outline: Outline {
+                ready: store.ready,
+                degraded: !photos.ready,
+            },
             store,
             photos,
         }
@@ -108,7 +122,7 @@ fn part(
         } else {
             problem
         };
-        tracing::warn!(cause = chain(&*error), "not ready: {problem}");
+        tracing::warn!(cause = chain(&*error), "readiness check: {problem}");
         problem
     });
     Part {

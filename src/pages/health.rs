@@ -3,15 +3,14 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use axum::extract::{ConnectInfo, State};
+use axum::extract::{ConnectInfo, RawQuery, State};
 use axum::http::header::CACHE_CONTROL;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
-use serde::Serialize;
 
 use crate::app::App;
-use crate::web::is_from_this_machine;
+use crate::web::{is_from_this_machine, query_pairs};
 
 /// `/healthz`: the process is up.
 pub async fn healthz() -> impl IntoResponse {
@@ -23,23 +22,21 @@ pub async fn warm_up() -> impl IntoResponse {
     "ok\n"
 }
 
-/// What strangers see.
-#[derive(Serialize)]
-struct Outline {
-    ready: bool,
-}
-
-/// `/readyz`: whether the store is reachable and migrated, and whether photos can be stored. If not, the status is 503.
-/// On this machine the JSON also says which part is not ready, unless a proxy on it forwards the requests of visitors;
-/// App Service's health check reads only the status.
+/// `/readyz`: whether the store is reachable and migrated. If not, the status is 503. If only photos cannot be stored, the
+/// site is degraded, with 200: App Service must not keep an instance from starting, or replace it, because of a service
+/// without which pages can be read and reviews written. With `?strict`, the status is 503 then, too.
+///
+/// On this machine the JSON also says which part is not ready, unless a proxy on it forwards the requests of visitors.
 pub async fn readyz(
     State(app): State<App>,
     peer: Option<Extension<ConnectInfo<SocketAddr>>>,
+    RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Response {
     let report = Arc::clone(&app.readiness).report().await;
-    let ready = report.ready;
-    let status = if ready {
+    let outline = report.outline;
+    let is_strict = query_pairs(query.as_deref().unwrap_or_default()).any(|(name, _)| name == "strict");
+    let status = if outline.ready && !(is_strict && outline.degraded) {
         StatusCode::OK
     } else {
         StatusCode::SERVICE_UNAVAILABLE
@@ -50,7 +47,7 @@ pub async fn readyz(
     let json = if is_local {
         Json(report).into_response()
     } else {
-        Json(Outline { ready }).into_response()
+        Json(outline).into_response()
     };
     (status, [(CACHE_CONTROL, "no-store")], json).into_response()
 }

@@ -109,8 +109,12 @@ impl Running {
         .await
     }
 
+    /// Waits until all parts of the site are ready.
     pub async fn ready(&self) {
-        self.readiness(StatusCode::OK, "\"ready\":true").await;
+        patiently("/readyz?strict says 200", async || {
+            (self.get("/readyz?strict").await.status() == StatusCode::OK).then_some(())
+        })
+        .await;
     }
 
     pub fn id(&self) -> u32 {

@@ -84,21 +84,25 @@ async fn the_site_runs_as_on_app_service() {
 async fn the_site_recovers_from_faults() {
     let up = Up::start().await;
     let restaurant = up.add_restaurant("Fourth Coffee").await;
-    for (fault, is_unready) in [
-        ("storage=away", true),
-        ("database=away", true),
-        ("identity=429", false),
-        ("identity=away", false),
-        ("database=restart", false),
-        ("role=removed", false),
+    // Each with the address that tells that the site has noticed.
+    for (fault, noticed_at) in [
+        ("storage=away", Some("/readyz?strict")),
+        ("database=away", Some("/readyz")),
+        ("identity=429", None),
+        ("identity=away", None),
+        ("database=restart", None),
+        ("role=removed", None),
     ] {
         up.say(&["faults", fault]).await;
-        if is_unready {
+        if let Some(address) = noticed_at {
             patiently(&format!("the site notices {fault}"), async || {
-                let status = up.get("/readyz").await.status();
+                let status = up.get(address).await.status();
                 (status == StatusCode::SERVICE_UNAVAILABLE).then_some(())
             })
             .await;
+        }
+        if fault == "storage=away" {
+            assert_eq!(up.get("/readyz").await.status(), StatusCode::OK, "pages need no photos");
         }
         if fault == "role=removed" {
             let answer = up.review(&restaurant, with_photo(review("no role"))).await;
