@@ -2,7 +2,7 @@
 //! runs: no layer, no thread, no attribute of a span.
 //!
 //! [`start`] makes it available to the whole process, as the log is. What is sent holds no text that anyone typed, no
-//! path, only its route, and no address: see `requests`, `azure` and `logs`, which choose it.
+//! path, only its route, and no address: see `requests`, `azure`, `statements` and `logs`, which choose it.
 
 mod azure;
 mod logs;
@@ -10,6 +10,7 @@ mod names;
 mod receiver;
 mod requests;
 mod sending;
+mod statements;
 mod trace_state;
 
 pub use self::azure::client_options;
@@ -17,3 +18,4 @@ pub use self::logs::Exported;
 pub use self::names::{ONLY_HERE, REQUEST_SPAN};
 pub use self::requests::around;
 pub use self::sending::{flush_limit, is_on, meter, start, stop, trace_id};
+pub use self::statements::of_statements;

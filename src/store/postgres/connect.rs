@@ -51,6 +51,11 @@ impl Connector {
         }
     }
 
+    /// Which server, and which database.
+    pub(super) fn options(&self) -> &PgConnectOptions {
+        &self.options
+    }
+
     /// A connection for requests.
     pub(super) async fn connect(&self) -> Result<PgConnection, StoreError> {
         self.signed_in(&self.options, connect_with).await

@@ -19,6 +19,7 @@ use super::connect::{Connector, LIFETIME, TIME_LIMIT};
 use super::silence::{PING_LIMIT, TRUSTED, is_time_out, within};
 use crate::store::line::Line;
 use crate::store::{Connections, StoreError};
+use crate::telemetry;
 
 /// Connections of one instance. A small server in Azure allows 35 for all instances, and has one or two processors: more
 /// statements at a time would only wait for each other.
@@ -123,8 +124,9 @@ impl Pool {
 
     /// The result of statements, outside the request's span, which sqlx would enter and leave for each row.
     async fn limited<T>(&self, limit: Duration, statements: impl Future<Output = sqlx::Result<T>>) -> sqlx::Result<T> {
+        let connector = self.connector();
         let statements = statements.with_subscriber(Dispatch::none());
-        self.connector().silence.limit(limit, statements).await
+        telemetry::of_statements(connector.options(), connector.silence.limit(limit, statements)).await
     }
 
     async fn get(&self) -> Result<Pooled, StoreError> {

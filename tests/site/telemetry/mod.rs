@@ -325,6 +325,60 @@ async fn nothing_that_visitors_send_is_exported() {
 }
 
 #[tokio::test]
+async fn statements_are_part_of_the_trace() {
+    let (azure, collector) = (Resources::start().await, Collector::start().await);
+    let mut environment = azure.environment().await;
+    environment.extend(collector.settings());
+    let site = Running::start(&environment).await;
+    site.ready().await;
+    // The spans of PostgreSQL below a request of this name.
+    let statements_of = async |request: &str| {
+        patiently("the spans of the request arrive", async || {
+            collector.find(|received| {
+                let request = received.spans.iter().find(|span| span.name == request)?;
+                let is_below = |span: &&Span| span.name == "postgresql" && span.parent_span_id == request.span_id;
+                Some(received.spans.iter().filter(is_below).cloned().collect::<Vec<_>>())
+            })
+        })
+        .await
+    };
+    site.add_restaurant().await;
+    let statements = statements_of("POST /add").await;
+    assert!(!statements.is_empty());
+    for span in statements {
+        assert_eq!(span.kind(), SpanKind::Client);
+        let attributes = named(span.attributes);
+        assert_eq!(attributes["db.system.name"], "postgresql");
+        assert!(
+            ["db.namespace", "server.address"]
+                .into_iter()
+                .all(|name| attributes.contains_key(name)),
+            "{attributes:?}"
+        );
+        assert_eq!(attributes.len(), 3, "{attributes:?}");
+    }
+
+    // A statement that fails. Its message would name what was searched for.
+    azure
+        .database
+        .admin("alter table restaurants rename to restaurants_away")
+        .await;
+    let search = site.get("/?q=planted").await;
+    assert!(search.status().is_server_error());
+    let [failed] = &statements_of("GET /").await[..] else {
+        panic!("one statement reads the page")
+    };
+    assert_eq!(
+        named(failed.attributes.clone())["error.type"],
+        "42P01",
+        "undefined_table"
+    );
+    let received = collector.take();
+    let has = |text: &[u8]| received.bytes.windows(text.len()).any(|window| window == text);
+    assert!(!has(b"planted") && !has(b"restaurants_away") && !has(b"Contoso"));
+}
+
+#[tokio::test]
 async fn requests_to_azure_are_part_of_the_trace() {
     let (azure, collector) = (Resources::start().await, Collector::start().await);
     let mut environment = azure.environment().await;
