@@ -236,6 +236,9 @@ other_tests() {
   part "browser tests" limited npm run --silent test --prefix tests/browser
   part "soak" limited "${soak[@]}"
   part "deployment" limited tests/deploy/run.sh -m "not release"
+  # In a folder of its own, so that it does not block the builds of the other lane.
+  part "the fuzz targets compile" \
+    cargo check --manifest-path fuzz/Cargo.toml --locked --no-default-features --target-dir target/fuzz/check --quiet
 }
 
 soak=(cargo test --package restaurant-review --test site -- --ignored --nocapture soak::)
