@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::process::{Process, output};
+use crate::program::{Process, output};
 
 const SEED: [&str; 7] = ["seed", "--restaurants", "40", "--reviews", "2000", "--photos", "0"];
 

@@ -10,7 +10,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
 
 use crate::harness::{encoded, red_blue, review, review_with_photo};
 use crate::plain_sql::assert_recounted;
-use crate::process::Process;
+use crate::program::Process;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_site_killed_during_posts_has_saved_each_review_once_or_not() {

@@ -10,7 +10,7 @@ use reqwest::{Client, Response, StatusCode};
 use tokio::process::Command;
 
 use crate::harness::{Site, encoded, location, red_blue, review, review_with_photo};
-use crate::process::Process;
+use crate::program::Process;
 
 fn photo() -> Vec<u8> {
     encoded(&red_blue(40, 30), ImageFormat::Png)

@@ -22,6 +22,7 @@ mod photos;
 mod plain_sql;
 mod private_files;
 mod process;
+mod program;
 mod proxy;
 mod rates;
 mod redirect;

@@ -6,7 +6,7 @@ use futures_util::future::{join, join_all};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection};
 
-use crate::process::{Process, output};
+use crate::program::{Process, output};
 use crate::store_search::first_migration;
 
 /// How often it is tried: the processes meet at another point each time.

@@ -7,7 +7,7 @@ use reqwest::{Client, StatusCode};
 use tempfile::TempDir;
 
 use crate::harness::{location, review_with_photo};
-use crate::process::Process;
+use crate::program::Process;
 
 /// The most memory that a site may use for one photo, and for eight at once.
 const ONE: u64 = 160 << 10;

@@ -7,7 +7,7 @@ use reqwest::multipart::{Form, Part};
 use tokio::process::Command;
 
 use crate::harness::{encoded, red_blue};
-use crate::process::Process;
+use crate::program::Process;
 
 /// The site's command in a process with this umask.
 fn with_umask(umask: &str, arguments: &str, folder: &Path) -> Command {

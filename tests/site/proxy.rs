@@ -2,7 +2,7 @@
 
 use reqwest::{Client, RequestBuilder, StatusCode, redirect};
 
-use crate::process::Process;
+use crate::program::Process;
 
 /// The request as a proxy forwards it from a visitor with this address. nginx adds no header unless it is told to.
 fn forwarded(request: RequestBuilder, visitor: Option<&str>) -> RequestBuilder {

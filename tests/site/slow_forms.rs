@@ -13,7 +13,7 @@ use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 
 use crate::harness::{Site, encoded, location, red_blue, review, review_with_photo};
-use crate::process::Process;
+use crate::program::Process;
 
 const MULTIPART: &str = "multipart/form-data; boundary=b";
 const URLENCODED: &str = "application/x-www-form-urlencoded";

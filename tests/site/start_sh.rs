@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use tokio::process::Command;
 
 use crate::harness::{encoded, red_blue, review_with_photo};
-use crate::process::Process;
+use crate::program::Process;
 
 /// A folder as it is deployed: the start script and the site, with these permissions.
 fn deployed(script: u32, site: u32) -> TempDir {

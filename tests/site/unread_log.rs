@@ -6,7 +6,7 @@ use futures_util::StreamExt as _;
 use futures_util::stream;
 use reqwest::{Client, StatusCode};
 
-use crate::process::Process;
+use crate::program::Process;
 
 /// More lines than a pipe and the site's own queue hold.
 const LINES: usize = 6000;

@@ -10,7 +10,7 @@ use local_azure::testing::APP;
 use super::azure::Azure;
 use super::clock::STEP;
 use super::faults::Fault;
-use crate::process::signal;
+use crate::program::signal;
 
 /// The instance whose clock is stepped.
 const INSTANCE: &str = "lw0";

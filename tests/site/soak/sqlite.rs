@@ -14,7 +14,7 @@ use super::disk::Disk;
 use super::faults::Fault;
 use super::load::Load;
 use crate::plain_sql::assert_recounted;
-use crate::process::signal;
+use crate::program::signal;
 use crate::rig::Running;
 
 /// The name of the process's clock.

@@ -10,7 +10,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::collector::Collector;
 use super::{serve, stop};
-use crate::process::output;
+use crate::program::output;
 use crate::rig::Running;
 
 /// What the log says when telemetry cannot be sent.

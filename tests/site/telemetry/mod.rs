@@ -16,7 +16,7 @@ use tempfile::TempDir;
 
 use self::collector::{Collector, Received, named, text};
 use crate::harness::{encoded, location, red_blue, review_with_photo};
-use crate::process::signal;
+use crate::program::signal;
 use crate::rig::{Resources, Running};
 
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
