@@ -22,6 +22,7 @@ use crate::pages::admin::gate;
 use crate::photo_cleanup;
 use crate::routes::router;
 use crate::telemetry;
+use crate::web::FrontEnd;
 
 /// The pause after the first failure to prepare the store. It doubles with each further failure, up to the bound.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -88,7 +89,8 @@ fn announce(app: &App, listener: &TcpListener) -> io::Result<()> {
 pub async fn serve_on(listener: TcpListener, app: App, stop: impl Future<Output = ()>) {
     let background = tokio::spawn(run_in_background(app.clone()));
     let (stopping, stopped) = oneshot::channel();
-    let server = connections::serve(listener, router(app.clone()), Limits::of_process(), async move {
+    let limits = Limits::of_process(FrontEnd::of(&app.config) != FrontEnd::None);
+    let server = connections::serve(listener, router(app.clone()), limits, async move {
         stop.await;
         tracing::info!("stopping: draining the requests in flight");
         let _ = stopping.send(());

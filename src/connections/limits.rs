@@ -10,6 +10,8 @@ use crate::config::Pace;
 pub struct Limits {
     /// Connections at the same time.
     pub connections: usize,
+    /// Connections of one client at the same time, by its address.
+    pub of_one_client: usize,
     /// The time until the head of a request is complete, from its first byte on; for the first request, from the start
     /// of the connection on.
     pub head: Duration,
@@ -23,11 +25,14 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// The limits of the site, within those of this process.
+    /// The limits of the site, within those of this process. `is_behind_proxy` says that a front end opens the connections
+    /// of all clients.
     #[must_use]
-    pub fn of_process() -> Self {
+    pub fn of_process(is_behind_proxy: bool) -> Self {
+        let connections = descriptors::connections();
         Self {
-            connections: descriptors::connections(),
+            connections,
+            of_one_client: if is_behind_proxy { connections } else { connections / 2 },
             head: Duration::from_secs(10),
             idle: Duration::from_secs(75),
             // Half of what the slowest mobile network needs for a page: what the client has taken becomes known in pieces of

@@ -2,7 +2,7 @@
 //!
 //! `axum::serve` has no such limits, so this loop accepts the connections itself and hands each to hyper:
 //!
-//! 1. [`serve`] accepts. Above the limit of connections, the client gets 503 (`busy`).
+//! 1. [`serve`] accepts. Above the limit of connections, or of those of one client (`shares`), it answers 503 (`busy`).
 //! 2. `stream` lies between the socket and hyper. It checks the head of each request (`head`) before hyper sees it.
 //! 3. `progress` knows what a connection waits for, and until when. The connection is closed then.
 
@@ -11,6 +11,7 @@ mod descriptors;
 pub mod head;
 mod limits;
 mod progress;
+mod shares;
 mod stream;
 mod taking;
 
@@ -41,6 +42,7 @@ pub use self::descriptors::allow_many as allow_many_descriptors;
 pub use self::head::RefusedHead;
 pub use self::limits::Limits;
 use self::progress::{Progress, Serving};
+use self::shares::Shares;
 use self::stream::{ClientStream, HEAD_MAX};
 
 /// The pause after the system has refused to accept a connection, for want of descriptors or memory.
@@ -50,6 +52,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(500);
 pub async fn serve(listener: TcpListener, site: Router, limits: Limits, stop: impl Future<Output = ()>) {
     let shutdown = GracefulShutdown::new();
     let places = Arc::new(Semaphore::new(limits.connections));
+    let shares = Shares::of(limits.of_one_client);
     let turned_away = Arc::new(Semaphore::new(busy::AT_ONCE));
     let mut stop = pin!(stop);
     loop {
@@ -57,7 +60,8 @@ pub async fn serve(listener: TcpListener, site: Router, limits: Limits, stop: im
             () = &mut stop => break,
             accepted = accept(&listener) => accepted,
         };
-        if let Ok(place) = Arc::clone(&places).try_acquire_owned() {
+        let place = Arc::clone(&places).try_acquire_owned().ok();
+        if let Some(place) = place.and_then(|place| Some((place, shares.take(peer.ip())?))) {
             let connection = connection(stream, peer, site.clone(), limits, shutdown.watcher());
             tokio::spawn(async move {
                 connection.await;

@@ -1,12 +1,15 @@
 //! GET `/sitemap.xml`: the pages that a search engine should know. `/robots.txt` names it.
 
+use std::convert::Infallible;
 use std::fmt::Write as _;
 
 use axum::Extension;
+use axum::body::Body;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
+use futures_util::stream;
 
 use crate::app::App;
 use crate::error::AppError;
@@ -24,15 +27,26 @@ pub async fn get(
     app.rates.count_search(client.map(|Extension(client)| client))?;
     let site_url = SiteUrl::of_request(&app.config, &headers);
     let ids = app.store.newest_restaurants().await?;
-    let mut xml = String::with_capacity((ids.len() + 2) * 80);
-    xml +=
+    let paths = std::iter::once("/".to_owned()).chain(ids.into_iter().map(RestaurantId::url));
+    let body = Body::from_stream(stream::iter(pieces(site_url, paths).map(Ok::<_, Infallible>)));
+    Ok(([(CONTENT_TYPE, "application/xml")], body))
+}
+
+/// The file in pieces, each made when the client has taken the one before: whole, it has up to a megabyte.
+fn pieces(site_url: SiteUrl, mut paths: impl Iterator<Item = String>) -> impl Iterator<Item = String> {
+    const BEGINNING: &str =
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<urlset xmlns=\"http://www.sitemaps.org/schemas/sitemap/0.9\">\n";
-    for path in std::iter::once("/".to_owned()).chain(ids.into_iter().map(RestaurantId::url)) {
-        let address = site_url.absolute(&path).unwrap_or(path);
-        writeln!(xml, "<url><loc>{address}</loc></url>").expect("a string can be written to");
-    }
-    xml += "</urlset>\n";
-    Ok(([(CONTENT_TYPE, "application/xml")], xml))
+    let body = std::iter::from_fn(move || {
+        let mut piece = String::new();
+        for path in paths.by_ref().take(100) {
+            let address = site_url.absolute(&path).unwrap_or(path);
+            writeln!(piece, "<url><loc>{address}</loc></url>").expect("a string can be written to");
+        }
+        (!piece.is_empty()).then_some(piece)
+    });
+    std::iter::once(BEGINNING.to_owned())
+        .chain(body)
+        .chain(std::iter::once("</urlset>\n".to_owned()))
 }
 
 /// GET `/robots.txt`: search engines may index everything except the forms.

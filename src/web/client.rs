@@ -86,7 +86,9 @@ impl FrontEnd {
 pub struct Client(IpAddr);
 
 impl Client {
-    pub(super) fn new(address: IpAddr) -> Self {
+    /// The one with this address.
+    #[must_use]
+    pub fn new(address: IpAddr) -> Self {
         Self(match address.to_canonical() {
             IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64)).into(),
             address @ IpAddr::V4(_) => address,
@@ -101,9 +103,10 @@ impl Client {
         let peer = peer?.ip();
         // On App Service, a request without the header is the platform's own.
         let forwarded = front_end.is_at(peer).then(|| forwarded(headers)).flatten();
-        let is_unknown = front_end == FrontEnd::LocalProxy && forwarded.is_none();
         let address = forwarded.unwrap_or(peer).to_canonical();
-        (is_unknown || !address.is_loopback()).then(|| Self::new(address))
+        // A proxy may name none, or another proxy on this machine.
+        let is_limited = front_end == FrontEnd::LocalProxy || !address.is_loopback();
+        is_limited.then(|| Self::new(address))
     }
 }
 
@@ -225,7 +228,7 @@ mod tests {
             // All whom it does not name are one client.
             ("127.0.0.1", &[], Some("127.0.0.1")),
             ("127.0.0.1", &["203.0.113.7, unknown"], Some("127.0.0.1")),
-            ("127.0.0.1", &["203.0.113.7, 127.0.0.1"], None),
+            ("127.0.0.1", &["203.0.113.7, 127.0.0.1"], Some("127.0.0.1")),
             // Another machine may not say so.
             ("198.51.100.9", &["203.0.113.7"], Some("198.51.100.9")),
         ] {

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::extract::ConnectInfo;
 use axum::routing::{get, post};
+use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
 use reqwest::StatusCode;
 use restaurant_review::config::Pace;
 use restaurant_review::connections::{self, Limits};
@@ -15,8 +16,8 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::process::Command;
 use tokio::sync::Notify;
 
-use crate::harness::links;
-use crate::process::Process;
+use crate::harness::{encoded, links, photo_link, review_with_photo};
+use crate::program::Process;
 
 /// A limit that these tests wait for.
 const SHORT: Duration = Duration::from_millis(500);
@@ -27,6 +28,7 @@ const PATIENCE: Duration = Duration::from_mins(1);
 
 const PATIENT: Limits = Limits {
     connections: 100,
+    of_one_client: 100,
     head: LONG,
     idle: LONG,
     taking: Pace { window: LONG, bytes: 1 },
@@ -403,27 +405,36 @@ async fn a_site_without_descriptors_pauses_and_recovers() {
 #[tokio::test]
 async fn a_thousand_bad_clients_leave_the_site_to_others() {
     connections::allow_many_descriptors();
-    let count = Limits::of_process().connections.min(1000);
+    let count = Limits::of_process(false).connections.min(1000);
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().to_str().unwrap();
     let site = Process::serve(&[("DATA_DIR", data)]).await;
-    let page = reqwest::get(format!("{}/", site.base))
-        .await
-        .unwrap()
-        .text()
-        .await
-        .unwrap();
+    let client = reqwest::Client::new();
+    site.add_restaurant(&client).await;
+    let noise = RgbImage::from_fn(1000, 1000, |_, _| Rgb(std::array::from_fn(|_| fastrand::u8(..))));
+    let photo = encoded(&DynamicImage::ImageRgb8(noise), ImageFormat::Jpeg);
+    let review = review_with_photo("Ada", "5", photo);
+    let sent = client.post(format!("{}/review/1", site.base)).multipart(review).send();
+    let page = sent.await.unwrap().text().await.unwrap();
+    let photo = photo_link(&page);
     let style = links(&page, "/static/").find(|link| link.contains(".css")).unwrap();
     let address: SocketAddr = site.base.trim_start_matches("http://").parse().unwrap();
     let before = site.resident_kib();
 
+    // A form of which nothing follows.
+    let stuck =
+        "POST /add HTTP/1.1\r\nHost: a\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 90000\r\n";
+    let stuck: Arc<str> = format!("{stuck}\r\ndescription={}", "a".repeat(15_000)).into();
     let mut clients = Vec::new();
     for number in 0..count {
         let socket = TcpSocket::new_v4().unwrap();
         // The kernel keeps little for those that do not read.
         socket.set_recv_buffer_size(4096).unwrap();
         let mut stream = socket.connect(address).await.unwrap();
-        let greedy = format!("GET {style} HTTP/1.1\r\nHost: a\r\n\r\n").repeat(100);
+        // What the site renders, what it holds, and what it reads from a file or the store while the client takes it.
+        let wanted = ["/", "/1/", &style, &photo, "/sitemap.xml"][number / 3 % 5];
+        let greedy = format!("GET {wanted} HTTP/1.1\r\nHost: a\r\n\r\n").repeat(100);
+        let stuck = Arc::clone(&stuck);
         clients.push(tokio::spawn(async move {
             match number % 3 {
                 0 => {
@@ -436,6 +447,9 @@ async fn a_thousand_bad_clients_leave_the_site_to_others() {
                 }
                 1 => {
                     let _ = stream.write_all(greedy.as_bytes()).await;
+                }
+                _ if number % 2 == 0 => {
+                    let _ = stream.write_all(stuck.as_bytes()).await;
                 }
                 _ => {}
             }
