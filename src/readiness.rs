@@ -35,7 +35,7 @@ pub struct Report {
 pub struct Outline {
     /// Whether it can serve pages and accept reviews: whether the store is ready.
     pub ready: bool,
-    /// Whether it cannot store photos.
+    /// Whether a part of it is not as it should be: photos cannot be stored, or there is a warning.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub degraded: bool,
 }
@@ -103,7 +103,9 @@ impl Readiness {
         Report {
             outline: Outline {
                 ready: store.ready,
-                degraded: !photos.ready,
+                degraded: [&store, &photos]
+                    .iter()
+                    .any(|part| !part.ready || part.warning.is_some()),
             },
             store,
             photos,

@@ -22,9 +22,9 @@ pub async fn warm_up() -> impl IntoResponse {
     "ok\n"
 }
 
-/// `/readyz`: whether the store is reachable and migrated. If not, the status is 503. If only photos cannot be stored, the
-/// site is degraded, with 200: App Service must not keep an instance from starting, or replace it, because of a service
-/// without which pages can be read and reviews written. With `?strict`, the status is 503 then, too.
+/// `/readyz`: whether the store is reachable and migrated. If not, the status is 503. If only photos cannot be stored, or
+/// there is a warning, the site is degraded, with 200: App Service must not keep an instance from starting, or replace it,
+/// while pages can be read. With `?strict`, the status is 503 then, too.
 ///
 /// On this machine the JSON also says which part is not ready, unless a proxy on it forwards the requests of visitors.
 pub async fn readyz(
