@@ -42,7 +42,8 @@ pub trait StaffStore: Send + Sync {
         by: &str,
     ) -> Result<RestaurantId, StoreError>;
 
-    /// Changes the texts of a restaurant.
+    /// Changes the texts of a restaurant. If it has them already, nothing is to be done, whatever version was seen: the
+    /// same form may be sent twice.
     async fn change_restaurant(&self, seen: Versioned, new: &NewRestaurant, by: &str) -> Result<Outcome, StoreError>;
 
     /// Deletes these restaurants with their reviews, and returns the photos that no review shows any more. Deletes nothing
@@ -50,7 +51,8 @@ pub trait StaffStore: Send + Sync {
     async fn delete_restaurants(&self, seen: &[SeenRestaurant], by: &str)
     -> Result<Option<Vec<PhotoName>>, StoreError>;
 
-    /// Changes a review. A photo that takes another one's place must have been announced.
+    /// Changes a review. If it is so already, nothing is to be done, whatever version was seen: the same form may be sent
+    /// twice. A photo that takes another one's place must have been announced.
     async fn change_review(&self, seen: Versioned, change: &ReviewChange, by: &str) -> Result<Outcome, StoreError>;
 
     /// Hides, shows or deletes those of these reviews that still have the version that was seen. Returns them as they

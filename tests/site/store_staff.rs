@@ -123,6 +123,11 @@ async fn a_form_with_an_old_version_changes_nothing(kind: Kind) {
         store.change_restaurant(seen, &restaurant("C"), "bob").await.unwrap(),
         Outcome::Stale
     );
+    // The first form, sent again, has nothing to do.
+    assert_eq!(
+        store.change_restaurant(seen, &restaurant("B"), "ada").await.unwrap(),
+        Outcome::Done
+    );
     assert_eq!(store.delete_restaurants(&[before], "bob").await.unwrap(), None);
     let missing = Versioned { id: id.0 + 9, ..seen };
     assert_eq!(
@@ -143,6 +148,11 @@ async fn a_form_with_an_old_version_changes_nothing(kind: Kind) {
         store.change_review(old, &change("Eve"), "eve").await.unwrap(),
         Outcome::Stale
     );
+    assert_eq!(
+        store.change_review(old, &change("Bob"), "bob").await.unwrap(),
+        Outcome::Done
+    );
+    assert_eq!(store.history(Subject::Review(old.id), None).await.unwrap().len(), 1);
     assert_eq!(store.take_back_review(old, "eve").await.unwrap(), Outcome::Stale);
     for action in ReviewAction::ALL {
         assert!(store.act_on_reviews(&[old], action, "eve").await.unwrap().is_empty());

@@ -13,7 +13,7 @@ use crate::model::{
 };
 use crate::photos::PhotoName;
 use crate::store::rows::list_page;
-use crate::store::staff_rows::{ChangeRow, StaffRestaurantRow, StaffReviewRow, reviews, staff_review_page};
+use crate::store::staff_rows::{ChangeRow, StaffRestaurantRow, StaffReviewRow, staff_review_page};
 use crate::store::{StaffStore, StoreError};
 
 #[async_trait]
@@ -24,19 +24,8 @@ impl StaffStore for PostgresStore {
     }
 
     async fn staff_reviews_by_id(&self, ids: &[i64]) -> Result<Vec<StaffReview>, StoreError> {
-        let rows = self.pool.read(async |connection| {
-            sqlx::query_as!(
-                StaffReviewRow,
-                "select reviews.id, restaurant_id, restaurants.name as restaurant_name, user_name, rating, review_text,
-                        review_date, image_name, hidden, reviews.version
-                 from reviews join restaurants on restaurants.id = restaurant_id
-                 where reviews.id = any($1) order by reviews.id",
-                ids
-            )
-            .fetch_all(connection)
-            .await
-        });
-        Ok(reviews(rows.await?)?)
+        let read = async |connection: &mut PgConnection| changes::reviews_by_id(connection, ids).await;
+        self.pool.read(read).await
     }
 
     async fn staff_restaurants(&self, query: &ListQuery, filter: &RestaurantFilter) -> Result<ListPage, StoreError> {

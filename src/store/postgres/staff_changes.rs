@@ -87,16 +87,17 @@ pub(super) async fn change_restaurant(
     let Some(row) = row else {
         return unchanged(transaction, Outcome::Missing).await;
     };
-    if row.version != seen.version {
-        return unchanged(transaction, Outcome::Stale).await;
-    }
     let before = NewRestaurant {
         name: row.name,
         street_address: row.street_address,
         description: row.description,
     };
+    // Also if the form is sent again: then the first one has changed the version.
     if before == *new {
         return unchanged(transaction, Outcome::Done).await;
+    }
+    if row.version != seen.version {
+        return unchanged(transaction, Outcome::Stale).await;
     }
     sqlx::query!(
         "update restaurants set name = $2, street_address = $3, description = $4 where id = $1",
@@ -178,7 +179,14 @@ pub(super) async fn change_review(
 ) -> sqlx::Result<Outcome> {
     let mut transaction = connection.begin().await?;
     let Some(before) = locked(&mut transaction, &[seen]).await?.pop() else {
-        return missing_or_stale(transaction, seen.id).await;
+        // If the form is sent again, the first one has changed the version.
+        let now = reviews_by_id(&mut transaction, &[seen.id]).await?.pop();
+        let outcome = match now.map(|review| review_entry(&review, change)) {
+            None => Outcome::Missing,
+            Some(entry) if entry.before == entry.after => Outcome::Done,
+            Some(_) => Outcome::Stale,
+        };
+        return unchanged(transaction, outcome).await;
     };
     let entry = review_entry(&before, change);
     if entry.before == entry.after {
@@ -247,7 +255,9 @@ pub(super) async fn take_back_review(
 ) -> sqlx::Result<Outcome> {
     let mut transaction = connection.begin().await?;
     let Some(review) = locked(&mut transaction, &[seen]).await?.pop() else {
-        return missing_or_stale(transaction, seen.id).await;
+        let is_there = !reviews_by_id(&mut transaction, &[seen.id]).await?.is_empty();
+        let outcome = if is_there { Outcome::Stale } else { Outcome::Missing };
+        return unchanged(transaction, outcome).await;
     };
     sqlx::query!("delete from reviews where id = $1", seen.id)
         .execute(&mut *transaction)
@@ -268,6 +278,21 @@ pub(super) async fn take_back_review(
     record(&mut transaction, &[entry], by).await?;
     transaction.commit().await?;
     Ok(Outcome::Done)
+}
+
+/// Those of these reviews that exist.
+pub(super) async fn reviews_by_id(connection: &mut PgConnection, ids: &[i64]) -> sqlx::Result<Vec<StaffReview>> {
+    let rows = sqlx::query_as!(
+        StaffReviewRow,
+        "select reviews.id, restaurant_id, restaurants.name as restaurant_name, user_name, rating, review_text,
+                review_date, image_name, hidden, reviews.version
+         from reviews join restaurants on restaurants.id = restaurant_id
+         where reviews.id = any($1) order by reviews.id",
+        ids
+    )
+    .fetch_all(connection)
+    .await?;
+    reviews(rows)
 }
 
 /// Locks those of these reviews that still have the version that was seen, and their restaurants.
@@ -295,19 +320,6 @@ async fn locked(transaction: &mut PgConnection, seen: &[Versioned]) -> sqlx::Res
     .fetch_all(transaction)
     .await?;
     reviews(rows)
-}
-
-async fn missing_or_stale(mut transaction: Transaction<'_, Postgres>, review: i64) -> sqlx::Result<Outcome> {
-    let exists = sqlx::query_scalar!(
-        "select exists (select from reviews where id = $1) as \"exists!\"",
-        review
-    );
-    let outcome = if exists.fetch_one(&mut *transaction).await? {
-        Outcome::Stale
-    } else {
-        Outcome::Missing
-    };
-    unchanged(transaction, outcome).await
 }
 
 /// Ends a transaction that has changed nothing. Without this, its locks would remain until the connection is next used.

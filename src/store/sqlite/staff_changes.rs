@@ -79,11 +79,12 @@ pub(super) async fn change_restaurant(
         .await?;
     let Some(row) = row else { return Ok(Outcome::Missing) };
     let before = row.restaurant()?;
-    if before.seen.version != seen.version {
-        return Ok(Outcome::Stale);
-    }
+    // Also if the form is sent again: then the first one has changed the version.
     if before.texts == *new {
         return Ok(Outcome::Done);
+    }
+    if before.seen.version != seen.version {
+        return Ok(Outcome::Stale);
     }
     sqlx::query("update restaurants set name = ?2, street_address = ?3, description = ?4 where id = ?1")
         .bind(seen.id)
@@ -162,13 +163,16 @@ pub(super) async fn change_review(
     by: &str,
 ) -> sqlx::Result<Outcome> {
     let mut transaction = writer.begin_with(BEGIN).await?;
-    let before = match found(&mut transaction, seen).await? {
-        Ok(review) => review,
-        Err(outcome) => return Ok(outcome),
+    let Some(before) = review(&mut transaction, seen.id).await? else {
+        return Ok(Outcome::Missing);
     };
     let entry = review_entry(&before, change);
+    // Also if the form is sent again: then the first one has changed the version.
     if entry.before == entry.after {
         return Ok(Outcome::Done);
+    }
+    if before.version != seen.version {
+        return Ok(Outcome::Stale);
     }
     let new = &change.new;
     sqlx::query("update reviews set user_name = ?2, rating = ?3, review_text = ?4 where id = ?1")
@@ -243,10 +247,14 @@ pub(super) async fn take_back_review(writer: &SqlitePool, seen: Versioned, by: &
     Ok(Outcome::Done)
 }
 
+async fn review(transaction: &mut SqliteConnection, id: i64) -> sqlx::Result<Option<StaffReview>> {
+    let row: Option<StaffReviewRow> = sqlx::query_as(REVIEW).bind(id).fetch_optional(transaction).await?;
+    row.map(StaffReviewRow::review).transpose()
+}
+
 /// The review, if it still has the version that was seen.
 async fn found(transaction: &mut SqliteConnection, seen: Versioned) -> sqlx::Result<Result<StaffReview, Outcome>> {
-    let row: Option<StaffReviewRow> = sqlx::query_as(REVIEW).bind(seen.id).fetch_optional(transaction).await?;
-    Ok(match row.map(StaffReviewRow::review).transpose()? {
+    Ok(match review(transaction, seen.id).await? {
         None => Err(Outcome::Missing),
         Some(review) if review.version != seen.version => Err(Outcome::Stale),
         Some(review) => Ok(review),
