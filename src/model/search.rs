@@ -10,7 +10,7 @@ use super::folding::{Part, parts};
 pub struct Search {
     text: String,
     terms: Vec<Term>,
-    is_shortened: bool,
+    shortened_to: Option<&'static str>,
 }
 
 /// A part of a search, folded.
@@ -27,7 +27,11 @@ impl Search {
     const TEXT_MAX: usize = 100;
 
     /// The most words that are searched for. Each costs the database another look at its index.
-    pub const WORDS_MAX: usize = 8;
+    const WORDS_MAX: usize = 8;
+    const FIRST_WORDS: &str = "first 8 words";
+
+    /// The most characters of all words without spaces, such as 東京, that are searched for. Each costs a look, too.
+    const CHARACTERS_MAX: usize = 24;
 
     /// Parses the text of the search field.
     #[must_use]
@@ -36,16 +40,29 @@ impl Search {
         let cut: String = visible.trim().chars().take(Self::TEXT_MAX).collect();
         let text = cut.trim_end().to_owned();
         let mut parts = parts(&text);
-        let is_shortened = parts.len() > Self::WORDS_MAX;
+        let mut shortened_to = (parts.len() > Self::WORDS_MAX).then_some(Self::FIRST_WORDS);
         parts.truncate(Self::WORDS_MAX);
-        let terms = parts.into_iter().map(|part| match part {
-            Part::Word(word) => Term::Beginning(word.replace('\'', "")),
-            Part::Characters(characters) => Term::Adjacent(characters),
-        });
+        let mut left = Self::CHARACTERS_MAX;
+        let mut terms = Vec::new();
+        for part in parts {
+            match part {
+                Part::Word(word) => terms.push(Term::Beginning(word.replace('\'', ""))),
+                Part::Characters(characters) => {
+                    let kept: String = characters.chars().take(left).collect();
+                    if kept.len() < characters.len() {
+                        shortened_to = Some("beginning");
+                    }
+                    left -= kept.chars().count();
+                    if !kept.is_empty() {
+                        terms.push(Term::Adjacent(kept));
+                    }
+                }
+            }
+        }
         Self {
-            terms: terms.collect(),
             text,
-            is_shortened,
+            terms,
+            shortened_to,
         }
     }
 
@@ -55,10 +72,11 @@ impl Search {
         &self.text
     }
 
-    /// Whether more words were typed than are searched for: only the first [`Search::WORDS_MAX`] count.
+    /// The part of the text that is searched for, if it is too long: its first words, or its beginning if it has too many
+    /// characters in words without spaces.
     #[must_use]
-    pub fn is_shortened(&self) -> bool {
-        self.is_shortened
+    pub fn shortened_to(&self) -> Option<&'static str> {
+        self.shortened_to
     }
 
     /// What to look for. `None` if nothing was typed, which shows every restaurant. Empty if only punctuation was
@@ -187,13 +205,31 @@ mod tests {
             let search = Search::parse(&words.join(" "));
             let expected: Vec<Term> = words.iter().take(8).map(|word| beginning(word)).collect();
             assert_eq!(search.terms().unwrap_or_default(), expected);
-            assert_eq!(search.is_shortened(), count > 8, "{count}");
+            assert_eq!(search.shortened_to(), (count > 8).then_some("first 8 words"), "{count}");
             assert_eq!(search.text(), words.join(" "), "what was typed is shown again");
         }
         // Punctuation is no word, and adjacent characters are one.
-        assert!(!Search::parse("a & b, c - d; e / f: g \"h\" !").is_shortened());
-        assert!(!Search::parse("東京a京都b大阪c奈良d").is_shortened());
-        assert!(Search::parse("東京a京都b大阪c奈良d神戸").is_shortened());
+        let shortened_to = |text: &str| Search::parse(text).shortened_to();
+        assert_eq!(shortened_to("a & b, c - d; e / f: g \"h\" !"), None);
+        assert_eq!(shortened_to("東京a京都b大阪c奈良d"), None);
+        assert_eq!(shortened_to("東京a京都b大阪c奈良d神戸"), Some("first 8 words"));
+        // Nor does a run of characters: each is another look, too.
+        for (text, searched) in [
+            ("東".repeat(24), vec![24]),
+            ("東".repeat(25), vec![24]),
+            ("東".repeat(100), vec![24]),
+            (format!("{0} {0} {0}", "東".repeat(11)), vec![11, 11, 2]),
+            (format!("{} a {}", "東".repeat(30), "京".repeat(9)), vec![24, 1]),
+        ] {
+            let search = Search::parse(&text);
+            let lengths = search.terms().unwrap().iter().map(|term| match term {
+                Term::Beginning(word) => word.chars().count(),
+                Term::Adjacent(characters) => characters.chars().count(),
+            });
+            assert_eq!(lengths.collect::<Vec<_>>(), searched, "{text}");
+            let is_longer = text.chars().filter(|c| !c.is_ascii()).count() > 24;
+            assert_eq!(search.shortened_to(), is_longer.then_some("beginning"), "{text}");
+        }
     }
 
     #[test]
