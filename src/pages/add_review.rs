@@ -64,7 +64,8 @@ pub async fn post(
 
     if let Err(refused) = app.rates.count_post(client, form.photo_was_sent) {
         form.problem = Some(format!("Review not added: {TOO_MANY_FORMS}"));
-        let page = with_restaurant(&app, &request_id, id, refused.status(), form).await?;
+        // Without the restaurant: reading it is work, of which the client has had its share.
+        let page = alone(&app, &request_id, id, refused.status(), form);
         return Ok((refused.retry_after(), page).into_response());
     }
     if let Some(incomplete) = body.incomplete {
