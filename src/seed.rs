@@ -139,18 +139,21 @@ pub async fn run(config: Config, options: &Options) -> Result<(), StartError> {
     let mut batch = Vec::with_capacity(BATCH);
     let mut reviews_in_batch = 0;
     let mut said = Instant::now();
+    let mut say = |index, reviews_left| {
+        if said.elapsed() >= PROGRESS {
+            said = Instant::now();
+            let (restaurants, reviews) = (shares.len(), options.reviews);
+            eprintln!(
+                "{index} of {restaurants} restaurants, {} of {reviews} reviews",
+                reviews - reviews_left
+            );
+        }
+    };
     for (index, &reviews) in shares.iter().enumerate() {
+        say(index, reviews_left);
         let mut imported = restaurant(&mut rng, reviews);
         for (_, _, photo) in &mut imported.reviews {
-            if said.elapsed() >= PROGRESS {
-                said = Instant::now();
-                eprintln!(
-                    "{index} of {} restaurants, {} of {} reviews",
-                    shares.len(),
-                    options.reviews - reviews_left,
-                    options.reviews
-                );
-            }
+            say(index, reviews_left);
             if rng.usize(0..reviews_left) < photos_left {
                 let name = PhotoName::from_seeded(&mut rng);
                 let picture = app
