@@ -16,6 +16,11 @@ pub(super) struct Configuration {
 }
 
 impl Configuration {
+    /// Whether the app was told that the platform removes the headers which a client may not send.
+    pub(super) fn has_authentication(&self) -> bool {
+        self.authentication.is_enabled
+    }
+
     pub(super) fn of(state: &State, app: &WebApp) -> Self {
         Self {
             settings: app.settings.clone(),

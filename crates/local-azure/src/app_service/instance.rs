@@ -282,6 +282,11 @@ impl ActiveRequest {
         &self.0.id
     }
 
+    /// What the instance was started with.
+    pub(super) fn configuration(&self) -> &Configuration {
+        &self.0.configuration
+    }
+
     /// Where the instance listens if it serves requests.
     pub(super) fn serving(&self) -> Option<Endpoint> {
         self.0.serving()

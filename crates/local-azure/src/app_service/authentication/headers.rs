@@ -24,7 +24,7 @@ fn is_own(name: &HeaderName) -> bool {
 }
 
 /// Removes the headers that a client has forged.
-pub(super) fn strip(headers: &mut HeaderMap) {
+pub(crate) fn strip(headers: &mut HeaderMap) {
     let forged: Vec<_> = headers.keys().filter(|name| is_own(name)).cloned().collect();
     for name in forged {
         headers.remove(name);

@@ -30,5 +30,6 @@ mod tokens;
 mod visit;
 
 pub(super) use self::gate::admit;
+pub(super) use self::headers::strip;
 pub(super) use self::memory::Memory;
 pub(super) use self::visit::Visit;
