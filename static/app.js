@@ -49,7 +49,11 @@ function reviewDialog(section) {
 
   const open = () => {
     dialog.showModal();
-    focusFirst(dialog);
+    if (dialog.querySelector("[role=alert]")) {
+      focusProblem();
+    } else {
+      dialog.querySelector("#user_name").focus();
+    }
   };
   for (const link of document.querySelectorAll("[href='#new-review']")) {
     link.addEventListener("click", (event) => {
@@ -86,17 +90,9 @@ function enhance(section) {
       file.after(preview);
     }
   });
-  const button = form.querySelector("[type=submit]");
-  form.addEventListener("submit", async (event) => {
+  form.addEventListener("submit", (event) => {
     event.preventDefault();
-    button.disabled = true; // A second click must not send the form again.
-    const isGood = await mayBeSent();
-    button.disabled = false;
-    if (isGood) {
-      send(section, form, file);
-    } else {
-      file.focus();
-    }
+    send(section, form, file, mayBeSent);
   });
 }
 
@@ -148,7 +144,8 @@ function examineChoices(file, show) {
 /** Stops the upload that is under way; null if there is none. */
 let sending = null;
 
-function send(section, form, file) {
+/** Sends the form in the background, once `mayBeSent` says that its photo may be. */
+async function send(section, form, file, mayBeSent) {
   const request = new XMLHttpRequest();
   const dialog = section.closest("dialog");
   const button = form.querySelector("[type=submit]");
@@ -162,36 +159,10 @@ function send(section, form, file) {
   upload.append(bar, text);
   form.querySelector(".form-actions").prepend(upload);
   text.textContent = "Sending…";
-  button.disabled = true;
+  button.disabled = true; // A second click must not send the form again.
 
-  // Cancel and Esc stop the upload, and leave the form with everything in it.
-  sending = () => request.abort();
-  const stop = (event) => {
-    event.preventDefault();
-    sending?.();
-  };
-  cancel.addEventListener("click", stop);
-  dialog?.addEventListener("cancel", stop);
-  dialog?.addEventListener("close", () => sending?.(), { once: true });
-
-  let isSent = false;
-  request.upload.addEventListener("load", () => (isSent = true));
   let stalled;
-  const watch = () => {
-    clearTimeout(stalled);
-    stalled = setTimeout(() => {
-      text.textContent = "Nothing has arrived for 15 seconds. Your connection may be slow or broken: wait, or select Cancel to stop.";
-    }, STALLED_AFTER);
-  };
-  watch();
-  request.upload.addEventListener("progress", (event) => {
-    watch();
-    if (event.lengthComputable) {
-      bar.value = event.loaded / event.total;
-      text.textContent = event.loaded < event.total ? `Sending… ${Math.floor(100 * bar.value)} %` : "Saving…";
-    }
-  });
-  request.addEventListener("loadend", () => {
+  const end = () => {
     clearTimeout(stalled);
     sending = null;
     cancel.removeEventListener("click", stop);
@@ -201,7 +172,49 @@ function send(section, form, file) {
       upload.remove();
       button.disabled = false;
     }
+  };
+  const NOT_SENT = "Stopped. The review was not sent; everything you typed is still here.";
+  // Cancel and Esc stop the upload, and leave the form with everything in it.
+  sending = () => {
+    if (request.readyState !== XMLHttpRequest.UNSENT) return request.abort();
+    end();
+    problem(form, NOT_SENT);
+  };
+  const stop = (event) => {
+    event.preventDefault();
+    sending?.();
+  };
+  cancel.addEventListener("click", stop);
+  dialog?.addEventListener("cancel", stop);
+  dialog?.addEventListener("close", () => sending?.(), { once: true });
+
+  const watch = () => {
+    clearTimeout(stalled);
+    stalled = setTimeout(() => {
+      text.textContent = "Nothing has arrived for 15 seconds. Your connection may be slow or broken: wait, or select Cancel to stop.";
+    }, STALLED_AFTER);
+  };
+  watch();
+  const own = sending;
+  const isGood = await mayBeSent();
+  if (sending !== own) return; // It was stopped meanwhile.
+  if (!isGood) {
+    end();
+    file.focus();
+    return;
+  }
+
+  let isSent = false;
+  request.upload.addEventListener("load", () => (isSent = true));
+  watch();
+  request.upload.addEventListener("progress", (event) => {
+    watch();
+    if (event.lengthComputable) {
+      bar.value = event.loaded / event.total;
+      text.textContent = event.loaded < event.total ? `Sending… ${Math.floor(100 * bar.value)} %` : "Saving…";
+    }
   });
+  request.addEventListener("loadend", end);
   request.addEventListener("load", () => {
     if (request.status === 201) {
       showSaved(request.getResponseHeader("Location"), text);
@@ -221,7 +234,7 @@ function send(section, form, file) {
   });
   request.addEventListener("abort", () => {
     if (!isSent) {
-      problem(form, "Stopped. The review was not sent; everything you typed is still here.");
+      problem(form, NOT_SENT);
     } else if (dialog) {
       problem(form, "Stopped, but the review had already been sent and may be saved. Save it again to make sure: it is never saved twice.");
     } else {
@@ -272,17 +285,7 @@ function showAgain(section, again, file) {
   again.querySelectorAll("[data-max]").forEach(countCharacters);
   showLocalTimes(again);
   again.scrollIntoView();
-  if (again.closest("dialog")) {
-    focusFirst(again);
-  } else {
-    focusProblem();
-  }
-}
-
-/** Moves the focus to the first invalid field, or to the first field if all are valid. */
-function focusFirst(section) {
-  const field = section.querySelector("[aria-invalid]") ?? section.querySelector("#user_name");
-  (field.querySelector("input") ?? field).focus();
+  focusProblem();
 }
 
 /** After a refused form, moves the focus to the first invalid field, or to the message if all are valid. */

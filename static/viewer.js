@@ -20,7 +20,7 @@ function viewer(photos) {
   const dialog = document.createElement("dialog");
   dialog.className = "viewer";
   dialog.setAttribute("aria-label", "Photos");
-  const image = document.createElement("img");
+  let image = document.createElement("img");
   const caption = document.createElement("p");
   caption.setAttribute("aria-live", "polite");
   let current = 0;
@@ -44,8 +44,12 @@ function viewer(photos) {
     if (index < 0 || index >= photos.length) return;
     current = index;
     const { href, dataset } = photos[index];
-    image.src = href;
-    image.alt = `Photo by ${dataset.by}`;
+    // A new picture is empty while it loads. Another address for the old one would leave its photo under the new name.
+    const next = document.createElement("img");
+    next.src = href;
+    next.alt = `Photo by ${dataset.by}`;
+    image.replaceWith(next);
+    image = next;
     const date = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium" }).format(new Date(dataset.date));
     // A name may be written from right to left.
     const by = document.createElement("bdi");

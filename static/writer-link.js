@@ -32,6 +32,7 @@
   if (place && links.length > 0) {
     links.forEach(([, link], index) => {
       const anchor = document.createElement("a");
+      anchor.className = "btn btn-outline-secondary";
       anchor.href = link;
       anchor.textContent = links.length === 1 ? "Change or delete your review" : `Change or delete your review ${index + 1}`;
       const paragraph = document.createElement("p");

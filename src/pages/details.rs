@@ -168,6 +168,17 @@ impl DetailsTemplate {
         )
     }
 
+    /// The address of all reviews with a photo, if there are more photos than those at the top and if that is not what is
+    /// shown.
+    fn all_photos_url(&self) -> Option<String> {
+        let all = ReviewQuery {
+            with_photo: true,
+            ..ReviewQuery::default()
+        };
+        let is_shown = self.query.with_photo && self.query.rating.is_none();
+        (!is_shown && !self.other_photos().is_empty()).then(|| self.url_of(&all, None))
+    }
+
     fn url_of(&self, query: &ReviewQuery, from: Option<&(&str, &ReviewCursor)>) -> String {
         let mut pairs = form_urlencoded::Serializer::new(String::new());
         if let Some(rating) = query.rating {

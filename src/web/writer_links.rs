@@ -12,8 +12,9 @@ use super::cookie::{GONE, Name, WRITER, cookie};
 use crate::config::Config;
 use crate::model::{Capability, RestaurantId};
 
-/// How long a link waits for its page.
-const WAITS_FOR: Duration = Duration::from_mins(1);
+/// How long a link waits for its page, which a visitor may not reach for a while: the connection may be lost after the
+/// review was saved.
+const WAITS_FOR: Duration = Duration::from_hours(24);
 
 /// The private links that the cookies of a request have for a page.
 #[derive(Debug, Default)]

@@ -161,3 +161,33 @@ test("a file is examined although it is sent at once, and by the server if the p
     });
   }
 });
+
+test("a review that is stopped while its photo is examined is not sent", async () => {
+  for (const [name, stop] of Object.entries({
+    "stopped by Cancel": (page) => page.locator("#cancel-review").click(),
+    "stopped by Escape": (page) => page.keyboard.press("Escape"),
+    "stopped by the cross": (page) => page.getByRole("button", { name: "Close" }).click(),
+  })) {
+    await withPage(browser, site, name, {}, async (page) => {
+      const posts = [];
+      page.on("request", (request) => request.method() === "POST" && posts.push(request.url()));
+      let answer;
+      await page.route("**/photo-formats.*.json", (route) => (answer = () => route.continue()));
+      await page.goto("/1/");
+      await page.locator("#add-review").click();
+      await page.getByLabel("Your name").fill("Ada");
+      await page.locator("label[for=rating-4]").click();
+      await page.setInputFiles("#reviewImage", { name: "a.png", mimeType: "image/png", buffer: Buffer.from("GIF89a") });
+      await page.getByRole("button", { name: "Save review" }).click();
+      await page.getByText("Sending…").waitFor();
+      await stop(page);
+      await page.getByText("Stopped. The review was not sent").waitFor();
+      answer();
+      // The examination ends, and nothing follows.
+      await page.getByText("This is a GIF picture").waitFor();
+      assert.equal(await page.getByLabel("Your name").inputValue(), "Ada");
+      assert.ok(await page.getByRole("button", { name: "Save review" }).isEnabled());
+      assert.deepEqual(posts, []);
+    });
+  }
+});
