@@ -38,3 +38,5 @@ az() {
 }
 
 azd() { :; }
+# GitHub's answer for a repository of today.
+gh() { echo repo:contoso@5544123/restaurant-review@821093847; }

@@ -1,0 +1,74 @@
+"""Checks GitHub's workflows, and the trust that Azure has in them."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from shell import blocks
+
+ROOT = Path(__file__).resolve().parents[2]
+BIN = Path(sys.executable).parent
+WORKFLOWS = sorted(ROOT.glob(".github/workflows/*.yml"))
+
+
+def run(*command):
+    return subprocess.run([str(part) for part in command], cwd=ROOT, capture_output=True, text=True)
+
+
+def test_workflows():
+    assert len(WORKFLOWS) == 3
+    checked = run(BIN / "actionlint", "-shellcheck", BIN / "shellcheck", *WORKFLOWS)
+    assert checked.returncode == 0, checked.stdout
+    for schema in ("vendor.github-workflows", "custom.github-workflows-require-timeout"):
+        checked = run(BIN / "check-jsonschema", "--builtin-schema", schema, *WORKFLOWS)
+        assert checked.returncode == 0, checked.stdout
+
+
+def test_a_wrong_workflow_is_reported(tmp_path):
+    wrong = tmp_path / "wrong.yml"
+    wrong.write_text(WORKFLOWS[0].read_text().replace("runs-on: ubuntu-24.04", "runs-on: ubuntu-24.04\n    needs: nobody", 1))
+    assert run(BIN / "actionlint", wrong).returncode != 0
+
+
+def test_workflows_hold_no_secret_and_have_the_least_permissions():
+    for path in WORKFLOWS:
+        text = path.read_text()
+        assert "secrets." not in text and "publish-profile" not in text
+        workflow = yaml.safe_load(text)
+        assert workflow["permissions"] == {"contents": "read"}
+        for job in workflow["jobs"].values():
+            assert set(job.get("permissions", {})) <= {"id-token"}
+        for action in re.findall(r"uses: (\S+)", text):
+            assert re.fullmatch(r"[\w/-]+@(v\d+|[0-9a-f]{40})", action), action
+    deploy = yaml.safe_load((ROOT / ".github/workflows/deploy.yml").read_text())["jobs"]["deploy"]
+    assert deploy["permissions"] == {"id-token": "write"}
+    assert deploy["environment"]["name"] == "production"
+
+
+# What GitHub answers with for a repository, and the subject of its tokens.
+SUBJECTS = {
+    "repo:contoso@5544123/reviews@821093847": "repo:contoso@5544123/reviews@821093847:environment:production",
+    "": "repo:contoso/reviews:environment:production",
+}
+
+
+@pytest.mark.parametrize("answer,subject", SUBJECTS.items(), ids=["immutable", "by name"])
+def test_azure_trusts_the_subject_that_github_sends(answer, subject, tmp_path):
+    github = tmp_path / "gh"
+    github.write_text(f'#!/bin/sh\n[ "$1 $2" = "api repos/contoso/reviews/actions/oidc/customization/sub" ] && echo "{answer}"\n')
+    github.chmod(0o755)
+    tutorial = (ROOT / "docs/tutorial.md").read_text()
+    [commands] = [block for block in tutorial.split("```") if "sub_claim_prefix" in block]
+    commands = commands.removeprefix("sh\n").replace("<owner>/<repository>", "contoso/reviews")
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    done = subprocess.run(["bash", "-ec", commands], env={"PATH": path}, capture_output=True, text=True)
+    assert done.stdout == f"{subject}\n", done.stderr
+    assert '--subject "$SUBJECT"' in blocks(tutorial)
+    # The workflow runs in the environment that the subject names.
+    deploy = yaml.safe_load((ROOT / ".github/workflows/deploy.yml").read_text())["jobs"]["deploy"]
+    assert subject.endswith(f":environment:{deploy['environment']['name']}")
