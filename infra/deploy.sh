@@ -133,6 +133,8 @@ run az appservice plan create "${in_group[@]}" --name "$PLAN_NAME" --location "$
 if ! exists az webapp show "${in_group[@]}" --name "$APP_NAME"; then
   run az webapp create "${in_group[@]}" --name "$APP_NAME" --plan "$PLAN_NAME" --runtime PYTHON:3.13 --https-only true
 fi
+# All instances show the same data, so no visitor has to stay on one.
+run az webapp update "${in_group[@]}" --name "$APP_NAME" --client-affinity-enabled false
 # The plans F1 and D1 do not offer Always On.
 always_on=true
 [[ $PLAN_SKU != F1 && $PLAN_SKU != D1 ]] || always_on=false

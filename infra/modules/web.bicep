@@ -33,6 +33,8 @@ resource site 'Microsoft.Web/sites@2024-04-01' = {
   properties: {
     serverFarmId: plan.id
     httpsOnly: true
+    // All instances show the same data, so no visitor has to stay on one.
+    clientAffinityEnabled: false
     siteConfig: {
       linuxFxVersion: 'PYTHON|3.13' // chosen for its Linux and its port, 8000; see docs/tutorial.md
       appCommandLine: 'exec sh ./start.sh'

@@ -220,6 +220,7 @@ def test_the_site_is_reached_by_https_and_started_by_its_startup_file():
     site = resource("Microsoft.Web/sites")
     config = site["properties"]["siteConfig"]
     assert site["properties"]["httpsOnly"] is True
+    assert site["properties"]["clientAffinityEnabled"] is False
     assert config["minTlsVersion"] == "1.2"
     assert config["ftpsState"] == "Disabled"
     assert config["healthCheckPath"] == "/readyz"

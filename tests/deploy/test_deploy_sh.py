@@ -91,6 +91,7 @@ def test_a_full_run_and_a_second_one(deployment):
         assert setting in settings
     assert "identity_oid=33333333" in calls
     assert "--password-auth Disabled" in calls
+    assert "--client-affinity-enabled false" in calls
     assert "password" not in calls.replace("--password-auth", "").replace("--no-password", "").lower()
     # The code is deployed last, so that it starts with its settings.
     assert calls.index("appsettings set") < calls.index("webapp deploy")
