@@ -46,7 +46,8 @@ pub struct Config {
     pub max_upload_bytes: usize,
     /// `PAGE_CACHE_BYTES`: how much memory rendered pages may use; 0 keeps none. Default 8 MiB.
     pub page_cache_bytes: usize,
-    /// `SHUTDOWN_GRACE_SECONDS`: how long a stop waits for requests in flight. Default 10 seconds.
+    /// `SHUTDOWN_GRACE_SECONDS`: how long a stop waits for requests in flight. Default 10 seconds, on App Service 4: it
+    /// kills a container after 5 seconds, unless `WEBSITES_CONTAINER_STOP_TIME_LIMIT` has an effect.
     pub shutdown_grace: Duration,
     /// PostgreSQL, when `DBHOST` is set; otherwise SQLite in `DATA_DIR`.
     pub database: Option<DatabaseConfig>,
@@ -139,7 +140,7 @@ impl Config {
             shutdown_grace: Duration::from_secs(reader.parse(
                 "SHUTDOWN_GRACE_SECONDS",
                 "a whole number of seconds from 0 to 600",
-                10,
+                if website_hostname.is_some() { 4 } else { 10 },
                 |seconds| (0..=600).contains(seconds),
             )),
             log_filter: reader.parse(

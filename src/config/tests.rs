@@ -36,6 +36,15 @@ fn app_service_listens_everywhere_unless_told_otherwise() {
 }
 
 #[test]
+fn on_app_service_the_site_ends_before_it_is_killed() {
+    let kills_after = Duration::from_secs(5);
+    let settings = [HOSTNAME, ("ALLOW_LOCAL_DATA", "1")];
+    assert!(read(&settings).unwrap().shutdown_grace < kills_after);
+    let longer = [&settings[..], &[("SHUTDOWN_GRACE_SECONDS", "25")]].concat();
+    assert_eq!(read(&longer).unwrap().shutdown_grace, Duration::from_secs(25));
+}
+
+#[test]
 fn a_domain_of_its_own_begins_the_sites_addresses() {
     let production = [HOSTNAME, ("ALLOW_LOCAL_DATA", "1")];
     let site_url = |settings: &[(&str, &str)]| read(settings).unwrap().site_url();
