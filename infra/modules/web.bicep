@@ -36,7 +36,7 @@ resource site 'Microsoft.Web/sites@2024-04-01' = {
     // All instances show the same data, so no visitor has to stay on one.
     clientAffinityEnabled: false
     siteConfig: {
-      linuxFxVersion: 'PYTHON|3.13' // chosen for its Linux and its port, 8000; see docs/tutorial.md
+      linuxFxVersion: 'PYTHON|3.13' // chosen for its port, 8000, and its Linux; see docs/tutorial.md
       appCommandLine: 'exec sh ./start.sh'
       alwaysOn: !contains(['F1', 'D1'], sku)
       healthCheckPath: '/readyz'

@@ -230,6 +230,18 @@ def test_the_site_is_reached_by_https_and_started_by_its_startup_file():
     assert [(p["name"], p["properties"]) for p in policies] == [("ftp", {"allow": False}), ("scm", {"allow": False})]
 
 
+def test_the_package_runs_on_the_linux_of_each_stack():
+    needed = re.search(r"(?m)^readonly GLIBC=2\.(\d+)$", (ROOT / "package.sh").read_text()).group(1)
+    tutorial = (ROOT / "docs/tutorial.md").read_text()
+    assert re.search(rf"needs glibc\s+2\.{needed},", tutorial)
+    stacks = re.findall(r"(?m)^   \| (3\.\d+)[^|]* \| (?:Debian|Ubuntu) [^|]+ \| 2\.(\d+)", tutorial)
+    assert len(stacks) == 3 and all(int(glibc) >= int(needed) for _, glibc in stacks)
+    stack = resource("Microsoft.Web/sites")["properties"]["siteConfig"]["linuxFxVersion"].replace("|", ":")
+    assert stack.partition(":")[2] in [name for name, _ in stacks]
+    for file in ("docs/tutorial.md", "infra/deploy.sh"):
+        assert f"--runtime {stack} " in (ROOT / file).read_text(), file
+
+
 def test_bicep_and_script_give_the_site_the_same_settings():
     script = (INFRA / "deploy.sh").read_text()
     calls = re.findall(r"(?m)az webapp config appsettings set(?:.*\\\n)+.*$", script)
