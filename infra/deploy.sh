@@ -204,8 +204,12 @@ say "Build the package"
 run ./package.sh
 is_dry_run || [[ -e $package ]] || fail "./package.sh succeeded but did not create $package."
 
-say "Deploy the package"
-run az webapp deploy "${in_group[@]}" --name "$APP_NAME" --src-path "$package" --type zip --track-status false
+say "Deploy the package, and wait for its start, for at most 15 minutes"
+# az takes this limit in seconds, although its help says milliseconds.
+run az webapp deploy "${in_group[@]}" --name "$APP_NAME" --src-path "$package" --type zip \
+  --track-status true --timeout 900 || fail "The package was not deployed, or did not start in time.
+See the site's log: az webapp log tail --resource-group $RESOURCE_GROUP --name $APP_NAME
+It is safe to run this script again."
 
 say "Wait until the site is ready (a new role assignment can take ten minutes to take effect)"
 if is_dry_run; then

@@ -163,6 +163,16 @@ def test_a_failing_psql_closes_the_firewall_again(deployment):
     assert deployment.run().returncode == 0
 
 
+def test_a_version_that_does_not_start_is_a_failure(deployment):
+    (deployment.fake / "does-not-start").touch()
+    failed = deployment.run()
+    assert failed.returncode != 0 and "failed to start" in failed.stderr and "az webapp log tail" in failed.stderr
+    # The version that ran before still answers, so the site must not be asked.
+    assert "azurewebsites.net/readyz" not in deployment.calls
+    (deployment.fake / "does-not-start").unlink()
+    assert deployment.run().returncode == 0
+
+
 def test_a_dry_run_runs_no_command(deployment):
     done = deployment.run("--dry-run", fakes=True)
     assert done.returncode == 0, done.stderr
