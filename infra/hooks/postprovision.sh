@@ -8,7 +8,8 @@ source infra/lib.sh
 # shellcheck source=infra/staff.sh
 source infra/staff.sh
 
-if [[ -n ${ADMIN_PRINCIPALS:-} ]]; then
+# A pipeline may not change the directory, and finds the sign-in as `azd up` left it.
+if [[ -n ${ADMIN_PRINCIPALS:-} && -z ${CI:-} ]]; then
   connect_staff_app "$STAFF_CLIENT_ID" "$WEB_HOST" "$IDENTITY_PRINCIPAL_ID"
 fi
 ADMIN_NAME=$AZURE_PRINCIPAL_NAME exec infra/database.sh \

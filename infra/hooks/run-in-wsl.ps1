@@ -15,6 +15,7 @@ $variables = @(
     'AZURE_ENV_NAME'
     'AZURE_PRINCIPAL_NAME'
     'AZURE_RESOURCE_GROUP'
+    'CI'
     'CLIENT_IP'
     'DB_NAME'
     'DB_SERVER_NAME'

@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def test_azure_yaml():
     project = yaml.safe_load((ROOT / "azure.yaml").read_text())
-    assert set(project) == {"name", "metadata", "requiredVersions", "infra", "hooks", "services"}
+    assert set(project) == {"name", "metadata", "requiredVersions", "infra", "pipeline", "hooks", "services"}
     assert re.fullmatch(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?", project["name"])
     assert (ROOT / project["infra"]["path"] / f"{project['infra']['module']}.bicep").exists()
     web = project["services"]["web"]
@@ -40,6 +40,23 @@ def test_azd_is_new_enough():
     assert version >= (1, 20, 0), "language: custom"
     assert version >= (1, 31, 2), "a limit of the wait for the start: Azure/azure-dev#9489"
     assert f"azd {'.'.join(map(str, version))} or newer" in (ROOT / "docs/tutorial.md").read_text()
+
+
+def test_the_pipeline_gets_every_variable_that_main_bicep_reads():
+    """`azd pipeline config` looks for a workflow of that name."""
+    [job] = yaml.safe_load((ROOT / ".github/workflows/azure-dev.yml").read_text())["jobs"].values()
+    variables = yaml.safe_load((ROOT / "azure.yaml").read_text())["pipeline"]["variables"]
+    # These are set by azd itself.
+    by_azd = ["AZURE_CLIENT_ID", "AZURE_TENANT_ID", "AZURE_SUBSCRIPTION_ID", "AZURE_ENV_NAME", "AZURE_LOCATION"]
+    for name in by_azd + variables:
+        assert job["env"].pop(name) == f"${{{{ vars.{name} }}}}"
+    assert job["env"] == {"AZURE_PRINCIPAL_NAME": "restaurant-review-azd", "AZURE_PRINCIPAL_TYPE": "ServicePrincipal"}
+    assert "azd pipeline config --principal-name restaurant-review-azd " in (ROOT / "docs/tutorial.md").read_text()
+    read = re.findall(r"\$\{(\w+)", (ROOT / "infra/main.parameters.json").read_text())
+    # azd knows the id of the account that is signed in.
+    assert set(read) <= {*by_azd, *variables, *job["env"], "AZURE_PRINCIPAL_ID"}
+    # An environment would give GitHub's token another subject than the one that azd makes Azure trust.
+    assert "environment" not in job
 
 
 def test_wsl_gets_every_variable_that_the_hooks_read():

@@ -21,7 +21,7 @@ def run(*command):
 
 
 def test_workflows():
-    assert len(WORKFLOWS) == 3
+    assert [path.stem for path in WORKFLOWS] == ["azure-dev", "ci", "deploy", "release"]
     checked = run(BIN / "actionlint", "-shellcheck", BIN / "shellcheck", *WORKFLOWS)
     assert checked.returncode == 0, checked.stdout
     for schema in ("vendor.github-workflows", "custom.github-workflows-require-timeout"):
@@ -42,7 +42,7 @@ def test_workflows_hold_no_secret_and_have_the_least_permissions():
         workflow = yaml.safe_load(text)
         assert workflow["permissions"] == {"contents": "read"}
         for job in workflow["jobs"].values():
-            assert set(job.get("permissions", {})) <= {"id-token"}
+            assert set(job.get("permissions", {}).items()) <= {("contents", "read"), ("id-token", "write")}
         for action in re.findall(r"uses: (\S+)", text):
             assert re.fullmatch(r"[\w/-]+@(v\d+|[0-9a-f]{40})", action), action
     deploy = yaml.safe_load((ROOT / ".github/workflows/deploy.yml").read_text())["jobs"]["deploy"]
