@@ -37,6 +37,9 @@ param adminPrincipals string = ''
 @description('Client id of the app registration that signs the staff in. infra/hooks/preprovision.sh creates it.')
 param staffClientId string = ''
 
+@description('Whether the site reaches its database and its photos through a private network only. This needs a plan of the tier Basic or higher.')
+param privateNetwork bool = false
+
 var tags = { 'azd-env-name': environmentName }
 var hasStaffPages = !empty(adminPrincipals) && !empty(staffClientId)
 // Some names must be unique in all of Azure.
@@ -71,6 +74,16 @@ module identity 'modules/identity.bicep' = {
   }
 }
 
+module network 'modules/network.bicep' = if (privateNetwork) {
+  name: 'network'
+  scope: group
+  params: {
+    name: 'vnet-${suffix}'
+    location: location
+    tags: tags
+  }
+}
+
 module database 'modules/database.bicep' = {
   name: 'database'
   scope: group
@@ -84,6 +97,7 @@ module database 'modules/database.bicep' = {
     administratorId: principalId
     administratorName: principalName
     administratorType: principalType
+    admitsAzure: !privateNetwork
     workspaceId: monitoring.outputs.workspaceId
   }
 }
@@ -96,8 +110,39 @@ module storage 'modules/storage.bicep' = {
     location: location
     tags: tags
     containerName: containerName
+    isPublic: !privateNetwork
     identityPrincipalId: identity.outputs.principalId
     workspaceId: monitoring.outputs.workspaceId
+  }
+}
+
+module databaseEndpoint 'modules/private-endpoint.bicep' = if (privateNetwork) {
+  name: 'database-endpoint'
+  scope: group
+  params: {
+    name: 'pe-psql-${suffix}'
+    location: location
+    tags: tags
+    networkId: network!.outputs.id
+    subnetId: network!.outputs.servicesSubnetId
+    serviceId: database.outputs.id
+    part: 'postgresqlServer'
+    zoneName: 'privatelink.postgres.database.azure.com'
+  }
+}
+
+module storageEndpoint 'modules/private-endpoint.bicep' = if (privateNetwork) {
+  name: 'storage-endpoint'
+  scope: group
+  params: {
+    name: 'pe-st-${suffix}'
+    location: location
+    tags: tags
+    networkId: network!.outputs.id
+    subnetId: network!.outputs.servicesSubnetId
+    serviceId: storage.outputs.id
+    part: 'blob'
+    zoneName: 'privatelink.blob.${environment().suffixes.storage}'
   }
 }
 
@@ -111,6 +156,7 @@ module web 'modules/web.bicep' = {
     tags: tags
     sku: planSku
     identityId: identity.outputs.id
+    subnetId: privateNetwork ? network!.outputs.webSubnetId : ''
     workspaceId: monitoring.outputs.workspaceId
     staffClientId: hasStaffPages ? staffClientId : ''
     settings: union({

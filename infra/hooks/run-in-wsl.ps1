@@ -21,6 +21,7 @@ $variables = @(
     'DB_SERVER_NAME'
     'IDENTITY_NAME'
     'IDENTITY_PRINCIPAL_ID'
+    'PRIVATE_NETWORK'
     'STAFF_CLIENT_ID'
     'WEB_HOST'
 )

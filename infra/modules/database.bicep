@@ -8,6 +8,8 @@ param databaseName string
 param administratorId string
 param administratorName string
 param administratorType string
+@description('Whether the firewall admits the services of Azure. Without them, the site needs a private endpoint.')
+param admitsAzure bool
 param workspaceId string
 
 resource server 'Microsoft.DBforPostgreSQL/flexibleServers@2024-08-01' = {
@@ -34,6 +36,7 @@ resource server 'Microsoft.DBforPostgreSQL/flexibleServers@2024-08-01' = {
       geoRedundantBackup: 'Disabled'
     }
     highAvailability: { mode: 'Disabled' }
+    // Without a rule, the firewall admits nobody. infra/database.sh adds one for as long as it runs.
     network: { publicNetworkAccess: 'Enabled' }
   }
 }
@@ -50,7 +53,7 @@ resource administrator 'Microsoft.DBforPostgreSQL/flexibleServers/administrators
 }
 
 // The address 0.0.0.0 means Azure's own services. A client still needs a token to sign in.
-resource azureServices 'Microsoft.DBforPostgreSQL/flexibleServers/firewallRules@2024-08-01' = {
+resource azureServices 'Microsoft.DBforPostgreSQL/flexibleServers/firewallRules@2024-08-01' = if (admitsAzure) {
   parent: server
   name: 'AllowAzureServices'
   properties: {
@@ -80,5 +83,6 @@ resource diagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' 
   }
 }
 
+output id string = server.id
 output name string = server.name
 output host string = server.properties.fullyQualifiedDomainName

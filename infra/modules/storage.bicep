@@ -3,6 +3,8 @@ param name string
 param location string
 param tags object
 param containerName string
+@description('Whether the account is reached from everywhere. Otherwise the site needs a private endpoint.')
+param isPublic bool
 param identityPrincipalId string
 param workspaceId string
 
@@ -17,6 +19,7 @@ resource account 'Microsoft.Storage/storageAccounts@2023-05-01' = {
     allowSharedKeyAccess: false
     minimumTlsVersion: 'TLS1_2'
     supportsHttpsTrafficOnly: true
+    publicNetworkAccess: isPublic ? 'Enabled' : 'Disabled'
   }
 }
 
@@ -60,4 +63,5 @@ resource diagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' 
   }
 }
 
+output id string = account.id
 output name string = account.name

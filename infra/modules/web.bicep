@@ -5,6 +5,8 @@ param location string
 param tags object
 param sku string
 param identityId string
+@description('The subnet from which the site connects. If it is empty, the site is in no private network.')
+param subnetId string
 param workspaceId string
 @description('Client id of the app registration that signs the staff in. If it is empty, authentication stays off.')
 param staffClientId string
@@ -32,6 +34,7 @@ resource site 'Microsoft.Web/sites@2024-04-01' = {
   }
   properties: {
     serverFarmId: plan.id
+    virtualNetworkSubnetId: empty(subnetId) ? null : subnetId
     httpsOnly: true
     // All instances show the same data, so no visitor has to stay on one.
     clientAffinityEnabled: false

@@ -16,6 +16,7 @@ VALUES = {
     "address": ["203.0.113.1"],
     "MOMENT": ["2026-11-20T09:30:00Z"],
     "in_group": ["--resource-group", "group"],
+    "azure_rule": ["--resource-group", "group", "--server-name", "server", "--name", "rule"],
 }
 
 

@@ -1,8 +1,10 @@
 """Checks what the Azure Developer CLI reads: azure.yaml and its hooks, according to azd's schema and source."""
 
 import re
+import subprocess
 from pathlib import Path
 
+import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -71,3 +73,47 @@ def test_wsl_gets_every_variable_that_the_hooks_read():
     assert set(re.findall(r"'(\w+)'", listed)) == read - own
     # The exit status of the script becomes azd's.
     assert "if ($LASTEXITCODE -ne 0) {\n    throw" in launcher
+
+
+@pytest.fixture
+def postprovision(tmp_path):
+    """Runs that hook against the fakes of az, psql and curl, and returns the calls of az."""
+    (tmp_path / "made").mkdir()
+
+    def run(**variables):
+        (tmp_path / "calls").write_text("")
+        outputs = re.findall(r"(?m)^output (\w+)", (ROOT / "infra/main.bicep").read_text())
+        (tmp_path / "made/postgres flexible-server DB_SERVER_NAME").touch()
+        done = subprocess.run(
+            ["bash", "infra/hooks/postprovision.sh"],
+            cwd=ROOT,
+            env={
+                **{name: name for name in outputs},
+                "AZURE_PRINCIPAL_NAME": "ada@example.com",
+                "PATH": f"{ROOT / 'tests/deploy/fake'}:/usr/bin:/bin",
+                "FAKE": str(tmp_path),
+                **variables,
+            },
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert done.returncode == 0, done.stderr
+        return (tmp_path / "calls").read_text()
+
+    run.azures_rule = tmp_path / "made/postgres flexible-server firewall-rule AllowAzureServices"
+    return run
+
+
+def test_a_private_network_closes_the_database_to_azures_services(postprovision):
+    postprovision.azures_rule.touch()
+    calls = postprovision(PRIVATE_NETWORK="false")
+    assert "identity_oid=IDENTITY_PRINCIPAL_ID" in calls and postprovision.azures_rule.exists()
+    for _ in range(2):
+        assert "psql" in postprovision(PRIVATE_NETWORK="true")
+        assert not postprovision.azures_rule.exists()
+
+
+def test_a_pipeline_leaves_the_directory_alone(postprovision):
+    assert "az ad app update" in postprovision(ADMIN_PRINCIPALS="ada@example.com")
+    assert "az ad " not in postprovision(ADMIN_PRINCIPALS="ada@example.com", CI="true")

@@ -75,6 +75,10 @@ LISTED = {
     "Microsoft.Authorization/roleAssignments": {"properties": {"roleDefinitionId", "principalId", "principalType"}},
     "Microsoft.Insights/components": {"properties": {"Application_Type", "WorkspaceResourceId", "DisableLocalAuth"}},
     "Microsoft.Insights/diagnosticSettings": {"properties": {"workspaceId", "logs", "metrics"}},
+    "Microsoft.Network/virtualNetworks": {"properties": {"addressSpace", "subnets"}},
+    "Microsoft.Network/privateEndpoints": {"properties": {"subnet", "privateLinkServiceConnections"}},
+    "Microsoft.Network/privateEndpoints/privateDnsZoneGroups": {"properties": {"privateDnsZoneConfigs"}},
+    "Microsoft.Network/privateDnsZones/virtualNetworkLinks": {"properties": {"registrationEnabled", "virtualNetwork"}},
 }
 # Attributes that Bicep itself defines for every resource.
 BICEP_ATTRIBUTES = {"name", "parent", "scope", "dependsOn", "location", "tags", "kind", "identity"}
@@ -88,9 +92,12 @@ KEYWORDS = {
 def resources():
     for file, parsed in PARSED.items():
         for name, resource in parsed.get("resources", {}).items():
-            # What is created only on a condition is one level deeper.
-            config = resource["config"]
-            yield file, name, {**resource, "config": config["config"] if "condition" in config else config}
+            yield file, name, {**resource, "config": unconditional(resource["config"])}
+
+
+def unconditional(config):
+    """What is created only on a condition is one level deeper."""
+    return config["config"] if "condition" in config else config
 
 
 def resource(type):
@@ -110,7 +117,7 @@ def rest_names(model):
 def test_all_files_are_checked():
     assert set(PARSED) == {
         "main.bicep",
-        *(f"modules/{name}.bicep" for name in ("database", "identity", "monitoring", "storage", "web")),
+        *(f"modules/{name}.bicep" for name in ("database", "identity", "monitoring", "network", "private-endpoint", "storage", "web")),
     }
 
 
@@ -151,8 +158,8 @@ def test_modules_receive_all_parameters_and_have_all_outputs_that_are_read():
         path = module["detail"]["path"]
         used[path] = name
         wanted = {key for key, value in MODULES[path]["parameters"].items() if value["default"] is None}
-        assert set(module["config"]["params"]) == wanted, path
-        for output in re.findall(rf"\b{name}\.outputs\.(\w+)", text):
+        assert set(unconditional(module["config"])["params"]) == wanted, path
+        for output in re.findall(rf"\b{name}!?\.outputs\.(\w+)", text):
             assert output in MODULES[path]["outputs"], f"{path} has no output {output}"
     assert set(used) == set(MODULES)
 
@@ -206,6 +213,28 @@ def test_photos_are_private():
     assert properties["minimumTlsVersion"] == "TLS1_2"
     assert properties["supportsHttpsTrafficOnly"] is True
     assert resource("Microsoft.Storage/storageAccounts/blobServices/containers")["properties"]["publicAccess"] == "None"
+
+
+def test_the_private_network_is_a_choice():
+    main = PARSED["main.bicep"]
+    assert main["parameters"]["privateNetwork"]["default"] is False
+    modules = {name: module["config"] for name, module in main["modules"].items()}
+    private = {name for name, config in modules.items() if config.get("condition") == "privateNetwork"}
+    assert private == {"network", "databaseEndpoint", "storageEndpoint"}
+    text = (INFRA / "main.bicep").read_text()
+    # Each service has either a public way in for the site, or a private one.
+    assert "admitsAzure: !privateNetwork\n" in text and "isPublic: !privateNetwork\n" in text
+    assert PARSED["modules/database.bicep"]["resources"]["azureServices"]["config"]["condition"] == "admitsAzure"
+    assert "publicNetworkAccess: isPublic ? 'Enabled' : 'Disabled'\n" in (INFRA / "modules/storage.bicep").read_text()
+    # https://learn.microsoft.com/azure/private-link/private-endpoint-dns
+    endpoints = [unconditional(modules[name])["params"] for name in ("databaseEndpoint", "storageEndpoint")]
+    assert [endpoint["part"] for endpoint in endpoints] == ["postgresqlServer", "blob"]
+    assert endpoints[0]["zoneName"] == "privatelink.postgres.database.azure.com"
+    assert "zoneName: 'privatelink.blob.${environment().suffixes.storage}'\n" in text
+    web, services = resource("Microsoft.Network/virtualNetworks")["properties"]["subnets"]
+    assert web["properties"]["delegations"][0]["properties"]["serviceName"] == "Microsoft.Web/serverFarms"
+    assert "delegations" not in services["properties"]
+    assert "virtualNetworkSubnetId: empty(subnetId) ? null : subnetId\n" in (INFRA / "modules/web.bicep").read_text()
 
 
 def test_the_identity_gets_one_role_on_one_account():
