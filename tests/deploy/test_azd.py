@@ -36,6 +36,15 @@ def test_azure_yaml():
     assert read and read <= outputs
 
 
+def test_the_tutorials_service_in_a_container():
+    [block] = re.findall(r"(?s)```yaml\n(web:.*?)```", (ROOT / "docs/tutorial.md").read_text())
+    web = yaml.safe_load(block)["web"]
+    # With these, azd pushes an image: Azure/azure-dev#8847. It packs no folder, so there is no `dist`.
+    assert set(web) == {"project", "host", "language", "docker"}
+    assert (web["host"], web["language"]) == ("appservice", "docker")
+    assert set(web["docker"]) == {"path", "remoteBuild"} and (ROOT / web["docker"]["path"]).exists()
+
+
 def test_azd_is_new_enough():
     needed = yaml.safe_load((ROOT / "azure.yaml").read_text())["requiredVersions"]["azd"]
     version = tuple(map(int, re.fullmatch(r">= (\d+)\.(\d+)\.(\d+)", needed).groups()))
