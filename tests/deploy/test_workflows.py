@@ -35,6 +35,22 @@ def test_a_wrong_workflow_is_reported(tmp_path):
     assert run(BIN / "actionlint", wrong).returncode != 0
 
 
+def unpinned(workflow):
+    """The actions that are not named by a commit, with the version as a comment, which Dependabot keeps up to date."""
+    actions = re.findall(r"uses: *(.*)", workflow)
+    return [action for action in actions if not re.fullmatch(r"[\w/-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", action)]
+
+
+def test_an_action_without_a_commit_is_reported():
+    for action in ("actions/checkout@v7", f"actions/checkout@{'0' * 40}", f"actions/checkout@{'0' * 39} # v7.0.1", "./here"):
+        assert unpinned(f"    steps:\n      - uses: {action}\n") == [action]
+
+
+def test_an_action_has_one_version_in_all_workflows():
+    named = {use for path in WORKFLOWS for use in re.findall(r"uses: (.*)", path.read_text())}
+    assert len(named) == len({use.partition("@")[0] for use in named}), sorted(named)
+
+
 def test_workflows_hold_no_secret_and_have_the_least_permissions():
     for path in WORKFLOWS:
         text = path.read_text()
@@ -43,8 +59,7 @@ def test_workflows_hold_no_secret_and_have_the_least_permissions():
         assert workflow["permissions"] == {"contents": "read"}
         for job in workflow["jobs"].values():
             assert set(job.get("permissions", {}).items()) <= {("contents", "read"), ("id-token", "write")}
-        for action in re.findall(r"uses: (\S+)", text):
-            assert re.fullmatch(r"[\w/-]+@(v\d+|[0-9a-f]{40})", action), action
+        assert unpinned(text) == []
     deploy = yaml.safe_load((ROOT / ".github/workflows/deploy.yml").read_text())["jobs"]["deploy"]
     assert deploy["permissions"] == {"id-token": "write"}
     assert deploy["environment"]["name"] == "production"
