@@ -9,6 +9,8 @@
 #                       visitors use the site while one part after another fails, for 5 or N minutes on each pair of
 #                       stores; writes the figures into docs/reliability.md
 #
+# Of several versions of PostgreSQL, it uses the newest, or the one that POSTGRESQL_VERSION names, such as 15.
+#
 # On Debian and Ubuntu, as root, it installs what is missing; elsewhere it says what to install. `quick` installs
 # nothing. The time of each part is printed at the end, and its output is kept in test-output/.
 # shellcheck disable=SC2329 # `part` and `side_by_side` invoke functions by their names
@@ -38,11 +40,13 @@ esac
 # Set CHROMIUM to use another browser of the Chromium family.
 export CHROMIUM=${CHROMIUM:-chromium}
 
+readonly postgresql="/usr/lib/postgresql/${POSTGRESQL_VERSION:-*}/bin"
+
 # Command (or a file, for what is not on the PATH), Debian package, and what it is for.
 needs=("cc gcc a C compiler for SQLite")
 [[ $mode == quick ]] || needs+=(
   "npm npm Bootstrap, Azurite, the browser's driver, axe-core and the HTML checker"
-  "/usr/lib/postgresql/*/bin/initdb postgresql the store in PostgreSQL"
+  "$postgresql/initdb postgresql${POSTGRESQL_VERSION:+-$POSTGRESQL_VERSION} the store in PostgreSQL"
   "python3 python3 the checks of the deployment, and Azure's clients in Python"
   "/usr/*bin/ip iproute2 the networks of apps on Local Azure"
   "$CHROMIUM chromium the browser tests"
@@ -98,6 +102,8 @@ for component in fmt clippy; do
   fi
 done
 if [[ $mode != quick ]]; then
+  # What needs the server's programs takes those on the PATH, where Debian does not put them.
+  PATH=$(compgen -G "$postgresql" | sort --version-sort | tail --lines 1):$PATH
   CHROMIUM=$(command -v "$CHROMIUM" || true)
   if ! node -e 'const [major, minor] = process.versions.node.split(".").map(Number); process.exit(major > 20 || (major === 20 && minor >= 19) ? 0 : 1)'; then
     echo "The tests need Node.js 20.19 or newer; this is $(node --version). See https://nodejs.org/en/download" >&2

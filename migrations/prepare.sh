@@ -6,8 +6,9 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-bin=$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -n 1 || true)
-[[ -n $bin ]] || bin=$(dirname "$(command -v initdb || true)")
+# The programs on the PATH, else those of the newest version. Debian does not put them on the PATH.
+initdb=$(command -v initdb || compgen -G "/usr/lib/postgresql/*/bin/initdb" | sort -V | tail -n 1 || true)
+bin=$(dirname "$(readlink -f "$initdb")")
 if [[ ! -x $bin/initdb ]]; then
   echo "migrations/prepare.sh needs PostgreSQL's server. On Debian or Ubuntu: sudo apt-get install postgresql" >&2
   exit 1

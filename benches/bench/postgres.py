@@ -140,11 +140,9 @@ def _is_root() -> bool:
 
 
 def _programs() -> Path:
-    """The folder with the programs of the newest version. Debian does not put the server's programs on the PATH."""
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda folder: int(folder.parent.name))
-    if found:
-        return found[-1]
-    initdb = shutil.which("initdb")
+    """The folder of the server's programs: those on the PATH, else the newest. Debian does not put them on the PATH."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[4]))
+    initdb = shutil.which("initdb") or (found and found[-1])
     if not initdb:
         raise SystemExit("PostgreSQL's server is not installed. On Debian or Ubuntu: sudo apt-get install postgresql")
-    return Path(initdb).parent
+    return Path(initdb).resolve().parent

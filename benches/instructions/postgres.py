@@ -10,12 +10,12 @@ from pathlib import Path
 
 
 def programs():
-    """The folder with the newest version of the server's programs. Debian does not put them on the PATH."""
+    """The folder of the server's programs: those on the PATH, else the newest. Debian does not put them on the PATH."""
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: float(path.parts[4]))
-    where = found[-1] if found else shutil.which("initdb")
+    where = shutil.which("initdb") or (found and found[-1])
     if not where:
         raise SystemExit("PostgreSQL's server is not installed. On Debian or Ubuntu: sudo apt-get install postgresql")
-    return Path(where).parent
+    return Path(where).resolve().parent
 
 
 class Postgres:

@@ -30,9 +30,9 @@ end $$;
 
 def server_programs():
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[4].split(".")[0]))
-    where = found[-1] if found else shutil.which("initdb")
+    where = shutil.which("initdb") or (found and found[-1])
     assert where, "PostgreSQL's server is not installed. On Debian or Ubuntu: sudo apt-get install postgresql"
-    return Path(where).parent
+    return Path(where).resolve().parent
 
 
 class Server:

@@ -65,6 +65,28 @@ def test_workflows_hold_no_secret_and_have_the_least_permissions():
     assert deploy["environment"]["name"] == "production"
 
 
+def test_the_tests_run_with_each_version_of_postgresql():
+    test = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())["jobs"]["test"]
+    versions = test["strategy"]["matrix"]["postgresql"]
+    assert versions == [15, 17, 18]
+    in_azure = re.search(r"version: '(\d+)'", (ROOT / "infra/modules/database.bicep").read_text()).group(1)
+    assert int(in_azure) in versions
+    steps = {step.get("name"): step for step in test["steps"]}
+    assert steps["Run the tests"]["env"]["POSTGRESQL_VERSION"] == "${{ matrix.postgresql }}"
+    # Two jobs must not store an artifact of the same name.
+    assert "${{ matrix.postgresql }}" in steps["Keep the output of failed tests"]["with"]["name"]
+
+
+def test_a_version_of_postgresql_that_is_not_installed_is_named(tmp_path):
+    install = tmp_path / "apt-get"
+    install.write_text("#!/bin/sh\nexit 1\n")
+    install.chmod(0o755)
+    environment = os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}", "POSTGRESQL_VERSION": "99"}
+    done = subprocess.run([ROOT / "test.sh"], env=environment, capture_output=True, text=True, timeout=60)
+    # Root installs it, and others are told to.
+    assert done.returncode != 0 and "postgresql-99" in done.stdout + done.stderr
+
+
 # What GitHub answers with for a repository, and the subject of its tokens.
 SUBJECTS = {
     "repo:contoso@5544123/reviews@821093847": "repo:contoso@5544123/reviews@821093847:environment:production",
