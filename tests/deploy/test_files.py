@@ -65,6 +65,18 @@ def test_devcontainer():
     assert container["image"].startswith("mcr.microsoft.com/devcontainers/rust:")
     for feature in container["features"]:
         assert re.fullmatch(r"ghcr\.io/[\w-]+/[\w-]+(/[\w-]+)?:[\w.]+", feature)
+    # The ports of `cargo run`, and of the app on Local Azure.
+    options = (ROOT / "crates/local-azure/src/up/options.rs").read_text()
+    front_end = re.findall(r"default_value_t = (\d+)\)\]\n    pub https?_port:", options)
+    assert sorted(map(str, container["forwardPorts"])) == sorted(["8000", *front_end]) and len(front_end) == 2
+    assert set(container["portsAttributes"]) == set(map(str, container["forwardPorts"]))
+    # What lets an ordinary user make namespaces: no seccomp, no AppArmor, and a /proc that can be mounted again.
+    assert {option.partition("=")[0] for option in container["securityOpt"]} == {"seccomp", "apparmor", "systempaths"}
+    # ./test.sh finds what it needs. The image and its features have the rest.
+    test = (ROOT / "test.sh").read_text()
+    needed = set(re.findall(r'(?m)^  "\S+ (\S+) .*"$', test[: test.index("# Only root")].replace("${POSTGRESQL_VERSION:+-$POSTGRESQL_VERSION}", "")))
+    missing = needed - set(container["postCreateCommand"].split())
+    assert missing <= {"npm", "python3", "openssl", "binutils", "valgrind", "g++"}, missing
 
 
 def test_the_sql_is_in_one_file():
