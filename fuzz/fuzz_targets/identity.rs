@@ -85,7 +85,7 @@ fn credential(which: usize, answer: &Arc<Answer>) -> Arc<DefaultAzureCredential>
         ..DefaultAzureCredentialOptions::default()
     };
     options.client_options.transport = Some(Transport::new(answer.clone()));
-    DefaultAzureCredential::with_options(options).expect("the name is one of a credential")
+    DefaultAzureCredential::new(Some(options)).expect("the name is one of a credential")
 }
 
 fn variable(credential: &str, has_client_id: bool, name: &str) -> Option<String> {

@@ -21,21 +21,20 @@ const TOKEN_TIMEOUT: Duration = Duration::seconds(20);
 /// Sends no request until the first token is needed.
 pub fn credential(client_id: Option<&str>) -> azure_core::Result<Arc<dyn TokenCredential>> {
     let client_id = client_id.map(str::to_owned);
-    let credential: Arc<DefaultAzureCredential> =
-        DefaultAzureCredential::with_options(DefaultAzureCredentialOptions {
-            client_options: ClientOptions {
-                retry: RetryOptions::exponential(ExponentialRetryOptions {
-                    max_retries: RETRIES,
-                    ..Default::default()
-                }),
-                ..client_options()
-            },
-            token_timeout: TOKEN_TIMEOUT,
-            env: Some(Arc::new(move |name| match &client_id {
-                Some(id) if name == "AZURE_CLIENT_ID" => Some(id.clone()),
-                _ => env::var(name).ok(),
-            })),
-            ..Default::default()
-        })?;
+    let credential = DefaultAzureCredential::new(Some(DefaultAzureCredentialOptions {
+        client_options: ClientOptions {
+            retry: RetryOptions::exponential(ExponentialRetryOptions {
+                max_retries: RETRIES,
+                ..Default::default()
+            }),
+            ..client_options()
+        },
+        token_timeout: TOKEN_TIMEOUT,
+        env: Some(Arc::new(move |name| match &client_id {
+            Some(id) if name == "AZURE_CLIENT_ID" => Some(id.clone()),
+            _ => env::var(name).ok(),
+        })),
+        ..Default::default()
+    }))?;
     Ok(credential)
 }

@@ -23,7 +23,7 @@ async fn main() -> ExitCode {
 }
 
 async fn token(scope: &str) -> azure_core::Result<String> {
-    let token = DefaultAzureCredential::new()?.get_token(&[scope], None).await?;
+    let token = DefaultAzureCredential::new(None)?.get_token(&[scope], None).await?;
     Ok(format!(
         "The chain returned a token for {scope}, valid until {}.",
         token.expires_on

@@ -39,7 +39,9 @@ pub struct DefaultAzureCredential {
 }
 
 impl DefaultAzureCredential {
-    /// Creates a credential with default options.
+    /// Creates a credential. `None` stands for the default options.
+    ///
+    /// It sends no request and runs no tool until a token is needed.
     ///
     /// # Errors
     ///
@@ -50,21 +52,13 @@ impl DefaultAzureCredential {
     /// use default_azure_credential::DefaultAzureCredential;
     ///
     /// # fn main() -> azure_core::Result<()> {
-    /// let credential = DefaultAzureCredential::new()?;
+    /// let credential = DefaultAzureCredential::new(None)?;
     /// # drop(credential);
     /// # Ok(())
     /// # }
     /// ```
-    pub fn new() -> azure_core::Result<Arc<Self>> {
-        Self::with_options(DefaultAzureCredentialOptions::default())
-    }
-
-    /// Creates a credential.
-    ///
-    /// # Errors
-    ///
-    /// Returns the same errors as [`new`](Self::new).
-    pub fn with_options(options: DefaultAzureCredentialOptions) -> azure_core::Result<Arc<Self>> {
+    pub fn new(options: Option<DefaultAzureCredentialOptions>) -> azure_core::Result<Arc<Self>> {
+        let options = options.unwrap_or_default();
         let kinds = CredentialKind::selected(&options.env_lookup())?;
         Ok(Arc::new(Self {
             chain: Arc::new(Chain::new(kinds, Settings::new(options))),

@@ -23,14 +23,14 @@ pub type EnvLookup = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
 /// use default_azure_credential::{DefaultAzureCredential, DefaultAzureCredentialOptions};
 ///
 /// # fn main() -> azure_core::Result<()> {
-/// let credential = DefaultAzureCredential::with_options(DefaultAzureCredentialOptions {
+/// let credential = DefaultAzureCredential::new(Some(DefaultAzureCredentialOptions {
 ///     client_options: ClientOptions {
 ///         retry: RetryOptions::fixed(FixedRetryOptions { max_retries: 2, ..Default::default() }),
 ///         ..Default::default()
 ///     },
 ///     token_timeout: Duration::seconds(20),
 ///     ..Default::default()
-/// })?;
+/// }))?;
 /// # drop(credential);
 /// # Ok(())
 /// # }

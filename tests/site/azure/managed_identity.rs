@@ -52,7 +52,7 @@ async fn an_identity_that_is_not_assigned_is_reported() {
 #[ignore = "other tests run it in a separate process, because it reads the environment variables of its process"]
 async fn child() {
     restaurant_review::tls::choose_provider();
-    let credential = DefaultAzureCredential::new().unwrap();
+    let credential = DefaultAzureCredential::new(None).unwrap();
     match credential
         .get_token(&["https://storage.azure.com/.default"], None)
         .await

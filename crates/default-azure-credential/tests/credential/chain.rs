@@ -49,7 +49,7 @@ async fn an_earlier_credential_takes_precedence_over_a_later_one() {
     })
     .await;
     let credential =
-        DefaultAzureCredential::with_options(options(&PRINCIPAL, server.transport(), &Tools::logged_in())).unwrap();
+        DefaultAzureCredential::new(Some(options(&PRINCIPAL, server.transport(), &Tools::logged_in()))).unwrap();
     assert_eq!(token(&credential).await, "token of the principal");
 }
 
@@ -73,7 +73,7 @@ async fn dev_uses_only_the_tools() {
     let server = Server::start(|_, _| answer(200, "{}")).await;
     let variables = [PRINCIPAL.as_slice(), &[("AZURE_TOKEN_CREDENTIALS", "dev")]].concat();
     let options = options(&variables, server.transport(), &Tools::logged_in());
-    let credential = DefaultAzureCredential::with_options(options).unwrap();
+    let credential = DefaultAzureCredential::new(Some(options)).unwrap();
     assert_eq!(token(&credential).await, "token of az");
     assert_eq!(server.seen().len(), 0);
     assert_eq!(
@@ -98,7 +98,7 @@ async fn a_name_selects_a_single_credential() {
 fn an_unknown_name_is_an_error_immediately() {
     let variables = [("AZURE_TOKEN_CREDENTIALS", "production")];
     let options = options(&variables, Refusing::new().transport(), &Tools::none());
-    let error = DefaultAzureCredential::with_options(options).unwrap_err();
+    let error = DefaultAzureCredential::new(Some(options)).unwrap_err();
     assert_eq!(*error.kind(), ErrorKind::Credential);
     assert!(
         error

@@ -68,14 +68,14 @@ pub async fn run(variables: &[(&str, &str)]) -> Outcome {
 async fn child() {
     choose_tls_provider();
     let limit = env::var(TOKEN_TIMEOUT).map_or(60_000, |limit| limit.parse().unwrap());
-    let credential = DefaultAzureCredential::with_options(DefaultAzureCredentialOptions {
+    let credential = DefaultAzureCredential::new(Some(DefaultAzureCredentialOptions {
         client_options: ClientOptions {
             retry: quick_retries(),
             ..Default::default()
         },
         token_timeout: Duration::milliseconds(limit),
         ..Default::default()
-    })
+    }))
     .unwrap();
     println!("\ncredential={credential:?}");
     match credential.get_token(&[SCOPE], None).await {

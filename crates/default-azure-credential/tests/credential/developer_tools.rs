@@ -41,7 +41,7 @@ async fn an_az_that_hangs_is_abandoned() {
     tools.set_az(Run::az_token("too late").after(Duration::from_mins(10)));
     let mut options = options(&DEV, Refusing::new().transport(), &tools);
     options.token_timeout = Limit::milliseconds(200);
-    let credential = DefaultAzureCredential::with_options(options).unwrap();
+    let credential = DefaultAzureCredential::new(Some(options)).unwrap();
     assert_eq!(token(&credential).await, "token of azd");
 }
 

@@ -13,7 +13,7 @@ const ENTRA_TOKEN: &str = r#"{"token_type":"Bearer","expires_in":3599,"access_to
 async fn refused_by(respond: impl Fn() -> Answer + Send + Sync + 'static) -> (String, Option<u16>, usize) {
     let server = Server::start(move |_, _| respond()).await;
     let tools = Tools::logged_in();
-    let credential = DefaultAzureCredential::with_options(options(&PRINCIPAL, server.transport(), &tools)).unwrap();
+    let credential = DefaultAzureCredential::new(Some(options(&PRINCIPAL, server.transport(), &tools))).unwrap();
     let error = failure(&credential).await;
     assert_eq!(
         tools.runs(),
@@ -34,7 +34,7 @@ async fn refused_by(respond: impl Fn() -> Answer + Send + Sync + 'static) -> (St
 async fn the_secret_is_exchanged_for_a_token_that_is_cached() {
     let server = Server::start(|_, _| answer(200, ENTRA_TOKEN)).await;
     let tools = Tools::logged_in();
-    let credential = DefaultAzureCredential::with_options(options(&PRINCIPAL, server.transport(), &tools)).unwrap();
+    let credential = DefaultAzureCredential::new(Some(options(&PRINCIPAL, server.transport(), &tools))).unwrap();
     assert_eq!(token(&credential).await, "token of the principal");
     assert_eq!(token(&credential).await, "token of the principal");
 
@@ -110,7 +110,7 @@ async fn an_endpoint_that_echoes_the_request_reveals_no_secret() {
     .await;
     let options = options(&PRINCIPAL, server.transport(), &Tools::none());
     assert!(!format!("{options:?}").contains("secret"));
-    let credential = DefaultAzureCredential::with_options(options).unwrap();
+    let credential = DefaultAzureCredential::new(Some(options)).unwrap();
     let error = failure(&credential).await;
     assert!(error.to_string().contains("client_secret=[hidden]"), "{error}");
     assert_hides(&error, &["secret~of the principal", "secret%7Eof+the+principal"]);
@@ -182,7 +182,7 @@ mod certificate {
         ];
         let server = Server::start(|_, _| answer(200, ENTRA_TOKEN)).await;
         let options = options(&variables, server.transport(), &Tools::logged_in());
-        let credential = DefaultAzureCredential::with_options(options).unwrap();
+        let credential = DefaultAzureCredential::new(Some(options)).unwrap();
         assert_eq!(token(&credential).await, "token of the principal");
         assert!(server.seen()[0].body.contains("client_assertion=eyJ"));
     }

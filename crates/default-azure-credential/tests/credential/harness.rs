@@ -62,7 +62,7 @@ pub fn options(variables: &[(&str, &str)], transport: Transport, tools: &Arc<Too
 /// A credential without a network.
 pub fn offline(variables: &[(&str, &str)], tools: &Arc<Tools>) -> Arc<DefaultAzureCredential> {
     let transport = Refusing::new().transport();
-    DefaultAzureCredential::with_options(options(variables, transport, tools)).unwrap()
+    DefaultAzureCredential::new(Some(options(variables, transport, tools))).unwrap()
 }
 
 /// Returns the token.

@@ -32,7 +32,7 @@ async fn imds(respond: impl Fn(&Seen, usize) -> Answer + Send + Sync + 'static) 
 async fn imds_is_probed_once_and_issues_a_token_for_the_system_assigned_identity() {
     let server = imds(|_, _| answer(200, TOKEN)).await;
     let tools = Tools::logged_in();
-    let credential = DefaultAzureCredential::with_options(options(&[], server.transport(), &tools)).unwrap();
+    let credential = DefaultAzureCredential::new(Some(options(&[], server.transport(), &tools))).unwrap();
     assert_eq!(token(&credential).await, "token of the machine");
     assert_eq!(token(&credential).await, "token of the machine");
 
@@ -57,7 +57,7 @@ async fn imds_is_probed_once_and_issues_a_token_for_the_system_assigned_identity
 async fn the_client_id_selects_a_user_assigned_identity() {
     let server = imds(|_, _| answer(200, TOKEN)).await;
     let options = options(&[CLIENT_ID], server.transport(), &Tools::logged_in());
-    let credential = DefaultAzureCredential::with_options(options).unwrap();
+    let credential = DefaultAzureCredential::new(Some(options)).unwrap();
     assert_eq!(token(&credential).await, "token of the machine");
     assert!(server.seen()[1].line.contains(&format!("client_id={}", CLIENT_ID.1)));
 }
@@ -80,13 +80,13 @@ async fn a_machine_without_imds_is_not_delayed() {
     let mut options = options(&[], server.transport(), &tools);
     options.imds_probe_timeout = Limit::milliseconds(200);
     let start = Instant::now();
-    let credential = DefaultAzureCredential::with_options(options.clone()).unwrap();
+    let credential = DefaultAzureCredential::new(Some(options.clone())).unwrap();
     assert_eq!(token(&credential).await, "token of az");
     assert!(start.elapsed() < Duration::from_mins(1));
 
     tools.set_az(Run::not_installed());
     tools.set_azd(Run::not_installed());
-    let error = failure(&DefaultAzureCredential::with_options(options).unwrap()).await;
+    let error = failure(&DefaultAzureCredential::new(Some(options)).unwrap()).await;
     assert_eq!(
         error.attempts()[2].reason(),
         "IDENTITY_ENDPOINT is not set, and IMDS did not answer within 200 ms"
@@ -99,7 +99,7 @@ async fn the_chain_continues_if_a_proxy_answers_instead_of_imds() {
     for status in [403, 407, 502, 504] {
         let server = Server::start(move |_, _| answer(status, "<html>proxy</html>")).await;
         let tools = Tools::logged_in();
-        let credential = DefaultAzureCredential::with_options(options(&[], server.transport(), &tools)).unwrap();
+        let credential = DefaultAzureCredential::new(Some(options(&[], server.transport(), &tools))).unwrap();
         assert_eq!(token(&credential).await, "token of az", "{status}");
         assert_eq!(server.seen().len(), 1, "{status}");
     }
@@ -109,10 +109,10 @@ async fn the_chain_continues_if_a_proxy_answers_instead_of_imds() {
 async fn the_chain_continues_on_a_machine_without_an_identity() {
     let server = imds(|_, _| answer(400, NO_IDENTITY)).await;
     let tools = Tools::logged_in();
-    let credential = DefaultAzureCredential::with_options(options(&[], server.transport(), &tools)).unwrap();
+    let credential = DefaultAzureCredential::new(Some(options(&[], server.transport(), &tools))).unwrap();
     assert_eq!(token(&credential).await, "token of az");
 
-    let credential = DefaultAzureCredential::with_options(options(&[], server.transport(), &Tools::none())).unwrap();
+    let credential = DefaultAzureCredential::new(Some(options(&[], server.transport(), &Tools::none()))).unwrap();
     let error = failure(&credential).await;
     assert_eq!(asked(&error), ALL);
     assert!(error.refused().is_none());
@@ -134,7 +134,7 @@ async fn a_scope_that_does_not_exist_stops_the_chain() {
     ] {
         let server = imds(move |_, _| answer(400, body)).await;
         let tools = Tools::logged_in();
-        let credential = DefaultAzureCredential::with_options(options(&[], server.transport(), &tools)).unwrap();
+        let credential = DefaultAzureCredential::new(Some(options(&[], server.transport(), &tools))).unwrap();
         let error = failure(&credential).await;
         assert!(refusal(&error, "ManagedIdentityCredential").ends_with(body));
         assert_eq!(tools.runs(), [""; 0]);
@@ -145,7 +145,7 @@ async fn a_scope_that_does_not_exist_stops_the_chain() {
 async fn a_missing_identity_that_was_requested_by_its_id_stops_the_chain() {
     let server = imds(|_, _| answer(400, NO_IDENTITY)).await;
     let tools = Tools::logged_in();
-    let credential = DefaultAzureCredential::with_options(options(&[CLIENT_ID], server.transport(), &tools)).unwrap();
+    let credential = DefaultAzureCredential::new(Some(options(&[CLIENT_ID], server.transport(), &tools))).unwrap();
     let error = failure(&credential).await;
     assert_eq!(error.refused().unwrap().status().map(u16::from), Some(400));
     assert_eq!(
@@ -167,8 +167,7 @@ async fn a_request_is_retried_after_the_delay_in_retry_after() {
         _ => answer(200, TOKEN),
     })
     .await;
-    let credential =
-        DefaultAzureCredential::with_options(options(&[], server.transport(), &Tools::logged_in())).unwrap();
+    let credential = DefaultAzureCredential::new(Some(options(&[], server.transport(), &Tools::logged_in()))).unwrap();
     let start = Instant::now();
     assert_eq!(token(&credential).await, "token of the machine");
     assert!(start.elapsed() >= Duration::from_millis(900));
@@ -186,7 +185,7 @@ async fn a_failing_imds_stops_the_chain_within_the_limit_and_is_not_skipped_late
     let tools = Tools::logged_in();
     let mut options = options(&[], server.transport(), &tools);
     options.token_timeout = Limit::seconds(3);
-    let credential = DefaultAzureCredential::with_options(options).unwrap();
+    let credential = DefaultAzureCredential::new(Some(options)).unwrap();
     let error = failure(&credential).await;
     assert_eq!(
         refusal(&error, "ManagedIdentityCredential"),
@@ -206,7 +205,7 @@ async fn imds_is_not_probed_if_only_the_managed_identity_is_selected() {
     let server = Server::start(|_, _| answer(200, TOKEN)).await;
     let variables = [("AZURE_TOKEN_CREDENTIALS", "ManagedIdentityCredential")];
     let options = options(&variables, server.transport(), &Tools::logged_in());
-    let credential = DefaultAzureCredential::with_options(options).unwrap();
+    let credential = DefaultAzureCredential::new(Some(options)).unwrap();
     assert_eq!(token(&credential).await, "token of the machine");
     assert_eq!(server.seen().len(), 1);
     assert!(!server.seen()[0].is_probe());

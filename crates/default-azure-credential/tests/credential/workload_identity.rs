@@ -30,7 +30,7 @@ async fn the_token_in_the_file_is_exchanged() {
     let body = r#"{"token_type":"Bearer","expires_in":3599,"access_token":"token of the pod"}"#;
     let server = Server::start(move |_, _| answer(200, body)).await;
     let options = options(&variables(&path), server.transport(), &Tools::logged_in());
-    let credential = DefaultAzureCredential::with_options(options).unwrap();
+    let credential = DefaultAzureCredential::new(Some(options)).unwrap();
     assert_eq!(token(&credential).await, "token of the pod");
 
     let seen = server.seen();
@@ -56,7 +56,7 @@ async fn an_assertion_that_entra_refuses_stops_the_chain_and_stays_secret() {
     .await;
     let tools = Tools::logged_in();
     let options = options(&variables(&path), server.transport(), &tools);
-    let error = failure(&DefaultAzureCredential::with_options(options).unwrap()).await;
+    let error = failure(&DefaultAzureCredential::new(Some(options)).unwrap()).await;
     let reason = refusal(&error, "WorkloadIdentityCredential");
     assert!(
         reason.starts_with("HTTP 401: AADSTS70021: no match for client_assertion=[hidden]&"),
