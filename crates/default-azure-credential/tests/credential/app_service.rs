@@ -231,11 +231,11 @@ async fn an_expired_token_is_returned_unchanged() {
 async fn a_slow_endpoint_stops_the_chain_within_the_limit() {
     let start = Instant::now();
     let (outcome, _) = ask(&[(TOKEN_TIMEOUT, "300")], |_, _| {
-        answer(200, "").after(Duration::from_mins(10))
+        answer(200, "").after(Duration::from_secs(600))
     })
     .await;
     assert_eq!(refusal(&outcome), "no token within 300 ms");
-    assert!(start.elapsed() < Duration::from_mins(1));
+    assert!(start.elapsed() < Duration::from_secs(60));
 }
 
 #[tokio::test]

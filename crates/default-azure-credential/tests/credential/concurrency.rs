@@ -98,7 +98,9 @@ async fn a_cancelled_call_leaves_the_fetch_to_the_others() {
     };
     tokio::task::yield_now().await;
     first.abort();
-    let outcome = timeout(Duration::from_mins(1), second).await.expect("the call returns");
+    let outcome = timeout(Duration::from_secs(60), second)
+        .await
+        .expect("the call returns");
     assert_eq!(outcome.unwrap(), Ok("token of az".to_owned()));
     assert_eq!(tools.runs(), ["az"]);
 }
@@ -106,19 +108,19 @@ async fn a_cancelled_call_leaves_the_fetch_to_the_others() {
 #[tokio::test]
 async fn after_all_calls_are_cancelled_the_next_call_starts_a_fetch() {
     let tools = Tools::logged_in();
-    tools.set_az(Run::az_token("never").after(Duration::from_mins(10)));
+    tools.set_az(Run::az_token("never").after(Duration::from_secs(600)));
     let credential = offline(&NAMED, &tools);
     let abandoned = timeout(Duration::from_millis(100), get(&credential, SCOPE)).await;
     assert!(abandoned.is_err());
     tools.set_az(Run::az_token("token of az"));
-    let outcome = timeout(Duration::from_mins(1), get(&credential, SCOPE)).await;
+    let outcome = timeout(Duration::from_secs(60), get(&credential, SCOPE)).await;
     assert_eq!(outcome.expect("the call returns"), Ok("token of az".to_owned()));
 }
 
 #[tokio::test]
 async fn a_cancelled_selection_lets_a_call_for_another_scope_start_one() {
     let tools = Tools::logged_in();
-    tools.set_az(Run::az_token("never").after(Duration::from_mins(10)));
+    tools.set_az(Run::az_token("never").after(Duration::from_secs(600)));
     let credential = offline(&NAMED, &tools);
     let selecting = {
         let credential = Arc::clone(&credential);
@@ -135,7 +137,7 @@ async fn a_cancelled_selection_lets_a_call_for_another_scope_start_one() {
     tokio::task::yield_now().await;
     assert_eq!(tools.runs(), ["az"], "one selection at a time");
     selecting.abort();
-    let outcome = timeout(Duration::from_mins(1), waiting)
+    let outcome = timeout(Duration::from_secs(60), waiting)
         .await
         .expect("the call returns");
     assert_eq!(outcome.unwrap(), Ok("token of az".to_owned()));

@@ -38,7 +38,7 @@ async fn azd_is_tried_after_any_failure_of_az() {
 #[tokio::test]
 async fn an_az_that_hangs_is_abandoned() {
     let tools = Tools::logged_in();
-    tools.set_az(Run::az_token("too late").after(Duration::from_mins(10)));
+    tools.set_az(Run::az_token("too late").after(Duration::from_secs(600)));
     let mut options = options(&DEV, Refusing::new().transport(), &tools);
     options.token_timeout = Limit::milliseconds(200);
     let credential = DefaultAzureCredential::new(Some(options)).unwrap();

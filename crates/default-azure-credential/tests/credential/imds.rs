@@ -75,14 +75,14 @@ async fn the_chain_continues_after_a_refused_connection() {
 
 #[tokio::test]
 async fn a_machine_without_imds_is_not_delayed() {
-    let server = Server::start(|_, _| answer(400, NO_HEADER).after(Duration::from_mins(10))).await;
+    let server = Server::start(|_, _| answer(400, NO_HEADER).after(Duration::from_secs(600))).await;
     let tools = Tools::logged_in();
     let mut options = options(&[], server.transport(), &tools);
     options.imds_probe_timeout = Limit::milliseconds(200);
     let start = Instant::now();
     let credential = DefaultAzureCredential::new(Some(options.clone())).unwrap();
     assert_eq!(token(&credential).await, "token of az");
-    assert!(start.elapsed() < Duration::from_mins(1));
+    assert!(start.elapsed() < Duration::from_secs(60));
 
     tools.set_az(Run::not_installed());
     tools.set_azd(Run::not_installed());
