@@ -1,12 +1,11 @@
 //! The identity of this process.
 
-use std::env;
 use std::sync::Arc;
 
 use azure_core::credentials::TokenCredential;
 use azure_core::http::{ClientOptions, ExponentialRetryOptions, RetryOptions};
 use azure_core::time::Duration;
-use default_azure_credential::{DefaultAzureCredential, DefaultAzureCredentialOptions};
+use default_azure_credential::{DefaultAzureCredential, DefaultAzureCredentialOptions, UserAssignedId};
 
 use crate::telemetry::client_options;
 
@@ -29,11 +28,9 @@ pub fn credential(client_id: Option<&str>) -> azure_core::Result<Arc<dyn TokenCr
             }),
             ..client_options()
         },
+        managed_identity_id: client_id.clone().map(UserAssignedId::ClientId),
+        workload_identity_client_id: client_id,
         token_timeout: TOKEN_TIMEOUT,
-        env: Some(Arc::new(move |name| match &client_id {
-            Some(id) if name == "AZURE_CLIENT_ID" => Some(id.clone()),
-            _ => env::var(name).ok(),
-        })),
         ..Default::default()
     }))?;
     Ok(credential)

@@ -5,11 +5,12 @@ use std::sync::{Arc, OnceLock};
 use async_lock::Mutex;
 use azure_core::credentials::{AccessToken, TokenCredential, TokenRequestOptions};
 use azure_core::http::{ClientMethodOptions, Context};
+use azure_core::time::Duration;
 
 use crate::credential_kind::CredentialKind;
 use crate::error::{Attempt, DefaultAzureCredentialError, Failure, TokenResult};
 use crate::last_response::LastResponse;
-use crate::options::Settings;
+use crate::settings::Settings;
 use crate::sources::{developer_tools, environment, managed_identity, workload_identity};
 use crate::time_limit::with_time_limit;
 
@@ -102,7 +103,7 @@ impl Chain {
             let credential = self.create(link.kind).await?;
             link.credential.get_or_init(|| credential)
         };
-        let limit = self.settings.token_timeout;
+        let limit = self.time_limit(link.kind);
         let last_response = LastResponse::default();
         let options = TokenRequestOptions {
             method_options: ClientMethodOptions {
@@ -125,6 +126,15 @@ impl Chain {
                     status,
                 })
             }
+        }
+    }
+
+    fn time_limit(&self, kind: CredentialKind) -> Duration {
+        let options = &self.settings.options;
+        if kind.is_developer_tool() {
+            options.process_timeout
+        } else {
+            options.token_timeout
         }
     }
 

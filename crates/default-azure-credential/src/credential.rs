@@ -8,8 +8,9 @@ use azure_core::error::{Error, ErrorKind};
 use futures_util::FutureExt as _;
 
 use crate::chain::Chain;
-use crate::credential_kind::CredentialKind;
-use crate::options::{DefaultAzureCredentialOptions, Settings};
+use crate::options::DefaultAzureCredentialOptions;
+use crate::selection::select;
+use crate::settings::Settings;
 use crate::shared_fetch::SharedFetches;
 
 /// Authenticates with the first credential that is available where the program runs.
@@ -25,7 +26,8 @@ use crate::shared_fetch::SharedFetches;
 /// | `AzureDeveloperCliCredential` | `azd` is signed in (`azd auth login`) |
 ///
 /// - `AZURE_TOKEN_CREDENTIALS` restricts the chain: `prod` keeps the first three, `dev` the last two, and a name
-///   only that credential.
+///   only that credential. So does the option
+///   [`credentials`](DefaultAzureCredentialOptions::credentials).
 /// - The chain skips a credential that is not available. If one is available but fails, the chain stops with its
 ///   error, so that a deployed service never falls back to a developer's login.
 /// - After a credential has returned a token, only that one is used.
@@ -45,7 +47,8 @@ impl DefaultAzureCredential {
     ///
     /// # Errors
     ///
-    /// Returns an error if `AZURE_TOKEN_CREDENTIALS` has an invalid value. All other errors are returned by
+    /// Returns an error if `AZURE_TOKEN_CREDENTIALS` has an invalid value, if no credential is left to try, or if a
+    /// variable of `required_env_vars` is not set. All other errors are returned by
     /// [`get_token`](TokenCredential::get_token).
     ///
     /// ```
@@ -59,7 +62,8 @@ impl DefaultAzureCredential {
     /// ```
     pub fn new(options: Option<DefaultAzureCredentialOptions>) -> azure_core::Result<Arc<Self>> {
         let options = options.unwrap_or_default();
-        let kinds = CredentialKind::selected(&options.env_lookup())?;
+        options.check_required_env_vars()?;
+        let kinds = select(&options.credentials, |name| options.variable(name))?;
         Ok(Arc::new(Self {
             chain: Arc::new(Chain::new(kinds, Settings::new(options))),
             fetches: SharedFetches::default(),

@@ -8,12 +8,14 @@ use azure_identity::{
 };
 
 use crate::error::Failure;
-use crate::options::Settings;
+use crate::settings::Settings;
 
 /// The Azure CLI. Whether it is installed and signed in is known only after running it.
 pub(crate) fn azure_cli(settings: &Settings) -> Result<Arc<dyn TokenCredential>, Failure> {
     let options = AzureCliCredentialOptions {
-        executor: settings.executor.clone(),
+        executor: settings.options.executor.clone(),
+        subscription: settings.options.azure_cli_subscription.clone(),
+        tenant_id: settings.options.developer_tools_tenant_id.clone(),
         ..Default::default()
     };
     match AzureCliCredential::new(Some(options)) {
@@ -25,7 +27,8 @@ pub(crate) fn azure_cli(settings: &Settings) -> Result<Arc<dyn TokenCredential>,
 /// The Azure Developer CLI. Whether it is installed and signed in is known only after running it.
 pub(crate) fn azure_developer_cli(settings: &Settings) -> Result<Arc<dyn TokenCredential>, Failure> {
     let options = AzureDeveloperCliCredentialOptions {
-        executor: settings.executor.clone(),
+        executor: settings.options.executor.clone(),
+        tenant_id: settings.options.developer_tools_tenant_id.clone(),
         ..Default::default()
     };
     match AzureDeveloperCliCredential::new(Some(options)) {

@@ -6,7 +6,7 @@ use azure_core::credentials::TokenCredential;
 use azure_identity::{ClientSecretCredential, ClientSecretCredentialOptions};
 
 use crate::error::Failure;
-use crate::options::Settings;
+use crate::settings::Settings;
 
 /// Available if all variables of a secret or a certificate are set.
 ///
@@ -34,6 +34,7 @@ pub(crate) fn credential(settings: &Settings) -> Result<Arc<dyn TokenCredential>
     if let Some(secret) = &variables.client_secret {
         let options = ClientSecretCredentialOptions {
             client_options: settings.client_options(),
+            ..Default::default()
         };
         let credential = ClientSecretCredential::new(tenant_id, client_id.clone(), secret.clone(), Some(options));
         return match credential {
@@ -55,6 +56,7 @@ fn certificate(settings: &Settings, tenant_id: &str, client_id: &str) -> Result<
     let options = ClientCertificateCredentialOptions {
         client_options: settings.client_options(),
         password: settings.variables.certificate_password.clone(),
+        ..Default::default()
     };
     let (tenant_id, client_id) = (tenant_id.to_owned(), client_id.to_owned());
     match ClientCertificateCredential::new(tenant_id, client_id, SecretBytes::new(bytes), Some(options)) {

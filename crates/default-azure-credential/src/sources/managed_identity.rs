@@ -11,7 +11,7 @@ use azure_identity::{ManagedIdentityCredential, ManagedIdentityCredentialOptions
 
 use crate::error::Failure;
 use crate::imds;
-use crate::options::Settings;
+use crate::settings::Settings;
 
 const IDENTITY_ENDPOINT: &str = "IDENTITY_ENDPOINT";
 
@@ -37,14 +37,15 @@ pub(crate) async fn credential(settings: &Settings, probe: bool) -> Result<Arc<d
             ));
         }
     } else if probe {
-        imds::probe(&settings.transport(), settings.imds_probe_timeout)
+        imds::probe(&settings.transport(), settings.options.imds_probe_timeout)
             .await
             .map_err(Failure::unavailable)?;
     }
-    let client_id = settings.variables.client_id.clone();
+    let client_id = settings.variables.client_id.clone().map(UserAssignedId::ClientId);
     let options = ManagedIdentityCredentialOptions {
-        user_assigned_id: client_id.map(UserAssignedId::ClientId),
+        user_assigned_id: settings.options.managed_identity_id.clone().or(client_id),
         client_options: settings.client_options(),
+        ..Default::default()
     };
     match ManagedIdentityCredential::new(Some(options)) {
         Ok(credential) => Ok(credential),
@@ -59,16 +60,20 @@ pub(crate) fn failure(settings: &Settings, error: &azure_core::Error) -> Failure
         return Failure::refused_with(error, &settings.secrets);
     }
     // The official message omits which identity was requested and what the endpoint said.
-    let client_id = settings.variables.client_id.as_deref();
-    let identity = match client_id {
-        Some(id) => format!("user-assigned, client id {id}, from AZURE_CLIENT_ID"),
-        None => "system-assigned, because AZURE_CLIENT_ID is not set".to_owned(),
+    let (option, variable) = (&settings.options.managed_identity_id, &settings.variables.client_id);
+    let identity = match (option, variable) {
+        (Some(UserAssignedId::ClientId(id)), _) => format!("user-assigned, client id {id}"),
+        (Some(UserAssignedId::ObjectId(id)), _) => format!("user-assigned, object id {id}"),
+        (Some(UserAssignedId::ResourceId(id)), _) => format!("user-assigned, resource id {id}"),
+        (Some(id), _) => format!("user-assigned, {id:?}"),
+        (None, Some(id)) => format!("user-assigned, client id {id}, from AZURE_CLIENT_ID"),
+        (None, None) => "system-assigned, because AZURE_CLIENT_ID is not set".to_owned(),
     };
     // A virtual machine without an identity still has IMDS, which then answers with this code. For a bad scope, it
-    // answers with another code. If AZURE_CLIENT_ID is set, the identity is expected to exist.
+    // answers with another code. If an identity is requested by its id, it is expected to exist.
     let body = description.body.as_deref().unwrap_or_default();
     let is_invalid_request = from_json::<_, Value>(body).is_ok_and(|body| body["error"] == "invalid_request");
-    let has_no_identity = is_invalid_request && client_id.is_none() && !is_set(IDENTITY_ENDPOINT);
+    let has_no_identity = is_invalid_request && option.is_none() && variable.is_none() && !is_set(IDENTITY_ENDPOINT);
     let response = description.body.map(|body| format!("; the endpoint says: {body}"));
     Failure {
         refused: !has_no_identity,

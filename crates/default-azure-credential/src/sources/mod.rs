@@ -1,4 +1,8 @@
-//! The official credentials, each with the rule that decides whether it is available.
+//! The credentials of the chain, each with the rule that decides whether it is available.
+#![allow(
+    clippy::needless_update,
+    reason = "a later release of azure_identity may add options to those that are set here"
+)]
 
 pub(crate) mod developer_tools;
 pub(crate) mod environment;

@@ -7,16 +7,26 @@ use azure_core::credentials::TokenCredential;
 use azure_identity::{ClientAssertionCredentialOptions, WorkloadIdentityCredential, WorkloadIdentityCredentialOptions};
 
 use crate::error::Failure;
-use crate::options::Settings;
+use crate::settings::Settings;
 
-/// Available if the three variables are set, as the AKS webhook sets them.
+/// Available if the three variables are set, as the AKS webhook sets them. Options can replace each of them.
 /// <https://learn.microsoft.com/azure/aks/workload-identity-overview>
 pub(crate) fn credential(settings: &Settings) -> Result<Arc<dyn TokenCredential>, Failure> {
-    let variables = &settings.variables;
+    let (options, variables) = (&settings.options, &settings.variables);
+    let token_file_path = options.workload_identity_token_file_path.clone();
+    let token_file_path = token_file_path.or_else(|| variables.federated_token_file.as_ref().map(PathBuf::from));
+    let tenant_id = options
+        .workload_identity_tenant_id
+        .as_ref()
+        .or(variables.tenant_id.as_ref());
+    let client_id = options
+        .workload_identity_client_id
+        .as_ref()
+        .or(variables.client_id.as_ref());
     let needed = [
-        ("AZURE_FEDERATED_TOKEN_FILE", variables.federated_token_file.is_some()),
-        ("AZURE_TENANT_ID", variables.tenant_id.is_some()),
-        ("AZURE_CLIENT_ID", variables.client_id.is_some()),
+        ("AZURE_FEDERATED_TOKEN_FILE", token_file_path.is_some()),
+        ("AZURE_TENANT_ID", tenant_id.is_some()),
+        ("AZURE_CLIENT_ID", client_id.is_some()),
     ];
     let missing: Vec<_> = needed.iter().filter(|(_, set)| !set).map(|(name, _)| *name).collect();
     if !missing.is_empty() {
@@ -25,10 +35,12 @@ pub(crate) fn credential(settings: &Settings) -> Result<Arc<dyn TokenCredential>
     let options = WorkloadIdentityCredentialOptions {
         credential_options: ClientAssertionCredentialOptions {
             client_options: settings.client_options(),
+            ..Default::default()
         },
-        client_id: variables.client_id.clone(),
-        tenant_id: variables.tenant_id.clone(),
-        token_file_path: variables.federated_token_file.as_ref().map(PathBuf::from),
+        client_id: client_id.cloned(),
+        tenant_id: tenant_id.cloned(),
+        token_file_path,
+        ..Default::default()
     };
     match WorkloadIdentityCredential::new(Some(options)) {
         Ok(credential) => Ok(credential),

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::child::{Outcome, TOKEN_TIMEOUT, run};
+use crate::child::{Outcome, RESOURCE_ID, TOKEN_TIMEOUT, run};
 use crate::server::{Answer, Refusing, Seen, Server, answer};
 
 const HEADER: &str = "identity-header-of-the-app";
@@ -15,11 +15,8 @@ fn logged_in() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     #[cfg(unix)]
     {
-        use std::os::unix::fs::PermissionsExt;
-        let az = folder.path().join("az");
         let json = r#"{"accessToken":"token of az","expires_on":4102444800,"tokenType":"Bearer"}"#;
-        std::fs::write(&az, format!("#!/bin/sh\necho '{json}'\n")).unwrap();
-        std::fs::set_permissions(&az, std::fs::Permissions::from_mode(0o755)).unwrap();
+        crate::child::write_program(folder.path(), "az", &format!("#!/bin/sh\necho '{json}'\n"));
     }
     folder
 }
@@ -112,6 +109,17 @@ async fn an_identity_that_is_not_assigned_stops_the_chain() {
     // Unlike on a virtual machine, the chain also stops without an id: the platform says that there is an identity.
     let (outcome, _) = ask(&[], |_, _| answer(400, NOT_ASSIGNED)).await;
     assert!(refusal(&outcome).contains("(system-assigned, because AZURE_CLIENT_ID is not set)"));
+}
+
+#[tokio::test]
+async fn a_resource_id_stops_the_chain_because_the_official_credential_rejects_it() {
+    let (outcome, seen) = ask(&[(RESOURCE_ID, "/subscriptions/s/id")], |_, _| answer(200, "")).await;
+    let reason = refusal(&outcome);
+    assert!(
+        reason.starts_with("User-assigned resource IDs aren't supported"),
+        "{reason}"
+    );
+    assert_eq!(seen.len(), 0);
 }
 
 #[tokio::test]

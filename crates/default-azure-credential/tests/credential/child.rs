@@ -4,12 +4,18 @@
 
 use std::env;
 use std::ffi::OsString;
+#[cfg(unix)]
+use std::fs;
+#[cfg(unix)]
+use std::path::Path;
 use std::process::Stdio;
 
 use azure_core::credentials::TokenCredential;
 use azure_core::http::ClientOptions;
 use azure_core::time::Duration;
-use default_azure_credential::{DefaultAzureCredential, DefaultAzureCredentialError, DefaultAzureCredentialOptions};
+use default_azure_credential::{
+    DefaultAzureCredential, DefaultAzureCredentialError, DefaultAzureCredentialOptions, UserAssignedId,
+};
 use tokio::process::Command;
 
 use crate::harness::{SCOPE, quick_retries};
@@ -17,6 +23,9 @@ use crate::server::choose_tls_provider;
 
 /// Sets the limit for one token in the child, in milliseconds.
 pub const TOKEN_TIMEOUT: &str = "TEST_TOKEN_TIMEOUT";
+
+/// Sets the resource id of the managed identity in the child.
+pub const RESOURCE_ID: &str = "TEST_RESOURCE_ID";
 
 /// The result of the child.
 #[derive(Debug, Default, PartialEq)]
@@ -63,6 +72,16 @@ pub async fn run(variables: &[(&str, &str)]) -> Outcome {
     }
 }
 
+/// Writes a program for the PATH.
+#[cfg(unix)]
+pub fn write_program(folder: &Path, name: &str, text: &str) {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let path = folder.join(name);
+    fs::write(&path, text).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+}
+
 #[tokio::test]
 #[ignore = "a part of other tests, which run it in a separate process"]
 async fn child() {
@@ -74,6 +93,7 @@ async fn child() {
             ..Default::default()
         },
         token_timeout: Duration::milliseconds(limit),
+        managed_identity_id: env::var(RESOURCE_ID).ok().map(UserAssignedId::ResourceId),
         ..Default::default()
     }))
     .unwrap();

@@ -20,7 +20,7 @@ async fn az_is_tried_first() {
 }
 
 #[tokio::test]
-async fn azd_is_tried_after_any_failure_of_az() {
+async fn the_next_tool_is_tried_after_any_failure_of_az() {
     for run in [
         Run::not_installed(),
         Run::failing(1, "ERROR: Please run 'az login' to setup account."),
@@ -40,7 +40,7 @@ async fn an_az_that_hangs_is_abandoned() {
     let tools = Tools::logged_in();
     tools.set_az(Run::az_token("too late").after(Duration::from_secs(600)));
     let mut options = options(&DEV, Refusing::new().transport(), &tools);
-    options.token_timeout = Limit::milliseconds(200);
+    options.process_timeout = Limit::milliseconds(200);
     let credential = DefaultAzureCredential::new(Some(options)).unwrap();
     assert_eq!(token(&credential).await, "token of azd");
 }

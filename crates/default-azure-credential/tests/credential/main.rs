@@ -9,6 +9,7 @@ mod developer_tools;
 mod environment;
 mod harness;
 mod imds;
+mod options;
 mod server;
 mod tools;
 mod workload_identity;

@@ -7,7 +7,7 @@ use std::os::unix::process::ExitStatusExt;
 #[cfg(windows)]
 use std::os::windows::process::ExitStatusExt;
 use std::process::{ExitStatus, Output};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use azure_identity::Executor;
@@ -70,8 +70,8 @@ pub struct Tools {
 }
 
 impl Tools {
-    pub fn new(az: Run, azd: Run) -> std::sync::Arc<Self> {
-        std::sync::Arc::new(Self {
+    pub fn new(az: Run, azd: Run) -> Arc<Self> {
+        Arc::new(Self {
             az: Mutex::new(az),
             azd: Mutex::new(azd),
             runs: Mutex::default(),
@@ -79,12 +79,12 @@ impl Tools {
     }
 
     /// A machine without the tools.
-    pub fn none() -> std::sync::Arc<Self> {
+    pub fn none() -> Arc<Self> {
         Self::new(Run::not_installed(), Run::not_installed())
     }
 
     /// The machine of a developer who is signed in.
-    pub fn logged_in() -> std::sync::Arc<Self> {
+    pub fn logged_in() -> Arc<Self> {
         Self::new(Run::az_token("token of az"), Run::azd_token("token of azd"))
     }
 
@@ -96,16 +96,20 @@ impl Tools {
         *self.azd.lock().unwrap() = run;
     }
 
+    /// The commands that ran.
+    pub fn commands(&self) -> Vec<String> {
+        self.runs.lock().unwrap().clone()
+    }
+
     /// The first words of the commands that ran.
     pub fn runs(&self) -> Vec<String> {
-        let commands = self.runs.lock().unwrap().clone();
         let first_word = |command: &String| command.split(' ').next().unwrap_or_default().to_owned();
-        commands.iter().map(first_word).collect()
+        self.commands().iter().map(first_word).collect()
     }
 
     /// The last command.
     pub fn last(&self) -> String {
-        self.runs.lock().unwrap().last().unwrap().clone()
+        self.commands().pop().unwrap()
     }
 }
 
@@ -115,10 +119,9 @@ impl Executor for Tools {
         let line = args.last().unwrap().to_str().unwrap();
         let command = line.rsplit("&& ").next().unwrap();
         self.runs.lock().unwrap().push(command.to_owned());
-        let run = if command.starts_with("azd ") {
-            &self.azd
-        } else {
-            &self.az
+        let run = match command.split(' ').next().unwrap() {
+            "azd" => &self.azd,
+            _ => &self.az,
         };
         let run = run.lock().unwrap().clone();
         tokio::time::sleep(run.delay).await;
