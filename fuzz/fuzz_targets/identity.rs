@@ -1,4 +1,4 @@
-//! Whatever an identity endpoint, Entra, `az` or `azd` answers becomes a token or an error, and no error shows a secret.
+//! Whatever an identity endpoint, Entra, `az`, PowerShell or `azd` answers becomes a token or an error, and no error shows a secret.
 //!
 //! The first byte of an input says who answers, the second one how: a status or an exit code. The rest is the answer.
 
@@ -24,11 +24,12 @@ use tokio::runtime::{Builder, Runtime};
 const SECRET: &str = "Sec~ret of nobody";
 const ENCODED: &str = "Sec%7Eret+of+nobody";
 
-const CREDENTIALS: [&str; 4] = [
+const CREDENTIALS: [&str; 5] = [
     "ManagedIdentityCredential",
     "EnvironmentCredential",
     "AzureCliCredential",
     "AzureDeveloperCliCredential",
+    "AzurePowerShellCredential",
 ];
 const STATUSES: [u16; 12] = [200, 400, 401, 403, 404, 410, 429, 500, 502, 503, 204, 302];
 

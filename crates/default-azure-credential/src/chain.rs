@@ -27,8 +27,7 @@ pub(crate) struct Chain {
 /// One credential of the chain.
 struct Link {
     kind: CredentialKind,
-    /// The official credential, created once it is known to be available. It is kept when it fails, so that a
-    /// later selection cannot skip it.
+    /// Created once it is known to be available. It is kept when it fails, so that a later selection cannot skip it.
     credential: OnceLock<Arc<dyn TokenCredential>>,
 }
 
@@ -138,7 +137,7 @@ impl Chain {
         }
     }
 
-    /// Creates the official credential if it is available.
+    /// Creates the credential if it is available.
     async fn create(&self, kind: CredentialKind) -> Result<Arc<dyn TokenCredential>, Failure> {
         let settings = &self.settings;
         match kind {
@@ -151,6 +150,7 @@ impl Chain {
                 managed_identity::credential(settings, probe).await
             }
             CredentialKind::AzureCli => developer_tools::azure_cli(settings),
+            CredentialKind::AzurePowerShell => developer_tools::azure_powershell(settings),
             CredentialKind::AzureDeveloperCli => developer_tools::azure_developer_cli(settings),
         }
     }
@@ -162,7 +162,7 @@ impl Chain {
             CredentialKind::Environment | CredentialKind::WorkloadIdentity => {
                 Failure::refused_with(error, &self.settings.secrets)
             }
-            CredentialKind::AzureCli | CredentialKind::AzureDeveloperCli => {
+            CredentialKind::AzureCli | CredentialKind::AzurePowerShell | CredentialKind::AzureDeveloperCli => {
                 developer_tools::failure(&self.settings, error)
             }
         }

@@ -23,9 +23,10 @@ use crate::shared_fetch::SharedFetches;
 /// | `WorkloadIdentityCredential` | `AZURE_TENANT_ID`, `AZURE_CLIENT_ID` and `AZURE_FEDERATED_TOKEN_FILE` are set |
 /// | `ManagedIdentityCredential` | `IDENTITY_ENDPOINT` is set, or IMDS answers. `AZURE_CLIENT_ID` selects a user-assigned identity |
 /// | `AzureCliCredential` | `az` is signed in (`az login`) |
+/// | `AzurePowerShellCredential` | PowerShell is signed in (`Connect-AzAccount`) |
 /// | `AzureDeveloperCliCredential` | `azd` is signed in (`azd auth login`) |
 ///
-/// - `AZURE_TOKEN_CREDENTIALS` restricts the chain: `prod` keeps the first three, `dev` the last two, and a name
+/// - `AZURE_TOKEN_CREDENTIALS` restricts the chain: `prod` keeps the first three, `dev` the last three, and a name
 ///   only that credential. So does the option
 ///   [`credentials`](DefaultAzureCredentialOptions::credentials).
 /// - The chain skips a credential that is not available. If one is available but fails, the chain stops with its
@@ -84,7 +85,7 @@ impl TokenCredential for DefaultAzureCredential {
     /// Gets a token.
     ///
     /// The environment, workload identity and managed identity credentials cache their tokens until five minutes
-    /// before they expire. `az` and `azd` run at every call and have their own caches.
+    /// before they expire. `az`, PowerShell and `azd` run at every call and have their own caches.
     ///
     /// # Errors
     ///

@@ -12,17 +12,20 @@ pub enum CredentialKind {
     ManagedIdentity,
     /// The login of the Azure CLI: `az login`.
     AzureCli,
+    /// The login of Azure PowerShell: `Connect-AzAccount`.
+    AzurePowerShell,
     /// The login of the Azure Developer CLI: `azd auth login`.
     AzureDeveloperCli,
 }
 
 impl CredentialKind {
     /// In the same order as in the other Azure SDKs: first a deployment's credentials, then a developer's.
-    pub(crate) const ALL: [Self; 5] = [
+    pub(crate) const ALL: [Self; 6] = [
         Self::Environment,
         Self::WorkloadIdentity,
         Self::ManagedIdentity,
         Self::AzureCli,
+        Self::AzurePowerShell,
         Self::AzureDeveloperCli,
     ];
 
@@ -34,6 +37,7 @@ impl CredentialKind {
             Self::WorkloadIdentity => "WorkloadIdentityCredential",
             Self::ManagedIdentity => "ManagedIdentityCredential",
             Self::AzureCli => "AzureCliCredential",
+            Self::AzurePowerShell => "AzurePowerShellCredential",
             Self::AzureDeveloperCli => "AzureDeveloperCliCredential",
         }
     }
@@ -42,7 +46,7 @@ impl CredentialKind {
     pub(crate) fn is_developer_tool(self) -> bool {
         match self {
             Self::Environment | Self::WorkloadIdentity | Self::ManagedIdentity => false,
-            Self::AzureCli | Self::AzureDeveloperCli => true,
+            Self::AzureCli | Self::AzurePowerShell | Self::AzureDeveloperCli => true,
         }
     }
 }

@@ -26,7 +26,7 @@ pub type EnvLookup = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
 ///
 /// # fn main() -> azure_core::Result<()> {
 /// let credential = DefaultAzureCredential::new(Some(DefaultAzureCredentialOptions {
-///     credentials: Credentials::Except(vec![CredentialKind::AzureDeveloperCli]),
+///     credentials: Credentials::Except(vec![CredentialKind::AzurePowerShell]),
 ///     client_options: ClientOptions {
 ///         retry: RetryOptions::fixed(FixedRetryOptions { max_retries: 2, ..Default::default() }),
 ///         ..Default::default()
@@ -65,16 +65,16 @@ pub struct DefaultAzureCredentialOptions {
     /// The file with the token of the Kubernetes service account. The default is `AZURE_FEDERATED_TOKEN_FILE`.
     pub workload_identity_token_file_path: Option<PathBuf>,
 
-    /// The tenant in which `az` and `azd` get tokens. The default is each tool's own.
+    /// The tenant in which `az`, Azure PowerShell and `azd` get tokens. The default is each tool's own.
     pub developer_tools_tenant_id: Option<String>,
 
     /// The name or id of the subscription whose account `az` uses. The default is the one selected in `az`.
     pub azure_cli_subscription: Option<String>,
 
-    /// Runs `az` and `azd`. The default is [`azure_identity::new_executor`].
+    /// Runs `az`, `pwsh` and `azd`. The default is [`azure_identity::new_executor`].
     pub executor: Option<Arc<dyn Executor>>,
 
-    /// The time limit for `az` or `azd` to return a token. The default is 10 seconds.
+    /// The time limit for `az`, `pwsh` or `azd` to return a token. The default is 10 seconds.
     ///
     /// The chain then continues with the next credential. The default executor does not end the process.
     pub process_timeout: Duration,

@@ -16,7 +16,8 @@ pub enum Credentials {
     /// The credentials of a deployment, like `AZURE_TOKEN_CREDENTIALS=prod`: environment, workload identity and
     /// managed identity.
     Production,
-    /// The logins of a developer, like `AZURE_TOKEN_CREDENTIALS=dev`: Azure CLI and Azure Developer CLI.
+    /// The logins of a developer, like `AZURE_TOKEN_CREDENTIALS=dev`: Azure CLI, Azure PowerShell and Azure
+    /// Developer CLI.
     Development,
     /// Only these credentials.
     Only(Vec<CredentialKind>),
@@ -85,11 +86,12 @@ pub(crate) fn select(
 mod tests {
     use super::*;
 
-    const ALL: [&str; 5] = [
+    const ALL: [&str; 6] = [
         "EnvironmentCredential",
         "WorkloadIdentityCredential",
         "ManagedIdentityCredential",
         "AzureCliCredential",
+        "AzurePowerShellCredential",
         "AzureDeveloperCliCredential",
     ];
 

@@ -1,4 +1,4 @@
-//! A developer's login in `az` or `azd`.
+//! A developer's login in `az`, Azure PowerShell or `azd`.
 
 use std::sync::Arc;
 
@@ -9,6 +9,7 @@ use azure_identity::{
 
 use crate::error::Failure;
 use crate::settings::Settings;
+use crate::sources::azure_powershell::AzurePowerShellCredential;
 
 /// The Azure CLI. Whether it is installed and signed in is known only after running it.
 pub(crate) fn azure_cli(settings: &Settings) -> Result<Arc<dyn TokenCredential>, Failure> {
@@ -19,6 +20,15 @@ pub(crate) fn azure_cli(settings: &Settings) -> Result<Arc<dyn TokenCredential>,
         ..Default::default()
     };
     match AzureCliCredential::new(Some(options)) {
+        Ok(credential) => Ok(credential),
+        Err(error) => Err(Failure::refused_with(&error, &settings.secrets)),
+    }
+}
+
+/// Azure PowerShell. Whether it is installed and signed in is known only after running it.
+pub(crate) fn azure_powershell(settings: &Settings) -> Result<Arc<dyn TokenCredential>, Failure> {
+    let executor = settings.options.executor.clone();
+    match AzurePowerShellCredential::new(executor, settings.options.developer_tools_tenant_id.clone()) {
         Ok(credential) => Ok(credential),
         Err(error) => Err(Failure::refused_with(&error, &settings.secrets)),
     }

@@ -4,6 +4,7 @@
     reason = "a later release of azure_identity may add options to those that are set here"
 )]
 
+mod azure_powershell;
 pub(crate) mod developer_tools;
 pub(crate) mod environment;
 pub(crate) mod managed_identity;

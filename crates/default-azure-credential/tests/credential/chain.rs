@@ -15,18 +15,18 @@ async fn a_credential_that_succeeded_is_the_only_one_used() {
     let tools = Tools::new(Run::not_installed(), Run::azd_token("token of azd"));
     let credential = offline(&[], &tools);
     assert_eq!(token(&credential).await, "token of azd");
-    assert_eq!(tools.runs(), ["az", "azd"]);
+    assert_eq!(tools.runs(), ["az", "pwsh", "azd"]);
 
     // A later login does not matter: a program keeps its identity.
     tools.set_az(Run::az_token("token of az"));
     assert_eq!(token(&credential).await, "token of azd");
-    assert_eq!(tools.runs(), ["az", "azd", "azd"]);
+    assert_eq!(tools.runs(), ["az", "pwsh", "azd", "azd"]);
 
     tools.set_azd(Run::failing(1, "ERROR: not logged in"));
     let error = failure(&credential).await;
     assert_eq!(refusal(&error, "AzureDeveloperCliCredential"), "ERROR: not logged in");
     assert_eq!(asked(&error), ["AzureDeveloperCliCredential"]);
-    assert_eq!(tools.runs(), ["az", "azd", "azd", "azd"]);
+    assert_eq!(tools.runs(), ["az", "pwsh", "azd", "azd", "azd"]);
 }
 
 #[tokio::test]
@@ -78,7 +78,7 @@ async fn dev_uses_only_the_tools() {
     assert_eq!(server.seen().len(), 0);
     assert_eq!(
         format!("{credential:?}"),
-        r#"DefaultAzureCredential { chain: ["AzureCliCredential", "AzureDeveloperCliCredential"], .. }"#
+        r#"DefaultAzureCredential { chain: ["AzureCliCredential", "AzurePowerShellCredential", "AzureDeveloperCliCredential"], .. }"#
     );
 }
 

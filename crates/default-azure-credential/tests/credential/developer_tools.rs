@@ -1,4 +1,4 @@
-//! Developers who are signed in to `az` or `azd`.
+//! Developers who are signed in to `az`, Azure PowerShell or `azd`.
 
 use std::time::Duration;
 
@@ -31,7 +31,7 @@ async fn the_next_tool_is_tried_after_any_failure_of_az() {
         let tools = Tools::logged_in();
         tools.set_az(run.clone());
         assert_eq!(token(&offline(&DEV, &tools)).await, "token of azd", "{run:?}");
-        assert_eq!(tools.runs(), ["az", "azd"]);
+        assert_eq!(tools.runs(), ["az", "pwsh", "azd"]);
     }
 }
 
@@ -64,6 +64,7 @@ async fn when_all_fail_the_error_lists_every_attempt() {
          - WorkloadIdentityCredential: not set in the environment: AZURE_FEDERATED_TOKEN_FILE, AZURE_TENANT_ID, AZURE_CLIENT_ID\n\
          - ManagedIdentityCredential: IDENTITY_ENDPOINT is not set, and IMDS cannot be reached\n\
          - AzureCliCredential: az not found on PATH\n\
+         - AzurePowerShellCredential: pwsh not found on PATH\n\
          - AzureDeveloperCliCredential: ERROR: not logged in, run azd auth login"
     );
 }

@@ -15,11 +15,12 @@ use crate::tools::Tools;
 
 pub const SCOPE: &str = "https://storage.azure.com/.default";
 
-pub const ALL: [&str; 5] = [
+pub const ALL: [&str; 6] = [
     "EnvironmentCredential",
     "WorkloadIdentityCredential",
     "ManagedIdentityCredential",
     "AzureCliCredential",
+    "AzurePowerShellCredential",
     "AzureDeveloperCliCredential",
 ];
 

@@ -10,6 +10,7 @@ mod environment;
 mod harness;
 mod imds;
 mod options;
+mod powershell;
 mod server;
 mod tools;
 mod workload_identity;

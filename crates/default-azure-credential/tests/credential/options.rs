@@ -34,7 +34,7 @@ async fn an_excluded_credential_is_not_tried() {
         ..offline(&PRINCIPAL, &tools)
     });
     assert_eq!(token(&credential).await, "token of azd");
-    assert_eq!(tools.runs(), ["azd"]);
+    assert_eq!(tools.runs(), ["pwsh", "azd"]);
 }
 
 #[tokio::test]
@@ -189,7 +189,7 @@ async fn the_tools_use_the_tenant_and_az_the_subscription_of_the_options() {
     };
     failure(&create(options.clone())).await;
     let commands = tools.commands();
-    assert_eq!(commands.len(), 2);
+    assert_eq!(commands.len(), 3);
     assert_eq!(
         commands[0],
         format!(
@@ -197,9 +197,9 @@ async fn the_tools_use_the_tenant_and_az_the_subscription_of_the_options() {
         )
     );
     assert!(
-        commands[1].ends_with(&format!("--tenant-id {tenant}")),
+        commands[2].ends_with(&format!("--tenant-id {tenant}")),
         "{}",
-        commands[1]
+        commands[2]
     );
 
     // What is not such a name never reaches a shell.
@@ -221,7 +221,7 @@ async fn the_tools_use_the_tenant_and_az_the_subscription_of_the_options() {
 #[tokio::test]
 async fn each_tool_has_the_time_limit_of_processes() {
     let tools = Tools::none();
-    for set in [Tools::set_az, Tools::set_azd] {
+    for set in [Tools::set_az, Tools::set_pwsh, Tools::set_azd] {
         set(&tools, Run::printing("too late").after(Duration::from_secs(600)));
     }
     let credential = create(DefaultAzureCredentialOptions {
@@ -232,7 +232,7 @@ async fn each_tool_has_the_time_limit_of_processes() {
     let error = failure(&credential).await;
     assert!(error.refused().is_none());
     let reasons: Vec<_> = error.attempts().iter().map(Attempt::reason).collect();
-    assert_eq!(reasons, ["no token within 100 ms"; 2]);
+    assert_eq!(reasons, ["no token within 100 ms"; 3]);
 }
 
 #[test]

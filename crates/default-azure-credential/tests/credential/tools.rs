@@ -1,4 +1,4 @@
-//! Stand-ins for `az` and `azd`.
+//! Stand-ins for `az`, `pwsh` and `azd`.
 
 use std::ffi::OsStr;
 use std::io;
@@ -34,6 +34,11 @@ impl Run {
         Self::printing(format!(r#"{{"token":"{token}","expiresOn":"2100-01-01T00:00:00Z"}}"#))
     }
 
+    /// A token, as the script for PowerShell prints it.
+    pub fn pwsh_token(token: &str) -> Self {
+        Self::printing(format!(r#"{{"token":"{token}","expiresOn":4102444800}}"#))
+    }
+
     pub fn printing(stdout: impl Into<String>) -> Self {
         Self {
             code: 0,
@@ -61,18 +66,21 @@ impl Run {
     }
 }
 
-/// Both tools, and the arguments of their runs.
+/// The tools, and the arguments of their runs.
 #[derive(Debug)]
 pub struct Tools {
     az: Mutex<Run>,
+    pwsh: Mutex<Run>,
     azd: Mutex<Run>,
     runs: Mutex<Vec<String>>,
 }
 
 impl Tools {
+    /// A machine without PowerShell.
     pub fn new(az: Run, azd: Run) -> Arc<Self> {
         Arc::new(Self {
             az: Mutex::new(az),
+            pwsh: Mutex::new(Run::not_installed()),
             azd: Mutex::new(azd),
             runs: Mutex::default(),
         })
@@ -90,6 +98,10 @@ impl Tools {
 
     pub fn set_az(&self, run: Run) {
         *self.az.lock().unwrap() = run;
+    }
+
+    pub fn set_pwsh(&self, run: Run) {
+        *self.pwsh.lock().unwrap() = run;
     }
 
     pub fn set_azd(&self, run: Run) {
@@ -121,6 +133,7 @@ impl Executor for Tools {
         self.runs.lock().unwrap().push(command.to_owned());
         let run = match command.split(' ').next().unwrap() {
             "azd" => &self.azd,
+            "pwsh" => &self.pwsh,
             _ => &self.az,
         };
         let run = run.lock().unwrap().clone();
