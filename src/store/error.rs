@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
+use entra_postgres::{NoToken, OpenError};
 use sqlx::migrate::MigrateError;
 use sqlx::postgres::PgDatabaseError;
-
-use crate::azure::TokenError;
 
 /// Why the store could not answer.
 #[derive(Debug, thiserror::Error)]
@@ -34,7 +33,7 @@ pub enum StoreError {
     NotMigrated(String),
     /// There is no token to sign in with.
     #[error("cannot sign in to the store: {0}")]
-    NoToken(#[from] TokenError),
+    NoToken(#[from] NoToken),
     /// The role lacks a privilege; `grant` is the command, or the commands, that grant it.
     #[error("the store's role lacks a privilege ({cause}). As an administrator, run: {grant}")]
     MissingGrant {
@@ -60,6 +59,15 @@ impl StoreError {
             Self::Full(_) => true,
             Self::Unavailable(sqlx::Error::Database(error)) => error.code().as_deref() == Some(READ_ONLY),
             _ => false,
+        }
+    }
+}
+
+impl From<OpenError<sqlx::Error>> for StoreError {
+    fn from(error: OpenError<sqlx::Error>) -> Self {
+        match error {
+            OpenError::NoToken(error) => error.into(),
+            OpenError::Driver(error) => error.into(),
         }
     }
 }

@@ -17,7 +17,8 @@ use tracing_subscriber::registry::LookupSpan;
 use super::names::{ONLY_HERE, REQUEST_SPAN};
 use super::sending::logger;
 
-const CRATE: &str = "restaurant_review";
+/// The crates whose lines are sent. Those of others may have anything.
+const CRATES: [&str; 2] = ["restaurant_review", "entra_postgres"];
 
 /// The fields that are sent. Others may name a photo or a person.
 const FIELDS: [&str; 9] = [
@@ -70,10 +71,8 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Exported {
 
     fn on_event(&self, event: &Event<'_>, context: LayerContext<'_, S>) {
         let target = event.metadata().target();
-        let is_own = target
-            .strip_prefix(CRATE)
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with("::"));
-        if !is_own || target == ONLY_HERE {
+        let name = target.split("::").next().unwrap_or_default();
+        if !CRATES.contains(&name) || target == ONLY_HERE {
             return;
         }
         let mut fields = Fields::named(&FIELDS);

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use azure_core::credentials::Secret as Token;
+use entra_postgres::{EntraPassword, is_refusal};
 use sqlx::ConnectOptions;
 use sqlx::error::DatabaseError;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgListener, PgPoolOptions};
 
 use super::silence::{Silence, within};
-use crate::azure::RefreshedToken;
 use crate::config::{DatabaseConfig, Secret};
 use crate::store::StoreError;
 use crate::tls;
@@ -28,7 +29,7 @@ pub enum SignIn {
     /// The password from the settings.
     Password,
     /// An Entra token in place of the password.
-    Token(Arc<RefreshedToken>),
+    Token(Arc<EntraPassword>),
 }
 
 /// Opens connections to the database that the settings name.
@@ -78,22 +79,16 @@ impl Connector {
         options: &PgConnectOptions,
         open: impl Fn(PgConnectOptions) -> F,
     ) -> Result<T, StoreError> {
-        let SignIn::Token(token_source) = &self.sign_in else {
+        let SignIn::Token(password) = &self.sign_in else {
             return Ok(open(options.clone()).await?);
         };
-        let token = token_source.get().await?;
-        match open(options.clone().password(token.expose())).await {
-            Err(error) if is_refusal(&error) => {
-                let token = token_source.replace(&token).await?;
-                Ok(open(options.clone().password(token.expose())).await?)
-            }
-            result => Ok(result?),
-        }
+        let with_token = |token: Token| open(options.clone().password(token.secret()));
+        Ok(password.open(with_token, is_refused).await?)
     }
 
     /// Whether connections need tokens and the last refresh failed.
     pub(super) fn lacks_new_tokens(&self) -> bool {
-        matches!(&self.sign_in, SignIn::Token(token_source) if token_source.problem().is_some())
+        matches!(&self.sign_in, SignIn::Token(password) if password.problem().is_some())
     }
 }
 
@@ -116,10 +111,10 @@ async fn listen_with(options: PgConnectOptions) -> sqlx::Result<PgListener> {
     Ok(listener)
 }
 
-/// Whether the server rejected the role and password: `invalid_password`, or `invalid_authorization_specification`.
-fn is_refusal(error: &sqlx::Error) -> bool {
+/// Whether the server rejected the role and its token.
+fn is_refused(error: &sqlx::Error) -> bool {
     let code = error.as_database_error().and_then(DatabaseError::code);
-    matches!(code.as_deref(), Some("28P01" | "28000"))
+    is_refusal(code.as_deref())
 }
 
 fn options(config: &DatabaseConfig) -> PgConnectOptions {
