@@ -49,6 +49,14 @@ pub enum Command {
         #[arg(long, default_value = "oss-rdbms")]
         resource: String,
     },
+    /// Prints what to export so that a program on this machine, such as one in a debugger, signs in at Local Azure:
+    /// eval "$(local-azure env --as APP)"
+    Env {
+        /// Acts as this web app: with its identity and its settings. By default, the program gets the identities of the
+        /// virtual machine that stands for this machine
+        #[arg(long = "as", value_name = "APP")]
+        app: Option<String>,
+    },
     /// Makes the next key the signing key
     RotateKeys,
     /// Prints a token of this machine's workload issuer, for the file that `AZURE_FEDERATED_TOKEN_FILE` names

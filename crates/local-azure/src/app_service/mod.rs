@@ -73,6 +73,7 @@ pub use self::platform::Options;
 pub(crate) use self::instance::role_instance_id;
 pub(crate) use self::log::{START, START_FAILED, STARTED};
 pub(crate) use self::names::app_at;
+pub(crate) use self::settings::variable;
 
 use self::app::no_such_app;
 use self::apps::Apps;

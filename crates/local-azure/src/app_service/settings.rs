@@ -8,7 +8,7 @@ use axum::http::StatusCode;
 use crate::state::WebApp;
 
 /// The environment variable that an app setting of that name becomes, if it becomes one.
-pub(super) fn variable(name: &str) -> Option<String> {
+pub(crate) fn variable(name: &str) -> Option<String> {
     let name = name.replace('.', "_");
     let is_valid = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
     is_valid.then_some(name)

@@ -125,8 +125,14 @@ impl NetworkFiles {
     #[must_use]
     pub fn trust(&self) -> [(&'static str, PathBuf); 2] {
         let mounted = BUNDLES.iter().map(PathBuf::from).find(|bundle| bundle.is_file());
-        let bundle = mounted.unwrap_or_else(|| self.folder.join(CERTIFICATES));
+        let bundle = mounted.unwrap_or_else(|| self.certificates());
         [("REQUESTS_CA_BUNDLE", bundle.clone()), ("NODE_EXTRA_CA_CERTS", bundle)]
+    }
+
+    /// The authorities of this machine and Local Azure's, in one file.
+    #[must_use]
+    pub fn certificates(&self) -> PathBuf {
+        self.folder.join(CERTIFICATES)
     }
 
     /// The folder.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::sync::{RwLock, mpsc};
 
 use super::apps;
+use super::environment;
 use super::options::Options;
 use super::parts::Parts;
 use super::progress::Progress;
@@ -188,6 +189,10 @@ impl CommandHandler for Commands {
             }
             Command::Role(command) => roles::handle(azure, &parts.control_plane, &command).await,
             Command::Token { principal, resource } => self.token(&principal, &resource),
+            Command::Env { app } => {
+                let app = app.map(|app| self.app(Some(app))).transpose()?;
+                Ok(environment::exports(azure, parts, app.as_deref()))
+            }
             Command::RotateKeys => {
                 azure.keys().rotate()?;
                 Ok("The next key now signs tokens. Tokens signed with the previous key stay valid.".to_owned())

@@ -4,6 +4,7 @@ mod apps;
 mod commands;
 mod control_plane;
 mod database;
+mod environment;
 mod options;
 mod parts;
 mod progress;

@@ -9,7 +9,7 @@ use reqwest::StatusCode;
 use serde_json::Value;
 use tokio::process::Command;
 
-use crate::running::{Up, checkout, command, nothing_is_left, review, with_photo};
+use crate::running::{PROGRAM, Up, checkout, command, nothing_is_left, review, with_photo};
 
 #[tokio::test]
 async fn the_site_runs_as_on_app_service() {
@@ -249,4 +249,35 @@ fn only_the_owner_can_read(folder: &Path) {
             }
         }
     }
+}
+
+/// Such as one in a debugger.
+#[tokio::test]
+async fn a_program_on_this_machine_acts_as_the_app_or_as_the_machine() {
+    let up = Up::start().await;
+    let exports = up.say(&["env", "--as", "restaurant-review"]).await;
+    let site = Path::new(PROGRAM).with_file_name("restaurant-review");
+    let script = format!("{exports}\nexec '{}' check", site.display());
+    let output = Command::new("sh").args(["-c", &script]).output().await.unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success(),
+        "{text}{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    assert!(text.contains("photos         ready"), "{text}");
+
+    let exports = up.say(&["env"]).await;
+    let host = exports
+        .lines()
+        .find_map(|line| line.strip_prefix("export AZURE_POD_IDENTITY_AUTHORITY_HOST="));
+    let host = host.unwrap().trim_matches('\'');
+    let url =
+        format!("{host}/metadata/identity/oauth2/token?api-version=2018-02-01&resource=https://storage.azure.com/");
+    let client = reqwest::Client::new();
+    let answer = client.get(url).header("Metadata", "true").send().await.unwrap();
+    let token: Value = answer.json().await.unwrap();
+    assert!(token["access_token"].is_string(), "{token}");
+    let refused = command(&up.folder(), &["env", "--as", "unknown"]).await;
+    assert!(!refused.status.success() && String::from_utf8_lossy(&refused.stderr).contains("restaurant-review"));
 }
