@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use async_trait::async_trait;
 use azure_core::credentials::{AccessToken, TokenCredential, TokenRequestOptions};
 use azure_core::time::{Duration, OffsetDateTime};
+use entra_postgres::{EntraPassword, SCOPE};
 use local_azure::certificates::Authority;
 use local_azure::testing::patiently;
 use reqwest::StatusCode;
-use restaurant_review::azure::{POSTGRES_SCOPE, RefreshedToken};
 use restaurant_review::config::{DatabaseConfig, Secret};
 use restaurant_review::error_chain::chain;
 use restaurant_review::model::{ListQuery, NewRestaurant};
@@ -571,7 +571,7 @@ struct Tokens(Vec<String>, AtomicUsize);
 #[async_trait]
 impl TokenCredential for Tokens {
     async fn get_token(&self, scopes: &[&str], _: Option<TokenRequestOptions<'_>>) -> azure_core::Result<AccessToken> {
-        assert_eq!(scopes, [POSTGRES_SCOPE]);
+        assert_eq!(scopes, [SCOPE]);
         let index = self.1.fetch_add(1, Ordering::SeqCst).min(self.0.len() - 1);
         Ok(AccessToken::new(
             self.0[index].clone(),
@@ -585,10 +585,7 @@ fn token(tokens: &[&str]) -> SignIn {
         tokens.iter().map(|token| (*token).to_owned()).collect(),
         AtomicUsize::new(0),
     ));
-    SignIn::Token(RefreshedToken::start(
-        Box::new(move || Ok(Arc::clone(&tokens))),
-        POSTGRES_SCOPE,
-    ))
+    SignIn::Token(EntraPassword::start(move || Ok(Arc::clone(&tokens)), SCOPE))
 }
 
 /// The server accepts the role's password as a token, and treats any other as expired.
