@@ -11,6 +11,7 @@ use std::sync::Arc;
 use deadpool::managed::{Manager, Metrics, Pool, RecycleResult};
 use default_azure_credential::DefaultAzureCredential;
 use entra_postgres::{EntraPassword, OpenError, SCOPE, is_refusal};
+use sqlx::error::DatabaseError;
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use sqlx::{ConnectOptions as _, Connection as _, PgConnection};
 
@@ -29,7 +30,7 @@ impl Manager for Opener {
             async move { options.connect().await }
         };
         let is_refused = |error: &sqlx::Error| {
-            let code = error.as_database_error().and_then(|error| error.code());
+            let code = error.as_database_error().and_then(DatabaseError::code);
             is_refusal(code.as_deref())
         };
         self.password.open(open, is_refused).await
@@ -47,7 +48,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         options: PgConnectOptions::new().ssl_mode(PgSslMode::VerifyFull),
         password: EntraPassword::start(|| Ok(DefaultAzureCredential::new(None)?), SCOPE),
     };
-    let pool = Pool::builder(opener).max_size(5).build()?;
+    let pool: Pool<Opener> = Pool::builder(opener).max_size(5).build()?;
     let mut connection = pool.get().await.map_err(|error| error.to_string())?;
     let who: String = sqlx::query_scalar("select current_user::text")
         .fetch_one(&mut *connection)

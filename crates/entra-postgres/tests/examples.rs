@@ -1,5 +1,4 @@
 //! The examples, with a real PostgreSQL that checks tokens.
-#![expect(clippy::unwrap_used, reason = "a test panics where a result is not as expected")]
 
 use std::env;
 
