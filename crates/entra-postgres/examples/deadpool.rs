@@ -43,6 +43,8 @@ impl Manager for Opener {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
+    // sqlx and the HTTP client of the credential both use rustls, which must be told whose cryptography to use.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let opener = Opener {
         // A token is sent only to a server whose certificate was verified. The other options are in `PGHOST` and so on.
         options: PgConnectOptions::new().ssl_mode(PgSslMode::VerifyFull),

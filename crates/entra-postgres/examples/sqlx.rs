@@ -14,6 +14,8 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgSslMode};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
+    // sqlx and the HTTP client of the credential both use rustls, which must be told whose cryptography to use.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let password = EntraPassword::start(|| Ok(DefaultAzureCredential::new(None)?), SCOPE);
     // A token is sent only to a server whose certificate was verified. The other options are in `PGHOST` and so on.
     let options = PgConnectOptions::new().ssl_mode(PgSslMode::VerifyFull);
