@@ -80,7 +80,7 @@ python3 package/zip.py "dist/restaurant-review$suffix.zip" \
 # cargo-cyclonedx writes a list beside each Cargo.toml of the workspace. Only the site's is kept.
 list=restaurant-review.cdx
 "$tools/bin/cargo-cyclonedx" cyclonedx --quiet --no-default-features --format json --spec-version 1.5 --target "$triple" --override-filename "$list"
-rm -f crates/*/"$list.json"
+rm -f crates/*/"$list.json" examples/rust/"$list.json"
 sed "s|file://$PWD|file:///restaurant-review|g" "$list.json" >"dist/restaurant-review$suffix.cdx.json"
 rm "$list.json"
 ls -l "dist/restaurant-review$suffix.zip" "dist/restaurant-review$suffix.cdx.json"

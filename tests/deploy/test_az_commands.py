@@ -15,7 +15,7 @@ from shell import az_commands, blocks
 ROOT = Path(__file__).resolve().parents[2]
 # The files, each with the least number of commands to find there: a search that finds none would check nothing.
 DOCUMENTS = {"README.md": 0, "docs/tutorial.md": 30, "docs/operations.md": 20, "docs/*.md": 0}
-SCRIPTS = {"infra/deploy.sh": 25, "infra/database.sh": 5, "infra/*.sh": 0, "infra/hooks/*.sh": 1}
+SCRIPTS = {"infra/deploy.sh": 25, "infra/database.sh": 5, "infra/*.sh": 0, "infra/hooks/*.sh": 1, "examples/*.sh": 10}
 WORKFLOWS = {".github/workflows/deploy.yml": 2, ".github/workflows/*.yml": 0}
 
 

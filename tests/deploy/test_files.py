@@ -18,6 +18,7 @@ SCRIPTS = sorted(
         ".ci/run",
         "benches/**/*.sh",
         "crates/*/src/**/*.sh",
+        "examples/*.sh",
         "infra/**/*.sh",
         "tests/deploy/*.sh",
         "tests/deploy/fake/*",
