@@ -7,6 +7,7 @@
 mod apps;
 mod azure_cli;
 mod deploy;
+mod examples;
 mod network;
 mod resources;
 mod running;
