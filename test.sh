@@ -235,7 +235,8 @@ fetch() {
 }
 
 rust_tests() {
-  part "tests of the site" limited cargo test --no-fail-fast --package restaurant-review --package photo-processing --package default-azure-credential --package entra-postgres --package files
+  part "tests of the site" limited cargo test --no-fail-fast --package restaurant-review --package photo-processing --package default-azure-credential --package entra-postgres
+  part "tests of Local Azure" limited cargo test --no-fail-fast --package local-azure --package files
 }
 other_tests() {
   part "vendored files match their packages" npm run --silent check --prefix assets
