@@ -137,7 +137,7 @@ test("nor is it on the pages of the staff and of a writer", async () => {
       await photo.setInputFiles([]);
       await page.locator("#reviewImage-error").waitFor({ state: "detached" });
       await page.getByRole("button", { name: "Save changes" }).click();
-      await page.locator("p[role=status]").waitFor();
+      await page.locator("p.alert-success").waitFor();
       assert.equal(posts.splice(0).length, 1);
     }
   });
