@@ -190,8 +190,10 @@ for (const [state, { open, empty, before: prepare, script = true }] of Object.en
         if (!script) await page.route("**/app.*.js", (route) => route.abort());
         page.on("response", async (response) => {
           const isPage = response.headers()["content-type"]?.startsWith("text/html");
-          // Checks the HTML that the server sent, not what a script or the browser makes of it.
-          if (isPage) writeFileSync(join(html, `${state}-${response.status()}.html`), await response.body().catch(() => ""));
+          // Checks the HTML that the server sent, not what a script or the browser makes of it. The browser forgets it if the
+          // next page comes at once; each page is opened in several looks.
+          const body = isPage && (await response.body().catch(() => null));
+          if (body) writeFileSync(join(html, `${state}-${response.status()}.html`), body);
         });
         await open(page, site);
         await page.waitForLoadState("networkidle");
