@@ -27,7 +27,7 @@ impl Search {
     const TEXT_MAX: usize = 100;
 
     /// The most words that are searched for. Each costs the database another look at its index.
-    const WORDS_MAX: usize = 8;
+    pub const WORDS_MAX: usize = 8;
     const FIRST_WORDS: &str = "first 8 words";
 
     /// The most characters of all words without spaces, such as 東京, that are searched for. Each costs a look, too.
