@@ -60,6 +60,7 @@ mod reconcile;
 pub mod reset;
 pub mod server;
 pub mod shell;
+mod shell_quote;
 pub mod state;
 mod state_folder;
 pub mod storage;

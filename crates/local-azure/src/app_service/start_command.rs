@@ -10,6 +10,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::runtime::Runtime;
+use crate::shell_quote::quote_for_shell;
 use crate::state::WebApp;
 
 /// The modules in which an app of Flask is looked for.
@@ -83,7 +84,7 @@ fn node(folder: &Path) -> Option<String> {
         .into_iter()
         .chain(NODE_FILES)
         .find(|file| folder.join(file).is_file())?;
-    Some(format!("node '{}'", file.replace('\'', r"'\''")))
+    Some(format!("node {}", quote_for_shell(file)))
 }
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ use crate::files::write_private;
 use crate::network::{Inside, NetworkFiles, View};
 use crate::process::{Program, plain_environment};
 use crate::server::LOOPBACK;
+use crate::shell_quote::quote_for_shell;
 use crate::state::{Authentication, State, UnauthenticatedAction, View as _, WebApp};
 
 /// The parameters for starting an instance.
@@ -241,11 +242,6 @@ pub(super) fn can_mount() -> bool {
         unshare.stdout(Stdio::null()).stderr(Stdio::null());
         is_root && unshare.status().is_ok_and(|status| status.success())
     })
-}
-
-/// Quotes a string so that a shell reads it as one word.
-fn quote_for_shell(text: &str) -> String {
-    format!("'{}'", text.replace('\'', r"'\''"))
 }
 
 #[cfg(test)]

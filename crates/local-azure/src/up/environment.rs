@@ -8,6 +8,7 @@ use crate::app_service::variable;
 use crate::azure::Azure;
 use crate::network::NetworkFiles;
 use crate::server::LOOPBACK;
+use crate::shell_quote::quote_for_shell;
 use crate::state::{StorageAccount, WebApp};
 use crate::tutorial;
 
@@ -43,8 +44,7 @@ pub fn exports(azure: &Azure, parts: &Parts, app: Option<&str>) -> String {
     }
     let mut text = String::new();
     for (name, value) in variables {
-        let value = value.replace('\'', r"'\''");
-        writeln!(text, "export {name}='{value}'").expect("a string can be written to");
+        writeln!(text, "export {name}={}", quote_for_shell(&value)).expect("a string can be written to");
     }
     text.pop(); // The terminal gets a line end anyway.
     text
