@@ -143,6 +143,16 @@ test("nor is it on the pages of the staff and of a writer", async () => {
   });
 });
 
+/** Writes a review with a GIF picture that is called a PNG file, and saves it at once. */
+async function saveWithGif(page) {
+  await page.goto("/1/");
+  await page.locator("#add-review").click();
+  await page.getByLabel("Your name").fill("Ada");
+  await page.locator("label[for=rating-4]").click();
+  await page.setInputFiles("#reviewImage", { name: "a.png", mimeType: "image/png", buffer: Buffer.from("GIF89a") });
+  await page.getByRole("button", { name: "Save review" }).click();
+}
+
 test("a file is examined although it is sent at once, and by the server if the page cannot", async () => {
   for (const [name, handle] of Object.entries({
     "slow formats": (route) => new Promise((resolve) => setTimeout(resolve, 500)).then(() => route.continue()),
@@ -150,12 +160,7 @@ test("a file is examined although it is sent at once, and by the server if the p
   })) {
     await withPage(browser, site, name, {}, async (page) => {
       await page.route("**/photo-formats.*.json", handle);
-      await page.goto("/1/");
-      await page.locator("#add-review").click();
-      await page.getByLabel("Your name").fill("Ada");
-      await page.locator("label[for=rating-4]").click();
-      await page.setInputFiles("#reviewImage", { name: "a.png", mimeType: "image/png", buffer: Buffer.from("GIF89a") });
-      await page.getByRole("button", { name: "Save review" }).click();
+      await saveWithGif(page);
       await page.getByText("This is a GIF picture").waitFor();
       assert.equal(await page.getByLabel("Your name").inputValue(), "Ada");
     });
@@ -173,12 +178,7 @@ test("a review that is stopped while its photo is examined is not sent", async (
       page.on("request", (request) => request.method() === "POST" && posts.push(request.url()));
       let answer;
       await page.route("**/photo-formats.*.json", (route) => (answer = () => route.continue()));
-      await page.goto("/1/");
-      await page.locator("#add-review").click();
-      await page.getByLabel("Your name").fill("Ada");
-      await page.locator("label[for=rating-4]").click();
-      await page.setInputFiles("#reviewImage", { name: "a.png", mimeType: "image/png", buffer: Buffer.from("GIF89a") });
-      await page.getByRole("button", { name: "Save review" }).click();
+      await saveWithGif(page);
       await page.getByText("Sending…").waitFor();
       await stop(page);
       await page.getByText("Stopped. The review was not sent").waitFor();
