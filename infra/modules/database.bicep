@@ -36,7 +36,7 @@ resource server 'Microsoft.DBforPostgreSQL/flexibleServers@2024-08-01' = {
       geoRedundantBackup: 'Disabled'
     }
     highAvailability: { mode: 'Disabled' }
-    // Without a rule, the firewall admits nobody. infra/database.sh adds one for as long as it runs.
+    // Without a rule, the firewall blocks every address. infra/database.sh adds one for as long as it runs.
     network: { publicNetworkAccess: 'Enabled' }
   }
 }

@@ -31,7 +31,7 @@ def test_workflows():
 
 def test_a_wrong_workflow_is_reported(tmp_path):
     wrong = tmp_path / "wrong.yml"
-    wrong.write_text(WORKFLOWS[0].read_text().replace("runs-on: ubuntu-24.04", "runs-on: ubuntu-24.04\n    needs: nobody", 1))
+    wrong.write_text(WORKFLOWS[0].read_text().replace("runs-on: ubuntu-24.04", "runs-on: ubuntu-24.04\n    needs: missing", 1))
     assert run(BIN / "actionlint", wrong).returncode != 0
 
 
