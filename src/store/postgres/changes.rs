@@ -11,6 +11,7 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::connect::{LIFETIME, TIME_LIMIT};
+use super::notified::Notified;
 use super::pool::{Pool, WRITE_LIMIT};
 use super::silence::{Silence, within};
 use crate::model::RestaurantId;
@@ -22,9 +23,7 @@ const CHANNEL: &str = "restaurant_review_changes";
 const PING_PERIOD: Duration = Duration::from_secs(1);
 
 pub(super) struct Listener {
-    /// sqlx's drop sends `UNLISTEN` and waits for the answer in a task of its own, without a limit. If the server is
-    /// silent, that task and its socket remain until TCP or the server's keepalive ends the connection.
-    connection: PgListener,
+    connection: Notified,
     silence: Arc<Silence>,
     opened: Instant,
     next_ping: Instant,
@@ -34,12 +33,12 @@ pub(super) struct Listener {
 
 impl Listener {
     pub(super) async fn start(pool: &Pool) -> Result<Self, StoreError> {
-        let mut listener = pool.connector().listener().await?;
-        within(TIME_LIMIT, listener.listen(CHANNEL)).await?;
-        check_delivery(pool, &mut listener).await?;
+        let mut connection = Notified::open(pool.connector()).await?;
+        within(TIME_LIMIT, connection.listener().listen(CHANNEL)).await?;
+        check_delivery(pool, connection.listener()).await?;
         let now = Instant::now();
         Ok(Self {
-            connection: listener,
+            connection,
             silence: Arc::clone(&pool.connector().silence),
             opened: now,
             next_ping: now,
@@ -70,7 +69,7 @@ impl Changes for Listener {
     async fn next(&mut self) -> Result<Option<Change>, StoreError> {
         loop {
             // Changes that arrived before an answer are returned before it.
-            if let Some(notification) = self.connection.next_buffered() {
+            if let Some(notification) = self.connection.listener().next_buffered() {
                 if let Some(change) = change(notification.payload()) {
                     return Ok(Some(change));
                 }
@@ -84,7 +83,7 @@ impl Changes for Listener {
                 return Ok(None);
             }
             tokio::select! {
-                notification = self.connection.try_recv() => {
+                notification = self.connection.listener().try_recv() => {
                     if let Some(change) = change(notification?.ok_or(connection_lost())?.payload()) {
                         return Ok(Some(change));
                     }
@@ -92,7 +91,7 @@ impl Changes for Listener {
                 () = tokio::time::sleep_until(self.next_ping.into()) => {
                     let sent = Instant::now();
                     // The server sends pending notifications before the answer to the ping.
-                    let connection = self.connection.acquire().await?;
+                    let connection = self.connection.listener().acquire().await?;
                     self.silence.ping(connection.ping()).await?;
                     self.heard_until = Some(sent);
                     self.next_ping = sent + PING_PERIOD;

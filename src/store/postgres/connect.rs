@@ -33,6 +33,7 @@ pub enum SignIn {
 }
 
 /// Opens connections to the database that the settings name.
+#[derive(Clone)]
 pub(super) struct Connector {
     options: PgConnectOptions,
     sign_in: SignIn,

@@ -7,6 +7,7 @@ mod details;
 mod folding;
 mod list;
 mod migration;
+mod notified;
 mod pool;
 mod privileges;
 mod search;

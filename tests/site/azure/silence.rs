@@ -20,6 +20,8 @@ use crate::rig::{Database, Proxy, shared};
 
 const ROUNDS: usize = 10;
 const WRITERS: usize = 24;
+/// The pool's connections, and the one that follows changes.
+const CONNECTIONS: usize = 6;
 /// How soon the site is back.
 const BACK_WITHIN: Duration = Duration::from_secs(15);
 
@@ -126,6 +128,10 @@ async fn the_site_is_back_soon_and_nothing_is_lost_or_doubled() {
     assert_recounted(&mut sql).await;
     patiently("changes are followed again", async || {
         site.app.page_cache.is_on().then_some(())
+    })
+    .await;
+    patiently("no silent connection is left", async || {
+        (proxy.open_connections() <= CONNECTIONS).then_some(())
     })
     .await;
 }

@@ -1,7 +1,7 @@
 //! A proxy between the site and a service that it uses.
 
 use std::net::Ipv4Addr;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use tokio::io::{copy, copy_bidirectional, sink};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
@@ -13,6 +13,8 @@ pub struct Proxy {
     pub port: u16,
     server: u16,
     silence: watch::Sender<()>,
+    /// One for each connection that the site has not closed.
+    open: Arc<()>,
     accepting: Mutex<Option<AbortOnDropHandle<()>>>,
     /// Keeps the port while connections are refused: it is taken, but nothing listens.
     refusing: Mutex<Option<TcpSocket>>,
@@ -25,6 +27,7 @@ impl Proxy {
             port: listener.local_addr().unwrap().port(),
             server,
             silence: watch::Sender::new(()),
+            open: Arc::default(),
             accepting: Mutex::default(),
             refusing: Mutex::default(),
         };
@@ -33,11 +36,15 @@ impl Proxy {
     }
 
     fn accept_on(&self, listener: TcpListener) {
-        let (server, silence) = (self.server, self.silence.clone());
+        let (server, silence, open) = (self.server, self.silence.clone(), self.open.clone());
         let accepting = tokio::spawn(async move {
             loop {
                 let (client, _) = listener.accept().await.unwrap();
-                tokio::spawn(forward(client, server, silence.subscribe()));
+                let (silenced, open) = (silence.subscribe(), open.clone());
+                tokio::spawn(async move {
+                    forward(client, server, silenced).await;
+                    drop(open);
+                });
             }
         });
         *self.accepting.lock().unwrap() = Some(AbortOnDropHandle::new(accepting));
@@ -46,6 +53,12 @@ impl Proxy {
     /// Forwards nothing over the open connections from now on, and does not close them. New ones work.
     pub fn silence_open_connections(&self) {
         self.silence.send_replace(());
+    }
+
+    /// How many connections are open, silenced ones included.
+    pub fn open_connections(&self) -> usize {
+        // The proxy and its task have one each.
+        Arc::strong_count(&self.open) - 2
     }
 
     /// Refuses new connections.
