@@ -24,7 +24,6 @@ use tracing::field::display;
 use crate::app::App;
 use crate::assets;
 use crate::cache;
-use crate::config::Config;
 use crate::connections::RefusedHead;
 use crate::error::{AppError, Refused};
 use crate::pages::error::error_pages;
@@ -38,6 +37,9 @@ const PATH_LOGGED: usize = 200;
 const PAGE_LIMIT: Duration = Duration::from_secs(30);
 /// How long a form may take to arrive: 10 MiB over a slow mobile connection.
 const UPLOAD_LIMIT: Duration = Duration::from_secs(150);
+/// The maximum size of a request in bytes. A form with a photo that is too large is read up to this limit, so that it can
+/// be shown again with everything typed, even if the photo is a film.
+const BODY_MAX: usize = 512 << 20;
 /// How long a form may take in total. App Service gives up after about 230 seconds.
 const FORM_LIMIT: Duration = Duration::from_secs(210);
 
@@ -117,7 +119,6 @@ fn staff_forms(app: &App) -> Router<App> {
 
 /// The layers around all routes, from the outside in: a request passes through them in this order.
 fn apply_layers(routes: Router, app: App) -> Router {
-    let body_max = body_limit(&app.config);
     let layers = ServiceBuilder::new()
         // The site's own id for each request: in the log, on error pages, in the response.
         .layer(map_request(without_clients_request_id))
@@ -142,17 +143,11 @@ fn apply_layers(routes: Router, app: App) -> Router {
         .layer(map_request(well_formed))
         // A POST from a browser must come from a page of this site.
         .layer(CsrfLayer::new())
-        .layer(RequestBodyLimitLayer::new(body_max))
+        .layer(RequestBodyLimitLayer::new(BODY_MAX))
         .layer(RequestBodyDeadlineLayer::new(UPLOAD_LIMIT))
         // axum's own limit of 2 MB would refuse most photos; the limit above replaces it.
         .layer(DefaultBodyLimit::disable());
     Router::new().fallback_service(routes).layer(layers)
-}
-
-/// The maximum size of a request in bytes. A form with a photo that is too large is read up to this limit, so that it
-/// can be shown again with everything typed.
-fn body_limit(config: &Config) -> usize {
-    4 * config.max_upload_bytes + (1 << 20)
 }
 
 async fn without_clients_request_id(mut request: Request) -> Request {
@@ -217,6 +212,7 @@ mod tests {
     use tower::ServiceExt as _;
 
     use super::*;
+    use crate::config::Config;
 
     type Handler = fn() -> Result<&'static str, AppError>;
 

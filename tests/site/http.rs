@@ -124,6 +124,16 @@ async fn a_request_without_clear_limits_is_refused() {
 }
 
 #[tokio::test]
+async fn a_body_that_is_announced_to_be_endless_is_not_awaited() {
+    let site = Site::start().await;
+    let request = "POST /add HTTP/1.1\r\nHost: a\r\nContent-Type: multipart/form-data; boundary=b\r\n\
+                   Content-Length: 1000000000000\r\n\r\n--b\r\n";
+    let answer = exchange(&site, request.as_bytes()).await;
+    assert_eq!(statuses(&answer), ["413"], "{answer}");
+    assert!(answer.contains("Too much data"), "{answer}");
+}
+
+#[tokio::test]
 async fn what_follows_a_clear_request_is_another_one() {
     let site = Site::start().await;
     let last = "GET /robots.txt HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";

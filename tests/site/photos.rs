@@ -355,7 +355,7 @@ async fn the_content_decides_and_not_the_name_or_the_type() {
 async fn a_photo_beyond_the_limit_is_refused_and_typed_text_is_kept() {
     let site = Site::start_with(|config| config.max_upload_bytes = 64 << 10).await;
     let path = site.add_restaurant("A").await;
-    for size in [(64 << 10) + 1, 250 << 10] {
+    for size in [(64 << 10) + 1, 250 << 10, 20 << 20] {
         let response = site
             .review(&path, review_with_photo("Typed name", "4", vec![0x55; size]))
             .await;
@@ -370,12 +370,6 @@ async fn a_photo_beyond_the_limit_is_refused_and_typed_text_is_kept() {
             assert!(page.contains(part), "{part}");
         }
     }
-    // A photo far beyond the limit is not read to its end.
-    let huge = site
-        .review(&path, review_with_photo("Ada", "4", vec![0x55; 8 << 20]))
-        .await;
-    assert_eq!(huge.status(), StatusCode::PAYLOAD_TOO_LARGE);
-    assert!(huge.text().await.unwrap().contains("Too much data"));
     assert!(site.photo_files().is_empty());
 }
 
