@@ -153,7 +153,18 @@ const STATES = {
     },
   },
   "not-found": { open: (page) => page.goto("/no-such-page") },
-  "method-not-allowed": { open: (page) => page.goto("/add") },
+  "method-not-allowed": {
+    open: async (page) => {
+      await page.goto("/");
+      await page.evaluate(() => {
+        const form = document.createElement("form");
+        form.method = "post";
+        document.body.append(form);
+        form.submit();
+      });
+      await page.getByRole("heading", { name: "Method not allowed" }).waitFor();
+    },
+  },
   "unavailable": {
     empty: true,
     before: removePhotos,
