@@ -268,18 +268,20 @@ publishable() {
   cargo publish --dry-run --allow-dirty --quiet --package default-azure-credential --package entra-postgres "$@"
 }
 
-# Whether the version of default-azure-credential says what changed in its interface since its last release, which has a
-# tag such as default-azure-credential-v0.1.0. The checker is installed, which takes minutes the first time, only if there
-# is one.
-interface_since_release() {
-  local version=0.51.0 tools=${CARGO_TARGET_DIR:-target}/tools tag
-  tag=$(git for-each-ref --count=1 --sort=-version:refname --format='%(refname:short)' 'refs/tags/default-azure-credential-v*')
-  if [[ -z $tag ]]; then
-    echo "There is no release yet."
-    return
-  fi
-  cargo install --quiet --locked --root "$tools" --version "$version" cargo-semver-checks
-  "$tools/bin/cargo-semver-checks" semver-checks check-release --package default-azure-credential --baseline-rev "$tag"
+# Whether the version of each published crate says what changed in its interface since its last release, which has a tag
+# such as default-azure-credential-v0.1.0. The checker is installed, which takes minutes the first time, only if there is
+# one.
+interfaces_since_release() {
+  local version=0.51.0 tools=${CARGO_TARGET_DIR:-target}/tools crate tag
+  for crate in default-azure-credential entra-postgres; do
+    tag=$(git for-each-ref --count=1 --sort=-version:refname --format='%(refname:short)' "refs/tags/$crate-v*")
+    if [[ -z $tag ]]; then
+      echo "There is no release of $crate yet."
+      continue
+    fi
+    cargo install --quiet --locked --root "$tools" --version "$version" cargo-semver-checks
+    "$tools/bin/cargo-semver-checks" semver-checks check-release --package "$crate" --baseline-rev "$tag"
+  done
 }
 
 # External scanners against the site, which find only what docs/security.md explains.
@@ -300,7 +302,7 @@ release() {
   part "documentation" env RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
   part "licences and sources of the crates" dependency_policy
   part "the crates to publish, compiled" publishable
-  part "its interface since the last release" interface_since_release
+  part "their interfaces since the last releases" interfaces_since_release
   part "the package and the container" tests/deploy/run.sh -m release
   part "build" cargo build --workspace --quiet
   part "photos within 3 s" cargo test --release --package photo-processing --test photos hostile -- --test-threads 1
