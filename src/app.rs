@@ -15,7 +15,7 @@ use crate::error::AppError;
 use crate::photos::{PhotoProcessor, PhotoStore, PhotoUrls};
 use crate::readiness::Readiness;
 use crate::store::Store;
-use crate::web::{LocalDoor, Rates, Uploads};
+use crate::web::{Admission, LocalDoor, Rates, Uploads};
 
 /// The running site: a handle that is cheap to clone.
 #[derive(Clone)]
@@ -41,6 +41,8 @@ pub struct Parts {
     pub uploads: Uploads,
     /// The limits of each client.
     pub rates: Rates,
+    /// Each client's share of the site.
+    pub admission: Arc<Admission>,
     /// How a developer gets to the staff pages on this machine.
     pub local_door: LocalDoor,
     /// The work of [`App::save`]. A shutdown waits for it until the grace period ends.
@@ -58,6 +60,7 @@ impl App {
             photo_urls: PhotoUrls::of(&config),
             uploads: Uploads::new(&config),
             rates: Rates::new(&config.limits),
+            admission: Arc::new(Admission::new(&config.limits)),
             local_door: LocalDoor::default(),
             config,
             readiness: Arc::new(Readiness::of(Arc::clone(&store), Arc::clone(&photos))),

@@ -31,6 +31,7 @@ pub mod error_chain;
 pub mod folding;
 pub mod gauges;
 pub mod healthcheck;
+mod log_limit;
 mod log_queue;
 pub mod logging;
 pub mod model;

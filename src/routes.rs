@@ -26,10 +26,13 @@ use crate::assets;
 use crate::cache;
 use crate::connections::RefusedHead;
 use crate::error::{AppError, Refused};
+use crate::log_limit::LogLimit;
 use crate::pages::error::error_pages;
 use crate::pages::{add_restaurant, add_review, admin, details, edit_review, health, list, photo, sitemap};
 use crate::telemetry::{self, REQUEST_SPAN};
-use crate::web::{FrontEnd, PRIVATE_PATHS, SecurityHeaders, identify_client, security_headers};
+use crate::web::{
+    FrontEnd, PRIVATE_PATHS, SecurityHeaders, identify_client, limit_in_flight, limit_reads, security_headers,
+};
 
 /// How much of a path is logged, in bytes.
 const PATH_LOGGED: usize = 200;
@@ -41,7 +44,10 @@ const UPLOAD_LIMIT: Duration = Duration::from_secs(150);
 /// be shown again with everything typed, even if the photo is a film.
 const BODY_MAX: usize = 512 << 20;
 /// How long a form may take in total. App Service gives up after about 230 seconds.
-const FORM_LIMIT: Duration = Duration::from_secs(210);
+const FORM_LIMIT: Duration = Duration::from_secs(225);
+
+/// The log lines about requests that were refused.
+static REFUSALS: LogLimit = LogLimit::new(100, "requests that were refused");
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -50,22 +56,27 @@ pub fn router(app: App) -> Router {
     let cached_pages = Router::new()
         .route("/", get(list::get))
         .route("/{id}/", get(details::get))
+        .route_layer(from_fn_with_state(Arc::clone(&app.admission), limit_reads))
         .route_layer(from_fn_with_state(Arc::clone(&app.page_cache), cache::layer));
 
+    let other_pages_from_the_store = Router::new()
+        .route("/review/edit/{key}", get(edit_review::get))
+        .route("/sitemap.xml", get(sitemap::get))
+        .merge(staff_pages(&app))
+        .route_layer(from_fn_with_state(Arc::clone(&app.admission), limit_reads));
+
     let pages = cached_pages
+        .merge(other_pages_from_the_store)
         .route("/create", get(add_restaurant::get))
         .route("/{id}", get(details::redirect))
         .route("/admin", get(admin::home::redirect))
         .route("/admin/enter/{key}", get(admin::enter::get).head(admin::enter::head))
-        .route("/review/edit/{key}", get(edit_review::get))
         .route("/review/edit/{key}/delete", get(edit_review::form))
-        .merge(staff_pages(&app))
         .route("/photos/{name}", get(photo::get))
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .route("/robots933456.txt", get(health::warm_up))
         .route("/robots.txt", get(sitemap::robots))
-        .route("/sitemap.xml", get(sitemap::get))
         .route("/favicon.ico", get(assets::favicon))
         .layer(TimeoutLayer::with_status_code(
             StatusCode::SERVICE_UNAVAILABLE,
@@ -119,6 +130,7 @@ fn staff_forms(app: &App) -> Router<App> {
 
 /// The layers around all routes, from the outside in: a request passes through them in this order.
 fn apply_layers(routes: Router, app: App) -> Router {
+    let admission = Arc::clone(&app.admission);
     let layers = ServiceBuilder::new()
         // The site's own id for each request: in the log, on error pages, in the response.
         .layer(map_request(without_clients_request_id))
@@ -139,6 +151,7 @@ fn apply_layers(routes: Router, app: App) -> Router {
         .layer(map_request_with_state(FrontEnd::of(&app.config), identify_client))
         // The layers below may answer with a bare status, which gets its page here.
         .layer(from_fn_with_state(app, error_pages))
+        .layer(from_fn_with_state(admission, limit_in_flight))
         .layer(CatchPanicLayer::new())
         .layer(map_request(well_formed))
         // A POST from a browser must come from a page of this site.
@@ -200,7 +213,8 @@ fn log_response<B>(response: &axum::http::Response<B>, latency: Duration, _: &Sp
     match status {
         500.. if !is_refused => tracing::error!(status, duration_ms, "answered"),
         // A form was accepted: with a redirect (303), or with 201 for the page's script.
-        201 | 303 | 400..=499 => tracing::info!(status, duration_ms, "answered"),
+        201 | 303 => tracing::info!(status, duration_ms, "answered"),
+        400..=499 if REFUSALS.admits() => tracing::info!(status, duration_ms, "answered"),
         _ => tracing::debug!(status, duration_ms, "answered"),
     }
 }

@@ -49,6 +49,7 @@ const LENGTH: RefusedHead = RefusedHead::Malformed(
 
 /// The end of the first head in a buffer; `None` if it is not complete. `seen` bytes were in the buffer before.
 pub fn end(buffer: &[u8], seen: usize) -> Result<Option<usize>, RefusedHead> {
+    let mut is_first_line = !buffer[..seen].contains(&b'\n');
     for at in seen..buffer.len() {
         let after_cr = at > 0 && buffer[at - 1] == b'\r';
         match buffer[at] {
@@ -58,8 +59,9 @@ pub fn end(buffer: &[u8], seen: usize) -> Result<Option<usize>, RefusedHead> {
                     return Ok(Some(at + 1));
                 }
                 // What is not HTTP, or is a version without headers, never has an end that could be waited for.
-                if !lines[..at].contains(&b'\n') {
+                if is_first_line {
                     request_line(&lines[..at - 1])?;
+                    is_first_line = false;
                 }
             }
             b'\n' => return Err(LINE_ENDS),

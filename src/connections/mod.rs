@@ -2,7 +2,7 @@
 //!
 //! `axum::serve` has no such limits, so this loop accepts the connections itself and hands each to hyper:
 //!
-//! 1. [`serve`] accepts. Above the limit of connections, or of those of one client (`shares`), it answers 503 (`busy`).
+//! 1. [`serve`] accepts. Above the limit of connections, or of those of one client, it answers 503 (`busy`).
 //! 2. `stream` lies between the socket and hyper. It checks the head of each request (`head`) before hyper sees it.
 //! 3. `progress` knows what a connection waits for, and until when. The connection is closed then.
 
@@ -11,7 +11,6 @@ mod descriptors;
 pub mod head;
 mod limits;
 mod progress;
-mod shares;
 mod stream;
 mod taking;
 
@@ -42,8 +41,8 @@ pub use self::descriptors::allow_many as allow_many_descriptors;
 pub use self::head::RefusedHead;
 pub use self::limits::Limits;
 use self::progress::{Progress, Serving};
-use self::shares::Shares;
 use self::stream::{ClientStream, HEAD_MAX};
+use crate::web::{Client, InFlight, Shares};
 
 /// The pause after the system has refused to accept a connection, for want of descriptors or memory.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(500);
@@ -61,11 +60,18 @@ pub async fn serve(listener: TcpListener, site: Router, limits: Limits, stop: im
             accepted = accept(&listener) => accepted,
         };
         let place = Arc::clone(&places).try_acquire_owned().ok();
-        if let Some(place) = place.and_then(|place| Some((place, shares.take(peer.ip())?))) {
+        // This machine has no limit of its own.
+        let address = peer.ip().to_canonical();
+        let share = if address.is_loopback() {
+            Some(None)
+        } else {
+            shares.take(Client::new(address)).map(Some)
+        };
+        if let (Some(place), Some(share)) = (place, share) {
             let connection = connection(stream, peer, site.clone(), limits, shutdown.watcher());
             tokio::spawn(async move {
                 connection.await;
-                drop(place);
+                drop((place, share));
             });
         } else if let Ok(place) = Arc::clone(&turned_away).try_acquire_owned() {
             tokio::spawn(async move {
@@ -155,9 +161,11 @@ async fn answer(
             .headers_mut()
             .insert(CONNECTION, HeaderValue::from_static("close"));
     }
+    let in_flight = response.extensions_mut().remove();
     Ok(response.map(|body| Sending {
         body,
         _serving: serving,
+        _in_flight: in_flight,
     }))
 }
 
@@ -165,6 +173,7 @@ async fn answer(
 struct Sending {
     body: Body,
     _serving: Serving,
+    _in_flight: Option<InFlight>,
 }
 
 impl hyper::body::Body for Sending {

@@ -61,7 +61,7 @@ pub async fn post(
         },
         ..CreateTemplate::default()
     };
-    if let Err(refused) = app.rates.count_post(client, false) {
+    if let Err(refused) = app.rates.count_post(client) {
         form.problem = Some(format!("Restaurant not added: {TOO_MANY_FORMS}"));
         form.chrome = Chrome::of_error(&app.config, &request_id, refused.status());
         return Ok((refused.status(), refused.retry_after(), Page(form)).into_response());

@@ -62,7 +62,7 @@ pub async fn post(
         ..ReviewFormView::empty(&app)
     };
 
-    if let Err(refused) = app.rates.count_post(client, form.photo_was_sent) {
+    if let Err(refused) = body.count(&app.rates, client) {
         form.problem = Some(format!("Review not added: {TOO_MANY_FORMS}"));
         // Without the restaurant: reading it is work, of which the client has had its share.
         let page = alone(&app, &request_id, id, refused.status(), form);

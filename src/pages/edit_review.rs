@@ -65,9 +65,10 @@ pub async fn get(
             let view = ReviewChangeView::with(&app, writer_url(&key), review);
             page(&app, &request_id, StatusCode::OK, view, None)
         }
-        // A wrong key counts as a form, so that a client cannot go on guessing.
+        // A wrong key counts as a search, so that a client cannot go on guessing. It does not count as a form: a page of
+        // another site can make its visitors' browsers request it.
         Err(AppError::NotFound) => {
-            let counted = app.rates.count_post(client.map(|Extension(client)| client), false);
+            let counted = app.rates.count_search(client.map(|Extension(client)| client));
             without_review(counted.err().unwrap_or(AppError::NotFound))
         }
         Err(error) => without_review(error),
@@ -87,7 +88,7 @@ pub async fn post(
     let mut body = app.rates.read(client, body)?;
     let view = ReviewChangeView::sent(&app, writer_url(&key), &mut body);
     let mut view = app.rates.read(client, view)?;
-    if let Err(refused) = app.rates.count_post(client, view.form.photo_was_sent) {
+    if let Err(refused) = body.count(&app.rates, client) {
         view.form.problem = Some(format!("Review not changed: {TOO_MANY_FORMS}"));
         let answer = page(&app, &request_id, refused.status(), view, None);
         return Ok((refused.retry_after(), answer).into_response());
@@ -117,7 +118,7 @@ pub async fn delete(
     let client = request.extensions().get::<Client>().copied();
     let body = FormBody::read_whole(&app.uploads, request, &CONFIRMATION).await;
     let mut body = app.rates.read(client, body)?;
-    app.rates.count_post(client, false)?;
+    app.rates.count_post(client)?;
     let review = match read(&app, &key).await {
         Ok(review) => review,
         Err(error) => return Ok(without_review(error)),

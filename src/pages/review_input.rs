@@ -58,7 +58,7 @@ pub(super) async fn check(
             "Image too big, try again.".clone_into(&mut problem);
             form.errors.add("reviewImage", form.too_big());
         }
-        Some(SentPhoto::NoRoom) => {
+        Some(SentPhoto::NoRoom | SentPhoto::TooMany(_)) => {
             status = StatusCode::TOO_MANY_REQUESTS;
             form.errors.add("reviewImage", PhotoError::Busy.to_string());
         }

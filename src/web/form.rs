@@ -15,7 +15,9 @@ use axum::extract::Request;
 use axum::http::header::CONTENT_TYPE;
 use multer::{Field, Multipart};
 
+use super::Client;
 use super::incomplete::Incomplete;
+use super::rates::{PhotoRate, Rates};
 use super::received::{PIECE, Received};
 use super::upload_memory::{Allowance, Held, UploadMemory};
 use crate::config::{Config, Pace};
@@ -34,6 +36,7 @@ const HEADERS_MAX: usize = PIECE;
 /// Receives forms, within limits for all forms together.
 pub struct Uploads {
     memory: UploadMemory,
+    photo_rate: PhotoRate,
     photo_max: usize,
     pace: Pace,
     turn: Duration,
@@ -70,6 +73,8 @@ pub enum SentPhoto {
     TooBig,
     /// There was no memory for it; its bytes were dropped.
     NoRoom,
+    /// Its client has sent too many and must wait for so long; its bytes were dropped.
+    TooMany(Duration),
     /// It did not arrive complete.
     Cut,
 }
@@ -81,6 +86,7 @@ impl Uploads {
         let limits = &config.limits;
         Self {
             memory: UploadMemory::new(limits.upload_memory, limits.upload_share, limits.upload_patience),
+            photo_rate: PhotoRate::new(limits),
             photo_max: config.max_upload_bytes,
             pace: limits.upload_pace,
             turn: limits.upload_turn,
@@ -106,7 +112,8 @@ impl FormBody {
             .and_then(|value| value.to_str().ok())
             .unwrap_or_default()
             .to_owned();
-        let memory = uploads.memory.allow(request.extensions().get().copied());
+        let client = request.extensions().get().copied();
+        let memory = uploads.memory.allow(client);
         let mut received = Received::new(request.into_body(), uploads.pace, uploads.turn, &memory);
         let mut form = Self::default();
         let essence = content_type.split(';').next().unwrap_or_default();
@@ -116,7 +123,7 @@ impl FormBody {
                 let boundary = multer::parse_boundary(&content_type).map_err(|_| {
                     AppError::BadRequest("The form is not complete: its multipart boundary is missing.".into())
                 })?;
-                form.read_multipart(uploads.photo_max, &memory, &mut received, boundary, fields)
+                form.read_multipart(uploads, client, &memory, &mut received, boundary, fields)
                     .await
             }
             _ => return Err(AppError::UnsupportedMediaType),
@@ -177,7 +184,8 @@ impl FormBody {
 
     async fn read_multipart(
         &mut self,
-        photo_max: usize,
+        uploads: &Uploads,
+        client: Option<Client>,
         memory: &Allowance,
         received: &mut Received<'_>,
         boundary: String,
@@ -199,7 +207,7 @@ impl FormBody {
             let name = part.name().unwrap_or_default().to_owned();
             let is_file = part.file_name().is_some();
             if fields.photo == Some(&*name) {
-                self.read_photo(photo_max, memory, part).await?;
+                self.read_photo(uploads, client, memory, part).await?;
             } else if !is_file && fields.texts.contains(&&*name) {
                 let mut text = Vec::new();
                 while let Some(chunk) = next_chunk(&mut part).await? {
@@ -217,7 +225,8 @@ impl FormBody {
 
     async fn read_photo(
         &mut self,
-        photo_max: usize,
+        uploads: &Uploads,
+        client: Option<Client>,
         memory: &Allowance,
         mut part: Field<'_>,
     ) -> Result<(), Incomplete> {
@@ -231,7 +240,15 @@ impl FormBody {
                 continue;
             }
             let length = bytes.len() + chunk.len();
-            if length > photo_max {
+            // Counted when it begins to arrive: a photo too many takes no memory.
+            let counted = if bytes.is_empty() {
+                uploads.photo_rate.count(client)
+            } else {
+                Ok(())
+            };
+            if let Err(wait) = counted {
+                dropped = Some(SentPhoto::TooMany(wait));
+            } else if length > uploads.photo_max {
                 dropped = Some(SentPhoto::TooBig);
             } else if !memory.cover(&mut held, length).await {
                 dropped = Some(SentPhoto::NoRoom);
@@ -267,6 +284,15 @@ impl FormBody {
     fn add_text(&mut self, fields: &FormFields, name: &str, text: impl FnOnce() -> String) {
         if let Some(name) = fields.texts.iter().find(|known| **known == name) {
             self.texts.insert(name, text());
+        }
+    }
+
+    /// Counts this form, and its photo if there is one.
+    pub fn count(&self, rates: &Rates, client: Option<Client>) -> Result<(), AppError> {
+        rates.count_post(client)?;
+        match self.photo {
+            Some(SentPhoto::TooMany(wait)) => Err(AppError::RateLimited(wait)),
+            _ => Ok(()),
         }
     }
 

@@ -1,5 +1,6 @@
 //! What pages share: reading a request, answering it.
 
+mod admission;
 mod client;
 mod conditional;
 mod cookie;
@@ -15,11 +16,13 @@ mod query;
 mod rates;
 mod received;
 mod security;
+mod shares;
 mod site_url;
 mod staff;
 mod upload_memory;
 mod writer_links;
 
+pub use self::admission::{Admission, InFlight, limit_in_flight, limit_reads};
 pub use self::client::{Client, FrontEnd, identify_client, is_from_this_machine};
 pub use self::conditional::{accepts_gzip, has_etag};
 pub use self::form::{FormBody, FormFields, SentPhoto, Uploads};
@@ -32,6 +35,7 @@ pub use self::principal::{SignedIn, Unclear};
 pub use self::query::{query_pairs, with_query};
 pub use self::rates::{Rates, TOO_MANY_FORMS};
 pub use self::security::{PRIVATE_PATHS, SecurityHeaders, keep_private, security_headers};
+pub use self::shares::{Shares, Taken};
 pub use self::site_url::SiteUrl;
 pub use self::staff::Staff;
 pub use self::writer_links::{WriterLinks, writer_url};

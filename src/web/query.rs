@@ -5,7 +5,7 @@ use std::borrow::Cow;
 /// The maximum number of pairs. The site's own addresses have at most nine.
 const PAIRS_MAX: usize = 20;
 
-/// The pairs of a query. Those beyond [`PAIRS_MAX`] are ignored, as pairs of unknown names are.
+/// The pairs of a query. Those beyond `PAIRS_MAX` are ignored, as pairs of unknown names are.
 pub fn query_pairs(query: &str) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
     form_urlencoded::parse(query.as_bytes()).take(PAIRS_MAX)
 }

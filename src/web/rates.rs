@@ -14,8 +14,10 @@ use super::Client;
 use crate::config::Limits;
 use crate::error::AppError;
 
-/// How many posts a client may send at once.
+/// How many posts, and how many photos, a client may send at once. Four clients are needed to take all places of those who
+/// wait for their photos to be processed.
 const POST_BURST: u32 = 10;
+const UPLOAD_BURST: u32 = 4;
 /// How many clients each limit remembers: beyond that, it forgets those that have not sent anything for longest. With 100
 /// bytes for each, three limits use about 5 MB.
 const CLIENTS: usize = 1 << 14;
@@ -26,7 +28,6 @@ pub const TOO_MANY_FORMS: &str = "many forms came from your network at once. Wai
 /// The limits of each client.
 pub struct Rates {
     posts: Option<Rate>,
-    uploads: Option<Rate>,
     searches: Option<Rate>,
 }
 
@@ -34,41 +35,50 @@ impl Rates {
     /// Applies these limits; 0 is no limit.
     #[must_use]
     pub fn new(limits: &Limits) -> Self {
-        let quota = |count, of: fn(NonZeroU32) -> Quota| NonZeroU32::new(count).map(of);
-        let posts = |count: NonZeroU32| {
-            let burst = NonZeroU32::new(POST_BURST).expect("it is not zero");
-            Quota::per_minute(count).allow_burst(burst.min(count))
-        };
+        let searches = NonZeroU32::new(limits.searches_per_second).map(Quota::per_second);
         Self {
-            posts: quota(limits.posts_per_minute, posts).map(Rate::new),
-            uploads: quota(limits.uploads_per_minute, Quota::per_minute).map(Rate::new),
-            searches: quota(limits.searches_per_second, Quota::per_second).map(Rate::new),
+            posts: Rate::per_minute(limits.posts_per_minute, POST_BURST),
+            searches: searches.map(Rate::new),
         }
     }
 
     /// Counts a form.
-    pub fn count_post(&self, client: Option<Client>, has_photo: bool) -> Result<(), AppError> {
-        count(self.posts.as_ref(), client)?;
-        count(self.uploads.as_ref().filter(|_| has_photo), client)
+    pub fn count_post(&self, client: Option<Client>) -> Result<(), AppError> {
+        count(self.posts.as_ref(), client).map_err(AppError::RateLimited)
     }
 
     /// This form, or why it could not be read, which counts as a form too.
     pub fn read<T>(&self, client: Option<Client>, form: Result<T, AppError>) -> Result<T, AppError> {
         if form.is_err() {
-            self.count_post(client, false)?;
+            self.count_post(client)?;
         }
         form
     }
 
     /// Counts a search.
     pub fn count_search(&self, client: Option<Client>) -> Result<(), AppError> {
-        count(self.searches.as_ref(), client)
+        count(self.searches.as_ref(), client).map_err(AppError::RateLimited)
     }
 }
 
-fn count(rate: Option<&Rate>, client: Option<Client>) -> Result<(), AppError> {
+/// How many photos each client may send.
+pub(super) struct PhotoRate(Option<Rate>);
+
+impl PhotoRate {
+    /// Applies this limit; 0 is no limit.
+    pub(super) fn new(limits: &Limits) -> Self {
+        Self(Rate::per_minute(limits.uploads_per_minute, UPLOAD_BURST))
+    }
+
+    /// Counts a photo, or returns how long the client must wait.
+    pub(super) fn count(&self, client: Option<Client>) -> Result<(), Duration> {
+        count(self.0.as_ref(), client)
+    }
+}
+
+fn count(rate: Option<&Rate>, client: Option<Client>) -> Result<(), Duration> {
     match (rate, client) {
-        (Some(rate), Some(client)) => rate.count(client).map_err(AppError::RateLimited),
+        (Some(rate), Some(client)) => rate.count(client),
         _ => Ok(()),
     }
 }
@@ -77,6 +87,13 @@ fn count(rate: Option<&Rate>, client: Option<Client>) -> Result<(), AppError> {
 struct Rate<C: Clock = MonotonicClock>(RateLimiter<Client, Clients, C, NoOpMiddleware<C::Instant>>);
 
 impl Rate {
+    /// At most `count` in a minute, and `burst` of them at once; `None` for no limit.
+    fn per_minute(count: u32, burst: u32) -> Option<Self> {
+        let count = NonZeroU32::new(count)?;
+        let burst = NonZeroU32::new(burst)?.min(count);
+        Some(Self::new(Quota::per_minute(count).allow_burst(burst)))
+    }
+
     fn new(quota: Quota) -> Self {
         Self(RateLimiter::new(quota, Clients(Cache::new(CLIENTS)), MonotonicClock))
     }

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails at the first error")]
 
+mod admission;
 mod azure;
 mod backup;
 mod connections;

@@ -7,6 +7,7 @@ use axum::body::{Body, to_bytes};
 use axum::extract::ConnectInfo;
 use axum::http::header::{CONTENT_TYPE, COOKIE, RETRY_AFTER, SET_COOKIE};
 use axum::http::{HeaderMap, Request, StatusCode};
+use axum::response::Response;
 use restaurant_review::config::{Config, Limits};
 use restaurant_review::model::Capability;
 use restaurant_review::{open, routes};
@@ -35,12 +36,16 @@ impl Site {
         }
     }
 
-    /// Sends a request from that address.
-    pub async fn send(&self, address: &str, request: Request<Body>) -> (StatusCode, HeaderMap, String) {
-        let mut request = request;
+    /// The answer to a request from that address.
+    pub async fn answer(&self, address: &str, mut request: Request<Body>) -> Response {
         let peer = SocketAddr::new(address.parse().unwrap(), 40_000);
         request.extensions_mut().insert(ConnectInfo(peer));
-        let (parts, body) = self.router.clone().oneshot(request).await.unwrap().into_parts();
+        self.router.clone().oneshot(request).await.unwrap()
+    }
+
+    /// Sends a request from that address, and takes the whole answer.
+    pub async fn send(&self, address: &str, request: Request<Body>) -> (StatusCode, HeaderMap, String) {
+        let (parts, body) = self.answer(address, request).await.into_parts();
         let body = to_bytes(body, usize::MAX).await.unwrap();
         (parts.status, parts.headers, String::from_utf8(body.to_vec()).unwrap())
     }
@@ -133,7 +138,11 @@ async fn a_form_beyond_the_rate_comes_back_and_is_not_saved() {
 
 #[tokio::test]
 async fn a_private_link_has_the_rate_of_the_other_forms() {
-    let site = Site::start(|limits| limits.posts_per_minute = 1).await;
+    let site = Site::start(|limits| {
+        limits.posts_per_minute = 1;
+        limits.searches_per_second = 1;
+    })
+    .await;
     let post = async |address, path: &str, body| site.post(address, path, URLENCODED, body).await;
     assert_eq!(post("127.0.0.1", "/add", RESTAURANT).await.0, StatusCode::SEE_OTHER);
     let (_, headers, _) = post("127.0.0.1", "/review/1", REVIEW).await;
@@ -153,11 +162,12 @@ async fn a_private_link_has_the_rate_of_the_other_forms() {
     assert_refused(&refused, &["Too many requests"]);
     assert!(site.get("203.0.113.1", "/1/").await.2.contains("(1 review)"));
 
-    // Each guess counts as a form.
+    // Each guess counts: as a search, or as a form if it is one.
     let guess = format!("/review/edit/{}", "0".repeat(64));
-    assert_eq!(site.get("203.0.113.2", &guess).await.0, StatusCode::NOT_FOUND);
-    assert_refused(&site.get("203.0.113.2", &guess).await, &[]);
-    assert_refused(&post("203.0.113.2", &guess, change).await, &[]);
+    let guesses = futures_util::future::join_all((0..500).map(|_| site.get("203.0.113.2", &guess))).await;
+    let refused = guesses.iter().find(|(status, ..)| *status != StatusCode::NOT_FOUND);
+    assert_refused(refused.expect("500 guesses do not take 500 seconds"), &[]);
+    assert_eq!(post("203.0.113.2", &guess, change).await.0, StatusCode::NOT_FOUND);
     assert_refused(&post("203.0.113.2", &format!("{guess}/delete"), "").await, &[]);
     assert_eq!(post("203.0.113.3", &guess, change).await.0, StatusCode::NOT_FOUND);
     assert_refused(&post("203.0.113.3", &guess, change).await, &[]);
