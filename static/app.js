@@ -16,6 +16,15 @@ if (document.querySelector(".narrow-form [type=file]")) enhance(document.querySe
 document.querySelectorAll("[data-max]").forEach(countCharacters);
 showLocalTimes(document);
 
+// On a phone, the keyboard's key for the next field leads there. Enter would send a form that is not complete.
+document.addEventListener("keydown", (event) => {
+  const field = event.target;
+  if (event.key !== "Enter" || !field.matches("[enterkeyhint=next]") || !matchMedia("(pointer: coarse)").matches) return;
+  const fields = [...field.form.elements].filter(({ type }) => !["hidden", "button", "fieldset"].includes(type));
+  event.preventDefault();
+  fields[fields.indexOf(field) + 1]?.focus();
+});
+
 // Space works on what looks like a button.
 document.addEventListener("keydown", (event) => {
   if (event.key === " " && event.target.matches("a.btn, .page-link, .sort a")) {
@@ -94,6 +103,14 @@ function enhance(section) {
     event.preventDefault();
     send(section, form, file, mayBeSent);
   });
+  // Proves to the server that a review which is sent again is this writer's own.
+  if (form.elements.form_id) {
+    const secret = document.createElement("input");
+    secret.type = "hidden";
+    secret.name = "writer_secret";
+    secret.value = [...crypto.getRandomValues(new Uint8Array(32))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+    form.append(secret);
+  }
 }
 
 /** Adds the button that closes the dialog. While a review is being sent, it stops that, as Cancel and Esc do. */
@@ -159,6 +176,7 @@ async function send(section, form, file, mayBeSent) {
   upload.append(bar, text);
   form.querySelector(".form-actions").prepend(upload);
   text.textContent = "Sending…";
+  document.title = title;
   button.disabled = true; // A second click must not send the form again.
 
   let stalled;
@@ -167,6 +185,7 @@ async function send(section, form, file, mayBeSent) {
     sending = null;
     cancel.removeEventListener("click", stop);
     dialog?.removeEventListener("cancel", stop);
+    document.removeEventListener("keydown", stopByKey);
     if (!dialog) cancel.remove();
     if (request.status !== 201) {
       upload.remove();
@@ -184,8 +203,12 @@ async function send(section, form, file, mayBeSent) {
     event.preventDefault();
     sending?.();
   };
+  const stopByKey = (event) => {
+    if (event.key === "Escape" && !dialog) stop(event);
+  };
   cancel.addEventListener("click", stop);
   dialog?.addEventListener("cancel", stop);
+  document.addEventListener("keydown", stopByKey);
   dialog?.addEventListener("close", () => sending?.(), { once: true });
 
   const watch = () => {
@@ -302,7 +325,8 @@ function focusProblem() {
 
 /** Shows above the form why it was not accepted. */
 function problem(form, message) {
-  form.parentElement.querySelector("[role=alert]")?.remove();
+  // What another person has written meanwhile, in a section of its own, stays.
+  form.parentElement.querySelector(":scope > p[role=alert]")?.remove();
   const alert = document.createElement("p");
   alert.className = "alert alert-danger";
   alert.setAttribute("role", "alert");

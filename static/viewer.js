@@ -78,7 +78,8 @@ function viewer(photos) {
   let start = null;
   dialog.addEventListener("touchstart", ({ touches }) => (start = touches.length === 1 ? touches[0] : null), { passive: true });
   dialog.addEventListener("touchend", ({ changedTouches: [end] }) => {
-    if (!start) return;
+    // In a photo that was enlarged with two fingers, one finger looks around.
+    if (!start || visualViewport.scale > 1.01) return;
     const [x, y] = [end.clientX - start.clientX, end.clientY - start.clientY];
     if (Math.abs(x) > SWIPE && Math.abs(x) > 2 * Math.abs(y)) show(current + (x < 0 ? 1 : -1));
     start = null;

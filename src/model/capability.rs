@@ -6,6 +6,8 @@ use std::str::FromStr;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use super::SubmissionId;
+
 /// The length of one, in hexadecimal digits.
 const LENGTH: usize = 64;
 
@@ -18,6 +20,16 @@ impl Capability {
     #[must_use]
     pub fn random() -> Self {
         Self(format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple()))
+    }
+
+    /// The key to what this submission adds, for a client that has chosen this secret: the same if it sends it again.
+    #[must_use]
+    pub fn to_submission(&self, submission: &SubmissionId) -> Self {
+        Self(hex::encode(Sha256::digest(format!(
+            "{} {}",
+            self.0,
+            submission.as_str()
+        ))))
     }
 
     /// The key, for a link or a cookie.
@@ -50,6 +62,8 @@ impl FromStr for Capability {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
 
     #[test]
@@ -58,6 +72,21 @@ mod tests {
         assert_eq!(key.expose().parse(), Ok(key.clone()));
         assert_ne!(key, Capability::random());
         assert_eq!(format!("{key:?}"), "Capability");
+    }
+
+    #[test]
+    fn each_secret_and_submission_has_a_key_of_its_own() {
+        let secrets = [Capability::random(), Capability::random()];
+        let submissions = ["1", "2"].map(|id| SubmissionId::of(id, &[]).unwrap());
+        let mut keys = HashSet::new();
+        for secret in &secrets {
+            for submission in &submissions {
+                let key = secret.to_submission(submission);
+                assert_eq!(key.expose().parse(), Ok(key.clone()));
+                assert!(key == secret.to_submission(submission));
+                assert!(keys.insert(key.expose().to_owned()));
+            }
+        }
     }
 
     #[test]

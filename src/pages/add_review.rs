@@ -29,9 +29,13 @@ struct ReviewAgainTemplate {
     form: ReviewFormView,
 }
 
+/// The field in which the page's script sends a secret of its own, so that a review that is sent again gets its private
+/// link, too. The id of the form cannot serve for this: cached pages have the same one for several visitors.
+const WRITER_SECRET: &str = "writer_secret";
+
 /// The fields of the form.
 pub const FIELDS: FormFields = FormFields {
-    texts: &[SubmissionId::FIELD, "user_name", "rating", "review_text"],
+    texts: &[SubmissionId::FIELD, WRITER_SECRET, "user_name", "rating", "review_text"],
     photo: Some("reviewImage"),
 };
 
@@ -87,13 +91,18 @@ pub async fn post(
     ];
     let submission = SubmissionId::of(&form.form_id, &contents);
     // Opens the writer's private link. The store keeps only its hash.
-    let writer = Capability::random();
+    let secret: Option<Capability> = body.take(WRITER_SECRET).parse().ok();
+    let writer = match (secret, &submission) {
+        (Some(secret), Some(submission)) => secret.to_submission(submission),
+        _ => Capability::random(),
+    };
     let saving = save(app.clone(), id, new, photo, submission, writer.clone());
     match app.finish(saving).await? {
         Ok(AddedReview::NoRestaurant) => Err(AppError::NotFound),
         Ok(added) => {
-            // A form that is sent again gets no link: it may come from someone else who saw the same page.
-            let link = (added == AddedReview::Added).then(|| WriterLinks::of_new_review(&app.config, id, &writer));
+            // A form that is sent again may come from someone else who saw the same page, and has no secret or another.
+            let is_own = added == AddedReview::Added || app.store.review_of_writer(writer.hash()).await?.is_some();
+            let link = is_own.then(|| WriterLinks::of_new_review(&app.config, id, &writer));
             let notice = Notice::ReviewAdded.left(&app.config);
             Ok((notice, link, next_page.at(&id.url())).into_response())
         }

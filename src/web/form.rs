@@ -28,7 +28,7 @@ use crate::error::AppError;
 const TEXT_MAX: usize = 128 << 10;
 /// The text that every form may have. More of it takes a part of the memory for photos.
 const TEXT_FREE: usize = 16 << 10;
-/// The maximum number of fields. The site's forms have at most five.
+/// The maximum number of fields. The site's forms have at most six.
 const FIELDS_MAX: usize = 20;
 /// The maximum number of bytes before a part of a multipart form and in its headers, to the nearest piece.
 const HEADERS_MAX: usize = PIECE;

@@ -202,6 +202,9 @@ test("whoever stops a review that is being saved is told, and saves it once", as
     await page.getByRole("button", { name: "Save review" }).click();
     await page.getByText("Review added. Thank you!").waitFor();
     assert.match(await page.locator(".average").innerText(), /\(4 reviews\)/);
+    // The private link works, although the first answer has not arrived.
+    await page.locator(".writer-link").click();
+    await page.getByRole("button", { name: "Save changes" }).waitFor();
   });
   await own.stop();
 });

@@ -224,6 +224,25 @@ async fn a_form_that_is_sent_again_gets_no_link() {
     let again = site.review("/1/", form()).await;
     assert_eq!(again.status(), StatusCode::SEE_OTHER);
     assert!(!cookies(&again).contains("writer-"));
+    // With the secret of its page's script, it does: a writer whose answer was lost. Another one's does not help.
+    let secret = "1".repeat(64);
+    let form = |secret: &str| {
+        review("Eve", "5", "Lovely")
+            .text("form_id", "other")
+            .text("writer_secret", secret.to_owned())
+    };
+    let link = async || {
+        let cookies = cookies(&site.review("/1/", form(&secret)).await);
+        cookies
+            .split("; ")
+            .find(|cookie| cookie.starts_with("writer-1-"))
+            .unwrap()
+            .to_owned()
+    };
+    assert_eq!(link().await, link().await);
+    for wrong in [&*"2".repeat(64), "", "x"] {
+        assert!(!cookies(&site.review("/1/", form(wrong)).await).contains("writer-"));
+    }
     // The page's script gets the link in the same way.
     let by_script = site.post("/review/1").header("x-requested-with", "XMLHttpRequest");
     let by_script = by_script.multipart(review("Bob", "5", "")).send().await.unwrap();
