@@ -5,6 +5,9 @@ use reqwest::StatusCode;
 use reqwest::header::{ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, COOKIE, LOCATION, SET_COOKIE};
 use restaurant_review::assets::asset;
 use restaurant_review::config::Config;
+use restaurant_review::model::NewRestaurant;
+use restaurant_review::store::ImportedRestaurant;
+use time::OffsetDateTime;
 
 use crate::harness::{Site, encoded, links, location, red_blue, review, review_with_photo};
 
@@ -45,6 +48,63 @@ async fn a_script_written_for_the_sample_works() {
     );
     let list = site.page("/").await;
     assert!(list.contains("4.5 (2 reviews)") && list.contains("href=\"/1/\""));
+}
+
+#[tokio::test]
+async fn pages_tell_a_phone_what_it_needs() {
+    let site = Site::start().await;
+    let path = site.add_restaurant("A").await;
+    for (address, parts) in [
+        (
+            "/",
+            &[
+                "enterkeyhint=\"search\"",
+                "<meta name=\"theme-color\"",
+                "rel=\"manifest\"",
+                "rel=\"apple-touch-icon\"",
+            ][..],
+        ),
+        (
+            &path,
+            &[
+                "enterkeyhint=\"next\"",
+                "https://www.openstreetmap.org/search?query=1+Main+Street",
+            ],
+        ),
+        ("/create", &["enterkeyhint=\"next\""]),
+    ] {
+        let page = site.page(address).await;
+        for part in parts {
+            assert!(page.contains(part), "{address}: {part}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_list_says_which_restaurants_of_how_many_it_shows() {
+    let site = Site::start().await;
+    for (more, count) in [
+        (1, "1 restaurant"),
+        (49, "50 restaurants"),
+        (70, "1–50 of 120 restaurants"),
+        (881, "1–50 of over 1,000 restaurants"),
+    ] {
+        let restaurant = |_| ImportedRestaurant {
+            restaurant: NewRestaurant {
+                name: "A".into(),
+                street_address: String::new(),
+                description: "Nice food".into(),
+            },
+            created_at: OffsetDateTime::now_utc(),
+            reviews: Vec::new(),
+        };
+        let restaurants: Vec<_> = (0..more).map(restaurant).collect();
+        site.app.store.import(&restaurants).await.unwrap();
+        // Imported by this process, but not by a request: the cached page would show it after a moment.
+        let page = site.get("/").header(COOKIE, "fresh=1").send().await.unwrap();
+        let page = page.text().await.unwrap();
+        assert!(page.contains(&format!("<p class=\"count\">{count}")), "{count}: {page}");
+    }
 }
 
 #[tokio::test]

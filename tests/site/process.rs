@@ -16,6 +16,9 @@ async fn help_and_version() {
         ok && help.contains("check") && help.contains("seed") && help.contains("serve"),
         "{help}"
     );
+    for setting in ["PORT", "DATA_DIR", "DBHOST", "STORAGE_ACCOUNT_NAME", "AZURE_CLIENT_ID"] {
+        assert!(help.contains(&format!("\n  {setting} ")), "{setting}: {help}");
+    }
     let (ok, version) = output(&["--version"], &[]).await;
     assert!(ok);
     assert_eq!(version.trim(), concat!("restaurant-review ", env!("CARGO_PKG_VERSION")));
