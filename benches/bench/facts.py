@@ -12,13 +12,12 @@ from .postgres import SETTINGS, Postgres
 
 
 def collect(postgres: Postgres) -> dict[str, str]:
-    memory = re.search(r"MemTotal:\s+(\d+)", Path("/proc/meminfo").read_text(encoding="utf-8"))
     settings = [name for name in SETTINGS if name in {"fsync", "synchronous_commit", "shared_buffers", "max_wal_size"}]
     return {
         "Date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        "Commit": _commit(),
-        "Processor": f"{_processor()}, {len(os.sched_getaffinity(0))} cores, shared by the servers, the database and the load generator",
-        "Memory": f"{int(memory[1]) * 1024 / 1e9:.0f} GB" if memory else "unknown",
+        "Commit": commit(),
+        "Processor": f"{processor()}, {len(os.sched_getaffinity(0))} cores, shared by the servers, the database and the load generator",
+        "Memory": f"{memory_gb()} GB",
         "System": f"{_system()}, Linux {platform.release()}",
         "Rust": _output_of("rustc", "--version"),
         "PostgreSQL": f"{postgres.version()}, " + ", ".join(f"{name} {SETTINGS[name]}" for name in settings),
@@ -31,14 +30,20 @@ def collect(postgres: Postgres) -> dict[str, str]:
     }
 
 
-def _commit() -> str:
+def commit() -> str:
     commit = _output_of("git", "rev-parse", "--short=12", "HEAD")
     return commit + (", with uncommitted changes" if _output_of("git", "status", "--porcelain", "--untracked-files=no") else "")
 
 
-def _processor() -> str:
+def processor() -> str:
     lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())
+
+
+def memory_gb() -> str:
+    """The memory of the machine in GB."""
+    memory = re.search(r"MemTotal:\s+(\d+)", Path("/proc/meminfo").read_text(encoding="utf-8"))
+    return f"{int(memory[1]) * 1024 / 1e9:.0f}" if memory else "an unknown number of"
 
 
 def _system() -> str:

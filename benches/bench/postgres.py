@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from .commands import Commands
@@ -35,8 +35,10 @@ SETTINGS = {
 
 
 class Postgres:
-    def __init__(self, commands: Commands) -> None:
+    def __init__(self, commands: Commands, settings: Mapping[str, str] | None = None) -> None:
+        """`settings` replace some of SETTINGS, or are added to them."""
         self.commands = commands
+        self.settings = SETTINGS | dict(settings or {})
         self.bin = _programs()
         # Puts pgbench and psql of the same version on the PATH.
         os.environ["PATH"] = f"{self.bin}:{os.environ['PATH']}"
@@ -51,7 +53,7 @@ class Postgres:
         authentication = ["-U", USER, "--auth=scram-sha-256", f"--pwfile={password}"]
         self._run_checked(["initdb", "-D", str(self.data), *authentication, "--encoding=UTF8", "--locale=C"])
         with open(self.data / "postgresql.conf", "a", encoding="utf-8") as conf:
-            conf.writelines(f"{name} = '{value}'\n" for name, value in SETTINGS.items())
+            conf.writelines(f"{name} = '{value}'\n" for name, value in self.settings.items())
         log = LOGS / "postgres.log"
         log.touch()
         self._give_to_server(log)

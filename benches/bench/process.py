@@ -32,9 +32,12 @@ def reset_peak(pid: int) -> None:
 def family(pid: int) -> Iterator[int]:
     """The process and all its descendants."""
     yield pid
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        for child in (task / "children").read_text(encoding="utf-8").split():
-            yield from family(int(child))
+    try:
+        children = [(task / "children").read_text(encoding="utf-8") for task in Path(f"/proc/{pid}/task").iterdir()]
+    except FileNotFoundError:
+        return  # It, or one of its threads, has just ended.
+    for child in " ".join(children).split():
+        yield from family(int(child))
 
 
 def _kib(status: str, name: str) -> int:
