@@ -243,6 +243,8 @@ other_tests() {
   part "browser tests" limited npm run --silent test --prefix tests/browser
   part "soak" limited "${soak[@]}"
   part "deployment" limited tests/deploy/run.sh -m "not release"
+  part "the model of docs/scale.md" \
+    env PYTHONPATH=benches python3 -B -m unittest discover --quiet --start-directory benches/scale --top-level-directory benches
   # In a folder of its own, so that it does not block the builds of the other lane.
   part "the fuzz targets compile" \
     cargo check --manifest-path fuzz/Cargo.toml --locked --no-default-features --target-dir target/fuzz/check --quiet
