@@ -36,7 +36,7 @@ VISITS = [
     Visit("search", "/?q=noodle"),
     Visit("restaurant `/<id>/`", "/7/"),
     Visit("site map", "/sitemap.xml"),
-    Visit("add a restaurant", "/add", fields={"restaurant_name": "A", "street_address": "1 B Street", "description": ""}),
+    Visit("add a restaurant", "/add", fields={"restaurant_name": "A", "street_address": "1 B St.", "description": "C"}),
     Visit("add a review", "/review/7", fields={"user_name": "Ada", "rating": "5", "review_text": "Soup."}),
     Visit("staff: restaurants", "/admin/restaurants/", staff=True),
     Visit("staff: reviews", "/admin/reviews/", staff=True),

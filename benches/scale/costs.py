@@ -53,8 +53,8 @@ def measure(tools: Tools, in_document: bool) -> None:
     head = ["one", "CPU of the site, µs", "CPU of PostgreSQL, µs", "bytes sent", "bytes stored"]
     text = [
         f"With {SIZE}. {CONNECTIONS} connections (`wrk -c{CONNECTIONS}`, a photo is uploaded over one) for "
-        f"{tools.plan.seconds} s each; user and system time of the processes, from `/proc`, so that other programs on the "
-        "machine change the numbers little. Pages are sent with gzip. The site's memory (peak of RSS): "
+        f"{tools.plan.seconds} s each; user and system time of the processes, from `/proc`, which other programs on the machine "
+        "change less than times, but on a busy one by half and more. Pages are sent with gzip. The site's memory (peak of RSS): "
         f"{number(pages_mb)} MB with pages and reviews, {number(photos_mb)} MB with photos.",
     ]
     table = Table(head, [cost.line() for cost in seen])

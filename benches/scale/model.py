@@ -82,7 +82,7 @@ BLOB_REQUESTS_PER_SECOND = 20_000
 #: Front Door Standard: a profile, a GB to clients (the first 10 TB in Europe and North America: later ones are cheaper),
 #: 10,000 requests. blog.cdnsun.com, 2026, which read azure.microsoft.com/pricing/details/frontdoor.
 PROFILE, EDGE_GB, EDGE_REQUESTS = 35, 0.083, 0.009
-#: A GB to the internet without Front Door, after 100 GB that are free. c3x.dev, 2026 ("~$0.087").
+#: A GB to the internet without Front Door, after 100 GB that are free. c3x.dev ("~$0.087").
 OUT_GB, OUT_FREE_GB = 0.087, 100
 #: A GB from Front Door to the site, for requests and uploads: no source was found, so it is not in the sum until you look it
 #: up and write it here. A request has about 1,000 bytes, and a photo 5 MB.
