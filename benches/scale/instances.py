@@ -87,7 +87,7 @@ def measure(plan: Plan, wrk: Wrk, programs: Path, in_document: bool) -> None:
                 azure.scale(count)
                 for name, path in pages:
                     url = f"https://localhost:{azure.site.port}{path}"
-                    wrk.run(url, plan.warm_up)
+                    wrk.run(url, max(SECONDS, plan.warm_up))
                     instances = azure.instances()
                     before = sum(map(cpu.of_site, instances)), cpu.of_site(azure.pid)
                     load = wrk.run(url, seconds)
@@ -117,7 +117,7 @@ def measure(plan: Plan, wrk: Wrk, programs: Path, in_document: bool) -> None:
     text = [
         f"`wrk -c{CONNECTIONS}` over HTTPS, {plan.rounds} alternating rounds of {seconds} s. **All instances, the front "
         f"end, PostgreSQL and wrk share the same {len(os.sched_getaffinity(0))} cores**, so more instances cannot serve more pages "
-        "here: the table shows that they lose little, not that they gain. Processor time is for each page. Each instance has "
+        "here: the table shows what they lose, not what they would gain. Processor time is for each page. Each instance has "
         f"{number(max(memory))} MB (RSS).",
         f"No page was stale in the randomised test ({visitors.PEOPLE} visitors at once, each request to a random instance; "
         f"after each round, every page of every instance): {'; '.join(ran)}.",
