@@ -128,7 +128,7 @@ def wapiti(address, modules, folder, scope="folder", staff=None):
     report = folder / "report.json"
     command = [TOOLS / "wapiti", "-u", address, "--scope", scope, "--flush-session", "-m", modules, "--no-bugreport"]
     if staff:
-        command += ["-C", staff, "--drop-set-cookie"]
+        command += ["-C", staff]
     command += ["--store-session", folder, "--store-config", folder, "-f", "json", "-o", report, "-v", "0"]
     command += ["--max-scan-time", "180", "--max-attack-time", "60", "--max-files-per-dir", "10", "--max-parameters", "12"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=1800)
