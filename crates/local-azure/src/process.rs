@@ -10,6 +10,8 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+
 use crate::error::{Error, Result};
 use crate::log_time;
 
@@ -187,7 +189,7 @@ impl Process {
 
     /// Sends SIGKILL to the program itself.
     pub fn kill(&self) {
-        signal("KILL", &self.first.to_string());
+        signal(Signal::KILL, self.first);
     }
 }
 
@@ -201,7 +203,8 @@ impl Drop for Process {
             .wait();
         // A supervisor that was killed could not end the program.
         if status.is_ok_and(|status| status.signal().is_some()) {
-            signal("KILL", &format!("-{}", self.session));
+            let group = Pid::from_raw(self.session.cast_signed());
+            let _ = group.map(|group| kill_process_group(group, Signal::KILL));
         }
         while self.ended().is_none() {
             thread::sleep(Duration::from_millis(5));
@@ -265,13 +268,10 @@ fn write_lines(lines: &[u8], log: &mut File) {
     let _ = log.write_all(&text);
 }
 
-/// Sends a signal to a process.
-pub(crate) fn signal(signal: &str, target: &str) {
-    let _ = Command::new("kill")
-        .args(["-s", signal, "--", target])
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status();
+/// Sends a signal to a process, unless it has ended.
+pub(crate) fn signal(signal: Signal, process: u32) {
+    let process = Pid::from_raw(process.cast_signed());
+    let _ = process.map(|process| kill_process(process, signal));
 }
 
 /// Ends every process that an earlier run with that state folder left behind. That happens if a run is killed together
@@ -279,7 +279,7 @@ pub(crate) fn signal(signal: &str, target: &str) {
 #[must_use]
 pub fn clean_up(state: &Path) -> usize {
     let mark = [MARK.as_bytes(), b"=", state.as_os_str().as_encoded_bytes()].concat();
-    let remaining = || -> Vec<String> {
+    let remaining = || -> Vec<u32> {
         let Ok(processes) = fs::read_dir("/proc") else {
             return Vec::new();
         };
@@ -289,14 +289,14 @@ pub fn clean_up(state: &Path) -> usize {
                 let environment = fs::read(entry.path().join("environ")).unwrap_or_default();
                 environment.split(|byte| *byte == 0).any(|variable| variable == mark)
             })
-            .map(|entry| entry.file_name().to_string_lossy().into_owned())
-            .filter(|id| *id != std::process::id().to_string())
+            .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+            .filter(|id| *id != std::process::id())
             .collect()
     };
     let found = remaining();
-    for name in ["TERM", "KILL"] {
-        for id in &remaining() {
-            signal(name, id);
+    for how in [Signal::TERM, Signal::KILL] {
+        for id in remaining() {
+            signal(how, id);
         }
         for _ in 0..50 {
             if remaining().is_empty() {
@@ -412,7 +412,7 @@ mod tests {
         assert_eq!(clean_up(folder.path()), 0);
         let process = shell(folder.path(), "sleep 600; :", 5);
         let id = process.id();
-        signal("KILL", &process.supervisor.lock().unwrap().id().to_string());
+        signal(Signal::KILL, process.supervisor.lock().unwrap().id());
         until("the supervisor is gone", || process.ended().is_some());
         std::mem::forget(process);
         assert!(is_running(id));

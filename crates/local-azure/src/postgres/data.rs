@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 use std::time::Duration;
 
+use rustix::process::Signal;
 use tokio::process::Command;
 use uuid::Uuid;
 
@@ -187,9 +188,9 @@ impl Folder {
         if !Path::new("/proc/self/cwd").exists() {
             return; // Without /proc, PostgreSQL's own checks must suffice.
         }
-        for name in ["QUIT", "KILL"] {
-            for id in &processes_in(&data) {
-                signal(name, id);
+        for how in [Signal::QUIT, Signal::KILL] {
+            for id in processes_in(&data) {
+                signal(how, id);
             }
             for _ in 0..50 {
                 if processes_in(&data).is_empty() {
@@ -226,7 +227,7 @@ fn chown(programs: &Programs, file: &Path) -> Result<()> {
 }
 
 /// The processes of the server with that data directory, which is the working directory of each.
-fn processes_in(data: &Path) -> Vec<String> {
+fn processes_in(data: &Path) -> Vec<u32> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     entries
         .filter(|entry| {
@@ -236,7 +237,7 @@ fn processes_in(data: &Path) -> Vec<String> {
             };
             fs::read_link(entry.path().join("cwd")).is_ok_and(|folder| folder == data) && is_server().is_some()
         })
-        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
         .collect()
 }
 
