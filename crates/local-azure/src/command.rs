@@ -122,6 +122,16 @@ pub enum AppCommand {
         /// Gives it this user-assigned identity, which is created if it does not exist, instead of a system-assigned one
         #[arg(long)]
         identity: Option<String>,
+        /// Creates a PostgreSQL server with this database, where the identity has a role, and the settings
+        /// `PGHOST`, `PGDATABASE` and `PGUSER`
+        #[arg(long)]
+        #[serde(default)]
+        database: Option<String>,
+        /// Creates a storage account with this blob container, which the identity may read and write, and the setting
+        /// `STORAGE_URL`
+        #[arg(long)]
+        #[serde(default)]
+        container: Option<String>,
     },
     /// Shows the app settings, or changes them, which restarts the app
     Settings {
@@ -205,6 +215,7 @@ mod tests {
             "deploy contoso /package.zip",
             "deploy contoso /package.zip --watch",
             "app create contoso --identity site",
+            "app create contoso --database reviews --container photos",
             "app settings contoso",
             "app settings contoso A=1 B=2 --delete C D",
             "app startup contoso ./run.sh",

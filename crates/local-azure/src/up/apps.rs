@@ -7,15 +7,17 @@ use axum::http::Method;
 use serde_json::json;
 use url::Url;
 
+use super::app_resources::{create_container, create_database};
 use super::control_plane::ControlPlane;
+use super::group::{in_group, provide_plan};
 use super::parts::Parts;
 use crate::azure::Azure;
 use crate::command::AppCommand;
 use crate::error::{Error, Result};
-use crate::state::{ManagedIdentity, Plan, ResourceId, State, View as _, WebApp};
+use crate::state::{ManagedIdentity, ResourceId, State, View as _, WebApp};
 use crate::tutorial;
 
-/// The version of the APIs.
+/// The versions of the APIs.
 const WEB: &str = "2025-05-01";
 const IDENTITY: &str = "2024-11-30";
 
@@ -23,8 +25,23 @@ const IDENTITY: &str = "2024-11-30";
 pub async fn handle(azure: &Azure, parts: &Parts, command: AppCommand) -> Result<String> {
     let control_plane = &parts.control_plane;
     match command {
-        AppCommand::Create { app, identity } => {
+        AppCommand::Create {
+            app,
+            identity,
+            database,
+            container,
+        } => {
             let client_id = create(azure, control_plane, &app, identity.as_deref()).await?;
+            let principal = azure.read(|state| state.find_principal(&client_id));
+            let principal = principal.expect("it was just created");
+            let mut settings = Vec::new();
+            if let Some(database) = database {
+                settings.extend(create_database(azure, parts, &app, &principal, &database).await?);
+            }
+            if let Some(container) = container {
+                settings.push(create_container(azure, parts, &app, &principal, &container).await?);
+            }
+            change_settings(azure, control_plane, &app, &settings, &[]).await?;
             let url = parts.apps.url(&app);
             Ok(format!(
                 "Created {app}, with the client id {client_id}. Deploy to it with `local-azure deploy {app} FOLDER`; its \
@@ -61,13 +78,13 @@ pub async fn deploy(azure: &Azure, parts: &Parts, app: &str, path: &Path) -> Res
     Ok(())
 }
 
-/// Creates an app in the tutorial's group and plan. Returns the client id of its identity.
+/// Creates an app, and its group and plan if they do not exist. Returns the client id of its identity.
 async fn create(azure: &Azure, control_plane: &ControlPlane, name: &str, identity: Option<&str>) -> Result<String> {
     let state = azure.state();
     if state.find::<WebApp>(name).is_some() {
         return Err(Error::Refused(format!("there is already a web app {name}")));
     }
-    let plan = state.resource_id(tutorial::GROUP, Plan::KIND, tutorial::PLAN);
+    let plan = provide_plan(&state, control_plane).await?;
     let mut body = json!({"location": tutorial::LOCATION, "properties": {"serverFarmId": plan}});
     let user_assigned = match identity {
         Some(identity) => Some(user_assigned(&state, control_plane, identity).await?),
@@ -105,16 +122,6 @@ async fn user_assigned(state: &State, control_plane: &ControlPlane, name: &str) 
         .await?;
     let client_id = created["properties"]["clientId"].as_str().unwrap_or_default();
     Ok((id, client_id.to_owned()))
-}
-
-/// The id of a resource in the tutorial's group.
-fn in_group(state: &State, kind: &str, name: &str) -> Result<ResourceId> {
-    let id = state
-        .group_id(tutorial::GROUP)
-        .try_child(&format!("providers/{kind}"), name);
-    id.ok()
-        .filter(|id| !id.as_str().contains(' '))
-        .ok_or_else(|| Error::Refused(format!("{name:?} is not a valid name: use letters, digits and hyphens")))
 }
 
 async fn set_startup_command(control_plane: &ControlPlane, app: &ResourceId, command: &str) -> Result<()> {

@@ -25,26 +25,31 @@ pub async fn provision(azure: &Azure, postgres: &Postgres) -> Result<()> {
         return Ok(());
     }
     postgres.create_database(tutorial::DATABASE).await?;
-    let provisioned = create_role(azure, postgres).await;
-    provisioned.map_err(|error| Error::failed("the database of the web app", error))
+    grant(azure, postgres, tutorial::DATABASE, tutorial::IDENTITY).await
 }
 
-async fn create_role(azure: &Azure, postgres: &Postgres) -> Result<(), sqlx::Error> {
+/// Creates the role of a managed identity, unless it exists, and gives it access to the database.
+pub async fn grant(azure: &Azure, postgres: &Postgres, database: &str, identity: &str) -> Result<()> {
+    let granted = create_role(azure, postgres, database, identity).await;
+    granted.map_err(|error| Error::failed("the database of the web app", error))
+}
+
+async fn create_role(azure: &Azure, postgres: &Postgres, database: &str, identity: &str) -> Result<(), sqlx::Error> {
     let mut admin = sign_in(azure, postgres, "postgres").await?;
     let existing: Option<String> =
         sqlx::query_scalar("select rolname::text from pgaadauth_list_principals(false) where rolname = $1")
-            .bind(tutorial::IDENTITY)
+            .bind(identity)
             .fetch_optional(&mut admin)
             .await?;
     if existing.is_none() {
         sqlx::query("select pgaadauth_create_principal($1, false, false)")
-            .bind(tutorial::IDENTITY)
+            .bind(identity)
             .execute(&mut admin)
             .await?;
     }
     admin.close().await?;
-    let mut admin = sign_in(azure, postgres, tutorial::DATABASE).await?;
-    for grant in grants(tutorial::DATABASE, tutorial::IDENTITY) {
+    let mut admin = sign_in(azure, postgres, database).await?;
+    for grant in grants(database, identity) {
         admin.execute(AssertSqlSafe(grant)).await?;
     }
     admin.close().await

@@ -1,10 +1,12 @@
 //! `local-azure up`: runs everything in the foreground.
 
+mod app_resources;
 mod apps;
 mod commands;
 mod control_plane;
 mod database;
 mod environment;
+mod group;
 mod options;
 mod parts;
 mod progress;
