@@ -8,7 +8,7 @@ use clap::{Parser, Subcommand};
 use local_azure::command::Command;
 use local_azure::network::forwarder;
 use local_azure::up::{self, Options};
-use local_azure::{Result, control, logs, reset, shell};
+use local_azure::{Result, control, logs, reset, shell, storage};
 
 /// Azure on this machine: managed identities, PostgreSQL, Blob Storage and App Service. It issues signed tokens and
 /// validates them.
@@ -28,6 +28,8 @@ enum CommandLine {
     Up(Options),
     #[command(flatten)]
     Sent(Command),
+    /// Installs Azurite into the cache folder now, so that the first `up` needs no network
+    Fetch,
     /// Deletes all data, after asking for confirmation
     Reset {
         /// Deletes without asking
@@ -59,6 +61,7 @@ async fn main() -> ExitCode {
 async fn run(state: &Path, command: CommandLine) -> Result<ExitCode> {
     let done = match command {
         CommandLine::Up(options) => up::up(state, options).await,
+        CommandLine::Fetch => storage::fetch().map(|folder| println!("Azurite is in {}", folder.display())),
         CommandLine::Reset { yes } => reset::reset(state, yes),
         CommandLine::Logs(options) => logs::print(state, &options).await,
         CommandLine::Shell(options) => return Ok(shell::run(state, &options).await?.into()),

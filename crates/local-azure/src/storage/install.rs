@@ -50,6 +50,21 @@ impl AzuriteFrom {
     }
 }
 
+/// Installs Azurite into the user's cache folder, so that the first start needs no npm and no network. Returns the folder.
+///
+/// # Errors
+///
+/// There is no cache folder, or npm cannot install it.
+pub fn fetch() -> Result<PathBuf> {
+    let folder = cache_folder().ok_or_else(|| {
+        Error::Refused(
+            "there is no cache folder: set HOME, or XDG_CACHE_HOME, to a folder that you can write to".to_owned(),
+        )
+    })?;
+    install(&folder)?;
+    Ok(folder)
+}
+
 /// The path of Azurite's main script in that folder, if it has the required version.
 fn main_of(folder: &Path) -> Result<PathBuf> {
     let package = folder.join("node_modules/azurite");

@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use axum::Router;
 
-pub use self::install::AzuriteFrom;
+pub use self::install::{AzuriteFrom, fetch};
 
 use self::azurite::{Accounts, Azurite};
 use self::door::Door;
