@@ -24,7 +24,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum CommandLine {
-    /// Runs everything in the foreground: the tutorial's resources, with the site deployed
+    /// Runs everything in the foreground. A new state has the tutorial's resources if something is deployed: a package, or the
+    /// site of the current checkout. Otherwise it is empty
     Up(Options),
     #[command(flatten)]
     Sent(Command),

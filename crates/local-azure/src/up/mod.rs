@@ -49,9 +49,7 @@ pub async fn up(folder: &Path, options: Options) -> Result<()> {
     rustix::process::umask(Mode::RWXG | Mode::RWXO);
     let progress = Progress::default();
     // A missing package is reported before anything is created or started.
-    let is_new = !folder.join("state.json").exists();
-    let named = options.package.is_some() || (is_new && !options.empty);
-    let source = named.then(|| Source::find(options.package.as_deref())).transpose()?;
+    let source = Source::find(&options)?;
     let azure = Azure::open(folder)?;
     start_log(&azure)?;
     // The folder stays locked until this process has ended: `local-azure down` waits for that.
@@ -60,7 +58,7 @@ pub async fn up(folder: &Path, options: Options) -> Result<()> {
     if ended > 0 {
         progress.report(&format!("stopped processes that an earlier run left behind: {ended}"));
     }
-    let source = provision(&azure, &options, source)?;
+    let source = provision(&azure, &options, source, &progress)?;
     let state = azure.state();
     remove_orphans(&azure.subfolder("postgres")?, state.names::<PostgresServer>())?;
     remove_orphans(&azure.subfolder("apps")?, state.names::<WebApp>())?;
@@ -84,37 +82,36 @@ pub async fn up(folder: &Path, options: Options) -> Result<()> {
     ended
 }
 
-/// Creates what a new state needs, and returns what is deployed. In an existing state, only a missing developer is created.
-fn provision(azure: &Azure, options: &Options, source: Option<Source>) -> Result<Option<Source>> {
+/// Creates what a new state needs, and returns what is deployed. A new state is empty if nothing is deployed. In an
+/// existing state, only a missing developer is created.
+fn provision(azure: &Azure, options: &Options, source: Option<Source>, progress: &Progress) -> Result<Option<Source>> {
     let is_new = azure.read(|state| state.directory.users.is_empty());
-    if is_new && !options.empty {
-        let source = source.map_or_else(|| Source::find(None), Ok)?;
+    if is_new && let Some(source) = &source {
         tutorial::provision(azure, source.is_site())?;
-        return Ok(Some(source));
+    } else {
+        tutorial::provision_developer(azure)?;
     }
-    tutorial::provision_developer(azure)?;
+    if is_new && source.is_none() {
+        // Without namespaces there is no shell for `az`.
+        let or_az = if options.addresses {
+            ""
+        } else {
+            ", and `az` in `local-azure shell` everything else"
+        };
+        progress.report(&format!(
+            "a new subscription, which is empty: `local-azure app create` creates a web app{or_az}"
+        ));
+    }
     let has_app = azure.read(|state| state.find::<WebApp>(tutorial::APP).is_some());
-    match source {
-        Some(_) if !has_app => Err(Error::Refused(format!(
+    if options.package.is_some() && !has_app {
+        return Err(Error::Refused(format!(
             "--package is for the web app {}, which this state does not have: deploy to another app with `local-azure deploy \
              APP PATH`",
             tutorial::APP
-        ))),
-        Some(source) => Ok(Some(source)),
-        None if !has_app || options.empty => Ok(None),
-        // Outside of a checkout, the app goes on with what was deployed last.
-        None => {
-            let deployed = azure
-                .folder()
-                .join("apps")
-                .join(tutorial::APP)
-                .join("home/site/wwwroot");
-            match Source::find(None) {
-                Err(_) if deployed.exists() => Ok(None),
-                found => found.map(Some),
-            }
-        }
+        )));
     }
+    // Without a source, the app goes on with what was deployed last.
+    Ok(source.filter(|_| has_app))
 }
 
 /// Logs warnings to the terminal, or what `RUST_LOG` selects, such as `local_azure=debug`. Requests to the control plane

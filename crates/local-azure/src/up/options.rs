@@ -25,8 +25,8 @@ pub struct Options {
     /// The port of PostgreSQL
     #[arg(long, default_value_t = 7432)]
     pub postgres_port: u16,
-    /// The package to deploy: a zip, or a folder that contains start.sh. Defaults to the site of this checkout, which is
-    /// built first
+    /// The package to deploy to the tutorial's web app: a zip, or a folder that contains start.sh. In a checkout of
+    /// restaurant-review, it defaults to the site, which is built first
     #[arg(long)]
     pub package: Option<PathBuf>,
     /// Gives the web app addresses on this machine instead of Azure's names, where namespaces cannot be used

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use tokio::process::Command;
 
+use super::options::Options;
 use super::progress::Progress;
 use crate::app_service::Package;
 use crate::azure::Azure;
@@ -30,16 +31,18 @@ pub enum Source {
 }
 
 impl Source {
-    /// The package at `path`, or else the site of the current checkout.
+    /// The package of the options, or else the site of the current checkout. `None` if there is neither, and with
+    /// `--empty`.
     ///
     /// # Errors
     ///
-    /// Neither exists.
-    pub fn find(path: Option<&Path>) -> Result<Self> {
-        let Some(path) = path else {
-            return checkout().map(Self::Checkout);
-        };
-        Ok(Self::Package(Package::at(path)?))
+    /// There is no package at the path.
+    pub fn find(options: &Options) -> Result<Option<Self>> {
+        match &options.package {
+            Some(path) => Ok(Some(Self::Package(Package::at(path)?))),
+            None if options.empty => Ok(None),
+            None => Ok(checkout().map(Self::Checkout)),
+        }
     }
 
     /// Whether it is the site of this repository.
@@ -88,17 +91,11 @@ async fn build(azure: &Azure, checkout: &Path, progress: &Progress) -> Result<Pa
 }
 
 /// The folder of the site's source: the current folder or one above it.
-fn checkout() -> Result<PathBuf> {
-    let here = std::env::current_dir().map_err(Error::file("the current folder"))?;
+fn checkout() -> Option<PathBuf> {
+    let here = std::env::current_dir().ok()?;
     let is_site = |folder: &&Path| {
         let manifest = fs::read_to_string(folder.join("Cargo.toml")).unwrap_or_default();
         manifest.contains("name = \"restaurant-review\"") && folder.join("start.sh").exists()
     };
-    let found = here.ancestors().find(is_site).map(Path::to_owned);
-    found.ok_or_else(|| {
-        Error::Refused(
-            "the current folder is not in a checkout of restaurant-review: change to one, or pass a package with --package"
-                .to_owned(),
-        )
-    })
+    here.ancestors().find(is_site).map(Path::to_owned)
 }

@@ -9,6 +9,7 @@ mod azure_cli;
 mod deploy;
 mod examples;
 mod network;
+mod outside;
 mod resources;
 mod running;
 mod sdk;
