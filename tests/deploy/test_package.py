@@ -21,13 +21,14 @@ ROOT = Path(__file__).resolve().parents[2]
 MEGABYTE = 1_000_000
 # The oldest glibc that the package must run on.
 FLOOR = (2, 28)
+MUSL = "x86_64-unknown-linux-musl"
 
 
-def package(checkout):
+def package(checkout, *words):
     """Runs package.sh in a checkout, reusing the crates compiled for this one. Returns the folder of the results."""
     target = os.environ.get("CARGO_TARGET_DIR", ROOT / "target")
     made = subprocess.run(
-        ["./package.sh"],
+        ["./package.sh", *words],
         cwd=checkout,
         env={**os.environ, "CARGO_TARGET_DIR": str(Path(target).resolve())},
         capture_output=True,
@@ -165,4 +166,32 @@ def test_the_component_list_is_valid_and_complete(dist):
         assert components[name]["purl"].startswith(f"pkg:cargo/{name}@")
         assert components[name]["hashes"]
     assert not components.keys() & {"local-azure", "shared-features"}, "the emulator is not part of the site"
+    assert str(ROOT) not in text
+
+
+@pytest.fixture(scope="module")
+def local_azure():
+    """The folder with the program of Local Azure and the files beside it."""
+    installed = subprocess.run(["rustc", "--print", "target-libdir", "--target", MUSL], capture_output=True, text=True, check=True)
+    if not Path(installed.stdout.strip()).is_dir():
+        pytest.skip(f"Local Azure needs Rust's standard library for musl: rustup target add {MUSL}")
+    return package(ROOT, "local-azure")
+
+
+def test_local_azure_is_one_file_that_needs_no_library(local_azure):
+    program = local_azure / "local-azure-x86_64"
+    dynamic = subprocess.run(["readelf", "--dynamic", "--program-headers", program], capture_output=True, text=True, check=True).stdout
+    assert "NEEDED" not in dynamic and "INTERP" not in dynamic
+    output = subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout
+    assert output.startswith("local-azure ")
+    assert str(ROOT).encode() + b"/" not in program.read_bytes()
+    checked = subprocess.run(["sha256sum", "--check", f"{program.name}.sha256"], cwd=local_azure, capture_output=True)
+    assert checked.returncode == 0
+
+
+def test_the_component_list_of_local_azure_is_valid_and_complete(local_azure):
+    text = (local_azure / "local-azure-x86_64.cdx.json").read_text()
+    assert JsonStrictValidator(SchemaVersion.V1_5).validate_str(text) is None
+    names = {component["name"] for component in json.loads(text)["components"]}
+    assert {"axum", "ldap3_proto", "rcgen", "sqlx"} <= names and "shared-features" not in names
     assert str(ROOT) not in text
