@@ -11,15 +11,17 @@ from pathlib import Path
 
 import pytest
 
+from dockerfile import copy_context, instructions
+
 ROOT = Path(__file__).resolve().parents[2]
 HADOLINT = Path(sys.executable).with_name("hadolint")
-LINES = (ROOT / "Dockerfile").read_text().replace("\\\n", " ").splitlines()
+INSTRUCTIONS = instructions(ROOT / "Dockerfile")
 # The user `nonroot` of distroless images.
 NONROOT = 65532
 
 
 def values(instruction):
-    return [line.removeprefix(instruction + " ") for line in LINES if line.startswith(instruction + " ")]
+    return [value for name, value in INSTRUCTIONS if name == instruction]
 
 
 def test_the_linter_finds_nothing(tmp_path):
@@ -39,14 +41,8 @@ def test_it_runs_unprivileged_and_has_a_health_check():
 @pytest.fixture(scope="module")
 def image(tmp_path_factory):
     """A root folder with the files of the last stage: the binary and the libraries that it loads."""
-    # The files that .dockerignore admits, as `COPY . .` sees them.
-    allowed = [line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")]
     context = tmp_path_factory.mktemp("context")
-    listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard", "-z"], cwd=ROOT, capture_output=True, check=True)
-    for name in filter(None, listed.stdout.decode().split("\0")):
-        if (ROOT / name).is_file() and any(name == start or name.startswith(start + "/") for start in allowed):
-            (context / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, context / name)
+    copy_context(context)
     target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")).resolve()
     (build,) = values("RUN")
     # .cargo/config.toml is not copied. It does not affect what is built.

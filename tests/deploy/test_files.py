@@ -17,6 +17,7 @@ SCRIPTS = sorted(
         "*.sh",
         ".ci/run",
         "benches/**/*.sh",
+        "crates/*/*.sh",
         "crates/*/src/**/*.sh",
         "examples/*.sh",
         "infra/**/*.sh",
