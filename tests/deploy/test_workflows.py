@@ -51,18 +51,41 @@ def test_an_action_has_one_version_in_all_workflows():
     assert len(named) == len({use.partition("@")[0] for use in named}), sorted(named)
 
 
+# The only job that writes: it adds files to a release.
+PUBLISH = {"contents": "write", "id-token": "write", "attestations": "write"}
+
+
 def test_workflows_hold_no_secret_and_have_the_least_permissions():
     for path in WORKFLOWS:
         text = path.read_text()
         assert "secrets." not in text and "publish-profile" not in text
         workflow = yaml.safe_load(text)
         assert workflow["permissions"] == {"contents": "read"}
-        for job in workflow["jobs"].values():
-            assert set(job.get("permissions", {}).items()) <= {("contents", "read"), ("id-token", "write")}
+        for name, job in workflow["jobs"].items():
+            permissions = job.get("permissions", {})
+            if (path.stem, name) == ("release", "publish"):
+                assert permissions == PUBLISH
+                # Nothing that was built or installed runs with these permissions.
+                assert not any("checkout" in step.get("uses", "") for step in job["steps"])
+            else:
+                assert set(permissions.items()) <= {("contents", "read"), ("id-token", "write")}
         assert unpinned(text) == []
     deploy = yaml.safe_load((ROOT / ".github/workflows/deploy.yml").read_text())["jobs"]["deploy"]
     assert deploy["permissions"] == {"id-token": "write"}
     assert deploy["environment"]["name"] == "production"
+
+
+def test_a_release_gets_the_programs_of_local_azure():
+    jobs = yaml.safe_load((ROOT / ".github/workflows/release.yml").read_text())["jobs"]
+    machines = jobs["local-azure"]["strategy"]["matrix"]["machine"]
+    publish = jobs["publish"]
+    # Only what has passed the tests, and only for a tag.
+    assert set(publish["needs"]) == {"release", "local-azure"} and publish["if"] == "github.ref_type == 'tag'"
+    (signed,) = (step["with"]["subject-path"] for step in publish["steps"] if "subject-path" in step.get("with", {}))
+    assert signed.split() == [f"dist/local-azure-{machine}" for machine in machines]
+    # The names that package.sh writes, and that the action downloads.
+    assert "name=local-azure-$machine" in (ROOT / "package.sh").read_text()
+    assert "name=local-azure-$(uname -m)" in (ROOT / "crates/local-azure/action.sh").read_text()
 
 
 def test_the_tests_run_with_each_version_of_postgresql():
