@@ -258,7 +258,7 @@ async function send(section, form, file, mayBeSent) {
   request.addEventListener("abort", () => {
     if (!isSent) {
       problem(form, NOT_SENT);
-    } else if (dialog) {
+    } else if (form.elements.form_id) {
       problem(form, "Stopped, but the review had already been sent and may be saved. Save it again to make sure: it is never saved twice.");
     } else {
       problem(form, "Stopped, but the change had already been sent and may be saved. Save it again to make sure: you are asked first if it was.");

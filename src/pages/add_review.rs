@@ -11,7 +11,7 @@ use crate::app::App;
 use crate::error::AppError;
 use crate::model::{Capability, NewReview, RestaurantId, ReviewForm, ReviewQuery, SubmissionId};
 use crate::pages::details::{DetailsTemplate, ReviewFormView};
-use crate::pages::review_input::{NotSaved, check, store_photo};
+use crate::pages::review_input::{NotSaved, check, store_photo, submission};
 use crate::photo_cleanup::remove_if_unclaimed;
 use crate::photos::ProcessedPhoto;
 use crate::store::AddedReview;
@@ -81,15 +81,7 @@ pub async fn post(
         Err(status) => return with_restaurant(&app, &request_id, id, status, form).await,
     };
 
-    let rating = [new.rating.stars()];
-    let photo_bytes = photo.as_ref().map_or(&[][..], |photo| &photo.photo);
-    let contents = [
-        new.user_name.as_bytes(),
-        &rating,
-        new.review_text.as_bytes(),
-        photo_bytes,
-    ];
-    let submission = SubmissionId::of(&form.form_id, &contents);
+    let submission = submission(&form, &new, photo.as_ref());
     // Opens the writer's private link. The store keeps only its hash.
     let secret: Option<Capability> = body.take(WRITER_SECRET).parse().ok();
     let writer = match (secret, &submission) {

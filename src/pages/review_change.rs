@@ -1,11 +1,13 @@
 //! Changing a review that exists: the form that the staff and a writer share (`templates/review_change_form.html`), and
-//! what happens when it is sent.
+//! what happens when it is sent. The staff adds reviews with the same form.
 
 use axum::http::StatusCode;
 
 use crate::app::App;
 use crate::error::AppError;
-use crate::model::{Outcome, PhotoChange, RestaurantId, ReviewChange, ReviewForm, StaffReview, Versioned};
+use crate::model::{
+    Outcome, PhotoChange, RestaurantId, ReviewChange, ReviewForm, StaffReview, SubmissionId, Versioned,
+};
 use crate::pages::details::ReviewFormView;
 use crate::pages::review_input::{NotSaved, check, store_photo};
 use crate::photo_cleanup::remove_if_unclaimed;
@@ -23,8 +25,8 @@ pub(super) struct ReviewChangeView {
     pub(super) action: String,
     /// The review as it is stored; `None` if it could not be read, or was not looked up.
     pub(super) review: Option<StaffReview>,
-    /// The version that the form shows.
-    pub(super) seen: Versioned,
+    /// The version that the form shows; `None` in the form for a new review.
+    pub(super) seen: Option<Versioned>,
     pub(super) form: ReviewFormView,
     pub(super) removes_photo: bool,
     /// Whether someone else has changed the review meanwhile, so that both texts must be shown.
@@ -33,47 +35,63 @@ pub(super) struct ReviewChangeView {
 }
 
 impl ReviewChangeView {
-    /// The form with the texts of the review.
-    pub(super) fn with(app: &App, action: String, review: StaffReview) -> Self {
-        let form = ReviewFormView {
-            typed: ReviewForm {
-                user_name: review.review.user_name.clone(),
-                rating: review.review.rating.stars().to_string(),
-                review_text: review.review.review_text.clone(),
-            },
-            ..ReviewFormView::empty(app)
-        };
+    /// The empty form for a new review.
+    pub(super) fn empty(app: &App, action: String) -> Self {
         Self {
             action,
-            seen: review.versioned(),
-            review: Some(review),
-            form,
+            review: None,
+            seen: None,
+            form: ReviewFormView::empty(app),
             removes_photo: false,
             is_stale: false,
             photo_urls: app.photo_urls.clone(),
         }
     }
 
+    /// The form with the texts of the review.
+    pub(super) fn with(app: &App, action: String, review: StaffReview) -> Self {
+        let mut view = Self::empty(app, action);
+        view.form.typed = ReviewForm {
+            user_name: review.review.user_name.clone(),
+            rating: review.review.rating.stars().to_string(),
+            review_text: review.review.review_text.clone(),
+        };
+        view.seen = Some(review.versioned());
+        view.review = Some(review);
+        view
+    }
+
+    /// The form for a new review as it was sent.
+    pub(super) fn sent_new(app: &App, action: String, body: &mut FormBody) -> Self {
+        let mut view = Self::empty(app, action);
+        view.form.form_id = body.take(SubmissionId::FIELD);
+        view.form.typed = ReviewForm {
+            user_name: body.take("user_name"),
+            rating: body.take("rating"),
+            review_text: body.take("review_text"),
+        };
+        view.form.photo_was_sent = body.photo.is_some();
+        view
+    }
+
     /// The form as it was sent. The review is not read for it, so nothing that was typed is lost if it cannot be read.
     pub(super) fn sent(app: &App, action: String, body: &mut FormBody) -> Result<Self, AppError> {
-        let form = ReviewFormView {
-            typed: ReviewForm {
-                user_name: body.take("user_name"),
-                rating: body.take("rating"),
-                review_text: body.take("review_text"),
-            },
-            photo_was_sent: body.photo.is_some(),
-            ..ReviewFormView::empty(app)
-        };
+        let seen = body.take("seen").parse().map_err(|()| open_again())?;
         Ok(Self {
-            action,
-            seen: body.take("seen").parse().map_err(|()| open_again())?,
-            review: None,
-            form,
+            seen: Some(seen),
             removes_photo: !body.take("remove_photo").is_empty(),
-            is_stale: false,
-            photo_urls: app.photo_urls.clone(),
+            ..Self::sent_new(app, action, body)
         })
+    }
+
+    /// What was typed, by field.
+    pub(super) fn typed(self) -> Vec<(&'static str, String)> {
+        let typed = self.form.typed;
+        vec![
+            ("Name", typed.user_name),
+            ("Rating", typed.rating),
+            ("Review", typed.review_text),
+        ]
     }
 
     /// The photo of the review.
@@ -116,9 +134,9 @@ pub(super) async fn change(
         Err(AppError::NotFound) => return Changed::Refused(AppError::NotFound),
         Err(error) => return failed(view, &NotSaved::Store(error)),
     };
-    if review.review.id != view.seen.id {
+    let Some(seen) = view.seen.filter(|seen| seen.id == review.review.id) else {
         return Changed::Refused(open_again());
-    }
+    };
     let restaurant = review.restaurant;
     view.review = Some(review.clone());
     if let Some(incomplete) = body.incomplete {
@@ -137,7 +155,7 @@ pub(super) async fn change(
             PhotoChange::Keep
         },
     };
-    let saving = save(app.clone(), review, view.seen, change, photo, by.to_owned());
+    let saving = save(app.clone(), review, seen, change, photo, by.to_owned());
     let saved = match app.finish(saving).await {
         Ok(saved) => saved,
         Err(error) => Err(NotSaved::Store(error)),
@@ -145,11 +163,11 @@ pub(super) async fn change(
     match saved {
         Ok(Outcome::Done) => Changed::Done(restaurant),
         Ok(Outcome::Missing) => Changed::Refused(AppError::NotFound),
-        Ok(Outcome::Stale) => match app.store.staff_reviews_by_id(&[view.seen.id]).await {
+        Ok(Outcome::Stale) => match app.store.staff_reviews_by_id(&[seen.id]).await {
             Ok(mut found) => match found.pop() {
                 None => Changed::Refused(AppError::NotFound),
                 Some(current) => {
-                    view.seen = current.versioned();
+                    view.seen = Some(current.versioned());
                     view.review = Some(current);
                     view.is_stale = true;
                     // It may have another photo now.

@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 
 use crate::app::App;
 use crate::error::AppError;
-use crate::model::NewReview;
+use crate::model::{NewReview, SubmissionId};
 use crate::pages::details::ReviewFormView;
 use crate::photos::{PhotoError, PhotoName, ProcessedPhoto};
 use crate::web::SentPhoto;
@@ -85,6 +85,23 @@ pub(super) async fn check(
             Err(status)
         }
     }
+}
+
+/// Identifies this form with these contents, so that it adds nothing when it is sent again.
+pub(super) fn submission(
+    form: &ReviewFormView,
+    new: &NewReview,
+    photo: Option<&ProcessedPhoto>,
+) -> Option<SubmissionId> {
+    let rating = [new.rating.stars()];
+    let photo_bytes = photo.map_or(&[][..], |photo| &photo.photo);
+    let contents = [
+        new.user_name.as_bytes(),
+        &rating,
+        new.review_text.as_bytes(),
+        photo_bytes,
+    ];
+    SubmissionId::of(&form.form_id, &contents)
 }
 
 /// Stores a photo under a new name. Even if the process dies before its review is saved, it does not remain without a

@@ -5,8 +5,9 @@ use async_trait::async_trait;
 
 use super::error::StoreError;
 use crate::model::{
-    ListPage, ListQuery, NewRestaurant, Outcome, Recorded, RestaurantFilter, RestaurantId, ReviewAction, ReviewChange,
-    SeenRestaurant, StaffRestaurant, StaffReview, StaffReviewPage, StaffReviewQuery, Subject, SubmissionId, Versioned,
+    ListPage, ListQuery, NewRestaurant, NewReview, Outcome, Recorded, RestaurantFilter, RestaurantId, ReviewAction,
+    ReviewChange, ReviewId, SeenRestaurant, StaffRestaurant, StaffReview, StaffReviewPage, StaffReviewQuery, Subject,
+    SubmissionId, Versioned,
 };
 use crate::photos::PhotoName;
 
@@ -41,6 +42,17 @@ pub trait StaffStore: Send + Sync {
         submission: Option<&SubmissionId>,
         by: &str,
     ) -> Result<RestaurantId, StoreError>;
+
+    /// Adds a review, which claims the photo that it names, and returns its id; `None` if the restaurant does not exist. If
+    /// the same submission was saved before, returns the id of that review, and records nothing.
+    async fn staff_add_review(
+        &self,
+        restaurant: RestaurantId,
+        new: &NewReview,
+        photo: Option<&PhotoName>,
+        submission: Option<&SubmissionId>,
+        by: &str,
+    ) -> Result<Option<ReviewId>, StoreError>;
 
     /// Changes the texts of a restaurant. If it has them already, nothing is to be done, whatever version was seen: the
     /// same form may be sent twice.

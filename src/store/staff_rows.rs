@@ -6,10 +6,11 @@ use time::OffsetDateTime;
 use super::rows::{ReviewRow, count, invalid_text, one_page};
 use super::staff::{CHANGES_PER_PAGE, STAFF_REVIEWS_PER_PAGE};
 use crate::model::{
-    Direction, Done, Entry, ListCursor, ListQuery, NewRestaurant, PhotoChange, Recorded, RestaurantId, ReviewAction,
-    ReviewChange, SeenRestaurant, Sort, StaffCursor, StaffRestaurant, StaffReview, StaffReviewPage, StaffReviewQuery,
-    restaurant_text, review_text,
+    Direction, Done, Entry, ListCursor, ListQuery, NewRestaurant, NewReview, PhotoChange, Recorded, RestaurantId,
+    ReviewAction, ReviewChange, SeenRestaurant, Sort, StaffCursor, StaffRestaurant, StaffReview, StaffReviewPage,
+    StaffReviewQuery, restaurant_text, review_text,
 };
+use crate::photos::PhotoName;
 
 // The queries of both stores contain each limit plus one.
 const _: () = assert!(STAFF_REVIEWS_PER_PAGE == 50 && CHANGES_PER_PAGE == 50);
@@ -195,6 +196,17 @@ pub(super) fn deletion_entry(restaurant: &StaffRestaurant) -> Entry {
             restaurant.reviews, restaurant.photos
         )),
         after: None,
+    }
+}
+
+/// The entry for a review that was added.
+pub(super) fn addition_entry(id: i64, restaurant: RestaurantId, new: &NewReview, photo: Option<&PhotoName>) -> Entry {
+    Entry {
+        done: Done::Added,
+        restaurant,
+        review: Some(id),
+        before: None,
+        after: Some(review_text(new, photo)),
     }
 }
 

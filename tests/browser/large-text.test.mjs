@@ -113,6 +113,7 @@ test("pages for the staff", async () => {
     for (const path of [
       "/admin/restaurants/",
       "/admin/restaurants/add",
+      "/admin/restaurants/1/reviews/add",
       "/admin/restaurants/1",
       "/admin/restaurants/delete?id=1",
       "/admin/reviews/",

@@ -176,6 +176,34 @@ for (const javaScriptEnabled of [true, false]) {
     });
     await site.stop();
   });
+
+  test(`the staff adds a review with a photo ${how}`, async () => {
+    const site = await startSite();
+    site.seed(1, 0, 0);
+    await withPage(browser, site, `staff adds ${how}`, { javaScriptEnabled }, async (page) => {
+      await enterStaffPages(page, site);
+      await page.goto("/admin/restaurants/1");
+      await page.getByRole("link", { name: "Add a review" }).click();
+      const png = Buffer.from(await page.screenshot({ clip: { x: 0, y: 0, width: 200, height: 150 } }));
+      await page.setInputFiles("#reviewImage", { name: "a.png", mimeType: "image/png", buffer: png });
+      await page.getByRole("button", { name: "Save review" }).click();
+      await page.getByText("Review not added.").waitFor();
+      assert.match(await page.title(), /^Error: /);
+      await page.getByLabel("Name", { exact: true }).fill("Ada");
+      await page.locator("label[for=rating-4]").click();
+      await page.getByLabel("Review", { exact: true }).fill("By telephone");
+      // Without the script, the photo must be chosen again.
+      if (!javaScriptEnabled) await page.setInputFiles("#reviewImage", { name: "a.png", mimeType: "image/png", buffer: png });
+      await page.getByRole("button", { name: "Save review" }).click();
+      await page.locator("p.alert", { hasText: "Saved." }).waitFor();
+      await page.waitForURL("/admin/reviews/1");
+      assert.equal(await page.locator("a.photo img").count(), 1);
+      assert.match(await text(page, ".history"), /developer on this machine · review 1 of restaurant 1 added/);
+      await page.goto("/1/");
+      assert.match(await text(page, ".review"), /By telephone/);
+    });
+    await site.stop();
+  });
 }
 
 test("the upload of a photo for a review that exists is shown, and can be stopped", async () => {

@@ -42,6 +42,7 @@ TARGETS = [
     ("/admin/restaurants/?q=a&average=2&photo=yes&hidden=no&sort=name", None),
     ("/admin/reviews/?restaurant=1&q=a&rating=2&photo=yes&hidden=no&since=2026-01-01&until=2026-12-31&sort=lowest", None),
     ("/admin/restaurants/add", "restaurant_name=a&street_address=b&description=c&form_id=d"),
+    ("/admin/restaurants/1/reviews/add", "user_name=a&rating=5&review_text=b&form_id=c"),
     ("/admin/restaurants/1", "seen=1:1&restaurant_name=a&street_address=b&description=c"),
     ("/admin/restaurants/delete", "seen=1:1&list=q"),
     ("/admin/reviews/1", "seen=1:1&user_name=a&rating=4&review_text=c"),

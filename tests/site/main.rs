@@ -32,6 +32,7 @@ mod slow_forms;
 mod soak;
 mod sqlite_log;
 mod staff;
+mod staff_addition;
 mod staff_deletion;
 mod staff_faults;
 mod start_sh;

@@ -72,12 +72,13 @@ pub fn value(page: &str, name: &str) -> String {
     rest.split('"').next().unwrap().to_owned()
 }
 
-const STAFF_PATHS: [&str; 8] = [
+const STAFF_PATHS: [&str; 9] = [
     "/admin/",
     "/admin/restaurants/",
     "/admin/restaurants/add",
     "/admin/restaurants/delete?id=1",
     "/admin/restaurants/1",
+    "/admin/restaurants/1/reviews/add",
     "/admin/reviews/",
     "/admin/reviews/act?action=delete&id=1",
     "/admin/reviews/1",

@@ -26,6 +26,7 @@ on_every_store! {
             a_writer_has_one_review
             the_history_of_a_review_that_was_taken_back_has_no_text
             a_restaurant_that_is_sent_twice_is_recorded_once
+            a_review_that_the_staff_sends_twice_is_recorded_once
             changes_at_the_same_time_do_not_block_each_other
     }
 }
@@ -418,6 +419,38 @@ async fn a_restaurant_that_is_sent_twice_is_recorded_once(kind: Kind) {
     assert_eq!(store.history(Subject::All, None).await.unwrap().len(), 2);
 }
 
+async fn a_review_that_the_staff_sends_twice_is_recorded_once(kind: Kind) {
+    let (_guard, store) = fresh(kind).await;
+    let id = store.add_restaurant(&restaurant("A"), None).await.unwrap();
+    let (first, second) = (PhotoName::random(), PhotoName::random());
+    for photo in [&first, &second] {
+        store.announce_photo(photo).await.unwrap();
+    }
+    let submission = SubmissionId::of("form", &[b"contents"]);
+    let new = new_review("Ada", 5, "By telephone");
+    let send = async |to, photo, by| {
+        let added = store.staff_add_review(to, &new, photo, submission.as_ref(), by);
+        added.await.unwrap()
+    };
+    assert_eq!(send(RestaurantId(id.0 + 9), Some(&first), "bob").await, None);
+    let added = send(id, Some(&first), "bob").await.unwrap();
+    assert_eq!(send(id, Some(&second), "bob").await, Some(added));
+    assert_eq!(unclaimed(&*store).await, [second]);
+    assert_eq!(rating(&*store, id).await, RatingSummary { sum: 5, count: 1 });
+    let review = read(&*store, added.0).await;
+    assert_eq!((&review.review.photo, review.restaurant), (&Some(first), id));
+    let history = store.history(Subject::All, None).await.unwrap();
+    let [change] = &history[..] else {
+        panic!("{history:?}");
+    };
+    assert_eq!((change.by.as_str(), change.entry.done), ("bob", Done::Added));
+    assert_eq!((change.entry.restaurant, change.entry.review), (id, Some(added.0)));
+    assert_eq!(
+        (&change.entry.before, &change.entry.after),
+        (&None, &Some(review.text()))
+    );
+}
+
 /// Deletions of restaurants, changes of their reviews and new reviews lock the same rows.
 async fn changes_at_the_same_time_do_not_block_each_other(kind: Kind) {
     let (_guard, store) = fresh(kind).await;
@@ -442,7 +475,10 @@ async fn changes_at_the_same_time_do_not_block_each_other(kind: Kind) {
             Ok::<_, StoreError>(())
         };
         let review = new_review("New", 5, "Meanwhile");
-        let adding = async { store.add_review(id, &review, None, None, None).await.map(|_| ()) };
+        let adding = async {
+            store.add_review(id, &review, None, None, None).await?;
+            store.staff_add_review(id, &review, None, None, "eve").await.map(|_| ())
+        };
         let results = tokio::join!(
             acting(ReviewAction::Hide),
             deleting,

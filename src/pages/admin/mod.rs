@@ -1,6 +1,7 @@
 //! The staff pages, one file each, as for visitors. [`gate`] decides who gets in.
 
 pub mod act_on_reviews;
+pub mod add_review;
 pub mod delete_restaurants;
 pub mod enter;
 pub mod gate;

@@ -265,7 +265,8 @@ fn again(
     (status, Page(template)).into_response()
 }
 
-async fn read(app: &App, id: RestaurantId) -> Result<StaffRestaurant, AppError> {
+/// The restaurant as it is stored.
+pub(super) async fn read(app: &App, id: RestaurantId) -> Result<StaffRestaurant, AppError> {
     let found = app.store.staff_restaurants_by_id(&[id]).await?;
     found.into_iter().next().ok_or(AppError::NotFound)
 }

@@ -62,15 +62,7 @@ pub async fn post(
     let found = read(&app, id).await;
     match change(&app, &mut view, &mut body, found, &staff.name).await {
         Changed::Done(_) => Ok((Notice::Saved.left(&app.config), next_page.at(&id.staff_url())).into_response()),
-        Changed::Refused(AppError::NotFound) => {
-            let typed = view.form.typed;
-            let typed = vec![
-                ("Name", typed.user_name),
-                ("Rating", typed.rating),
-                ("Review", typed.review_text),
-            ];
-            gone::with_typed(staff, Subject::Review(id.0), typed)
-        }
+        Changed::Refused(AppError::NotFound) => gone::with_typed(staff, Subject::Review(id.0), view.typed()),
         Changed::Refused(error) => Err(error),
         Changed::Again(status) => {
             let template = ReviewTemplate {

@@ -7,9 +7,9 @@ use super::PostgresStore;
 use super::pool::READ_LIMIT;
 use super::{staff_changes as changes, staff_list};
 use crate::model::{
-    ListPage, ListQuery, NewRestaurant, Outcome, Recorded, RestaurantFilter, RestaurantId, ReviewAction, ReviewChange,
-    ReviewOrder, SeenRestaurant, StaffCursor, StaffRestaurant, StaffReview, StaffReviewPage, StaffReviewQuery, Subject,
-    SubmissionId, Versioned,
+    ListPage, ListQuery, NewRestaurant, NewReview, Outcome, Recorded, RestaurantFilter, RestaurantId, ReviewAction,
+    ReviewChange, ReviewId, ReviewOrder, SeenRestaurant, StaffCursor, StaffRestaurant, StaffReview, StaffReviewPage,
+    StaffReviewQuery, Subject, SubmissionId, Versioned,
 };
 use crate::photos::PhotoName;
 use crate::store::rows::list_page;
@@ -66,6 +66,20 @@ impl StaffStore for PostgresStore {
         by: &str,
     ) -> Result<RestaurantId, StoreError> {
         let add = async |connection: &mut PgConnection| changes::add_restaurant(connection, new, submission, by).await;
+        self.pool.write(add).await
+    }
+
+    async fn staff_add_review(
+        &self,
+        restaurant: RestaurantId,
+        new: &NewReview,
+        photo: Option<&PhotoName>,
+        submission: Option<&SubmissionId>,
+        by: &str,
+    ) -> Result<Option<ReviewId>, StoreError> {
+        let add = async |connection: &mut PgConnection| {
+            changes::add_review(connection, restaurant, new, photo, submission, by).await
+        };
         self.pool.write(add).await
     }
 

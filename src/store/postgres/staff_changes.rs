@@ -7,13 +7,13 @@ use sqlx::{Connection as _, PgConnection, Postgres, Transaction};
 
 use super::search;
 use crate::model::{
-    Done, Entry, FOLDING, NewRestaurant, Outcome, PhotoChange, RestaurantId, ReviewAction, ReviewChange, SearchText,
-    SeenRestaurant, StaffReview, SubmissionId, Versioned, sort_key,
+    Done, Entry, FOLDING, NewRestaurant, NewReview, Outcome, PhotoChange, RestaurantId, ReviewAction, ReviewChange,
+    ReviewId, SearchText, SeenRestaurant, StaffReview, SubmissionId, Versioned, sort_key,
 };
 use crate::photos::PhotoName;
 use crate::store::staff_rows::{
-    StaffRestaurantRow, StaffReviewRow, action_entry, are_as_seen, deletion_entry, restaurant_entry, review_entry,
-    reviews,
+    StaffRestaurantRow, StaffReviewRow, action_entry, addition_entry, are_as_seen, deletion_entry, restaurant_entry,
+    review_entry, reviews,
 };
 
 /// Those of these restaurants that exist, with the numbers that tell whether they or their reviews have changed.
@@ -169,6 +169,49 @@ pub(super) async fn delete_restaurants(
     transaction.commit().await?;
     let photos = photos.iter().flatten().filter_map(|name| name.parse().ok());
     Ok(Some(photos.collect()))
+}
+
+pub(super) async fn add_review(
+    connection: &mut PgConnection,
+    restaurant: RestaurantId,
+    new: &NewReview,
+    photo: Option<&PhotoName>,
+    submission: Option<&SubmissionId>,
+    by: &str,
+) -> sqlx::Result<Option<ReviewId>> {
+    let mut transaction = connection.begin().await?;
+    let submission = submission.map(SubmissionId::as_str);
+    let added = sqlx::query_scalar!(
+        "insert into reviews (restaurant_id, user_name, rating, review_text, image_name, submission_id)
+         values ($1, $2, $3, $4, $5, $6)
+         on conflict (submission_id) do nothing returning id",
+        restaurant.0,
+        new.user_name,
+        i16::from(new.rating.stars()),
+        new.review_text,
+        photo.map(PhotoName::as_str),
+        submission
+    )
+    .fetch_optional(&mut *transaction)
+    .await;
+    let id = match added {
+        Ok(Some(id)) => {
+            let entry = addition_entry(id, restaurant, new, photo);
+            record(&mut transaction, &[entry], by).await?;
+            id
+        }
+        Ok(None) => {
+            sqlx::query_scalar!("select id from reviews where submission_id = $1", submission)
+                .fetch_one(&mut *transaction)
+                .await?
+        }
+        Err(sqlx::Error::Database(error)) if error.is_foreign_key_violation() => {
+            return unchanged(transaction, None).await;
+        }
+        Err(error) => return Err(error),
+    };
+    transaction.commit().await?;
+    Ok(Some(ReviewId(id)))
 }
 
 pub(super) async fn change_review(

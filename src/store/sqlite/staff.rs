@@ -8,9 +8,9 @@ use sqlx::sqlite::SqliteArguments;
 use super::staff_changes::{self as changes, RESTAURANT, REVIEW};
 use super::{SqliteStore, date_text, search};
 use crate::model::{
-    Direction, ListPage, ListQuery, NewRestaurant, Outcome, Recorded, RestaurantFilter, RestaurantId, ReviewAction,
-    ReviewChange, ReviewOrder, SeenRestaurant, StaffCursor, StaffRestaurant, StaffReview, StaffReviewPage,
-    StaffReviewQuery, Subject, SubmissionId, Versioned,
+    Direction, ListPage, ListQuery, NewRestaurant, NewReview, Outcome, Recorded, RestaurantFilter, RestaurantId,
+    ReviewAction, ReviewChange, ReviewId, ReviewOrder, SeenRestaurant, StaffCursor, StaffRestaurant, StaffReview,
+    StaffReviewPage, StaffReviewQuery, Subject, SubmissionId, Versioned,
 };
 use crate::photos::PhotoName;
 use crate::store::rows::list_page;
@@ -113,6 +113,18 @@ impl StaffStore for SqliteStore {
     ) -> Result<RestaurantId, StoreError> {
         let _place = self.writing.join()?;
         Ok(changes::add_restaurant(&self.writer, new, submission, by).await?)
+    }
+
+    async fn staff_add_review(
+        &self,
+        restaurant: RestaurantId,
+        new: &NewReview,
+        photo: Option<&PhotoName>,
+        submission: Option<&SubmissionId>,
+        by: &str,
+    ) -> Result<Option<ReviewId>, StoreError> {
+        let _place = self.writing.join()?;
+        Ok(changes::add_review(&self.writer, restaurant, new, photo, submission, by).await?)
     }
 
     async fn change_restaurant(&self, seen: Versioned, new: &NewRestaurant, by: &str) -> Result<Outcome, StoreError> {

@@ -7,12 +7,13 @@ use sqlx::{SqliteConnection, SqlitePool};
 
 use super::search;
 use crate::model::{
-    Done, Entry, FOLDING, NewRestaurant, Outcome, PhotoChange, RestaurantId, ReviewAction, ReviewChange, SearchText,
-    SeenRestaurant, StaffReview, SubmissionId, Versioned, sort_key,
+    Done, Entry, FOLDING, NewRestaurant, NewReview, Outcome, PhotoChange, RestaurantId, ReviewAction, ReviewChange,
+    ReviewId, SearchText, SeenRestaurant, StaffReview, SubmissionId, Versioned, sort_key,
 };
 use crate::photos::PhotoName;
 use crate::store::staff_rows::{
-    StaffRestaurantRow, StaffReviewRow, action_entry, are_as_seen, deletion_entry, restaurant_entry, review_entry,
+    StaffRestaurantRow, StaffReviewRow, action_entry, addition_entry, are_as_seen, deletion_entry, restaurant_entry,
+    review_entry,
 };
 
 const BEGIN: &str = "begin immediate";
@@ -154,6 +155,46 @@ pub(super) async fn delete_restaurants(
     }
     transaction.commit().await?;
     Ok(Some(photos))
+}
+
+pub(super) async fn add_review(
+    writer: &SqlitePool,
+    restaurant: RestaurantId,
+    new: &NewReview,
+    photo: Option<&PhotoName>,
+    submission: Option<&SubmissionId>,
+    by: &str,
+) -> sqlx::Result<Option<ReviewId>> {
+    let mut transaction = writer.begin_with(BEGIN).await?;
+    let submission = submission.map(SubmissionId::as_str);
+    let known: Option<i64> = sqlx::query_scalar("select id from reviews where submission_id = ?1")
+        .bind(submission)
+        .fetch_optional(&mut *transaction)
+        .await?;
+    if let Some(id) = known {
+        return Ok(Some(ReviewId(id)));
+    }
+    let inserted = sqlx::query(
+        "insert into reviews (restaurant_id, user_name, rating, review_text, image_name, submission_id)
+         values (?1, ?2, ?3, ?4, ?5, ?6)",
+    )
+    .bind(restaurant.0)
+    .bind(&new.user_name)
+    .bind(i64::from(new.rating.stars()))
+    .bind(&new.review_text)
+    .bind(photo.map(PhotoName::as_str))
+    .bind(submission)
+    .execute(&mut *transaction)
+    .await;
+    let id = match inserted {
+        Ok(done) => done.last_insert_rowid(),
+        Err(sqlx::Error::Database(error)) if error.is_foreign_key_violation() => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let entry = addition_entry(id, restaurant, new, photo);
+    record(&mut transaction, &entry, by).await?;
+    transaction.commit().await?;
+    Ok(Some(ReviewId(id)))
 }
 
 pub(super) async fn change_review(
