@@ -1,6 +1,8 @@
 //! What the staff pages and the writer's private link need of a store. Every change is recorded in the same transaction
 //! as the change itself, with the name of the person who made it.
 
+use std::collections::HashMap;
+
 use async_trait::async_trait;
 
 use super::error::StoreError;
@@ -24,6 +26,9 @@ pub trait StaffStore: Send + Sync {
 
     /// One page of the restaurants that match the search and the filter.
     async fn staff_restaurants(&self, query: &ListQuery, filter: &RestaurantFilter) -> Result<ListPage, StoreError>;
+
+    /// The number of hidden reviews of each of these restaurants that has any.
+    async fn hidden_reviews(&self, of: &[RestaurantId]) -> Result<HashMap<RestaurantId, u64>, StoreError>;
 
     /// Those of these reviews that exist, in the order of their ids.
     async fn staff_reviews_by_id(&self, ids: &[i64]) -> Result<Vec<StaffReview>, StoreError>;

@@ -1,5 +1,7 @@
 //! Rows of the staff's queries, the pages that they make up, and the entries of the history.
 
+use std::collections::HashMap;
+
 use sqlx::FromRow;
 use time::OffsetDateTime;
 
@@ -135,6 +137,14 @@ impl StaffRestaurantRow {
             },
         })
     }
+}
+
+/// The numbers of reviews in these rows, which have the id of a restaurant and its number.
+pub(super) fn numbers(rows: Vec<(i64, i64)>) -> sqlx::Result<HashMap<RestaurantId, u64>> {
+    let numbers = rows.into_iter();
+    numbers
+        .map(|(id, number)| Ok((RestaurantId(id), count("reviews", number)?)))
+        .collect()
 }
 
 /// Whether all restaurants that were seen are still there, and neither they nor their reviews have changed.

@@ -395,6 +395,7 @@ async fn several_reviews_are_hidden_and_deleted_at_once() {
         page.contains("5.0 (1 review)") && !page.contains("Bob") && !page.contains("Eve"),
         "{page}"
     );
+    assert!(staff.page("/admin/restaurants/").await.contains(">1 + 2 hidden<"));
     assert_eq!(staff.act("show", &[3, 999]).await.status(), StatusCode::SEE_OTHER);
     assert!(site.page("/1/").await.contains("3.5 (2 reviews)"));
     staff.act("delete", &[1, 2, 3]).await;

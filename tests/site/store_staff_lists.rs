@@ -159,6 +159,9 @@ async fn restaurants_are_filtered(kind: Kind) {
         .act_on_reviews(&[hidden.versioned()], ReviewAction::Hide, "ada")
         .await
         .unwrap();
+    let numbers = store.hidden_reviews(&ids).await.unwrap();
+    assert_eq!(numbers, [(ids[2], 1)].into());
+    assert!(store.hidden_reviews(&ids[..2]).await.unwrap().is_empty());
     let filter = |average, photo, hidden| RestaurantFilter { average, photo, hidden };
     for (search, filter, wanted) in [
         ("", filter(None, None, None), "Anchor Bistro Canteen Diner"),

@@ -1,5 +1,7 @@
 //! GET `/admin/restaurants/`: the list of restaurants, searched, filtered, sorted, paged, with what can be done to several.
 
+use std::collections::HashMap;
+
 use askama::Template;
 use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse, Response};
@@ -8,7 +10,7 @@ use axum_extra::extract::CookieJar;
 use super::{filters, yes_or_no};
 use crate::app::App;
 use crate::error::AppError;
-use crate::model::{ListCursor, ListPage, ListQuery, RestaurantFilter, Sort};
+use crate::model::{ListCursor, ListPage, ListQuery, RestaurantFilter, RestaurantId, Sort};
 use crate::pages::list;
 use crate::web::{Chrome, Page, Staff, query_pairs, with_query};
 
@@ -20,6 +22,8 @@ struct RestaurantsTemplate {
     query: ListQuery,
     filter: RestaurantFilter,
     page: ListPage,
+    /// How many reviews are hidden, by restaurant.
+    hidden: HashMap<RestaurantId, u64>,
     /// The query of this page, to which one returns from another one.
     list: String,
 }
@@ -40,6 +44,8 @@ pub async fn get(
     } else {
         app.store.staff_restaurants(&query, &filter).await?
     };
+    let ids: Vec<_> = page.restaurants.iter().map(|restaurant| restaurant.id).collect();
+    let hidden = app.store.hidden_reviews(&ids).await?;
     let (chrome, notice_shown) = Chrome::of(&app.config, &cookies);
     let template = RestaurantsTemplate {
         chrome,
@@ -47,6 +53,7 @@ pub async fn get(
         query,
         filter,
         page,
+        hidden,
         list,
     };
     Ok((notice_shown, Page(template)).into_response())

@@ -1,5 +1,7 @@
 //! What the staff sees.
 
+use std::collections::HashMap;
+
 use async_trait::async_trait;
 use sqlx::{Connection as _, PgConnection};
 
@@ -13,7 +15,7 @@ use crate::model::{
 };
 use crate::photos::PhotoName;
 use crate::store::rows::list_page;
-use crate::store::staff_rows::{ChangeRow, StaffRestaurantRow, StaffReviewRow, staff_review_page};
+use crate::store::staff_rows::{ChangeRow, StaffRestaurantRow, StaffReviewRow, numbers, staff_review_page};
 use crate::store::{StaffStore, StoreError};
 
 #[async_trait]
@@ -32,6 +34,21 @@ impl StaffStore for PostgresStore {
         let read = async |connection: &mut PgConnection| staff_list::restaurants(connection, query, filter).await;
         let (rows, total) = self.pool.read(read).await?;
         Ok(list_page(query, rows, total)?)
+    }
+
+    async fn hidden_reviews(&self, of: &[RestaurantId]) -> Result<HashMap<RestaurantId, u64>, StoreError> {
+        let ids: Vec<i64> = of.iter().map(|id| id.0).collect();
+        let rows = self.pool.read(async |connection| {
+            sqlx::query!(
+                "select restaurant_id, count(*) as \"reviews!\" from reviews
+                 where hidden and restaurant_id = any($1) group by restaurant_id",
+                &ids
+            )
+            .fetch_all(connection)
+            .await
+        });
+        let rows = rows.await?.into_iter().map(|row| (row.restaurant_id, row.reviews));
+        Ok(numbers(rows.collect())?)
     }
 
     async fn staff_restaurants_by_id(&self, ids: &[RestaurantId]) -> Result<Vec<StaffRestaurant>, StoreError> {

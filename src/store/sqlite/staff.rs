@@ -1,5 +1,7 @@
 //! What the staff sees.
 
+use std::collections::HashMap;
+
 use async_trait::async_trait;
 use sqlx::Sqlite;
 use sqlx::query::QueryAs;
@@ -14,7 +16,9 @@ use crate::model::{
 };
 use crate::photos::PhotoName;
 use crate::store::rows::list_page;
-use crate::store::staff_rows::{ChangeRow, RestaurantPosition, StaffRestaurantRow, StaffReviewRow, staff_review_page};
+use crate::store::staff_rows::{
+    ChangeRow, RestaurantPosition, StaffRestaurantRow, StaffReviewRow, numbers, staff_review_page,
+};
 use crate::store::{StaffStore, StoreError};
 
 #[async_trait]
@@ -74,6 +78,19 @@ impl StaffStore for SqliteStore {
             .fetch_all(&self.readers)
             .await?;
         Ok(list_page(query, rows, total)?)
+    }
+
+    async fn hidden_reviews(&self, of: &[RestaurantId]) -> Result<HashMap<RestaurantId, u64>, StoreError> {
+        let _place = self.reading.join()?;
+        let ids: Vec<i64> = of.iter().map(|id| id.0).collect();
+        let rows = sqlx::query_as(
+            "select restaurant_id, count(*) from reviews
+             where hidden = 1 and restaurant_id in (select value from json_each(?1)) group by restaurant_id",
+        )
+        .bind(serde_json::json!(ids).to_string())
+        .fetch_all(&self.readers)
+        .await?;
+        Ok(numbers(rows)?)
     }
 
     async fn staff_restaurants_by_id(&self, ids: &[RestaurantId]) -> Result<Vec<StaffRestaurant>, StoreError> {
