@@ -117,7 +117,7 @@ for (const javaScriptEnabled of [true, false]) {
 
       // Two reviews are hidden after a question.
       await page.getByRole("navigation", { name: "Staff" }).getByRole("link", { name: "Reviews" }).click();
-      const boxes = page.getByRole("checkbox");
+      const boxes = page.locator("tbody").getByRole("checkbox");
       assert.equal(await boxes.count(), 6);
       await boxes.nth(0).check();
       await boxes.nth(1).check();
@@ -165,7 +165,7 @@ for (const javaScriptEnabled of [true, false]) {
       assert.equal(await page.locator("tbody tr").count(), 2);
 
       // A restaurant is deleted with its reviews, and the history says so.
-      await page.getByRole("checkbox").first().check();
+      await boxes.first().check();
       await page.getByRole("button", { name: "Delete selected…" }).click();
       assert.match(await text(page, "main"), /deletes 1 restaurant with \d+ reviews?/);
       await page.getByRole("button", { name: "Delete", exact: true }).click();
@@ -248,6 +248,40 @@ test("the upload of a photo for a review that exists is shown, and can be stoppe
       await page.locator("p.alert", { hasText: saved }).waitFor();
       await page.waitForFunction((before) => (document.querySelector(".photo img")?.src ?? before) !== before, before);
     }
+  });
+  await site.stop();
+});
+
+test("a checkbox selects all rows of a page", async () => {
+  const site = await startSite();
+  site.seed(3, 4, 0);
+  await withPage(browser, site, "select all", {}, async (page) => {
+    await enterStaffPages(page, site);
+    for (const [path, name, button, chosen] of [
+      ["/admin/reviews/", "Select all reviews on this page", "Hide…", /no longer see 4 reviews/],
+      ["/admin/restaurants/", "Select all restaurants on this page", "Delete selected…", /deletes 3 restaurants/],
+    ]) {
+      await page.goto(path);
+      const all = page.getByRole("checkbox", { name });
+      const boxes = page.locator("tbody").getByRole("checkbox");
+      const state = () => all.evaluate((box) => [box.checked, box.indeterminate]);
+      await all.check();
+      assert.deepEqual(await boxes.evaluateAll((boxes) => boxes.map((box) => box.checked)), Array(await boxes.count()).fill(true));
+      await boxes.first().uncheck();
+      assert.deepEqual(await state(), [false, true], "some are selected");
+      await boxes.first().check();
+      assert.deepEqual(await state(), [true, false]);
+      await all.uncheck();
+      assert.equal(await page.locator("tbody .choice input:checked").count(), 0);
+      await all.press("Space");
+      await page.getByRole("button", { name: button }).click();
+      await page.getByText(chosen).waitFor();
+    }
+  });
+  await withPage(browser, site, "select all without JavaScript", { javaScriptEnabled: false }, async (page) => {
+    await enterStaffPages(page, site);
+    await page.goto("/admin/reviews/");
+    assert.equal(await page.getByRole("checkbox").count(), 4);
   });
   await site.stop();
 });
