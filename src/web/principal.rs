@@ -4,6 +4,8 @@
 //! The platform removes these headers from what clients send, but only while its authentication is on. Whoever calls this
 //! has checked that it is.
 
+use std::borrow::Cow;
+
 use axum::http::{HeaderMap, HeaderName};
 use base64::Engine as _;
 use base64::alphabet::STANDARD;
@@ -70,10 +72,10 @@ impl SignedIn {
         let Some(encoded) = only(headers, &PRINCIPAL)? else {
             return Ok(None);
         };
-        let json = BASE64.decode(encoded).map_err(|_| Unclear)?;
+        let json = BASE64.decode(&*encoded).map_err(|_| Unclear)?;
         let principal: ClientPrincipal = serde_json::from_slice(&json).map_err(|_| Unclear)?;
         let id = only(headers, &ID)?;
-        let header_name = only(headers, &NAME)?.map(str::to_owned);
+        let header_name = only(headers, &NAME)?.map(Cow::into_owned);
         if principal.auth_typ != ENTRA {
             let name = header_name.unwrap_or_else(|| format!("an account of {}", principal.auth_typ));
             return Ok(Some(Self {
@@ -85,7 +87,7 @@ impl SignedIn {
         }
         let accounts = principal.each_once(&ACCOUNT_CLAIMS)?;
         let mut object_ids = principal.each_once(&ID_CLAIMS)?;
-        object_ids.extend(id.map(str::to_owned));
+        object_ids.extend(id.map(Cow::into_owned));
         let mut object_id = None;
         for text in object_ids {
             let other = Uuid::try_parse(&text).map_err(|_| Unclear)?;
@@ -141,14 +143,15 @@ impl ClientPrincipal {
     }
 }
 
-/// The value of a header that a request has at most once; an empty one counts as none.
-fn only<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h str>, Unclear> {
+/// The value of a header that a request has at most once; an empty one counts as none. A name need not be ASCII. What is
+/// not UTF-8 becomes replacement characters, which are valid in a name only.
+fn only<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<Cow<'h, str>>, Unclear> {
     let mut values = headers.get_all(name).iter();
     let Some(value) = values.next() else { return Ok(None) };
     if values.next().is_some() {
         return Err(Unclear);
     }
-    let text = value.to_str().map_err(|_| Unclear)?.trim();
+    let text = String::from_utf8_lossy(value.as_bytes().trim_ascii());
     Ok((!text.is_empty()).then_some(text))
 }
 
@@ -252,6 +255,29 @@ mod tests {
         }
         assert_eq!(SignedIn::read(&HeaderMap::new()), Ok(None));
         assert_eq!(SignedIn::read(&headers(b" ")), Ok(None));
+    }
+
+    #[test]
+    fn a_name_may_have_any_bytes() {
+        for (claims, bytes, wanted) in [
+            (&[("oid", OID)][..], "jörg@contoso.com".as_bytes(), "jörg@contoso.com"),
+            (&[("oid", OID)], b"j\xf6rg@contoso.com", "j\u{fffd}rg@contoso.com"),
+            (&[("upn", "JÖRG@contoso.com")], b"\xff", "jörg@contoso.com"),
+        ] {
+            let mut headers = encoded(&principal(claims));
+            headers.insert(NAME, HeaderValue::from_bytes(bytes).unwrap());
+            let signed_in = SignedIn::read(&headers).unwrap().unwrap();
+            assert_eq!(signed_in.name, wanted);
+            let nobody = [
+                Principal::Account(wanted.to_owned()),
+                Principal::Role(wanted.to_owned()),
+            ];
+            assert_eq!(
+                signed_in.is_listed(&nobody),
+                claims[0].0 == "upn",
+                "the header admits nobody"
+            );
+        }
     }
 
     #[test]

@@ -190,6 +190,12 @@ async fn in_azure_the_platform_says_who_it_is() {
         status == StatusCode::FORBIDDEN && page.contains("Account not recognised"),
         "{page}"
     );
+    // A name that is not ASCII.
+    let named = site
+        .get("/admin/")
+        .header("x-ms-client-principal", principal("ada@contoso.com"));
+    let named = named.header("x-ms-client-principal-name", "jörg@contoso.com".as_bytes());
+    assert_eq!(named.send().await.unwrap().status(), StatusCode::OK);
     // Two headers, one of them a listed account's.
     let twice = site
         .get("/admin/")
