@@ -125,7 +125,28 @@ const STATES = {
       await page.getByRole("button", { name: "Delete my review" }).click({ noWaitAfter: true });
     },
   },
+  "writer-page-gone": {
+    script: false,
+    open: async (page) => {
+      await STATES["writer-link"].open(page);
+      const link = await page.locator(".writer-link").getAttribute("href");
+      await page.goto(link);
+      await page.getByLabel(/Yes, delete my review/).check();
+      await page.getByRole("button", { name: "Delete my review" }).click();
+      await page.getByText("Your review was deleted.").waitFor();
+      await assertAccessible(page);
+      await page.goto(link);
+      await page.getByRole("heading", { name: "This review no longer exists." }).waitFor();
+    },
+  },
   "staff-link": { open: (page) => page.goto("/admin/") },
+  "staff-home": {
+    open: async (page, site) => {
+      await STATES["staff-history"].open(page, site);
+      await page.goto("/admin/");
+      await page.locator("summary").first().click();
+    },
+  },
   "staff-restaurants": { open: (page, site) => staff(page, site, "/admin/restaurants/") },
   "staff-restaurant": { open: (page, site) => staff(page, site, "/admin/restaurants/1") },
   "staff-restaurant-add": { open: (page, site) => staff(page, site, "/admin/restaurants/add").then(() => submit(page)) },
@@ -133,6 +154,29 @@ const STATES = {
   "staff-reviews": { open: (page, site) => staff(page, site, "/admin/reviews/?photo=yes&sort=lowest") },
   "staff-reviews-none": { open: (page, site) => staff(page, site, "/admin/reviews/?q=nothing+like+it") },
   "staff-reviews-delete": { open: (page, site) => staff(page, site, "/admin/reviews/act?action=delete&id=1&id=2") },
+  "staff-review-add": { open: (page, site) => staff(page, site, "/admin/restaurants/1/reviews/add") },
+  "staff-review-add-errors": {
+    open: async (page, site) => {
+      await staff(page, site, "/admin/restaurants/1/reviews/add");
+      await submit(page);
+      await page.locator("#rating-error").waitFor();
+    },
+  },
+  "staff-review-deleted": {
+    open: async (page, site) => {
+      await staff(page, site, "/admin/restaurants/1/reviews/add");
+      await page.getByLabel("Name", { exact: true }).fill("Ada");
+      await page.locator("label[for=rating-3]").click();
+      await submit(page);
+      await page.waitForURL(/\/admin\/reviews\/\d+$/);
+      const path = new URL(page.url()).pathname;
+      await page.getByRole("link", { name: "Delete…" }).click();
+      await page.getByRole("button", { name: "Delete", exact: true }).click();
+      await page.getByText("Done.").waitFor();
+      await page.goto(path);
+      await page.getByRole("heading", { name: "This review was deleted" }).waitFor();
+    },
+  },
   "staff-review-conflict": {
     open: async (page, site) => {
       await staff(page, site, "/admin/reviews/1");
