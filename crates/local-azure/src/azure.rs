@@ -150,17 +150,25 @@ impl Azure {
             TOKEN_LIFETIME
         };
         let lifetime = self.faults().active().token_lifetime.unwrap_or(default);
-        let (tenant, groups) = self.read(|state| (state.tenant, state.groups_of(principal.id)));
+        let state = self.state();
         let issuer = if resource.strip_suffix('/').unwrap_or(resource) == TOKEN_EXCHANGE {
             self.federation_issuer()
         } else {
             self.issuer()
         };
-        let claims = Claims::new(tenant, &issuer, resource, principal, lifetime);
-        match principal.kind {
-            PrincipalKind::User | PrincipalKind::ServicePrincipal => claims.with_groups(groups),
-            PrincipalKind::Group => claims,
+        let mut claims = Claims::new(state.tenant, &issuer, resource, principal, lifetime);
+        if principal.kind == PrincipalKind::Group {
+            return claims;
         }
+        // An application gets what it asks for. Local Azure's own services decide by all groups.
+        match state.application_of(resource) {
+            Some(api) => {
+                claims.roles = state.app_roles(principal.id, api.client_id);
+                claims.groups = state.claimed_groups(principal.id, api.client_id);
+            }
+            None => claims.groups = state.groups_of(principal.id),
+        }
+        claims
     }
 
     /// Signs a token with these claims.

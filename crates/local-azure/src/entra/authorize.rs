@@ -17,10 +17,14 @@ use uuid::Uuid;
 use super::codes::{Authorized, Platform};
 use super::error::OAuthError;
 use super::form::Form;
-use super::redirects;
+use super::redirects::{self, Registered};
+use super::scopes::Scopes;
 use super::shared::Shared;
-use super::{discovery, id_token, pages, users};
+use super::{client, discovery, id_token, pages, users};
 use crate::state::User;
+
+/// The name of the button by which a person refuses to sign in.
+const CANCEL: &str = "cancel";
 
 /// How the answer reaches the application.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,10 +45,10 @@ struct Target {
 struct Request {
     target: Target,
     client: Uuid,
-    platform: Platform,
+    registered: Registered,
     wants_code: bool,
     wants_id_token: bool,
-    scope: String,
+    scopes: Scopes,
     nonce: Option<String>,
     challenge: Option<String>,
     login_hint: String,
@@ -80,13 +84,22 @@ pub async fn sign_in(
     if pages::is_foreign(&shared, &headers) {
         return pages::foreign();
     }
-    let request = match read(&shared, &tenant, query.as_deref()) {
+    let mut request = match read(&shared, &tenant, query.as_deref()) {
         Ok(request) => request,
         Err(refusal) => return refuse(refusal),
     };
-    match pages::authenticate(&shared, &Form::parse(&HeaderMap::new(), &body)) {
+    let form = Form::parse(&HeaderMap::new(), &body);
+    if form.get(CANCEL).is_some() {
+        let error = OAuthError::request("access_denied", 65_004, "User declined to consent to access the app.");
+        return refuse(Refusal::Application(request.target, error));
+    }
+    match pages::authenticate(&shared, &form) {
         Ok(user) => grant(&shared, request, &user),
-        Err((status, text)) => sign_in_page(&shared, &request, status, text),
+        Err((status, text)) => {
+            // The user stays chosen.
+            form.get("user").unwrap_or_default().clone_into(&mut request.login_hint);
+            sign_in_page(&shared, &request, status, text)
+        }
     }
 }
 
@@ -106,7 +119,7 @@ fn read(shared: &Shared, tenant: &str, query: Option<&str>) -> Result<Request, R
         let uri = form.required("redirect_uri")?;
         Ok((client, uri, redirects::check(shared, client, uri)?))
     };
-    let (client, uri, platform) = trusted().map_err(Refusal::Person)?;
+    let (client, uri, registered) = trusted().map_err(Refusal::Person)?;
     let types: Vec<_> = form.get("response_type").unwrap_or_default().split(' ').collect();
     let wants = |kind: &str| types.contains(&kind);
     let (wants_code, wants_id_token) = (wants("code"), wants("id_token"));
@@ -143,32 +156,42 @@ fn read(shared: &Shared, tenant: &str, query: Option<&str>) -> Result<Request, R
             }
             form.required("nonce")?;
         }
-        if !form.required("scope")?.split(' ').any(|scope| scope == "openid") && wants_id_token {
+        let scopes = Scopes::of_sign_in(form.required("scope")?)?;
+        shared.azure.read(|state| scopes.check(state, client))?;
+        if !scopes.has("openid") && wants_id_token {
             let text = "The scope must contain 'openid' for an ID token.";
             return Err(OAuthError::request("invalid_request", 70_011, text));
         }
         if challenge.is_some() || form.get("code_challenge_method").is_some() {
             check_challenge(challenge, form.get("code_challenge_method"))?;
-        } else if platform == Platform::Spa {
+        } else if registered.platform == Platform::Spa {
             let text = "Proof Key for Code Exchange is required for cross-origin authorization code redemption.";
             return Err(OAuthError::request("invalid_request", 9_002_325, text));
         }
-        if form.get("prompt") == Some("none") {
-            let text = "Silent sign-in request was sent but no user is signed in.";
-            return Err(OAuthError::request("login_required", 50_058, text));
+        match form.get("prompt") {
+            None | Some("login" | "select_account" | "consent" | "create") => Ok(scopes),
+            Some("none") => {
+                let text = "Silent sign-in request was sent but no user is signed in.";
+                Err(OAuthError::request("login_required", 50_058, text))
+            }
+            Some(_) => Err(OAuthError::request(
+                "invalid_request",
+                90_023,
+                "Unsupported 'prompt' value.",
+            )),
         }
-        Ok(())
     };
-    if let Err(error) = checks() {
-        return Err(Refusal::Application(target, error));
-    }
+    let scopes = match checks() {
+        Ok(scopes) => scopes,
+        Err(error) => return Err(Refusal::Application(target, error)),
+    };
     Ok(Request {
         target,
         client,
-        platform,
+        registered,
         wants_code,
         wants_id_token,
-        scope: form.get("scope").unwrap_or_default().to_owned(),
+        scopes,
         nonce: form.get("nonce").map(str::to_owned),
         challenge: challenge.map(str::to_owned),
         login_hint: form.get("login_hint").unwrap_or_default().to_owned(),
@@ -208,39 +231,45 @@ fn sign_in_page(shared: &Shared, request: &Request, status: StatusCode, error: &
     });
     let origin = redirects::origin(&request.target.uri);
     let content = format!(
-        "{}<p>{} asks who you are, and continues at {}. The users are those of Local Azure on this machine: never enter \
-         the password of a real account.</p>\
-         <form method=\"post\">{}<p><button>Sign in</button></p></form>",
+        "{}{}<p><strong>{}</strong> asks who you are, and continues at <strong>{}</strong>.</p>\
+         <form method=\"post\">{}<p class=\"actions\"><button>Sign in</button> \
+         <button name=\"{CANCEL}\" value=\"1\" class=\"secondary\" formnovalidate>Cancel</button></p></form>",
+        pages::LOCAL,
         pages::alert(error),
         pages::escape(&name),
         pages::escape(&origin),
-        pages::user_fields(shared, &request.login_hint)
+        pages::user_fields(shared, Some(request.client), &request.login_hint)
     );
     // The answer to the form leads to the application.
-    pages::show(status, &content, &format!("'self' {origin}"))
+    pages::show(status, pages::SIGN_IN, &content, &format!("'self' {origin}"))
 }
 
 /// Sends the application what it asked for.
 fn grant(shared: &Shared, request: Request, user: &User) -> Response {
-    let id_token = match id_token::issue(shared, user, request.client, request.nonce.as_deref()) {
-        Ok(token) => token,
-        Err(error) => return refuse(Refusal::Application(request.target, error)),
-    };
+    if let Err(error) = shared.azure.read(|state| id_token::check(state, user, request.client)) {
+        return refuse(Refusal::Application(request.target, error));
+    }
+    if let Err(error) = client::consent(shared, request.client) {
+        return refuse(Refusal::Application(request.target, error));
+    }
     let mut answer = Vec::new();
+    if request.wants_id_token {
+        let nonce = request.nonce.as_deref();
+        let id_token = id_token::issue(shared, user, request.client, &request.scopes, nonce);
+        answer.push(("id_token", id_token));
+    }
     if request.wants_code {
         let code = shared.codes.issue(Authorized {
             client: request.client,
             user: user.id,
-            scope: request.scope,
+            scope: request.scopes.text(),
             redirect_uri: request.target.uri.clone(),
-            platform: request.platform,
+            redirect_uri_in_azure: request.registered.in_azure,
+            platform: request.registered.platform,
             nonce: request.nonce,
             challenge: request.challenge,
         });
         answer.push(("code", code));
-    }
-    if request.wants_id_token {
-        answer.push(("id_token", id_token));
     }
     send(&request.target, answer)
 }
@@ -249,7 +278,7 @@ fn refuse(refusal: Refusal) -> Response {
     match refusal {
         Refusal::Person(error) => {
             let content = format!("<p role=\"alert\">{}</p>", pages::escape(&error.description()));
-            pages::show(StatusCode::BAD_REQUEST, &content, "'none'")
+            pages::show(StatusCode::BAD_REQUEST, pages::FAILED, &content, "'none'")
         }
         Refusal::Application(target, error) => {
             let answer = vec![

@@ -3,11 +3,78 @@
 use uuid::Uuid;
 
 use super::assertion::{self, Assertion};
+use super::codes::Platform;
 use super::error::OAuthError;
 use super::form::Form;
 use super::shared::Shared;
-use super::{certificate, secrets};
-use crate::state::{Application, FederatedCredential, ManagedIdentity, Principal};
+use super::{certificate, secrets, users};
+use crate::state::{Application, FederatedCredential, ManagedIdentity, Principal, ServicePrincipal, State};
+
+/// Authenticates a program that signs users in. Only a web app has credentials. Returns the method, as the value of the claim
+/// `appidacr`.
+///
+/// # Errors
+///
+/// The credentials of a web app are missing or wrong, or another program has sent some.
+pub async fn authenticate_for_user(
+    shared: &Shared,
+    form: &Form,
+    platform: Platform,
+) -> Result<&'static str, OAuthError> {
+    let has_credentials = ["client_secret", "client_assertion"]
+        .iter()
+        .any(|name| form.get(name).is_some());
+    match (platform, has_credentials) {
+        (Platform::Web, true) => {
+            let client = Client::find(shared, form.required("client_id")?)?;
+            client.authenticate(shared, form).await
+        }
+        (Platform::Web, false) => Err(OAuthError::client(
+            7_000_218,
+            "The request body must contain the following parameter: 'client_assertion' or 'client_secret'.",
+        )),
+        (Platform::Spa | Platform::Public, false) => Ok("0"),
+        (Platform::Spa | Platform::Public, true) => Err(OAuthError::client(
+            700_025,
+            "Client is public so neither 'client_assertion' nor 'client_secret' should be presented.",
+        )),
+    }
+}
+
+/// Gives an application its service principal, as Entra does when a person signs in to it for the first time.
+///
+/// # Errors
+///
+/// The state cannot be saved.
+pub fn consent(shared: &Shared, client: Uuid) -> Result<(), OAuthError> {
+    let is_new = |state: &State| {
+        let directory = &state.directory;
+        directory.applications.iter().any(|one| one.client_id == client)
+            && !directory.service_principals.iter().any(|one| one.client_id == client)
+    };
+    if !shared.azure.read(is_new) {
+        return Ok(());
+    }
+    let created = shared.azure.change(|state| {
+        if is_new(state) {
+            state.directory.service_principals.push(ServicePrincipal::new(client));
+        }
+        Ok(())
+    });
+    created.map_err(|error| OAuthError::request("server_error", 90_020, error.to_string()))
+}
+
+/// What a program is that signs users in without a redirect URI: public if the application says so
+/// (`isFallbackPublicClient`).
+pub fn fallback_platform(shared: &Shared, client: Uuid) -> Platform {
+    let is_public = users::is_known(client)
+        || shared.azure.read(|state| {
+            let mut all = state.directory.applications.iter();
+            let application = all.find(|one| one.client_id == client);
+            application.is_some_and(|one| one.properties.get("isFallbackPublicClient") == Some(&true.into()))
+        });
+    if is_public { Platform::Public } else { Platform::Web }
+}
 
 /// The client that requests a token.
 pub enum Client {

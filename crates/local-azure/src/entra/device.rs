@@ -16,8 +16,10 @@ use uuid::Uuid;
 use super::device_codes::Pending;
 use super::error::OAuthError;
 use super::form::Form;
+use super::scopes::Scopes;
 use super::shared::Shared;
-use super::{discovery, pages, users};
+use super::user_tokens::{self, Granted};
+use super::{client, discovery, pages, users};
 
 /// How long a code is valid.
 const LIFETIME: Duration = Duration::from_mins(15);
@@ -87,8 +89,10 @@ fn begin(shared: &Shared, form: &Form) -> Result<Value, OAuthError> {
 }
 
 /// The grant by a device code.
-pub fn redeem(shared: &Shared, form: &Form) -> Result<Value, OAuthError> {
+pub async fn redeem(shared: &Shared, form: &Form) -> Result<Value, OAuthError> {
     let client = users::client(shared, form)?;
+    let platform = client::fallback_platform(shared, client);
+    let method = client::authenticate_for_user(shared, form, platform).await?;
     let code = form.required("device_code")?;
     let mut codes = shared.device_codes.lock();
     let expired = || {
@@ -109,7 +113,9 @@ pub fn redeem(shared: &Shared, form: &Form) -> Result<Value, OAuthError> {
     let scope = pending.scope.clone();
     codes.remove(code);
     drop(codes);
-    users::answer(shared, &users::by_id(shared, user)?, client, &scope, None)
+    let scopes = Scopes::parse(&scope)?;
+    let granted = Granted::direct(client, platform, method);
+    user_tokens::answer(shared, &users::by_id(shared, user)?, &scopes, &granted)
 }
 
 /// The query of the page.
@@ -121,7 +127,7 @@ pub struct PageQuery {
 
 /// `GET /device`: the page where a person confirms a code.
 pub async fn page(State(shared): State<Arc<Shared>>, Query(query): Query<PageQuery>) -> Response {
-    show(StatusCode::OK, &form_page(&shared, &query.code, ""))
+    ask(StatusCode::OK, &form_page(&shared, &query.code, "", ""))
 }
 
 /// `POST /device`
@@ -132,9 +138,10 @@ pub async fn confirm(State(shared): State<Arc<Shared>>, headers: HeaderMap, body
     }
     let form = Form::parse(&HeaderMap::new(), &body);
     let code = form.get("code").unwrap_or_default().trim().to_uppercase();
+    let name = form.get("user").unwrap_or_default();
     let user = match pages::authenticate(&shared, &form) {
         Ok(user) => user,
-        Err((status, text)) => return show(status, &form_page(&shared, &code, text)),
+        Err((status, text)) => return ask(status, &form_page(&shared, &code, name, text)),
     };
     let mut codes = shared.device_codes.lock();
     let now = Instant::now();
@@ -144,28 +151,27 @@ pub async fn confirm(State(shared): State<Arc<Shared>>, headers: HeaderMap, body
     let Some(pending) = pending else {
         drop(codes);
         let text = "There is no such code, or it has expired. Start the sign-in again.";
-        return show(StatusCode::BAD_REQUEST, &form_page(&shared, &code, text));
+        return ask(StatusCode::BAD_REQUEST, &form_page(&shared, &code, name, text));
     };
     let name = pages::escape(&user.user_principal_name);
     pending.user = Some(user.id);
-    show(
-        StatusCode::OK,
-        &format!("<p>You are signed in as {name}. You can close this page.</p>"),
-    )
+    let content = format!("<p>You are signed in as {name}. You can close this page.</p>");
+    pages::show(StatusCode::OK, pages::SIGNED_IN, &content, "'none'")
 }
 
-fn form_page(shared: &Shared, code: &str, error: &str) -> String {
+fn form_page(shared: &Shared, code: &str, user: &str, error: &str) -> String {
     format!(
-        "{}<p>A program asks to sign in. Enter the code that it shows only if you started it.</p>\
+        "{}{}<p>A program asks to sign in. Enter the code that it shows only if you started it.</p>\
          <form method=\"post\" action=\"/device\">\
          <p><label>Code <input name=\"code\" value=\"{}\" required autofocus autocomplete=\"off\"></label></p>{}\
          <p><button>Sign in</button></p></form>",
+        pages::LOCAL,
         pages::alert(error),
         pages::escape(code),
-        pages::user_fields(shared, "")
+        pages::user_fields(shared, None, user)
     )
 }
 
-fn show(status: StatusCode, content: &str) -> Response {
-    pages::show(status, content, "'self'")
+fn ask(status: StatusCode, content: &str) -> Response {
+    pages::show(status, pages::SIGN_IN, content, "'self'")
 }

@@ -4,6 +4,7 @@
 //! that authenticate with a secret, a certificate or the token of an issuer that they trust, and to users by password, by
 //! a code that they confirm in a browser, or on the sign-in page to which an application sends them. It also acts as an issuer of workload tokens ([`Entra::workload_issuer`]).
 
+mod access_token;
 pub mod assertion;
 mod attempts;
 mod authorize;
@@ -18,11 +19,15 @@ mod error;
 mod federation;
 mod form;
 mod id_token;
+mod logout;
 mod pages;
 mod redirects;
+mod refresh;
+mod scopes;
 mod secrets;
 mod shared;
 mod token;
+mod user_tokens;
 mod users;
 mod workload;
 
@@ -30,21 +35,24 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use axum::Router;
 use axum::extract::Request;
+use axum::http::HeaderValue;
+use axum::http::header::ACCESS_CONTROL_ALLOW_ORIGIN;
+use axum::response::Response;
 use axum::routing::{get, post};
 use tower::Layer as _;
-use tower::util::MapRequestLayer;
+use tower::util::{MapRequestLayer, MapResponseLayer};
 
+pub use self::refresh::refresh_token;
 pub use self::secrets::{add_secret, hash_password};
-pub use self::users::refresh_token;
 
 pub(crate) use self::secrets::{add_secret_with, is_complex};
 
 use self::federation::Issuers;
-use self::shared::{AZURE_AUTHORITY, Shared};
+use self::shared::Shared;
 use crate::azure::Azure;
 use crate::error::{Error, Result};
 use crate::server::{LOOPBACK, Server, bind};
-use crate::tokens::SigningKeys;
+use crate::tokens::{AZURE_AUTHORITY, SigningKeys};
 
 const PART: &str = "the tenant's authority (Entra)";
 const FLAG: &str = "--entra-port";
@@ -122,6 +130,13 @@ impl Entra {
         let _ = self.shared.app_port.set(https);
     }
 
+    /// Where a browser on this machine finds a page that Azure has at `https://login.microsoftonline.com/`.
+    #[must_use]
+    pub fn outside_url(&self, in_azure: &str) -> Option<String> {
+        let rest = in_azure.strip_prefix(AZURE_AUTHORITY)?;
+        Some(format!("{}{rest}", self.shared.outside))
+    }
+
     /// The routes of the authority for clients that reach it as `login.microsoftonline.com`.
     pub fn azure_router(&self) -> Router {
         router(Arc::new(Shared {
@@ -162,13 +177,9 @@ impl Entra {
 }
 
 fn router(shared: Arc<Shared>) -> Router {
-    let router = Router::new()
+    // A page of any site may read these answers: they depend on nothing that a browser adds to a request.
+    let for_scripts = Router::new()
         .route("/common/discovery/instance", get(discovery::instance))
-        .route(
-            "/workload/.well-known/openid-configuration",
-            get(workload::configuration),
-        )
-        .route("/workload/keys", get(workload::keys))
         .route(
             "/{tenant}/.well-known/openid-configuration",
             get(discovery::configuration_v1),
@@ -181,17 +192,35 @@ fn router(shared: Arc<Shared>) -> Router {
         .route("/{tenant}/discovery/v2.0/keys", get(discovery::keys))
         .route("/{tenant}/oauth2/token", post(token::v1))
         .route("/{tenant}/oauth2/v2.0/token", post(token::v2))
+        .layer(MapResponseLayer::new(readable_by_scripts));
+    let router = Router::new()
+        .route(
+            "/workload/.well-known/openid-configuration",
+            get(workload::configuration),
+        )
+        .route("/workload/keys", get(workload::keys))
         .route("/{tenant}/oauth2/v2.0/devicecode", post(device::start))
         .route(
             "/{tenant}/oauth2/v2.0/authorize",
             get(authorize::page).post(authorize::sign_in),
         )
+        .route("/{tenant}/oauth2/logout", get(logout::page))
+        .route("/{tenant}/oauth2/v2.0/logout", get(logout::page))
         .route(pages::SUBMIT, get(pages::submit))
+        .route(pages::STYLE, get(pages::style))
         .route("/{tenant}/userrealm/{user}", get(discovery::user_realm))
         .route("/device", get(device::page).post(device::confirm))
+        .merge(for_scripts)
         .with_state(shared);
     // A layer of the router itself would run after the route has been chosen.
     Router::new().fallback_service(MapRequestLayer::new(collapse_slashes).layer(router))
+}
+
+/// Permits the scripts of all sites to read an answer.
+fn readable_by_scripts(mut answer: Response) -> Response {
+    let any = HeaderValue::from_static("*");
+    answer.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, any);
+    answer
 }
 
 /// Collapses repeated slashes in the path. Clients that concatenate URLs send `//`, and Entra accepts it.

@@ -11,10 +11,7 @@ use super::federation::Issuers;
 use crate::azure::Azure;
 use crate::server::LOOPBACK;
 use crate::state::DOMAIN;
-use crate::tokens::SigningKeys;
-
-/// The authority's URL in Azure.
-pub const AZURE_AUTHORITY: &str = "https://login.microsoftonline.com/";
+use crate::tokens::{AZURE_AUTHORITY, SigningKeys};
 
 /// The state that the authority's handlers share.
 #[derive(Clone)]
@@ -51,6 +48,11 @@ pub enum Tenant {
 impl Shared {
     pub fn own_tenant(&self) -> Uuid {
         self.azure.read(|state| state.tenant)
+    }
+
+    /// The `iss` of ID tokens and of access tokens of version 2.0, as the discovery document states it.
+    pub fn issuer_v2(&self) -> String {
+        format!("{}{}/v2.0", self.authority, self.own_tenant())
     }
 
     /// Parses the tenant in a path. Returns `None` if there is no such tenant.

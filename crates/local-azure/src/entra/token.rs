@@ -1,5 +1,5 @@
-//! The token endpoint, with the client credentials grant. The grants for users are in `users`, `device`
-//! and `code_grant`.
+//! The token endpoint, with the client credentials grant. The grants for users are in `users`, `device`, `code_grant`
+//! and `refresh`.
 //! <https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow>
 
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use super::client::Client;
 use super::error::OAuthError;
 use super::form::Form;
 use super::shared::{Shared, Tenant};
-use super::{code_grant, device, discovery, users};
+use super::{access_token, code_grant, device, discovery, refresh, users};
 use crate::tokens::Claims;
 
 /// `POST /{tenant}/oauth2/token`, version 1.0: the parameter `resource` names the resource.
@@ -49,18 +49,16 @@ pub async fn v2(
     body: Bytes,
 ) -> Response {
     let form = Form::parse(&headers, &body);
-    let for_user: Option<UserGrant> = match form.get("grant_type") {
-        Some("password") => Some(users::by_password),
-        Some("refresh_token") => Some(users::by_refresh_token),
-        Some("urn:ietf:params:oauth:grant-type:device_code") => Some(device::redeem),
-        _ => None,
-    };
-    let is_code = form.get("grant_type") == Some("authorization_code");
-    if is_code || for_user.is_some() {
-        let granted = match (shared.tenant(&tenant), for_user) {
-            (Some(_), Some(grant)) => grant(&shared, &form),
-            (Some(_), None) => code_grant::redeem(&shared, &form).await,
+    let kind = form.get("grant_type").unwrap_or_default();
+    if FOR_USERS.contains(&kind) {
+        // Browsers state the origin of a page whose script sends a request.
+        let is_cross_origin = headers.contains_key(header::ORIGIN);
+        let granted = match (shared.tenant(&tenant), kind) {
             (None, _) => Err(discovery::unknown_tenant("invalid_request", &tenant)),
+            (Some(_), "authorization_code") => code_grant::redeem(&shared, &form, is_cross_origin).await,
+            (Some(_), "refresh_token") => refresh::redeem(&shared, &form, is_cross_origin).await,
+            (Some(_), "password") => users::by_password(&shared, &form).await,
+            (Some(_), _) => device::redeem(&shared, &form).await,
         };
         return match granted {
             Ok(body) => ([(header::CACHE_CONTROL, "no-store, no-cache")], Json(body)).into_response(),
@@ -78,8 +76,13 @@ pub async fn v2(
     })
 }
 
-/// A grant that issues tokens for a user.
-type UserGrant = fn(&Shared, &Form) -> Result<Value, OAuthError>;
+/// The grants that issue tokens for a user.
+const FOR_USERS: [&str; 4] = [
+    "authorization_code",
+    "password",
+    "refresh_token",
+    "urn:ietf:params:oauth:grant-type:device_code",
+];
 
 /// A granted token.
 struct Grant {
@@ -132,7 +135,7 @@ async fn grant(
     let mut claims = shared.azure.claims(&client.principal(), &resource);
     method.clone_into(&mut claims.appidacr);
     Ok(Grant {
-        token: shared.azure.sign(&claims),
+        token: access_token::sign(shared, &shared.azure.state(), &claims),
         claims,
         resource,
     })

@@ -1,21 +1,21 @@
-//! Tokens for users: by password, by a code that is confirmed in a browser, and by a refresh token.
+//! Users who sign in, the programs that sign them in, and the grant by password.
 //! <https://learn.microsoft.com/entra/identity-platform/v2-oauth-ropc>
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde_json::{Value, json};
+use serde_json::Value;
 use uuid::Uuid;
 
+use super::client;
 use super::error::OAuthError;
 use super::form::Form;
-use super::id_token;
+use super::scopes::Scopes;
 use super::secrets::is_password;
 use super::shared::Shared;
+use super::user_tokens::{self, Granted};
 use crate::azure::Azure;
-use crate::state::{Principal, User};
-use crate::tokens::{AZURE_CLI, Claims, GRAPH};
+use crate::state::User;
+use crate::tokens::AZURE_CLI;
 
 /// Microsoft's programs that sign users in: the Azure CLI, Azure PowerShell, Visual Studio and Visual Studio Code.
 const KNOWN_CLIENTS: [&str; 4] = [
@@ -27,11 +27,6 @@ const KNOWN_CLIENTS: [&str; 4] = [
 
 /// The code of the error for an account that is locked.
 pub const LOCKED: u32 = 50_053;
-
-/// The audience of refresh tokens, which no service accepts.
-const REFRESH: &str = "urn:local-azure:refresh-token";
-/// Entra's lifetime of refresh tokens.
-const REFRESH_LIFETIME: Duration = Duration::from_hours(24 * 90);
 
 /// The client id of a program that signs users in.
 ///
@@ -60,47 +55,15 @@ pub fn is_known(client: Uuid) -> bool {
 }
 
 /// The grant by user name and password.
-pub fn by_password(shared: &Shared, form: &Form) -> Result<Value, OAuthError> {
+pub async fn by_password(shared: &Shared, form: &Form) -> Result<Value, OAuthError> {
     let client = client(shared, form)?;
+    let platform = client::fallback_platform(shared, client);
+    let method = client::authenticate_for_user(shared, form, platform).await?;
     let (name, password) = (form.required("username")?, form.required("password")?);
     let user = find(&shared.azure, name)?;
     check_password(shared, &user, password)?;
-    answer(shared, &user, client, form.required("scope")?, None)
-}
-
-/// The grant by a refresh token. The user must still exist.
-pub fn by_refresh_token(shared: &Shared, form: &Form) -> Result<Value, OAuthError> {
-    let client = client(shared, form)?;
-    let invalid = |text: &str| OAuthError::request("invalid_grant", 9_002_313, text);
-    let claims = shared
-        .azure
-        .verify(form.required("refresh_token")?, &[REFRESH])
-        .map_err(|_| invalid("Invalid request. The refresh token is malformed, expired or not valid."))?;
-    if Uuid::try_parse(&claims.appid) != Ok(client) {
-        return Err(invalid(
-            "Invalid request. The refresh token was issued to another client.",
-        ));
-    }
-    let user = by_id(shared, claims.oid)?;
-    // Both are whole seconds: a token of the same second may be newer than the password.
-    if user.password_set.is_some_and(|set| claims.iat < set) {
-        return Err(OAuthError::request(
-            "invalid_grant",
-            50_173,
-            "The provided grant has expired due to it being revoked, a fresh auth token is needed. The user might have \
-             changed or reset their password.",
-        ));
-    }
-    answer(shared, &user, client, form.required("scope")?, None)
-}
-
-/// A refresh token of a user for the Azure CLI, as a sign-in would have left it.
-#[must_use]
-pub fn refresh_token(azure: &Azure, user: &Principal, client: Uuid) -> String {
-    let (tenant, issuer) = (azure.read(|state| state.tenant), azure.issuer());
-    let mut claims = Claims::new(tenant, &issuer, REFRESH, user, REFRESH_LIFETIME);
-    claims.appid = client.to_string();
-    azure.sign(&claims)
+    let scopes = Scopes::parse(form.required("scope")?)?;
+    user_tokens::answer(shared, &user, &scopes, &Granted::direct(client, platform, method))
 }
 
 /// The user with that object id, who must still exist.
@@ -138,7 +101,7 @@ pub fn check_password(shared: &Shared, user: &User, password: &str) -> Result<()
     let hint = if user.password.is_some() {
         ""
     } else {
-        " In Local Azure, this user has no password yet: sign in with `az login --use-device-code`, or set one with `az ad \
+        " In Local Azure, this user has no password yet: sign in with `az login`, or set one with `az ad \
          user update --id NAME --password PASSWORD`."
     };
     let text = format!("Error validating credentials due to invalid username or password.{hint}");
@@ -157,82 +120,4 @@ pub fn find(azure: &Azure, name: &str) -> Result<User, OAuthError> {
         );
         OAuthError::request("invalid_grant", 50_034, text)
     })
-}
-
-/// The tokens for a user who has authenticated. The ID token contains the nonce of the sign-in, if it has one.
-pub fn answer(
-    shared: &Shared,
-    user: &User,
-    client: Uuid,
-    scope: &str,
-    nonce: Option<&str>,
-) -> Result<Value, OAuthError> {
-    let azure = &shared.azure;
-    let id_token = id_token::issue(shared, user, client, nonce)?;
-    let resource = resource(scope)?;
-    let principal = azure.read(|state| {
-        if !state.knows_resource(&resource) {
-            let text = state.unknown_resource(&resource);
-            return Err(OAuthError::request("invalid_resource", 500_011, text));
-        }
-        let user = state.principal(user.id);
-        user.ok_or_else(|| OAuthError::request("invalid_grant", 50_034, "The user account does not exist."))
-    })?;
-    let mut claims = azure.claims(&principal, &resource);
-    claims.appid = client.to_string();
-    let lifetime = claims.exp - claims.iat;
-    let client_info = json!({"uid": principal.id, "utid": claims.tid}).to_string();
-    Ok(json!({
-        "token_type": "Bearer",
-        // Clients look for the scope that they asked for.
-        "scope": format!("{resource}/user_impersonation {resource}/.default"),
-        "expires_in": lifetime,
-        "ext_expires_in": lifetime,
-        "access_token": azure.sign(&claims),
-        "refresh_token": refresh_token(azure, &principal, client),
-        "id_token": id_token,
-        "client_info": URL_SAFE_NO_PAD.encode(client_info),
-    }))
-}
-
-/// The resource of the first scope that names one. Scopes without a resource are Microsoft Graph's.
-fn resource(scope: &str) -> Result<String, OAuthError> {
-    const STANDARD: [&str; 4] = ["openid", "profile", "offline_access", "email"];
-    let named = scope.split_whitespace().find(|scope| !STANDARD.contains(scope));
-    let Some(named) = named else {
-        return Ok(GRAPH.to_owned());
-    };
-    match named.rsplit_once('/') {
-        Some((resource, _)) if resource.contains("://") => Ok(resource.to_owned()),
-        Some(_) => {
-            let text = format!("The scope {named} is not valid.");
-            Err(OAuthError::request("invalid_scope", 70_011, text))
-        }
-        None => Ok(GRAPH.to_owned()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_scope_names_a_resource() {
-        for (scope, expected) in [
-            (
-                "https://management.core.windows.net//.default offline_access openid profile",
-                "https://management.core.windows.net/",
-            ),
-            (
-                "openid https://graph.microsoft.com/User.Read",
-                "https://graph.microsoft.com",
-            ),
-            ("offline_access User.Read", "https://graph.microsoft.com"),
-            ("openid profile", "https://graph.microsoft.com"),
-            ("api://my-api/read", "api://my-api"),
-        ] {
-            assert_eq!(resource(scope).unwrap(), expected, "{scope}");
-        }
-        assert!(resource("a/b").is_err());
-    }
 }

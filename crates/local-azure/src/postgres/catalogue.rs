@@ -189,7 +189,9 @@ mod tests {
             managed_identity: None,
         };
         let lifetime = Duration::from_hours(1);
-        Claims::new(Uuid::nil(), "issuer", "audience", &principal, lifetime).with_groups(groups.to_vec())
+        let mut claims = Claims::new(Uuid::nil(), "issuer", "audience", &principal, lifetime);
+        claims.groups = groups.to_vec();
+        claims
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The roles that an application gives to its users.
+//! The roles that an application gives to its users, and the groups that it asks for.
 //! <https://learn.microsoft.com/entra/identity-platform/howto-add-app-roles-in-apps>
 
 use serde_json::Value;
@@ -49,6 +49,33 @@ impl State {
         roles.sort();
         roles.dedup();
         roles
+    }
+
+    /// The object ids of a principal's groups that an application asks for (`groupMembershipClaims`).
+    #[must_use]
+    pub fn claimed_groups(&self, principal: Uuid, client_id: Uuid) -> Vec<Uuid> {
+        let mut applications = self.directory.applications.iter();
+        let application = applications.find(|one| one.client_id == client_id);
+        let claims = application.and_then(|one| one.properties.get("groupMembershipClaims")?.as_str());
+        let asks_for =
+            |kinds: &[&str]| claims.is_some_and(|all| all.split(',').any(|kind| kinds.contains(&kind.trim())));
+        if asks_for(&["All", "SecurityGroup"]) {
+            return self.groups_of(principal);
+        }
+        if !asks_for(&["ApplicationGroup"]) {
+            return Vec::new();
+        }
+        // Those that are assigned to the application.
+        let Some(to) = self.service_principal(client_id) else {
+            return Vec::new();
+        };
+        let assigned = |group: &Uuid| {
+            let mut all = self.directory.app_role_assignments.iter();
+            all.any(|one| one.resource_id == to.id && one.principal_id == *group)
+        };
+        let mut groups = self.groups_of(principal);
+        groups.retain(assigned);
+        groups
     }
 
     /// Whether a user may sign in to an application: always, unless it requires an assignment (`appRoleAssignmentRequired`).

@@ -53,7 +53,7 @@ pub struct User {
     /// The name that the user signs in with, such as `ada@contoso.onmicrosoft.com`. It is also the name of the user's
     /// database role.
     pub user_principal_name: String,
-    /// The salted hash of the password. A user without one signs in by device code, or in `local-azure shell`.
+    /// The salted hash of the password. A user without one signs in on the sign-in page, or in `local-azure shell`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password: Option<String>,
     /// When the password was set, in seconds since 1970. Older refresh tokens are refused.

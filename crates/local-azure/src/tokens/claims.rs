@@ -44,6 +44,9 @@ pub struct Claims {
     pub oid: Uuid,
     /// An opaque value for Entra's own use.
     pub rh: String,
+    /// The roles that the principal has in the application that the token is for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub roles: Vec<String>,
     /// The permissions that a program has on behalf of the user.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scp: Option<String>,
@@ -100,6 +103,7 @@ impl Claims {
             name: only_for_user(&principal.display_name),
             oid: principal.id,
             rh: format!("1.{}.", random()),
+            roles: Vec::new(),
             scp: only_for_user("user_impersonation"),
             sub: principal.id.to_string(),
             tid: tenant,
@@ -109,12 +113,5 @@ impl Claims {
             ver: "1.0".to_owned(),
             xms_mirid: principal.managed_identity.as_ref().map(ToString::to_string),
         }
-    }
-
-    /// The same claims for a member of these groups.
-    #[must_use]
-    pub fn with_groups(mut self, groups: Vec<Uuid>) -> Self {
-        self.groups = groups;
-        self
     }
 }

@@ -12,4 +12,6 @@ pub use self::claims::{AZURE_CLI, Claims};
 pub use self::clock::now;
 pub use self::keys::SigningKeys;
 pub use self::rejection::TokenRejection;
-pub use self::resources::{APP_SERVICE, GRAPH, MANAGEMENT, MANAGEMENT_CORE, POSTGRES, STORAGE, TOKEN_EXCHANGE};
+pub use self::resources::{
+    APP_SERVICE, AZURE_AUTHORITY, GRAPH, MANAGEMENT, MANAGEMENT_CORE, POSTGRES, STORAGE, TOKEN_EXCHANGE,
+};

@@ -2,8 +2,10 @@
 
 use uuid::Uuid;
 
-use crate::state::{State, StorageAccount};
+use crate::state::{Application, State, StorageAccount};
 
+/// The URL of the tenant's authority in Azure, which issues the tokens.
+pub const AZURE_AUTHORITY: &str = "https://login.microsoftonline.com/";
 /// PostgreSQL's resource URL.
 pub const POSTGRES: &str = "https://ossrdbms-aad.database.windows.net";
 /// Blob Storage's resource URL.
@@ -47,14 +49,19 @@ impl State {
         let account = resource
             .strip_prefix("https://")
             .and_then(|host| host.strip_suffix(".blob.core.windows.net"));
-        let application = resource.strip_prefix("api://").and_then(|id| Uuid::try_parse(id).ok());
         SERVICES.contains(&resource)
             || account.is_some_and(|name| self.find::<StorageAccount>(name).is_some())
-            || self
-                .directory
-                .applications
-                .iter()
-                .any(|one| Some(one.client_id) == application || one.identifier_uris.iter().any(|uri| uri == resource))
+            || self.application_of(resource).is_some()
+    }
+
+    /// The application of the tenant that is the resource: by one of its identifier URIs, or as `api://` and its client id.
+    #[must_use]
+    pub fn application_of(&self, resource: &str) -> Option<&Application> {
+        let resource = resource.strip_suffix('/').unwrap_or(resource);
+        let client_id = resource.strip_prefix("api://").and_then(|id| Uuid::try_parse(id).ok());
+        let mut applications = self.directory.applications.iter();
+        applications
+            .find(|one| Some(one.client_id) == client_id || one.identifier_uris.iter().any(|uri| uri == resource))
     }
 
     /// Entra's message for a resource that the tenant does not know. It follows the code `AADSTS500011`.
@@ -72,7 +79,7 @@ impl State {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::state::{Application, View as _};
+    use crate::state::View as _;
 
     #[test]
     fn a_resource_is_a_service_an_account_or_an_application() {

@@ -28,7 +28,7 @@ try {
     assert.match(await page.textContent("h1"), /Local Azure/);
     assert.match(await page.textContent("body"), /never enter the password of a real account/);
     const signIn = async (typed) => {
-      await page.selectOption("select[name=user]", user);
+      await page.check(`input[name=user][value="${user}"]`);
       await page.fill("input[name=password]", typed);
       await page.click("button");
     };

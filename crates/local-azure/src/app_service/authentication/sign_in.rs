@@ -21,13 +21,10 @@ use super::memory::{Pending, Session, Tokens, secret};
 use super::principal::Principal;
 use super::visit::Visit;
 use super::{answers, cookies, tokens};
-use crate::tokens::now;
+use crate::tokens::{AZURE_AUTHORITY, now};
 
 /// The path to which the sign-in page returns. The application registers it as a redirect URI.
 pub(super) const CALLBACK: &str = "/.auth/login/aad/callback";
-
-/// The authority's URL in Azure.
-const AZURE_AUTHORITY: &str = "https://login.microsoftonline.com/";
 
 /// The app setting that keeps the names of claims as they are in the token.
 const LEGACY_CLAIMS: &str = "WEBSITE_AUTH_USE_LEGACY_CLAIMS";

@@ -1,127 +1,10 @@
 //! The sign-in page: authorization codes with PKCE, and where they may be sent.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use local_azure::entra::{add_secret, hash_password};
-use local_azure::state::{Application, User};
 use local_azure::tokens::AZURE_CLI;
-use reqwest::Response;
 use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
-use url::Url;
-use uuid::Uuid;
 
-use crate::rig::{Tenant, change, send};
-
-const ADA: &str = "ada@contoso.onmicrosoft.com";
-const PASSWORD: &str = "Riddle-123456";
-const VERIFIER: &str = "a-verifier-of-at-least-43-characters-0123456789";
-const WEB: &str = "https://contoso.example/callback?a=b";
-const SPA: &str = "https://spa.example/";
-
-struct Page {
-    tenant: Tenant,
-    ada: Uuid,
-    client: Uuid,
-    secret: String,
-}
-
-impl Page {
-    fn start() -> Self {
-        let tenant = Tenant::start();
-        let mut user = User::new(ADA);
-        user.password = Some(hash_password(PASSWORD));
-        let ada = user.id;
-        let mut application = Application::new("<b>contoso</b>");
-        let client = application.client_id;
-        let properties = json!({
-            "web": {"redirectUris": [WEB], "implicitGrantSettings": {"enableIdTokenIssuance": true}},
-            "spa": {"redirectUris": [SPA]},
-            "publicClient": {"redirectUris": ["http://localhost/done"]},
-        });
-        application.properties.clone_from(properties.as_object().unwrap());
-        let secret = add_secret(&mut application.secrets);
-        change(tenant.azure(), |state| {
-            state.directory.users.push(user);
-            state.directory.register(application);
-        });
-        Self {
-            tenant,
-            ada,
-            client,
-            secret,
-        }
-    }
-
-    fn url(&self, changes: &[(&str, &str)]) -> String {
-        let mut url = Url::parse(&self.tenant.entra().authority_host()).unwrap();
-        url.set_path("common/oauth2/v2.0/authorize");
-        let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(VERIFIER));
-        let mut parameters = vec![
-            ("client_id".to_owned(), self.client.to_string()),
-            ("response_type".to_owned(), "code".to_owned()),
-            ("redirect_uri".to_owned(), WEB.to_owned()),
-            ("scope".to_owned(), "openid profile".to_owned()),
-            ("state".to_owned(), "a state&b".to_owned()),
-            ("nonce".to_owned(), "n1".to_owned()),
-            ("code_challenge".to_owned(), challenge),
-            ("code_challenge_method".to_owned(), "S256".to_owned()),
-        ];
-        for (name, value) in changes {
-            parameters.retain(|(known, _)| known != name);
-            if !value.is_empty() {
-                parameters.push(((*name).to_owned(), (*value).to_owned()));
-            }
-        }
-        url.query_pairs_mut().extend_pairs(parameters);
-        url.into()
-    }
-
-    async fn sign_in(&self, url: &str) -> Response {
-        let form = [("user", ADA), ("password", PASSWORD)];
-        self.tenant
-            .https_without_redirects()
-            .post(url)
-            .form(&form)
-            .send()
-            .await
-            .unwrap()
-    }
-
-    /// A code for the application.
-    async fn code(&self, changes: &[(&str, &str)]) -> String {
-        let answer = self.sign_in(&self.url(changes)).await;
-        assert_eq!(answer.status(), 303);
-        let location = Url::parse(answer.headers()["location"].to_str().unwrap()).unwrap();
-        let mut pairs = location.query_pairs();
-        pairs.find(|(name, _)| name == "code").unwrap().1.into_owned()
-    }
-
-    async fn redeem(&self, code: &str, changes: &[(&str, &str)]) -> (u16, Value) {
-        let client = self.client.to_string();
-        let mut form = vec![
-            ("grant_type", "authorization_code"),
-            ("client_id", client.as_str()),
-            ("client_secret", self.secret.as_str()),
-            ("redirect_uri", WEB),
-            ("code", code),
-            ("code_verifier", VERIFIER),
-        ];
-        for (name, value) in changes {
-            form.retain(|(known, _)| known != name);
-            if !value.is_empty() {
-                form.push((name, value));
-            }
-        }
-        let url = self.tenant.entra().token_url();
-        send(self.tenant.https().post(url).form(&form)).await
-    }
-}
-
-fn payload(token: &str) -> Value {
-    let payload = token.split('.').nth(1).unwrap();
-    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap()
-}
+use super::page::{ADA, PASSWORD, Page, SPA, WEB, payload};
+use crate::rig::change;
 
 #[tokio::test]
 async fn a_code_is_redeemed_once_by_its_client() {
@@ -129,7 +12,7 @@ async fn a_code_is_redeemed_once_by_its_client() {
     let html = page.tenant.https().get(page.url(&[])).send().await.unwrap();
     let policy = html.headers()["content-security-policy"].to_str().unwrap().to_owned();
     assert!(
-        policy.contains("default-src 'none'; form-action 'self' https://contoso.example;"),
+        policy.contains("default-src 'none'; style-src 'self'; form-action 'self' https://contoso.example;"),
         "{policy}"
     );
     let html = html.text().await.unwrap();
@@ -156,7 +39,7 @@ async fn a_code_is_redeemed_once_by_its_client() {
         (&json!(page.client), &json!(page.ada))
     );
     let (_, body) = page.redeem(&code, &[]).await;
-    assert_eq!(body["error_codes"], json!([70008]), "a replay");
+    assert_eq!(body["error_codes"], json!([54005]), "a replay");
 
     let other = page.tenant.application.client_id.to_string();
     for (changes, code) in [
@@ -165,13 +48,15 @@ async fn a_code_is_redeemed_once_by_its_client() {
             501_481,
         ),
         (&[("code_verifier", "")], 50_148),
-        (&[("redirect_uri", "https://contoso.example/callback")], 50_011),
+        (&[("redirect_uri", "https://contoso.example/callback")], 500_112),
         (&[("redirect_uri", "")], 900_144),
         (&[("client_secret", "wrong")], 7_000_215),
-        (&[("client_secret", "")], 7_000_216),
-        (&[("client_id", &other)], 70_008),
-        (&[("client_id", AZURE_CLI)], 70_008),
+        (&[("client_secret", "")], 7_000_218),
+        (&[("client_id", &other)], 70_000),
+        (&[("client_id", AZURE_CLI)], 70_000),
         (&[("code", "1.x")], 70_008),
+        (&[("origin", "https://contoso.example")], 9_002_326),
+        (&[("scope", "User.Read api://my-api/read")], 28_000),
     ] {
         let issued = page.code(&[]).await;
         let (status, body) = page.redeem(&issued, changes).await;
@@ -180,7 +65,7 @@ async fn a_code_is_redeemed_once_by_its_client() {
         if !["code", "redirect_uri"].contains(&changes[0].0) {
             assert_eq!(
                 page.redeem(&issued, &[]).await.1["error_codes"],
-                json!([70008]),
+                json!([54005]),
                 "{changes:?}"
             );
         }
@@ -195,16 +80,25 @@ async fn a_code_is_redeemed_once_by_its_client() {
 #[tokio::test]
 async fn programs_without_credentials_use_pkce() {
     let page = Page::start();
-    let secretless = [("client_secret", "")];
-    for (client, uri) in [
-        (page.client.to_string(), SPA),
-        (page.client.to_string(), "http://localhost:4321/done"),
-        (AZURE_CLI.to_owned(), "http://localhost:8400"),
-        (AZURE_CLI.to_owned(), "http://localhost:8400/"),
+    for (client, uri, origin) in [
+        (page.client.to_string(), SPA, "https://spa.example"),
+        (page.client.to_string(), "http://localhost:4321/done", ""),
+        (page.client.to_string(), "http://127.0.0.1:4321/loopback", ""),
+        (AZURE_CLI.to_owned(), "http://localhost:8400", ""),
+        (AZURE_CLI.to_owned(), "http://localhost:8400/", ""),
     ] {
-        let code = page.code(&[("client_id", &client), ("redirect_uri", uri)]).await;
-        let changes = [("client_id", client.as_str()), ("redirect_uri", uri), secretless[0]];
-        let (status, body) = page.redeem(&code, &changes).await;
+        let asked = [("client_id", client.as_str()), ("redirect_uri", uri)];
+        let with = |secret, origin| [asked[0], asked[1], ("client_secret", secret), ("origin", origin)];
+        let code = page.code(&asked).await;
+        let (_, body) = page.redeem(&code, &with("x", origin)).await;
+        assert_eq!(body["error_codes"], json!([700_025]), "{uri}: {body}");
+        if uri == SPA {
+            let code = page.code(&asked).await;
+            let (_, body) = page.redeem(&code, &with("", "")).await;
+            assert_eq!(body["error_codes"], json!([9_002_327]), "{body}");
+        }
+        let code = page.code(&asked).await;
+        let (status, body) = page.redeem(&code, &with("", origin)).await;
         assert_eq!(status, 200, "{uri}: {body}");
         assert_eq!(payload(body["access_token"].as_str().unwrap())["appid"], client);
     }
@@ -245,6 +139,8 @@ async fn only_registered_addresses_get_an_answer() {
         "http://localhost/other",
         "https://localhost/done",
         "http://127.0.0.1/done",
+        "http://localhost/loopback",
+        "https://127.0.0.1/loopback",
         "http://localhost.evil.example/done",
         "http://localhost:1@evil.example/done",
         "http://evil.example:80/done",
@@ -332,6 +228,9 @@ async fn the_application_is_told_what_is_wrong() {
         (&[("code_challenge_method", "plain")], "AADSTS501481"),
         (&[("code_challenge_method", "")], "AADSTS501481"),
         (&[("prompt", "none")], "AADSTS50058"),
+        (&[("prompt", "perhaps")], "AADSTS90023"),
+        (&[("scope", "openid api://unknown/read")], "AADSTS500011"),
+        (&[("scope", "openid a/b")], "AADSTS70011"),
     ] {
         let answer = page.sign_in(&page.url(changes)).await;
         let location = answer.headers()["location"].to_str().unwrap();
@@ -345,14 +244,7 @@ async fn the_application_is_told_what_is_wrong() {
         );
         assert!(!location.contains("code="), "{changes:?}: {location}");
     }
-    change(page.tenant.azure(), |state| {
-        let application = state
-            .directory
-            .applications
-            .iter_mut()
-            .find(|one| one.client_id == page.client);
-        application.unwrap().properties["web"]["implicitGrantSettings"] = Value::Null;
-    });
+    page.edit(|application| application.properties["web"]["implicitGrantSettings"] = Value::Null);
     let answer = page.sign_in(&page.url(&[ids])).await;
     assert!(answer.headers()["location"].to_str().unwrap().contains("AADSTS700054"));
     // Whoever is not assigned is told so by the application.
@@ -388,7 +280,8 @@ async fn people_sign_in_with_their_password() {
         .text()
         .await
         .unwrap();
-    assert!(html.contains(&format!("<option value=\"{ADA}\" selected>")), "{html}");
+    let chosen = format!("value=\"{ADA}\" class=\"with-password\" required checked>");
+    assert!(html.contains(&chosen), "{html}");
     let client = page.tenant.https_without_redirects();
     for (form, status, text) in [
         ([("user", ADA), ("password", "wrong")], 403, "The password is wrong."),

@@ -7,4 +7,6 @@ mod direct;
 mod entra;
 mod faults;
 mod imds;
+mod page;
+mod signed_in;
 mod users;
