@@ -118,13 +118,7 @@ async fn handle(
         .path_and_query()
         .map_or("/", |target| target.as_str())
         .to_owned();
-    let names = Names {
-        outside: &host,
-        inside: &inside,
-        https_port: front.ports.0,
-        http_port: front.ports.1,
-        blob_port: platform.blob_port.get().copied().filter(|_| front.ports != AZURE_PORTS),
-    };
+    let names = names(&front, &host, &inside);
     names.translate_request(request.headers_mut());
     let info = RequestInfo {
         peer,
@@ -166,6 +160,21 @@ async fn handle(
         affinity::set(answer.headers_mut(), &id, &host, front.https);
     }
     answer.map(|body| with_timeout(body, active, limit))
+}
+
+/// The names of the app for a visitor who requested that host. Where clients resolve Azure's names, those lead to accounts and
+/// to the tenant's authority.
+fn names<'a>(front: &'a Front, outside: &'a str, inside: &'a str) -> Names<'a> {
+    let platform = &front.apps.platform;
+    let is_outside = front.ports != AZURE_PORTS;
+    Names {
+        outside,
+        inside,
+        https_port: front.ports.0,
+        http_port: front.ports.1,
+        blob_port: platform.blob_port.get().copied().filter(|_| is_outside),
+        authority: platform.authority.get().map(String::as_str).filter(|_| is_outside),
+    }
 }
 
 /// The host that the request names.

@@ -3,6 +3,7 @@
 //! An app sees only its name in Azure, such as `contoso.azurewebsites.net`, so that its checks of `Host`, `Origin` and
 //! `Referer` work as in Azure. What it answers is translated back, so that a visitor stays at `localhost`.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 
 use axum::http::header::{HOST, LOCATION, ORIGIN, REFERER, SET_COOKIE, STRICT_TRANSPORT_SECURITY};
@@ -11,6 +12,7 @@ use url::{Position, Url};
 
 use crate::host::without_port;
 use crate::state::{State, View as _, WebApp};
+use crate::tokens::AZURE_AUTHORITY;
 use crate::tutorial;
 
 /// The name of an app in Azure.
@@ -52,7 +54,13 @@ pub(super) struct Names<'a> {
     pub(super) http_port: u16,
     /// The port of the storage accounts on this machine, unless clients resolve Azure's names.
     pub(super) blob_port: Option<u16>,
+    /// The URL of the tenant's authority (Entra) on this machine, unless clients resolve Azure's names. It ends with a
+    /// slash.
+    pub(super) authority: Option<&'a str>,
 }
+
+/// The parameters of the authority's pages that say where a visitor goes from there.
+const RETURNS: [&str; 2] = ["redirect_uri", "post_logout_redirect_uri"];
 
 impl Names<'_> {
     /// Translates a request for the app.
@@ -107,7 +115,8 @@ impl Names<'_> {
             && url.port_or_known_default() == Some(port)
     }
 
-    /// The outside form of an absolute `Location` at the app's own name, or at a storage account.
+    /// The outside form of an absolute `Location` at the app's own name, at a storage account, or at a page where visitors
+    /// sign in or out.
     fn outside_location(&self, location: &str) -> Option<String> {
         let is_relative = location.starts_with("//");
         let url = if is_relative {
@@ -122,6 +131,9 @@ impl Names<'_> {
         if let (Some(account), Some(port), "https", None) = (account, self.blob_port, url.scheme(), url.port()) {
             return Some(format!("https://{account}.blob.localhost:{port}{rest}"));
         }
+        if let (Some(authority), Some(rest)) = (self.authority, url.as_str().strip_prefix(AZURE_AUTHORITY)) {
+            return self.outside_page(&format!("{authority}{rest}"));
+        }
         if url.host_str() != Some(self.inside) || url.port().is_some() {
             return None;
         }
@@ -135,6 +147,29 @@ impl Names<'_> {
             "http" => Some(format!("http://{name}{}{rest}", port_suffix(self.http_port, 80))),
             _ => None,
         }
+    }
+}
+
+impl Names<'_> {
+    /// A page of the authority that leads back to the address of the app that the visitor uses.
+    fn outside_page(&self, page: &str) -> Option<String> {
+        let mut url = Url::parse(page).ok()?;
+        let translate = |(name, value): (Cow<'_, str>, Cow<'_, str>)| {
+            let is_of_app = RETURNS.contains(&&*name) && !value.starts_with(AZURE_AUTHORITY);
+            let outside = is_of_app.then(|| self.outside_location(&value)).flatten();
+            let value = match outside {
+                // A registered address may be an origin without a slash.
+                Some(outside) if value.ends_with('/') => outside,
+                Some(outside) => outside.strip_suffix('/').unwrap_or(&outside).to_owned(),
+                None => value.into_owned(),
+            };
+            (name.into_owned(), value)
+        };
+        if url.query().is_some() {
+            let pairs: Vec<_> = url.query_pairs().map(translate).collect();
+            url.query_pairs_mut().clear().extend_pairs(pairs);
+        }
+        Some(url.into())
     }
 }
 
@@ -174,6 +209,7 @@ mod tests {
             https_port: 7443,
             http_port: 7080,
             blob_port: Some(7446),
+            authority: Some("https://localhost:7444/"),
         }
     }
 
@@ -268,6 +304,29 @@ mod tests {
                 "localhost:7443",
                 "https://photos.blob.core.windows.net/c/a%20b.png?sig=x%2F",
                 "https://photos.blob.localhost:7446/c/a%20b.png?sig=x%2F",
+            ),
+            (
+                "contoso.localhost:7443",
+                "https://login.microsoftonline.com/t/oauth2/v2.0/authorize?\
+                 redirect_uri=https%3A%2F%2Fcontoso.azurewebsites.net%2Fcallback&state=a%26b+c",
+                "https://localhost:7444/t/oauth2/v2.0/authorize?\
+                 redirect_uri=https%3A%2F%2Fcontoso.localhost%3A7443%2Fcallback&state=a%26b+c",
+            ),
+            (
+                "localhost:7443",
+                "https://login.microsoftonline.com/t/oauth2/v2.0/logout?\
+                 post_logout_redirect_uri=https%3A%2F%2Fcontoso.azurewebsites.net",
+                "https://localhost:7444/t/oauth2/v2.0/logout?post_logout_redirect_uri=https%3A%2F%2Flocalhost%3A7443",
+            ),
+            (
+                "localhost:7443",
+                "https://login.microsoftonline.com/t/oauth2/v2.0/authorize?redirect_uri=https%3A%2F%2Fevil.example%2F",
+                "https://localhost:7444/t/oauth2/v2.0/authorize?redirect_uri=https%3A%2F%2Fevil.example%2F",
+            ),
+            (
+                "localhost:7443",
+                "https://login.microsoftonline.com.evil.example/",
+                "https://login.microsoftonline.com.evil.example/",
             ),
             (
                 "localhost:7443",

@@ -5,3 +5,4 @@ mod deployment;
 mod front_end;
 mod kudu;
 mod life;
+mod own_sign_in;

@@ -47,6 +47,12 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header("Strict-Transport-Security", "max-age=31536000")
             self.send_header("Content-Length", "0")
             self.end_headers()
+        elif path == "/sign-in":
+            query = self.path.split("?")[1]
+            self.send_response(302)
+            self.send_header("Location", f"https://login.microsoftonline.com/common/oauth2/v2.0/authorize?{query}")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
         elif path == "/id":
             self.answer(200, os.environ["WEBSITE_INSTANCE_ID"])
         elif path == "/version":
