@@ -7,6 +7,7 @@ mod direct;
 mod entra;
 mod faults;
 mod imds;
+mod msal;
 mod page;
 mod signed_in;
 mod users;
