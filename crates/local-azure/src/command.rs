@@ -84,6 +84,12 @@ pub enum Command {
         /// The web app
         app: String,
     },
+    /// Prints where a browser on this machine finds a page of Azure
+    #[command(hide = true)]
+    Outside {
+        /// The page's address in Azure
+        url: String,
+    },
     /// Prints what the Azure CLI needs to be signed in as the developer, as JSON
     #[command(hide = true)]
     SignIn,
@@ -221,6 +227,7 @@ mod tests {
             "app startup contoso ./run.sh",
             "app delete contoso",
             "environment contoso",
+            "outside https://login.microsoftonline.com/common/oauth2/v2.0/authorize",
         ] {
             let words = std::iter::once("local-azure").chain(line.split(' '));
             let typed = Line::try_parse_from(words).unwrap().command;

@@ -22,7 +22,7 @@
 //! - [`testing`]: all of these services for the integration tests of an app.
 //! - [`tutorial`]: the tutorial's resources.
 //! - [`up`]: the command `local-azure up`. The other commands ([`command`]) are sent to it over a socket ([`control`]),
-//!   except [`logs`], [`reset`], [`shell`] and [`storage::fetch`].
+//!   except [`logs`], [`reset`], [`shell`] with its [`browser`], and [`storage::fetch`].
 //!
 //! Everything listens on loopback only. Apps do not depend on this crate: they see only addresses, and the variables
 //! that App Service sets.
@@ -33,6 +33,7 @@ mod azure;
 mod azure_cli;
 mod bearer;
 mod body;
+pub mod browser;
 pub mod certificates;
 mod certificates_by_name;
 pub mod command;

@@ -8,7 +8,7 @@ use clap::{Parser, Subcommand};
 use local_azure::command::Command;
 use local_azure::network::forwarder;
 use local_azure::up::{self, Options};
-use local_azure::{Result, control, logs, reset, shell, storage};
+use local_azure::{Result, browser, control, logs, reset, shell, storage};
 
 /// Azure on this machine: managed identities, PostgreSQL, Blob Storage and App Service. It issues signed tokens and
 /// validates them.
@@ -41,6 +41,9 @@ enum CommandLine {
     Logs(logs::Options),
     /// Opens a shell, or runs the command after `--`, in a network with Azure's own names
     Shell(shell::Options),
+    /// Asks the terminal outside of a shell to open a page in a browser
+    #[command(hide = true)]
+    Browse(browser::Options),
     /// Connects the addresses inside a network to Local Azure
     #[command(hide = true)]
     Forward(forwarder::Options),
@@ -66,6 +69,7 @@ async fn run(state: &Path, command: CommandLine) -> Result<ExitCode> {
         CommandLine::Reset { yes } => reset::reset(state, yes),
         CommandLine::Logs(options) => logs::print(state, &options).await,
         CommandLine::Shell(options) => return Ok(shell::run(state, &options).await?.into()),
+        CommandLine::Browse(options) => browser::browse(&options).await,
         CommandLine::Forward(options) => forwarder::run(&options).await,
         CommandLine::Sent(command) => {
             let command = command.with_absolute_path()?;

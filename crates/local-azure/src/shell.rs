@@ -9,6 +9,7 @@ use tokio::process::Command;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::azure_cli::{self, SignIn};
+use crate::browser::Browser;
 use crate::command::Command as Sent;
 use crate::control;
 use crate::error::{Error, Result};
@@ -78,6 +79,7 @@ pub async fn run(state: &Path, options: &Options) -> Result<u8> {
         view: View::Own,
     };
     let (program, arguments) = inside.command(command(options, own.path())?);
+    let browser = Browser::start(&state, &files, own.path())?;
     // Ctrl-C is for the command.
     let mut interrupts = signal(SignalKind::interrupt()).map_err(|error| Error::failed("signals", error))?;
     let mut command = Command::new(&program);
@@ -97,6 +99,7 @@ pub async fn run(state: &Path, options: &Options) -> Result<u8> {
         .env("PATH", path(&files))
         .env("LOCAL_AZURE_WORDS", files.words())
         .env("LOCAL_AZURE_SHELL", "1")
+        .env("BROWSER", browser.program())
         .envs(files.trust())
         // The folder /home is that of this machine.
         .envs(environment.iter().filter(|(name, _)| *name != "HOME"))

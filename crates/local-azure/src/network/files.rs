@@ -85,8 +85,9 @@ impl NetworkFiles {
         self.folder.join("azure-cli-extensions")
     }
 
-    /// The program whose subcommand `forward` runs inside.
-    pub(super) fn program(&self) -> PathBuf {
+    /// The program whose subcommands `forward` and `browse` run inside.
+    #[must_use]
+    pub fn program(&self) -> PathBuf {
         self.folder.join("local-azure")
     }
 

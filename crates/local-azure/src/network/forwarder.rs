@@ -1,12 +1,13 @@
 //! `local-azure forward`: listens on Azure's addresses inside a network, and connects them to the sockets of Local Azure,
-//! which is outside. In the other direction, it connects this network's own socket to the port of the app inside.
+//! which is outside. In the other direction, it connects this network's own socket to the port of the app inside, or to the
+//! port that a program in a shell listens on.
 
 use std::fs::{self, File};
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4};
 use std::path::PathBuf;
 
-use tokio::io::{AsyncRead, AsyncWrite, copy_bidirectional};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, copy_bidirectional};
 use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixListener, UnixStream};
 
 use super::addresses::{
@@ -18,7 +19,7 @@ use crate::open_folder::OpenFolder;
 
 const PART: &str = "the forwarder of the network";
 
-/// The socket that leads to the app inside.
+/// The socket that leads to the app inside, or into a shell.
 pub const APP_SOCKET: &str = "app.sock";
 
 /// The options of `local-azure forward`, which only Local Azure itself runs.
@@ -74,10 +75,15 @@ pub async fn run(options: &Options) -> Result<()> {
     let app = UnixListener::bind(&socket).map_err(Error::file(options.own.join(APP_SOCKET)))?;
     File::create(own.path("ready")).map_err(Error::file(&options.own))?;
     loop {
-        let (stream, _) = app.accept().await.map_err(|error| Error::failed(PART, error))?;
+        let (mut stream, _) = app.accept().await.map_err(|error| Error::failed(PART, error))?;
         let port = options.port;
         tokio::spawn(async move {
-            if let Ok(inside) = connect_to_app(port).await {
+            let inside = if is_shell {
+                connect_to_program(&mut stream).await
+            } else {
+                connect_to_app(port).await
+            };
+            if let Ok(inside) = inside {
                 let _ = inside.set_nodelay(true);
                 copy(stream, inside).await;
             }
@@ -89,6 +95,15 @@ async fn connect_to_app(port: u16) -> io::Result<TcpStream> {
     let socket = TcpSocket::new_v4()?;
     socket.bind(SocketAddrV4::new(PLATFORM, 0).into())?;
     socket.connect(SocketAddrV4::new(INSTANCE, port).into()).await
+}
+
+/// Connects to the port of the shell's own loopback address that the stream names in its first two bytes.
+async fn connect_to_program(stream: &mut UnixStream) -> io::Result<TcpStream> {
+    let port = stream.read_u16().await?;
+    match TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await {
+        Ok(inside) => Ok(inside),
+        Err(_) => TcpStream::connect((Ipv6Addr::LOCALHOST, port)).await,
+    }
 }
 
 async fn listen(address: SocketAddrV4) -> Result<TcpListener> {

@@ -208,6 +208,11 @@ impl CommandHandler for Commands {
                 let environment = parts.apps.environment(&self.app(Some(app))?)?;
                 Ok(serde_json::to_string(&environment).expect("text is valid JSON"))
             }
+            Command::Outside { url } => parts.entra.outside_url(&url).ok_or_else(|| {
+                Error::Refused(format!(
+                    "{url} is not a page of Local Azure: open it in a browser outside of this shell if you trust it"
+                ))
+            }),
             Command::SignIn => {
                 let developer = self.principal(tutorial::ADMINISTRATOR)?;
                 let state = azure.state();

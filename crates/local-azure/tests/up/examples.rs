@@ -26,7 +26,7 @@ fn folder((_, name): Example) -> PathBuf {
 }
 
 /// The blocks of commands in a section of a document.
-fn commands(document: &str, section: &str) -> Vec<String> {
+pub fn commands(document: &str, section: &str) -> Vec<String> {
     let text = fs::read_to_string(checkout().join(document)).unwrap();
     let (_, text) = text.split_once(&format!("\n## {section}\n")).unwrap();
     let text = text.split("\n## ").next().unwrap();

@@ -13,6 +13,7 @@ mod outside;
 mod resources;
 mod running;
 mod sdk;
+mod sign_in;
 mod site;
 mod start;
 mod tutorial;
