@@ -91,11 +91,13 @@ pub fn user_fields(shared: &Shared, client: Option<Uuid>, selected: &str) -> Str
         };
         let _ = write!(
             list,
-            "<label><input type=\"radio\" name=\"user\" value=\"{0}\"{class} required{checked}><span><strong>{1}</strong> \
-             <span>{0}</span>",
+            "<label><input type=\"radio\" name=\"user\" value=\"{}\"{class} required{checked}><span><strong>{}</strong>",
             escape(name),
             escape(shown)
         );
+        if shown != name {
+            let _ = write!(list, " <span>{}</span>", escape(name));
+        }
         let roles = client
             .map(|client| state.app_roles(user.id, client))
             .unwrap_or_default();
