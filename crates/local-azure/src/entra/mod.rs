@@ -21,8 +21,10 @@ mod form;
 mod id_token;
 mod logout;
 mod pages;
+mod password_grant;
 mod redirects;
-mod refresh;
+mod refresh_grant;
+mod refresh_tokens;
 mod scopes;
 mod secrets;
 mod shared;
@@ -42,7 +44,7 @@ use axum::routing::{get, post};
 use tower::Layer as _;
 use tower::util::{MapRequestLayer, MapResponseLayer};
 
-pub use self::refresh::refresh_token;
+pub use self::refresh_tokens::refresh_token;
 pub use self::secrets::{add_secret, hash_password};
 
 pub(crate) use self::secrets::{add_secret_with, is_complex};

@@ -1,5 +1,5 @@
-//! The token endpoint, with the client credentials grant. The grants for users are in `users`, `device`, `code_grant`
-//! and `refresh`.
+//! The token endpoint, with the client credentials grant. The grants for users are in `code_grant`, `device`,
+//! `password_grant` and `refresh_grant`.
 //! <https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow>
 
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use super::client::Client;
 use super::error::OAuthError;
 use super::form::Form;
 use super::shared::{Shared, Tenant};
-use super::{access_token, code_grant, device, discovery, refresh, users};
+use super::{access_token, code_grant, device, discovery, password_grant, refresh_grant};
 use crate::tokens::Claims;
 
 /// `POST /{tenant}/oauth2/token`, version 1.0: the parameter `resource` names the resource.
@@ -56,8 +56,8 @@ pub async fn v2(
         let granted = match (shared.tenant(&tenant), kind) {
             (None, _) => Err(discovery::unknown_tenant("invalid_request", &tenant)),
             (Some(_), "authorization_code") => code_grant::redeem(&shared, &form, is_cross_origin).await,
-            (Some(_), "refresh_token") => refresh::redeem(&shared, &form, is_cross_origin).await,
-            (Some(_), "password") => users::by_password(&shared, &form).await,
+            (Some(_), "refresh_token") => refresh_grant::redeem(&shared, &form, is_cross_origin).await,
+            (Some(_), "password") => password_grant::redeem(&shared, &form).await,
             (Some(_), _) => device::redeem(&shared, &form).await,
         };
         return match granted {

@@ -9,7 +9,7 @@ use super::codes::Platform;
 use super::error::OAuthError;
 use super::scopes::Scopes;
 use super::shared::Shared;
-use super::{access_token, id_token, refresh};
+use super::{access_token, id_token, refresh_tokens};
 use crate::state::User;
 
 /// How a program came to act for a user.
@@ -74,7 +74,7 @@ pub fn answer(shared: &Shared, user: &User, scopes: &Scopes, granted: &Granted<'
         answer["id_token"] = id_token::issue(shared, user, granted.client, scopes, granted.nonce).into();
     }
     if granted.is_refreshed || scopes.has("offline_access") {
-        let token = refresh::issue(azure, &principal, granted.client, granted.platform, &scopes.text());
+        let token = refresh_tokens::issue(azure, &principal, granted.client, granted.platform, &scopes.text());
         answer["refresh_token"] = token.into();
     }
     Ok(answer)

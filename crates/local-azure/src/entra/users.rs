@@ -1,18 +1,13 @@
-//! Users who sign in, the programs that sign them in, and the grant by password.
-//! <https://learn.microsoft.com/entra/identity-platform/v2-oauth-ropc>
+//! Users who sign in, and the programs that sign them in.
 
 use std::time::Instant;
 
-use serde_json::Value;
 use uuid::Uuid;
 
-use super::client;
 use super::error::OAuthError;
 use super::form::Form;
-use super::scopes::Scopes;
 use super::secrets::is_password;
 use super::shared::Shared;
-use super::user_tokens::{self, Granted};
 use crate::azure::Azure;
 use crate::state::User;
 use crate::tokens::AZURE_CLI;
@@ -52,18 +47,6 @@ pub fn client(shared: &Shared, form: &Form) -> Result<Uuid, OAuthError> {
 /// Whether it is the client id of one of Microsoft's programs.
 pub fn is_known(client: Uuid) -> bool {
     KNOWN_CLIENTS.iter().any(|known| Uuid::try_parse(known) == Ok(client))
-}
-
-/// The grant by user name and password.
-pub async fn by_password(shared: &Shared, form: &Form) -> Result<Value, OAuthError> {
-    let client = client(shared, form)?;
-    let platform = client::fallback_platform(shared, client);
-    let method = client::authenticate_for_user(shared, form, platform).await?;
-    let (name, password) = (form.required("username")?, form.required("password")?);
-    let user = find(&shared.azure, name)?;
-    check_password(shared, &user, password)?;
-    let scopes = Scopes::parse(form.required("scope")?)?;
-    user_tokens::answer(shared, &user, &scopes, &Granted::direct(client, platform, method))
 }
 
 /// The user with that object id, who must still exist.
