@@ -176,7 +176,7 @@ async function send(section, form, file, mayBeSent) {
   upload.append(bar, text);
   form.querySelector(".form-actions").prepend(upload);
   text.textContent = "Sending…";
-  document.title = title;
+  forgetProblem(form);
   button.disabled = true; // A second click must not send the form again.
 
   let stalled;
@@ -323,10 +323,15 @@ function focusProblem() {
   }
 }
 
+/** Removes what is said above the form. What another person has written meanwhile, in a section of its own, stays. */
+function forgetProblem(form) {
+  form.parentElement.querySelector(":scope > p[role=alert]")?.remove();
+  document.title = title;
+}
+
 /** Shows above the form why it was not accepted. */
 function problem(form, message) {
-  // What another person has written meanwhile, in a section of its own, stays.
-  form.parentElement.querySelector(":scope > p[role=alert]")?.remove();
+  forgetProblem(form);
   const alert = document.createElement("p");
   alert.className = "alert alert-danger";
   alert.setAttribute("role", "alert");
