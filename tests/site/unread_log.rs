@@ -13,7 +13,7 @@ const LINES: usize = 6000;
 /// Long enough for a busy machine. A site that hangs never ends by itself.
 const PATIENCE: Duration = Duration::from_mins(2);
 
-/// Requests pages that do not exist: each is a line in the log.
+/// Requests pages that do not exist: each is a line in the log at debug level.
 async fn fill_the_log(client: &Client, base: &str) {
     let answers = stream::iter(0..LINES).map(|number| client.get(format!("{base}/nothing/{number}")).send());
     let mut answers = answers.buffer_unordered(8);
@@ -24,7 +24,11 @@ async fn fill_the_log(client: &Client, base: &str) {
 
 async fn site_with_a_full_log() -> (Process, tempfile::TempDir) {
     let data = tempfile::tempdir().unwrap();
-    let site = Process::serve(&[("DATA_DIR", data.path().to_str().unwrap())]).await;
+    let environment = [
+        ("DATA_DIR", data.path().to_str().unwrap()),
+        ("RUST_LOG", "restaurant_review=debug"),
+    ];
+    let site = Process::serve(&environment).await;
     let client = Client::builder().timeout(PATIENCE).build().unwrap();
     fill_the_log(&client, &site.base).await;
     let health = client.get(format!("{}/healthz", site.base)).send().await;
