@@ -86,7 +86,7 @@ pub fn read(content_type: &str, body: &[u8], piece: usize, fields: &FormFields) 
             Photo::Bytes(bytes)
         }
         Some(SentPhoto::Empty) => Photo::Empty,
-        Some(SentPhoto::TooBig | SentPhoto::NoRoom | SentPhoto::Cut) => Photo::Refused,
+        Some(SentPhoto::TooBig | SentPhoto::NoRoom | SentPhoto::TooMany(_) | SentPhoto::Cut) => Photo::Refused,
     };
     let texts: Vec<String> = fields.texts.iter().map(|field| form.take(field)).collect();
     let length: usize = texts.iter().map(String::len).sum();
