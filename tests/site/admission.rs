@@ -67,7 +67,7 @@ async fn without_limits_there_are_no_shares() {
 async fn a_flood_of_pages_from_the_store_leaves_room_for_others() {
     let site = Arc::new(Site::start(|_| {}).await);
     let is_over = Arc::new(AtomicBool::new(false));
-    let flood: Vec<_> = (0..200)
+    let flood: Vec<_> = (0..60)
         .map(|_| {
             let (site, is_over) = (Arc::clone(&site), Arc::clone(&is_over));
             tokio::spawn(async move {
