@@ -1,9 +1,11 @@
 """Single requests with Python's HTTP client."""
 
 import http.client
+import re
 import time
 import uuid
 from dataclasses import dataclass
+from html import unescape
 
 
 @dataclass(frozen=True)
@@ -60,3 +62,12 @@ def form(fields: dict[str, str], photo: bytes | None = None) -> tuple[dict[str, 
         parts.append(f"--{boundary}\r\n{head}\r\n\r\n".encode() + photo + b"\r\n")
     body = b"".join(parts) + f"--{boundary}--\r\n".encode()
     return {"Content-Type": f"multipart/form-data; boundary={boundary}"}, body
+
+
+def next_link(port: int, path: str) -> str:
+    """The address of the page that follows this one."""
+    links = re.findall(r'href="([^"]*[?&](?:amp;)?after=[^"]*)"', get(port, path).text())
+    if not links:
+        raise SystemExit(f"{path} has no link to a next page")
+    link = unescape(links[0]).partition("#")[0]
+    return link if link.startswith("/") else path + link

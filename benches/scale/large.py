@@ -2,11 +2,9 @@
 
 import base64
 import json
-import re
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from html import unescape
 from urllib.parse import quote_plus
 
 from bench import client
@@ -113,7 +111,7 @@ def _pages(postgres: Postgres, small: Server, large: Server) -> list[Page]:
         Page("`/`, a page in the middle", "/?after=0_0_Munson"),
         Page("`/<id>/`, the same one", "/7/"),
         Page("`/<id>/`, at random", "/", script="restaurants"),
-        Page("`/<id>/`, second page", *(_next_link(server, "/7/") for server in (small, large))),
+        Page("`/<id>/`, second page", *(client.next_link(server.port, "/7/") for server in (small, large))),
         Page("search: one known place", *known),
         Page("search: one in 1,000", "/?q=fondue"),
         Page("search: one in 14", "/?q=noodle"),
@@ -172,11 +170,3 @@ def _sizes(postgres: Postgres, size: Size) -> Table:
     whole = int(postgres.sql("postgres", "select pg_database_size('large')"))
     lines.append(["everything", f"{whole / 1e6:,.0f}", f"{whole / size.reviews:,.0f} for each review"])
     return Table(["table or index", "MB", "bytes"], lines)
-
-
-def _next_link(server: Server, path: str) -> str:
-    links = re.findall(r'href="([^"]*[?&](?:amp;)?after=[^"]*)"', client.get(server.port, path).text())
-    if not links:
-        raise SystemExit(f"{path} has no link to a next page")
-    link = unescape(links[0]).partition("#")[0]
-    return link if link.startswith("/") else path + link

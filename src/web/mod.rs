@@ -35,7 +35,7 @@ pub use self::principal::{SignedIn, Unclear};
 pub use self::query::{query_pairs, with_query};
 pub use self::rates::{Rates, TOO_MANY_FORMS};
 pub use self::security::{PRIVATE_PATHS, SecurityHeaders, keep_private, security_headers};
-pub use self::shares::{Shares, Taken};
+pub use self::shares::Shares;
 pub use self::site_url::SiteUrl;
 pub use self::staff::Staff;
 pub use self::writer_links::{WriterLinks, writer_url};

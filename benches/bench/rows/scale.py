@@ -3,7 +3,6 @@
 import re
 from contextlib import ExitStack
 from dataclasses import dataclass
-from html import unescape
 from typing import Any
 
 from .. import client
@@ -85,7 +84,7 @@ def measure(bench: Bench) -> list[Row]:
 
 def _pages(big: Server, small: Server) -> list[Page]:
     """The pages. The addresses of the deep ones are built from the site's own links."""
-    after = _next_link(big, "/")
+    after = client.next_link(big.port, "/")
     # A cursor is the id, the number and the name of a restaurant.
     if not re.fullmatch(r"/\?after=\d+_\d+_.+", after):
         raise SystemExit(f"{after} has a cursor of an unexpected form")
@@ -99,16 +98,8 @@ def _pages(big: Server, small: Server) -> list[Page]:
         Page("search, common word", f"/?q={COMMON}", f"/?q={COMMON}", 3),
         Page("search, rare word", f"/?q={RARE}", f"/?q={RARE}", 3),
         Page("`/`, deep page", beginning, middle, 1.3),
-        Page("`/<id>/`, second page", "/7/", _next_link(big, "/7/"), 1.3),
+        Page("`/<id>/`, second page", "/7/", client.next_link(big.port, "/7/"), 1.3),
     ]
-
-
-def _next_link(server: Server, path: str) -> str:
-    links = re.findall(r'href="([^"]*[?&](?:amp;)?after=[^"]*)"', client.get(server.port, path).text())
-    if not links:
-        raise SystemExit(f"{path} has no link to a next page")
-    link = unescape(links[0]).partition("#")[0]
-    return link if link.startswith("/") else path + link
 
 
 Loads = tuple[list[Load], list[Load]]
