@@ -268,14 +268,14 @@ mod tests {
             headers.insert(NAME, HeaderValue::from_bytes(bytes).unwrap());
             let signed_in = SignedIn::read(&headers).unwrap().unwrap();
             assert_eq!(signed_in.name, wanted);
-            let nobody = [
+            let by_header = [
                 Principal::Account(wanted.to_owned()),
                 Principal::Role(wanted.to_owned()),
             ];
             assert_eq!(
-                signed_in.is_listed(&nobody),
+                signed_in.is_listed(&by_header),
                 claims[0].0 == "upn",
-                "the header admits nobody"
+                "only the claims count"
             );
         }
     }
